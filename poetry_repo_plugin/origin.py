@@ -1,0 +1,269 @@
+"""Where a URL leads: origins, path prefixes, and URLs that are safe to print.
+
+An origin is exact scheme, host and port (RFC 6454); a path belongs to a prefix by whole segments. Everything that
+decides whether a credential may travel compares these types, never strings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
+
+from poetry_repo_plugin.secret import Secret
+
+_T = TypeVar("_T")
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_REMEMBERED = 8192  # URLs, for which parsing is not repeated
+
+# Everything up to the last "@" is hidden unless what stands behind the slashes is plainly a host: a password with an
+# unescaped slash or quote looks to a parser like a host and a path. In a text, white space and quotes end a URL.
+_NOT_PLAIN = r"""(?! (?: \[[0-9A-Fa-f:.]*\] | [^\s"'/?\#@:\[\]]* ) (?: :\d{1,5} )? """
+_USERINFO_OF_URL = re.compile(r"(?<=//)" + _NOT_PLAIN + r"(?: [/?\#] | $ )) .* @", re.VERBOSE | re.DOTALL)
+_USERINFO_IN_TEXT = re.compile(
+    r"(?: (?<=//)"
+    + _NOT_PLAIN
+    + r"""(?: [/?\#\s"'] | $ )) | (?<=https:)(?!//) | (?<=http:)(?!//) ) (?: \\. | [^\s"'\\] )* @""",
+    re.VERBOSE,
+)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]*")  # RFC 3986, 3.3: nothing in it is ever escaped
+_LABEL = re.compile(r"[a-z0-9_-]+")
+# Dot segments that only some servers see: behind an encoded slash, or before a path parameter (`..;x`).
+_HIDDEN_DOTS = re.compile(r"(?:^|%2F|%5C)\.{1,2}(?:;[^%]*)?(?:%2F|%5C|$)")
+
+
+class InvalidUrl(ValueError):
+    """The text is not an absolute http(s) URL; ``str()`` says why and shows no userinfo."""
+
+
+@dataclass(frozen=True, order=True)
+class Origin:
+    """Scheme, host and port of a URL, normalised: case, IDNA, trailing dot and default port make no difference."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Origin:
+        """The origin of ``url``.
+
+        Raises :class:`InvalidUrl` for anything that is not an absolute ``http`` or ``https`` URL.
+        """
+        parts = _split(url)
+        origin = _origin_at(parts.scheme, parts.netloc.rpartition("@")[2])
+        if isinstance(origin, str):
+            raise InvalidUrl(f"{_hidden(url)!r} {origin}")
+        return origin
+
+    @property
+    def netloc(self) -> str:
+        """``host`` or ``host:port``; the port only where it is not the scheme's own, IPv6 in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc}"
+
+
+@dataclass(frozen=True, order=True)
+class Prefix:
+    """An origin and a path below which everything belongs to one owner. ``path`` is ``""`` or ``/a/b``."""
+
+    origin: Origin
+    path: str = ""
+
+    @classmethod
+    def of(cls, url: str) -> Prefix:
+        """The prefix that ``url`` names: its origin and its whole path. Raises :class:`InvalidUrl`."""
+        return _prefix_of(url)
+
+    @classmethod
+    def of_index(cls, url: str) -> Prefix:
+        """The prefix that owns the index at ``url``: without a last segment ``simple`` (PEP 503) or ``+simple``
+        (devpi), because servers keep files and uploads beside it, and without the file name of a single-page index.
+        """
+        segments = _certain_segments(url)
+        if segments and (segments[-1] in ("simple", "+simple") or re.search(r"\.html?$", segments[-1])):
+            segments.pop()
+        return cls(Origin.of(url), "".join(f"/{segment}" for segment in segments))
+
+    def covers(self, url: str) -> bool:
+        """Whether ``url`` lies at this origin and below this path, compared by whole segments."""
+        try:
+            other = Prefix.of(url)
+        except InvalidUrl:
+            return False
+        return self.contains(other)
+
+    def contains(self, other: Prefix) -> bool:
+        """Whether everything below ``other`` is also below this prefix."""
+        own = path_segments(self.path)
+        return self.origin == other.origin and path_segments(other.path)[: len(own)] == own
+
+    @property
+    def depth(self) -> int:
+        """The number of path segments; of two prefixes that cover a URL the deeper is the better match."""
+        return len(path_segments(self.path))
+
+    def __str__(self) -> str:
+        return f"{self.origin}{self.path}"
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _prefix_of(url: str) -> Prefix:
+    return Prefix(Origin.of(url), "".join(f"/{segment}" for segment in _certain_segments(url)))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def path_segments(path: str) -> tuple[str, ...]:
+    """The segments of a URL path with dot segments resolved (RFC 3986, 5.2.4) and escapes normalised.
+
+    ``/a/%2e%2e/b`` and ``/a/../b`` are ``/b``: a server resolves them, so a comparison must too.
+    """
+    segments: list[str] = []
+    for raw in path.split("/"):
+        segment = _normal_escapes(raw)
+        if segment in ("", "."):
+            continue
+        if segment == "..":
+            del segments[-1:]
+            continue
+        segments.append(segment)
+    return tuple(segments)
+
+
+def with_brackets(url: str) -> str:
+    """``url`` with the brackets of an IPv6 address (RFC 3986, 3.2.2), which Poetry escapes in the links of an index."""
+    return re.sub(r"^(https?://(?:[^/?#@]*@)?)%5b([0-9a-f:.]+)%5d(?=[:/?#]|$)", r"\1[\2]", url, flags=re.IGNORECASE)
+
+
+def split_userinfo(url: str) -> tuple[str, str | None, Secret | None]:
+    """``url`` without its userinfo, and the user name and password that it held (``None`` where it held none).
+
+    Percent escapes in both are decoded (RFC 3986, 3.2.1). Raises :class:`InvalidUrl` for what cannot be taken apart.
+    """
+    parts = _tried(urlsplit, url)
+    if isinstance(parts, ValueError):
+        raise InvalidUrl(f"{_hidden(url)!r} is not a URL")
+    if "@" not in parts.netloc:
+        return url, None, None
+    if "\\" in parts.netloc or not url.isprintable():  # as in _split; urlsplit drops what is white space
+        raise InvalidUrl(f"{_hidden(url)!r} contains a backslash or a control character")
+    userinfo, _, hostport = parts.netloc.rpartition("@")
+    user, colon, password = userinfo.partition(":")
+    bare = urlunsplit(parts._replace(netloc=hostport))
+    return bare, _decoded(user), Secret(_decoded(password)) if colon else None
+
+
+def with_userinfo(url: str, username: str, secret: Secret) -> str:
+    """``url`` with userinfo, percent-encoded. The result holds the secret: for other tools' files only."""
+    parts = urlsplit(url)
+    userinfo = ":".join(quote(text, safe="", errors="surrogateescape") for text in (username, secret.reveal()))
+    return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def _decoded(text: str) -> str:
+    return unquote(text, errors="surrogateescape")  # bytes that are no UTF-8 go out as they came in
+
+
+def redact(text: str) -> str:
+    """``text``, a URL or words around some, as it may be printed: any userinfo is replaced by ``****``, also one that
+    is written wrongly.
+    """
+    return (_USERINFO_OF_URL if _URL.fullmatch(text) else _USERINFO_IN_TEXT).sub("****@", text)
+
+
+def _hidden(url: str) -> str:
+    """A text that was meant for a URL and is none, without all that might be userinfo."""
+    scheme = re.match(r"(?i)https?://", url)
+    return f"{scheme[0] if scheme else ''}****@{url.rpartition('@')[2]}" if "@" in url else url
+
+
+def _split(url: str) -> SplitResult:
+    if " " in url or not url.isprintable():
+        raise InvalidUrl(f"{_hidden(url)!r} contains white space or a control character")
+    if "\\" in url:  # urllib3 reads `https://a\@b` as host a, urllib as host b
+        raise InvalidUrl(f"{_hidden(url)!r} contains a backslash")
+    parts = _tried(_parsed, url)
+    if isinstance(parts, ValueError):
+        why = "" if "@" in url else f" ({parts})"  # its text quotes what it takes for the port
+        raise InvalidUrl(f"{_hidden(url)!r} is not a URL{why}")
+    scheme, host = parts.scheme, parts.hostname
+    if scheme not in DEFAULT_PORTS:
+        what = f"its scheme is {scheme!r}" if url[len(scheme) :].startswith("://") and scheme else "it has no scheme"
+        raise InvalidUrl(f"{_hidden(url)!r} is not an http or https URL: {what}")
+    if not host or not host.strip("."):
+        raise InvalidUrl(f"{_hidden(url)!r} names no host")
+    return parts
+
+
+def _parsed(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    _ = parts.hostname, parts.port  # read now, because reading them raises ValueError
+    return parts
+
+
+def _tried(parse: Callable[[str], _T], text: str) -> _T | ValueError:
+    """What ``parse`` makes of ``text``, or its error: to be asked for, not caught.
+
+    Python's errors quote the userinfo, and Poetry prints the context of an error at ``-vvv``, ``from None`` or not.
+    """
+    try:
+        return parse(text)
+    except ValueError as error:
+        return error
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _origin_at(scheme: str, where: str) -> Origin | str:
+    """The origin of ``host:port``; if another parser might read it differently, what is wrong with it.
+
+    The host is as a connection will look it up.
+    """
+    parts = SplitResult(scheme, where, "", "", "")
+    host = parts.hostname or ""
+    port = parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
+    if "[" in where or "]" in where:
+        import ipaddress
+
+        bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]*)?", where)
+        address = _tried(ipaddress.IPv6Address, bracketed[1] if bracketed else "")
+        if isinstance(address, ValueError):
+            return "has a host that is not a valid IPv6 address"
+        return Origin(scheme, str(address), port)
+    if not host.isascii():
+        import idna  # only a host outside ASCII pays for it
+
+        encoded = _tried(lambda name: idna.encode(name, uts46=True), host)
+        host = "" if isinstance(encoded, ValueError) else encoded.decode("ascii")
+    host = host.removesuffix(".").lower()
+    if not all(_LABEL.fullmatch(label) for label in host.split(".")):
+        return "has a host name that is not valid"
+    return Origin(scheme, host, port)
+
+
+def _certain_segments(url: str) -> list[str]:
+    path = _split(url).path
+    segments = path_segments(path)
+    if _NO_ESCAPE.search(path) or any(_HIDDEN_DOTS.search(segment) for segment in segments):
+        raise InvalidUrl(f"{_hidden(url)!r} has a path that not every server reads alike")
+    return list(segments)
+
+
+def _normal_escapes(segment: str) -> str:
+    if _PLAIN_SEGMENT.fullmatch(segment):
+        return segment
+
+    def decode(match: re.Match[str]) -> str:
+        char = chr(int(match[1], 16))
+        return char if char.isascii() and (char.isalnum() or char in "-._~") else match[0].upper()
+
+    return _ESCAPE.sub(decode, quote(segment, safe="%!$&'()*+,;=:@", errors="replace"))  # RFC 3986, 3.3

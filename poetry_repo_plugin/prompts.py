@@ -1,0 +1,43 @@
+"""Questions to a person. Only ever called where there is a terminal."""
+
+from __future__ import annotations
+
+import threading
+
+from poetry_repo_plugin.errors import InputError, printable
+from poetry_repo_plugin.secret import Secret
+
+_turn = threading.Lock()  # two threads may have a question; a person answers one after the other
+
+
+def ask(question: str) -> str:
+    """One line of text, asked on the terminal itself. Raises :class:`InputError` if the terminal goes away."""
+    import sys
+
+    try:
+        with _turn:
+            sys.stderr.write(printable(question))
+            sys.stderr.flush()
+            line = sys.stdin.readline()
+    except UnicodeDecodeError:
+        raise InputError(f"The answer is not {sys.stdin.encoding.upper()}.") from None
+    if not line:
+        raise InputError("No answer: the input ended.")
+    return line.rstrip("\r\n")
+
+
+def ask_secret(question: str) -> Secret:
+    """One line that is not shown. Raises :class:`InputError` if the terminal goes away, or would show it."""
+    import getpass
+    import warnings
+
+    try:
+        with _turn, warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return Secret(getpass.getpass(printable(question)))
+    except EOFError:
+        raise InputError("No answer: the input ended.") from None
+    except UnicodeDecodeError:
+        raise InputError("The answer is not UTF-8.") from None
+    except getpass.GetPassWarning:
+        raise InputError("This terminal would show what is typed; give the secret on standard input.") from None

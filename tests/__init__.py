@@ -1,0 +1,5 @@
+"""The tests. What several rooms share explains a failed assert as a test does: said here, before it is imported."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.contract", "tests.doctor.place", "tests.poetry_process", "tests.warm")

@@ -1,0 +1,37 @@
+"""Fixtures that all rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.poetry_process import PoetryHome, poetry_under_test
+from tests.warm import WarmHome, Zygote
+
+
+@pytest.fixture
+def home(cold_home: PoetryHome) -> PoetryHome:
+    """A fresh home with a Poetry that has the plugin, and no keyring."""
+    return cold_home
+
+
+@pytest.fixture
+def cold_home(tmp_path: Path) -> PoetryHome:
+    """Each command is a new process, as a user's is."""
+    return PoetryHome(tmp_path / "home", poetry_under_test())
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """The Python that forks the commands of a :class:`~tests.warm.WarmHome`."""
+    zygote = Zygote(poetry_under_test())
+    yield zygote
+    zygote.close()
+
+
+@pytest.fixture
+def warm_home(tmp_path: Path, zygote: Zygote) -> WarmHome:
+    """As ``home``, and its commands start fast, for rooms of many rows; a room takes it by a ``home`` of its own."""
+    return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
