@@ -1,0 +1,195 @@
+"""What a repository is, and all that are known here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from poetry_repo_plugin import names
+from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.origin import InvalidUrl, Origin, Prefix, redact, split_userinfo
+from poetry_repo_plugin.profiles import publish_url_of
+from poetry_repo_plugin.project import Project, ProjectSettings
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import Settings
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A name, where its index is, where one publishes to, and its place in the project.
+
+    URLs hold no userinfo; what a project's URL held is in ``url_username`` and ``url_secret``.
+
+    :param priority: ``primary``, ``supplemental`` or ``explicit`` in this project; ``None`` if it is no source of it.
+    :param publish_derived: the publish URL follows from the index URL (a server profile); nothing stores it.
+    :param publish_by_project: only the project's files say where to publish to.
+    """
+
+    name: str
+    index_url: str | None = None
+    publish_url: str | None = None
+    priority: str | None = None
+    publish_derived: bool = False
+    url_username: str | None = None
+    url_secret: Secret | None = None
+    project: ProjectSettings = field(default_factory=ProjectSettings)
+    publish_by_project: bool = False
+
+    @property
+    def bindable(self) -> list[str]:
+        """The URLs that a secret may be bound to when it is stored.
+
+        Without the publish URL that a project's file names: it would be asked for nothing before the secret goes there.
+        """
+        urls = [url for url in (self.index_url, None if self.publish_by_project else self.publish_url) if url]
+        return list(dict.fromkeys(urls)) or self.urls
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs that are known for it, without repetition."""
+        return list(dict.fromkeys(url for url in (self.index_url, self.publish_url) if url))
+
+    @property
+    def host(self) -> str:
+        """``host`` or ``host:port``, of the index if it has one."""
+        for url in self.urls:
+            with suppress(InvalidUrl):
+                return Origin.of(url).netloc
+        return "no host"
+
+    @property
+    def prefixes(self) -> list[Prefix]:
+        """Below what it owns URLs; an URL that is none owns nothing."""
+        found = []
+        for url in self.urls:
+            with suppress(InvalidUrl):
+                found.append(Prefix.of_index(url))
+        return found
+
+
+class Catalogue:
+    """Every repository that this user and this project know.
+
+    :param project: what ``pyproject.toml`` says, or ``None`` outside a project.
+    :param pypi: PyPI as Poetry has it built in.
+    """
+
+    def __init__(self, settings: Settings, project: Project | None, pypi: Repository) -> None:
+        self._settings = settings
+        self._project = project
+        self._pypi = pypi
+        self._live: dict[str, str] = {}
+
+    def add_live(self, name: str, url: str) -> None:
+        """Poetry itself has built a repository of this name for this URL; that outranks what we read."""
+        self._live[name] = url
+
+    @property
+    def complaints(self) -> list[str]:
+        """What in the project's file was not believed or makes no sense."""
+        return [*self._project.ignored, *self._project.problems] if self._project else []
+
+    @property
+    def project(self) -> Project | None:
+        """What ``pyproject.toml`` says, or ``None`` outside a project."""
+        return self._project
+
+    def names(self) -> list[str]:
+        """The names of all of them, the project's first, PyPI last."""
+        found: dict[str, None] = {}
+        for source in self._project.sources if self._project else ():
+            found.setdefault(source.name)
+        for name in self._live:
+            found.setdefault(name)
+        for name in self._settings.names():
+            found.setdefault(name)
+        taken = {names.env_key(name) for name in found}
+        for name, _ in self._settings.environment_repositories():
+            if names.env_key(name) not in taken:
+                found.setdefault(name)
+        return [name for name in _one_per_case(found) if not names.is_pypi(name)] + ["pypi"]
+
+    def __iter__(self) -> Iterator[Repository]:
+        return (self.get(name) for name in self.names())
+
+    def find(self, name: str) -> Repository | None:
+        """The repository of that name (case makes no difference, as in Poetry's pool), or ``None``."""
+        known = self.names()
+        found = names.match_name(name, known)
+        if found is None and names.env_key(name) in {
+            names.env_key(n) for n, _ in self._settings.environment_repositories()
+        }:
+            found = name
+        return self.get(found) if found is not None else None
+
+    def require(self, name: str) -> Repository:
+        """As :meth:`find`; raises :class:`InputError` with a suggestion where there is none."""
+        found = self.find(name)
+        if found is None:
+            suggestion = names.did_you_mean(name, self.names())
+            raise InputError(f"No repository is called {name!r}.{suggestion}", f"poetry repo add {name} URL")
+        return found
+
+    def get(self, name: str) -> Repository:
+        """The repository of exactly that name, put together from all that is known of it."""
+        if names.is_pypi(name):
+            return self._pypi_with_priority()
+        raw, priority = self._index_of(name)
+        index_url, username, secret = (None, None, None) if raw is None else _split(raw)
+        project = self._project.settings_for(name) if self._project else ProjectSettings()
+        publish = self._publish_url_of(name, project)
+        derived = publish_url_of(index_url) if publish is None and index_url else None
+        return Repository(
+            name,
+            index_url,
+            publish or derived,
+            priority,
+            publish is None and derived is not None,
+            username,
+            secret,
+            project,
+            publish is not None and publish != self._own_publish_url_of(name),
+        )
+
+    def _index_of(self, name: str) -> tuple[str | None, str | None]:
+        priority = None
+        url = self._live.get(name)
+        for source in self._project.sources if self._project else ():
+            if source.name.lower() == name.lower():
+                priority = source.priority
+                url = url or source.url
+        return url or self._settings.own_for(name).url, priority
+
+    def _publish_url_of(self, name: str, project: ProjectSettings) -> str | None:
+        local = self._settings.publish_url(name)
+        return self._own_publish_url_of(name) or (_split(local)[0] if local else None) or project.publish_url
+
+    def _own_publish_url_of(self, name: str) -> str | None:
+        """What the environment or the user's own file says, whatever a project says."""
+        variable = self._settings.variable("REPOSITORIES", name, "_URL")
+        url = variable[1] if variable is not None and variable[1] else self._settings.user_publish_url(name)
+        return _split(url)[0] if url else None
+
+    def _pypi_with_priority(self) -> Repository:
+        for source in self._project.sources if self._project else ():
+            if names.is_pypi(source.name):
+                return replace(self._pypi, priority=source.priority)
+        return self._pypi
+
+
+def _split(url: str) -> tuple[str, str | None, Secret | None]:
+    """As :func:`split_userinfo`; of what is written so wrongly that its userinfo cannot be told, nothing is kept."""
+    try:
+        bare, username, secret = split_userinfo(url)
+    except InvalidUrl:
+        return f"****@{url.rpartition('@')[2]}" if "@" in url else url, None, None
+    masked = redact(bare)
+    return bare if masked == bare else masked.rpartition("//")[2], username, secret
+
+
+def _one_per_case(found: Iterable[str]) -> list[str]:
+    seen: dict[str, str] = {}
+    for name in found:
+        seen.setdefault(name.lower(), name)
+    return list(seen.values())

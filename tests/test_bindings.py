@@ -1,0 +1,187 @@
+"""Where a stored secret may go, and who may say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from poetry_repo_plugin import store
+from poetry_repo_plugin.bindings import Bindings, Kind
+from poetry_repo_plugin.errors import StateError
+from poetry_repo_plugin.settings import Settings
+
+INDEX = "https://host.example/team-a/simple/"
+UPLOAD = "https://upload.example/team-a/"
+
+
+@pytest.fixture
+def bindings(tmp_path: Path) -> Bindings:
+    return Bindings(Settings(tmp_path, environ={}))
+
+
+def again(tmp_path: Path) -> Bindings:
+    """As the next command reads them."""
+    return Bindings(Settings(tmp_path, environ={}))
+
+
+def shown(bindings: Bindings, name: str = "corp", kind: Kind = Kind.CREDENTIAL) -> list[str]:
+    return [str(prefix) for prefix in bindings.of(name, kind)]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_nothing_is_known_at_first(bindings: Bindings, kind: Kind) -> None:
+    assert bindings.allows("corp", kind, INDEX) is None
+    assert bindings.of("corp", kind) == []
+    assert bindings.shown("corp", kind) == ()
+    assert bindings.known_but_elsewhere("corp", [INDEX]) == []
+
+
+def test_a_login_binds_to_what_the_repository_owns(bindings: Bindings, tmp_path: Path) -> None:
+    bindings.record_for_login("corp", [INDEX, UPLOAD])
+    assert shown(again(tmp_path)) == ["https://host.example/team-a", "https://upload.example/team-a"]
+    for url in (INDEX, UPLOAD, "https://host.example/team-a/files/x.whl", "https://HOST.example.:443/team-a/"):
+        assert bindings.allows("corp", Kind.CREDENTIAL, url) is True
+    for url in (
+        *("https://host.example/", "https://host.example/team-ab/simple/", "https://host.example/team-a/../team-b/"),
+        *(
+            "http://host.example/team-a/simple/",
+            "https://host.example:8443/team-a/simple/",
+            "https://evil.example/team-a/",
+        ),
+        *("https://host.example/team-a/..%2fteam-b", "https://host.example\\@evil.example/team-a/", "nonsense", ""),
+    ):
+        assert bindings.allows("corp", Kind.CREDENTIAL, url) is False
+    assert bindings.allows("corp", Kind.CERTIFICATE, INDEX) is None, "that is another matter"
+
+
+def test_a_client_certificate_is_held_to_the_origin(bindings: Bindings) -> None:
+    """It is offered before any path is named."""
+    bindings.record("corp", Kind.CERTIFICATE, [INDEX])
+    assert bindings.allows("corp", Kind.CERTIFICATE, "https://host.example/team-b/") is True
+    for url in (
+        "https://host.example:8443/team-a/",
+        "https://evil.example/team-a/",
+        "http://host.example/",
+        "nonsense",
+    ):
+        assert bindings.allows("corp", Kind.CERTIFICATE, url) is False
+    assert bindings.allows("corp", Kind.CREDENTIAL, INDEX) is None
+
+
+def test_a_further_url_is_added(bindings: Bindings) -> None:
+    bindings.record_for_login("corp", [INDEX])
+    bindings.record("corp", Kind.CREDENTIAL, ["https://mirror.example/simple/"])
+    assert shown(bindings) == ["https://host.example/team-a", "https://mirror.example"]
+    bindings.record("corp", Kind.CREDENTIAL, ["https://host.example/team-a/deeper/simple/", "https://host.example/"])
+    assert shown(bindings) == ["https://mirror.example", "https://host.example"], "the widest say it all"
+
+
+def test_a_new_password_for_the_same_place_keeps_the_other_places(bindings: Bindings) -> None:
+    bindings.record_for_login("corp", [INDEX])
+    bindings.record("corp", Kind.CREDENTIAL, [UPLOAD])
+    bindings.record_for_login("corp", [INDEX])
+    assert bindings.allows("corp", Kind.CREDENTIAL, UPLOAD) is True
+
+
+def test_a_login_of_another_place_takes_nothing_with_it(bindings: Bindings) -> None:
+    """The new password is not the old server's, and the other way round."""
+    bindings.record_for_login("corp", [INDEX, UPLOAD])
+    bindings.record_for_login("corp", ["https://new.example/simple/"])
+    assert shown(bindings) == ["https://new.example"]
+    bindings.record_for_login("corp", ["https://new.example/simple/", "https://evil.example/"])
+    assert bindings.allows("corp", Kind.CREDENTIAL, INDEX) is False
+
+
+def test_known_but_elsewhere(bindings: Bindings) -> None:
+    bindings.record_for_login("corp", [INDEX])
+    assert bindings.known_but_elsewhere("corp", [INDEX]) == []
+    assert bindings.known_but_elsewhere("corp", ["https://evil.example/", INDEX]) == []
+    assert list(map(str, bindings.known_but_elsewhere("corp", ["https://evil.example/"]))) == [
+        "https://host.example/team-a"
+    ]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_first_success_binds_and_the_second_changes_nothing(bindings: Bindings, tmp_path: Path, kind: Kind) -> None:
+    bindings.record_first_success("corp", kind, [INDEX, UPLOAD])
+    assert len(shown(again(tmp_path), kind=kind)) == 2
+    bindings.record_first_success("corp", kind, ["https://evil.example/"])
+    assert again(tmp_path).allows("corp", kind, "https://evil.example/") is False
+
+
+def test_of_two_processes_that_succeed_first_at_once_the_first_binds(tmp_path: Path) -> None:
+    """The second has read the settings before the first wrote them."""
+    first, second = again(tmp_path), again(tmp_path)
+    assert first.allows("corp", Kind.CREDENTIAL, INDEX) is second.allows("corp", Kind.CREDENTIAL, INDEX) is None
+    first.record_first_success("corp", Kind.CREDENTIAL, [INDEX])
+    second.record_first_success("corp", Kind.CREDENTIAL, ["https://evil.example/"])
+    assert shown(again(tmp_path)) == ["https://host.example/team-a"]
+
+
+def test_of_two_processes_that_add_a_place_both_are_kept(tmp_path: Path) -> None:
+    first, second = again(tmp_path), again(tmp_path)
+    assert shown(first) == shown(second) == []
+    first.record("corp", Kind.CREDENTIAL, [INDEX])
+    second.record("corp", Kind.CREDENTIAL, [UPLOAD])
+    assert len(shown(again(tmp_path))) == 2
+
+
+def test_what_is_no_url_is_left_out_and_does_not_stop_the_rest(bindings: Bindings, tmp_path: Path) -> None:
+    """A publish URL may be misspelled in a variable or a file of Poetry's."""
+    bad = ["", "nonsense", "ftp://host/", "https://[", "https://a\\@b/"]
+    bindings.record_first_success("one", Kind.CREDENTIAL, [*bad, INDEX])
+    bindings.record_for_login("two", [*bad, INDEX])
+    bindings.record("three", Kind.CREDENTIAL, [*bad, INDEX])
+    for name in ("one", "two", "three"):
+        assert shown(again(tmp_path), name) == ["https://host.example/team-a"]
+    bindings.record_first_success("four", Kind.CREDENTIAL, bad)
+    assert bindings.record_for_login("five", bad) == []
+    assert again(tmp_path).allows("four", Kind.CREDENTIAL, INDEX) is None
+
+
+def test_userinfo_is_never_recorded(bindings: Bindings, tmp_path: Path) -> None:
+    bindings.record_for_login("corp", ["https://me:S3CR3T@host.example/simple/?token=S3CR3T#S3CR3T"])
+    assert "S3CR3T" not in (tmp_path / "poetry-repo-plugin.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "record", ["[5]", '"nonsense"', "true", '["", "https://["]', "{ a = 1 }", '[["https://host.example"]]']
+)
+@pytest.mark.parametrize("kind", Kind)
+def test_a_record_that_cannot_be_read_allows_nothing_and_is_not_overwritten_by_a_success(
+    tmp_path: Path, kind: Kind, record: str
+) -> None:
+    path = tmp_path / "poetry-repo-plugin.toml"
+    path.write_text(f"[repositories.corp]\n{kind.value} = {record}\n", encoding="utf-8")
+    before = store.read_toml(path)
+    assert again(tmp_path).allows("corp", kind, INDEX) is False
+    assert again(tmp_path).shown("corp", kind)
+    again(tmp_path).record_first_success("corp", kind, ["https://evil.example/"])
+    assert store.read_toml(path) == before
+    again(tmp_path).record("corp", kind, [INDEX])
+    assert again(tmp_path).allows("corp", kind, INDEX) is True
+
+
+def test_a_single_text_in_the_place_of_a_list_is_understood(tmp_path: Path) -> None:
+    path = tmp_path / "poetry-repo-plugin.toml"
+    path.write_text('[repositories.corp]\ncredential-origins = "https://host.example/team-a"\n', encoding="utf-8")
+    assert again(tmp_path).allows("corp", Kind.CREDENTIAL, INDEX) is True
+    assert again(tmp_path).allows("corp", Kind.CREDENTIAL, UPLOAD) is False
+
+
+def test_case_of_the_name_makes_no_difference(bindings: Bindings, tmp_path: Path) -> None:
+    bindings.record_for_login("Corp", [INDEX])
+    assert bindings.allows("CORP", Kind.CREDENTIAL, "https://evil.example/") is False
+    bindings.record_for_login("corp", [UPLOAD])
+    assert again(tmp_path).allows("Corp", Kind.CREDENTIAL, UPLOAD) is True
+    assert again(tmp_path).allows("CORP", Kind.CREDENTIAL, INDEX) is False
+
+
+def test_a_folder_that_cannot_be_written_fails_a_login_but_no_request(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("", encoding="utf-8")
+    mine = Bindings(Settings(file, environ={}))
+    mine.record_first_success("corp", Kind.CREDENTIAL, [INDEX])
+    with pytest.raises(StateError):
+        mine.record_for_login("corp", [INDEX])
