@@ -1,0 +1,135 @@
+"""What a credential source is asked, and the three things that it can answer."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol, Union
+
+from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.secret import Secret
+
+BASIC = "basic"
+BEARER = "bearer"
+
+
+class Purpose(Enum):
+    """What the request is for. An index look-up never triggers what only an upload may (trusted publishing)."""
+
+    INDEX = "index"
+    PUBLISH = "publish"
+    GIT = "git"
+
+
+class Effort(Enum):
+    """How far a look-up goes.
+
+    ``EVIDENT`` asks only sources of which a trace can be seen without asking a keyring in vain (settings, files,
+    environment); ``FULL`` asks all. A request starts with the first and comes back with the second when it is refused,
+    so that a public index never touches a keyring. ``LOOK`` is for listings: all, but no tool is run and no network
+    used.
+    """
+
+    EVIDENT = 1
+    LOOK = 2
+    FULL = 3
+
+
+@dataclass(frozen=True)
+class Query:
+    """For whom a credential is looked for.
+
+    :param name: the repository's name; ``""`` for a host that no repository is configured for.
+    :param url: the index or upload URL that it will be sent to (never with userinfo).
+    :param username: only a credential of this user will do, where it is given.
+    :param fresh: the last answer was refused; what was kept of it between commands will not do.
+    """
+
+    name: str
+    url: str
+    purpose: Purpose = Purpose.INDEX
+    effort: Effort = Effort.FULL
+    username: str | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Credential:
+    """Something to authenticate with, and where it came from.
+
+    Two are equal if a server cannot tell them apart: the same token handed out again is no new one, whatever its
+    source says of its end.
+
+    :param scheme: ``basic``, ``bearer``, or any other HTTP authentication scheme (RFC 9110, 11.1) for a helper that
+        hands out whole Authorization headers.
+    :param source: one of DESIGN section 3 (``env``, ``keyring``, ``provider:aws``, …).
+    :param detail: the same for a person: which variable, which file.
+    :param expires_at: when it stops working (aware, UTC), if the source knows.
+    """
+
+    secret: Secret
+    username: str | None
+    source: str = field(compare=False)
+    detail: str = field(compare=False)
+    scheme: str = BASIC
+    expires_at: datetime | None = field(default=None, compare=False)
+
+    def authorization(self) -> str:
+        """The value of an Authorization header. User name and password go out as UTF-8 (RFC 7617, 2.1), and what an
+        environment variable held that is no UTF-8 as it was there (PEP 383).
+        """
+        if self.scheme == BASIC:
+            text = f"{self.username or ''}:{self.secret.reveal()}"
+            try:
+                pair = text.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:  # its text would quote the secret
+                pair = text.encode("utf-8", "replace")
+            return f"Basic {base64.b64encode(pair).decode('ascii')}"
+        if self.scheme == BEARER:
+            return f"Bearer {self.secret.reveal()}"
+        return f"{self.scheme} {self.secret.reveal()}"
+
+
+@dataclass(frozen=True)
+class NotMine:
+    """The source knows nothing about this repository. ``why`` is for ``repo show`` and ``doctor``."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The source is responsible and cannot answer: the chain stops here and says why.
+
+    :param why: what is wrong, without a secret.
+    :param hint: the command that mends it.
+    """
+
+    why: str
+    cause: Cause = Cause.CREDENTIAL_MISSING
+    hint: str | None = None
+
+
+Answer = Union[Credential, NotMine, Broken]
+
+
+class Source(Protocol):
+    """One place where credentials live."""
+
+    @property
+    def name(self) -> str:
+        """How the source is called in ``repo show``."""
+
+    def get(self, query: Query) -> Answer:
+        """What this source has for ``query``. It neither prints nor raises for what a user did."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What the chain found: the credential or why there is none, and what each source said on the way."""
+
+    credential: Credential | None
+    broken: Broken | None = None
+    steps: tuple[tuple[str, Answer], ...] = field(default=(), repr=False)

@@ -1,0 +1,141 @@
+"""The visible, ordered list of sources, and the one loop that asks them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Broken,
+    Credential,
+    Effort,
+    Purpose,
+    Query,
+    Resolution,
+    Source,
+)
+
+RENEW_BEFORE = {
+    Purpose.INDEX: timedelta(minutes=1),
+    Purpose.GIT: timedelta(minutes=1),
+    Purpose.PUBLISH: timedelta(minutes=5),
+}
+ASK_AGAIN = timedelta(seconds=10)
+
+
+def resolve(sources: Sequence[Source], query: Query) -> Resolution:
+    """Ask ``sources`` in order; the first that has an answer wins, whole. A broken one stops the search."""
+    steps: list[tuple[str, Answer]] = []
+    for source in sources:
+        answer = source.get(query)
+        steps.append((source.name, answer))
+        if isinstance(answer, Credential):
+            return Resolution(answer, steps=tuple(steps))
+        if isinstance(answer, Broken):
+            return Resolution(None, answer, tuple(steps))
+    return Resolution(None, steps=tuple(steps))
+
+
+class Chain:
+    """Resolves once per repository and purpose, for all threads, and again when an answer runs out.
+
+    :param sources: in order of precedence.
+    :param now: the time, aware.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self.sources = tuple(sources)
+        self._now = now
+        self._lock = threading.Lock()
+        self._locks: dict[Query, threading.Lock] = {}
+        self._known: dict[Query, Resolution] = {}
+        self._asked: dict[Query, datetime] = {}
+        self._renewed_for: dict[Query, Credential] = {}
+        self._on_trial: dict[Query, Credential] = {}
+
+    def resolve(self, query: Query) -> Resolution:
+        """The answer for ``query``: remembered, also when it is empty, until shortly before its credential expires.
+
+        If no new one can be had then, the old one serves until its end.
+        """
+        with self._lock_of(query):
+            known = self._known.get(query)
+            if known is None:
+                return self._ask(query)
+            if not self._runs_out(query, known):
+                return known
+            found = self._ask(query)
+            if found.credential is None and self._is_good(known):
+                self._remember(query, known)
+                return known
+            return found
+
+    def renew(self, query: Query, refused: Credential) -> Resolution:
+        """The answer after ``refused`` was refused: asked for again once, whichever thread comes first.
+
+        A thread whose refused credential has already been replaced gets the replacement without asking. If the
+        replacement is refused as well, before it was ever accepted, nobody asks a third time.
+        """
+        query = _key(query)
+        with self._lock_of(query):
+            known = self._known.get(query)
+            was_renewed = refused in (self._renewed_for.get(query), self._on_trial.get(query))
+            if known is not None and (known.credential != refused or was_renewed):
+                return known
+            self._renewed_for[query] = refused
+            found = self._ask(query, fresh=True)
+            if found.credential is not None and found.credential != refused:
+                self._on_trial[query] = found.credential
+            return found
+
+    def accepted(self, query: Query, credential: Credential) -> None:
+        """``credential`` did what it should; if it is refused later, it has run out."""
+        key = _key(query)
+        if self._on_trial.get(key) == credential:
+            self._on_trial.pop(key, None)
+
+    def is_on_trial(self, query: Query, credential: Credential) -> bool:
+        """Whether ``credential`` was made because the one before it was refused, and was never accepted."""
+        return self._on_trial.get(_key(query)) == credential
+
+    def _ask(self, query: Query, *, fresh: bool = False) -> Resolution:
+        found = resolve(self.sources, replace(query, fresh=fresh))
+        self._asked[_key(query)] = self._now()
+        self._remember(query, found)
+        return found
+
+    def _remember(self, query: Query, found: Resolution) -> None:
+        self._known[query] = found
+        if query.effort is Effort.FULL or (query.effort is Effort.EVIDENT and found.credential is not None):
+            for effort in Effort:
+                self._known[replace(query, effort=effort)] = found
+
+    def _runs_out(self, query: Query, known: Resolution) -> bool:
+        credential = known.credential
+        if credential is None or credential.expires_at is None:
+            return False
+        now = self._now()
+        # A source that only hands out shorter-lived credentials is not asked for every request.
+        asked = self._asked.get(_key(query))
+        just_asked = asked is not None and abs(now - asked) < ASK_AGAIN and credential.expires_at > now
+        return credential.expires_at - now < RENEW_BEFORE[query.purpose] and not just_asked
+
+    def _is_good(self, known: Resolution) -> bool:
+        credential = known.credential
+        return credential is not None and (credential.expires_at is None or credential.expires_at > self._now())
+
+    def _lock_of(self, query: Query) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault(_key(query), threading.Lock())
+
+
+def _key(query: Query) -> Query:
+    return replace(query, effort=Effort.FULL)

@@ -1,0 +1,146 @@
+"""The identity token of the CI job that this is, from the library ``id``, and why there is none.
+
+Which CI gives one under which conditions: https://github.com/di/id (README, and ``detect_credential``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Union
+
+from poetry_repo_plugin.credentials import process
+from poetry_repo_plugin.credentials.base import Broken, NotMine
+from poetry_repo_plugin.credentials.process import presentable
+from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.secret import Secret
+
+# The variables by which `id` knows a CI, in its order, with two that Google's build and run services always set
+# (https://cloud.google.com/run/docs/container-contract, https://cloud.google.com/build/docs/build-config-file-schema):
+# `id` reads a file there, and a developer's own machine in that cloud is no CI.
+_MARKS = (
+    ("GITHUB_ACTIONS", "GitHub Actions"),
+    ("GITLAB_CI", "GitLab CI"),
+    ("BUILDKITE", "Buildkite"),
+    ("CIRCLECI", "CircleCI"),
+    ("GOOGLE_SERVICE_ACCOUNT_NAME", "Google Cloud"),
+    ("BUILDER_OUTPUT", "Google Cloud"),
+    ("CLOUD_RUN_JOB", "Google Cloud"),
+)
+
+# What an index compares, of the claims of each CI (warehouse/oidc/models/). Nothing else of a token is ever shown.
+CLAIMS = (
+    *("sub", "iss", "aud", "repository", "repository_owner", "repository_owner_id", "workflow_ref"),
+    *("job_workflow_ref", "ref", "environment"),  # GitHub Actions
+    *("project_path", "ci_config_ref_uri", "ref_path"),  # GitLab CI
+    *("organization_slug", "pipeline_slug", "build_branch"),  # Buildkite
+    *("oidc.circleci.com/project-id", "oidc.circleci.com/vcs-ref"),  # CircleCI
+    "email",  # Google Cloud
+)
+
+
+TIMEOUT = 30.0  # seconds, for a CI's own tool; `id` gives its requests as long
+
+
+def detected() -> str | None:
+    """The CI that the environment speaks of; ``None`` for none."""
+    return next((title for variable, title in _MARKS if os.environ.get(variable)), None)
+
+
+def token(audience: str) -> Union[Secret, NotMine, Broken]:
+    """The identity token made out for ``audience``. Asks the CI over its own network or tool; up to 30 s."""
+    # Not left to `id`: it looks at Google's metadata service before these three, and on a runner that stands in that
+    # cloud it would return the identity of the machine. It also sets their tools no time limit.
+    if not os.environ.get("GITHUB_ACTIONS"):
+        if os.environ.get("GITLAB_CI"):
+            return _gitlab(audience)
+        if os.environ.get("BUILDKITE"):
+            return _from_tool(audience, "buildkite-agent", "oidc", "request-token", "--audience", audience)
+        if os.environ.get("CIRCLECI"):
+            claims = json.dumps({"aud": audience})
+            return _from_tool(audience, "circleci", "run", "oidc", "get", "--claims", claims, "--root-issuer")
+    import id as identity_library
+
+    try:
+        found = identity_library.detect_credential(audience)
+    except identity_library.GitHubOidcPermissionCredentialError:
+        return Broken(_github_explanation(), Cause.CREDENTIAL_MISSING)
+    except identity_library.IdentityError as error:
+        return Broken(f"the identity token could not be had: {presentable(str(error))}")
+    except Exception as error:  # the library lets some of urllib3's and subprocess's pass
+        return Broken(f"the identity token could not be had: {presentable(f'{type(error).__name__}: {error}')}")
+    return NotMine("no identity token was found in this environment") if not found else Secret(found)
+
+
+def claims(identity: Secret) -> dict[str, str]:
+    """The claims of the token that an index compares, as short texts; empty where it is no JSON web token."""
+    payload = _payload(identity)
+    return {name: presentable(str(payload[name]), lines=1) for name in CLAIMS if name in payload}
+
+
+def gitlab_variable(audience: str) -> str:
+    """The variable that holds GitLab's token for an audience, as `id` derives it: ``PYPI_ID_TOKEN`` for ``pypi``."""
+    return re.sub(r"[^A-Z0-9_]|^[^A-Z_]", "_", audience.upper()) + "_ID_TOKEN"
+
+
+def _gitlab(audience: str) -> Union[Secret, Broken]:
+    variable = gitlab_variable(audience)
+    text = os.environ.get(variable)
+    if not text:
+        return Broken(
+            f"the variable {variable} is not set: declare it in the job, with `id_tokens: {{{variable}: "
+            f"{{aud: {presentable(audience, lines=1)}}}}}` in .gitlab-ci.yml"
+        )
+    return _made_out_for(audience, Secret(text), f"the token in {variable}")
+
+
+def _from_tool(audience: str, *command: str) -> Union[Secret, Broken]:
+    """The token that a CI's own tool prints, called as `id` calls it."""
+    try:
+        finished = process.run(command, timeout=TIMEOUT)
+    except process.ToolFailed as error:
+        return Broken(f"the identity token could not be had: {error}")
+    if not finished.succeeded:
+        return Broken(f"the identity token could not be had: `{command[0]}` {finished.complaint}")
+    text = finished.stdout.decode("utf-8", "replace").strip()
+    return _made_out_for(audience, Secret(text), f"what `{command[0]}` printed")
+
+
+def _made_out_for(audience: str, identity: Secret, what: str) -> Union[Secret, Broken]:
+    if _payload(identity).get("aud") not in (audience, [audience]):
+        return Broken(f"{what} is not made out for {presentable(audience, lines=1)!r}")
+    return identity
+
+
+def _github_explanation() -> str:
+    if os.environ.get("GITHUB_EVENT_NAME") == "pull_request" and _is_fork() is not False:
+        return (
+            "GitHub gives the workflows of a pull request from a fork no identity token, even with `id-token: write`; "
+            "publish on an event that forks cannot trigger (a tag, a release, workflow_dispatch)"
+        )
+    return (
+        "GitHub gives this job no identity token: it lacks the permission `id-token: write` "
+        "(`permissions: {id-token: write}` in the job)"
+    )
+
+
+def _is_fork() -> bool | None:
+    """Whether the pull request comes from a fork, as the event's own file says; ``None`` where that cannot be read."""
+    try:
+        with open(os.environ["GITHUB_EVENT_PATH"], encoding="utf-8") as file:
+            fork = json.load(file)["pull_request"]["head"]["repo"]["fork"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return fork if isinstance(fork, bool) else None
+
+
+def _payload(identity: Secret) -> dict[str, object]:
+    import base64
+
+    try:
+        _, payload, _ = identity.reveal().split(".")
+        document = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,40 @@
+"""Source 2: environment variables (DESIGN S7)."""
+
+from __future__ import annotations
+
+from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Query
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import TOKEN_USER, Settings
+
+
+class EnvironmentSource:
+    """``POETRY_PYPI_TOKEN_<NAME>``, then ``POETRY_HTTP_BASIC_<NAME>_USERNAME`` and ``_PASSWORD``."""
+
+    name = "env"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def get(self, query: Query) -> Answer:
+        """A token wins over a pair, as in Poetry. A password alone has an empty user name; a user name alone is no
+        credential (it is never completed with another source's password).
+        """
+        if not query.name:
+            return NotMine()
+        token = self._settings.variable("PYPI_TOKEN", query.name)
+        if token is not None and token[1]:
+            return self._checked(query, TOKEN_USER, token[1], f"environment variable {token[0]}")
+        username = self._settings.variable("HTTP_BASIC", query.name, "_USERNAME")
+        password = self._settings.variable("HTTP_BASIC", query.name, "_PASSWORD")
+        if password is not None:
+            user = username[1] if username is not None else query.username or ""
+            return self._checked(query, user, password[1], f"environment variable {password[0]}")
+        if username is not None and username[1]:
+            variable = username[0].removesuffix("_USERNAME") + "_PASSWORD"
+            return NotMine(f"the environment sets {username[0]} but not {variable}")
+        return NotMine("no environment variable is set for it")
+
+    def _checked(self, query: Query, username: str, secret: str, detail: str) -> Answer:
+        if query.username is not None and query.username != username:
+            return NotMine(f"{detail} is for another user")
+        return Credential(Secret(secret), username, self.name, detail)

@@ -1,0 +1,54 @@
+"""GitLab's package registry from a GitLab CI job: the job's own token.
+
+https://docs.gitlab.com/user/packages/pypi_repository/ (user name ``gitlab-ci-token``, password ``CI_JOB_TOKEN``);
+https://docs.gitlab.com/ci/variables/predefined_variables/ (``CI_SERVER_URL``, ``CI_API_V4_URL``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Query
+from poetry_repo_plugin.credentials.vendor_tool import not_for
+from poetry_repo_plugin.origin import InvalidUrl, Prefix
+from poetry_repo_plugin.secret import Secret
+
+USERNAME = "gitlab-ci-token"
+
+
+class GitlabSource:
+    """The job token, for the GitLab that runs the job and for no other host; lazy, no process.
+
+    Outside a job it has nothing and the chain goes on, so that a project which names this provider works on a
+    developer's machine with a stored token. The token is good until the job ends, so it has no expiry.
+
+    :param environ: the environment to read.
+    """
+
+    name = "provider:gitlab"
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._environ = environ
+
+    def get(self, query: Query) -> Answer:
+        """The token of the job, for a URL below ``CI_SERVER_URL`` or ``CI_API_V4_URL``."""
+        token = self._environ.get("CI_JOB_TOKEN", "")
+        if not token:
+            return NotMine("CI_JOB_TOKEN is not set: this is not a GitLab CI job")
+        reason = not_for(query, USERNAME, self._is_own, "the GitLab that runs this job")
+        if reason is not None:
+            return reason
+        if not re.fullmatch(r"[!-~]+", token):
+            return NotMine("CI_JOB_TOKEN does not look like a token")
+        return Credential(Secret(token), USERNAME, self.name, "CI_JOB_TOKEN")
+
+    def _is_own(self, url: str) -> bool:
+        for variable in ("CI_SERVER_URL", "CI_API_V4_URL"):
+            try:
+                if Prefix.of(self._environ.get(variable, "")).covers(url):
+                    return True
+            except InvalidUrl:
+                continue
+        return False

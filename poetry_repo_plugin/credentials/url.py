@@ -1,0 +1,23 @@
+"""Source 1: what the command line or the URL itself says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Query
+
+
+class GivenSource:
+    """A credential that was given for this command, or that a project's source URL carries.
+
+    :param given: finds it for a query; the credential says itself whether it is ``option`` or ``url``.
+    """
+
+    name = "command line or URL"
+
+    def __init__(self, given: Callable[[Query], Credential | None]) -> None:
+        self._given = given
+
+    def get(self, query: Query) -> Answer:
+        """The credential that was given, if there is one."""
+        return self._given(query) or NotMine("none was given")

@@ -1,0 +1,97 @@
+"""What the providers share: asking a vendor's own command line tool, and explaining why it did not answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Union
+
+from poetry_repo_plugin.credentials import expiry, process
+from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, NotMine, Purpose, Query
+from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.origin import InvalidUrl, Origin
+from poetry_repo_plugin.secret import Secret
+
+# Seconds. The tools are slow to start, and renew their own session over the network.
+TIMEOUT = 30.0
+
+# Whether a URL is at one of the vendor's hosts.
+Allowed = Callable[[str], bool]
+
+Document = Union[dict[str, object], Broken]
+
+
+@dataclass(frozen=True)
+class VendorTool:
+    """A vendor's command line tool.
+
+    :param title: what the vendor calls it.
+    :param install: the page that says how to install it.
+    :param login: the command that mends its session.
+    :param expired: what its standard error says when its session has ended.
+    :param refused: what its standard error says when its identity is not allowed to get a token.
+    """
+
+    title: str
+    install: str
+    login: str
+    expired: re.Pattern[str]
+    refused: re.Pattern[str]
+
+    def ask(self, argv: list[str], *, timeout: float, env: Mapping[str, str] | None = None) -> Document:
+        """Run the tool and return the JSON object that it prints."""
+        try:
+            finished = process.run(argv, timeout=timeout, env=env)
+        except process.ToolMissing as error:
+            return Broken(f"{self.title} is needed: {error}; see {self.install}", Cause.CREDENTIAL_MISSING)
+        except process.ToolFailed as error:
+            return Broken(f"{self.title}: {error}", Cause.CREDENTIAL_MISSING, self.login)
+        if not finished.succeeded:
+            return self._explained(argv[0], finished)
+        try:
+            document = json.loads(finished.stdout)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            return Broken(f"{self.title}: `{argv[0]}` did not answer with a JSON object", hint=self.login)
+        return document
+
+    def _explained(self, program: str, finished: process.Finished) -> Broken:
+        if self.expired.search(finished.stderr):
+            why, cause = "its session has expired", Cause.CREDENTIAL_EXPIRED
+        elif self.refused.search(finished.stderr):
+            why, cause = "its identity may not get a token for this repository", Cause.CREDENTIAL_REJECTED
+        else:
+            why, cause = "it has no usable session", Cause.CREDENTIAL_MISSING
+        return Broken(f"{self.title}: {why} (`{program}` {finished.complaint})", cause, self.login)
+
+    def credential(
+        self, token: object, expires_at: datetime | None, *, username: str, source: str, detail: str
+    ) -> Answer:
+        """The token as the password of ``username``; :class:`Broken` where it is none or no longer good."""
+        if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
+            return Broken(f"{self.title}: the answer holds no token", hint=self.login)
+        if expiry.passed(expires_at):
+            why = f"{self.title}: the token that it gave has expired, by this machine's clock"
+            return Broken(why, Cause.CREDENTIAL_EXPIRED, self.login)
+        return Credential(Secret(token), username, source, detail, expires_at=expires_at)
+
+
+def not_for(query: Query, username: str, allowed: Allowed, vendor: str) -> NotMine | None:
+    """Why a vendor's token is nothing for this query: another host, plain http, git, or another user's name."""
+    try:
+        origin = Origin.of(query.url)
+    except InvalidUrl as error:
+        return NotMine(str(error))
+    if query.purpose is Purpose.GIT:
+        return NotMine("never sent to a git host")
+    if origin.scheme != "https":
+        return NotMine("never sent over plain http")
+    if not allowed(query.url):
+        return NotMine(f"{origin} is not a host of {vendor}")
+    if query.username is not None and query.username != username:
+        return NotMine(f"its user name is {username}")
+    return None

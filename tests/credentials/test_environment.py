@@ -1,0 +1,81 @@
+"""Environment variables as a source of credentials."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Purpose, Query
+from poetry_repo_plugin.credentials.environment import EnvironmentSource
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import Settings
+from tests.contract import MARK, NAME, URL, SourceContract
+
+
+def source(folder: Path, **environ: str) -> EnvironmentSource:
+    return EnvironmentSource(Settings(folder, environ={f"POETRY_{key}": value for key, value in environ.items()}))
+
+
+def got(answer: Answer) -> tuple[str | None, str, str]:
+    assert isinstance(answer, Credential), answer
+    assert answer.source == "env"
+    return answer.username, answer.secret.reveal(), answer.detail
+
+
+class TestContract(SourceContract):
+    @pytest.fixture(params=["token", "pair"])
+    def source(self, request: pytest.FixtureRequest, tmp_path: Path) -> EnvironmentSource:
+        if request.param == "token":
+            return source(tmp_path, PYPI_TOKEN_CORP=MARK, PYPI_TOKEN_A_B=MARK, PYPI_TOKEN_=MARK)
+        return source(tmp_path, HTTP_BASIC_CORP_USERNAME="me", HTTP_BASIC_CORP_PASSWORD=MARK, HTTP_BASIC__PASSWORD=MARK)
+
+
+def test_a_pair_and_a_token_which_wins(tmp_path: Path) -> None:
+    pair = {"HTTP_BASIC_CORP_USERNAME": "me", "HTTP_BASIC_CORP_PASSWORD": "pw"}
+    detail = "environment variable POETRY_HTTP_BASIC_CORP_PASSWORD"
+    assert got(source(tmp_path, **pair).get(Query(NAME, URL))) == ("me", "pw", detail)
+    both = source(tmp_path, **pair, PYPI_TOKEN_CORP="t")
+    token = ("__token__", "t", "environment variable POETRY_PYPI_TOKEN_CORP")
+    for purpose in Purpose:
+        assert got(both.get(Query(NAME, URL, purpose))) == token
+    empty = source(tmp_path, **pair, PYPI_TOKEN_CORP="")
+    assert got(empty.get(Query(NAME, URL)))[0] == "me"
+
+
+@pytest.mark.parametrize("name", ["my-repo2", "my_repo2", "my.repo2", "MY-repo2"])
+def test_names_with_digits_dots_and_signs(tmp_path: Path, name: str) -> None:
+    mine = source(tmp_path, HTTP_BASIC_MY_REPO2_USERNAME="me", HTTP_BASIC_MY_REPO2_PASSWORD="pw")
+    assert got(mine.get(Query(name, URL)))[:2] == ("me", "pw")
+    assert isinstance(mine.get(Query(f"{name}x", URL)), NotMine)
+    assert isinstance(mine.get(Query("repo2", URL)), NotMine)
+
+
+def test_half_a_pair(tmp_path: Path) -> None:
+    """A user name alone is never completed from elsewhere; a password alone goes with an empty one, or the URL's."""
+    answer = source(tmp_path, HTTP_BASIC_CORP_USERNAME="me").get(Query(NAME, URL))
+    assert isinstance(answer, NotMine)
+    assert answer.why == "the environment sets POETRY_HTTP_BASIC_CORP_USERNAME but not POETRY_HTTP_BASIC_CORP_PASSWORD"
+    alone = source(tmp_path, HTTP_BASIC_CORP_PASSWORD="pw")
+    assert got(alone.get(Query(NAME, URL)))[:2] == ("", "pw")
+    assert got(alone.get(Query(NAME, URL, username="me")))[:2] == ("me", "pw")
+    assert got(source(tmp_path, HTTP_BASIC_CORP_USERNAME="t", HTTP_BASIC_CORP_PASSWORD="").get(Query(NAME, URL)))[
+        :2
+    ] == (
+        "t",
+        "",
+    )
+
+
+def test_a_host_without_a_repository_has_none(tmp_path: Path) -> None:
+    assert isinstance(source(tmp_path, PYPI_TOKEN_="t", HTTP_BASIC__PASSWORD="pw").get(Query("", URL)), NotMine)
+
+
+def test_a_password_goes_out_as_the_bytes_that_it_is(tmp_path: Path) -> None:
+    """UTF-8 (RFC 7617, 2.1), and what is no UTF-8 as the environment held it (PEP 383); ``{}`` is not expanded."""
+    for text, sent in (("pä:{cache-dir}", "pä:{cache-dir}".encode()), ("\udcff\udcfe", b"\xff\xfe"), ("\ud800", b"?")):
+        answer = source(tmp_path, HTTP_BASIC_CORP_USERNAME="mé", HTTP_BASIC_CORP_PASSWORD=text).get(Query(NAME, URL))
+        assert isinstance(answer, Credential)
+        assert base64.b64decode(answer.authorization().removeprefix("Basic ")) == "mé:".encode() + sent
+        assert answer == Credential(Secret(text), "mé", "env", answer.detail)

@@ -1,0 +1,197 @@
+"""What ``login`` stored, in ``auth.toml`` or in the keyring, and the places that it is bound to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from keyring.errors import KeyringLocked
+
+from poetry_repo_plugin.bindings import Bindings, Kind
+from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Query
+from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import TOKEN_USER, Settings
+from tests.contract import MARK, NAME, URL, SourceContract
+from tests.credentials.keyrings import MemoryKeyring, in_use, raising
+
+SERVICE = f"poetry-repository-{NAME}"
+
+
+class World:
+    """One user's settings and keyring."""
+
+    def __init__(self, folder: Path, backend: MemoryKeyring) -> None:
+        self.settings = Settings(folder, environ={})
+        self.bindings = Bindings(self.settings)
+        self.backend = backend
+        self.enabled = True
+
+    @property
+    def source(self) -> StoredSource:
+        return StoredSource(self.settings, KeyringGate(enabled=lambda: self.enabled), self.bindings)
+
+    def get(
+        self, name: str = NAME, url: str = URL, effort: Effort = Effort.FULL, username: str | None = None
+    ) -> Answer:
+        return self.source.get(Query(name, url, effort=effort, username=username))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with in_use(MemoryKeyring()) as backend:
+        yield World(tmp_path, backend)
+
+
+def got(answer: Answer) -> tuple[str | None, str, str]:
+    assert isinstance(answer, Credential), answer
+    return answer.username, answer.secret.reveal(), answer.source
+
+
+class TestContract(SourceContract):
+    @pytest.fixture(params=["password", "token", "keyring", "keyring alone", "bound"])
+    def source(self, request: pytest.FixtureRequest, world: World) -> StoredSource:
+        if request.param == "token":
+            world.settings.save_token(NAME, Secret(MARK))
+        elif request.param.startswith("keyring"):
+            world.backend.entries = {(SERVICE, "me"): MARK, (SERVICE, TOKEN_USER): MARK}
+            if request.param == "keyring":
+                world.settings.save_login(NAME, "me", None)
+        else:
+            world.settings.save_login(NAME, "me", Secret(MARK))
+        if request.param == "bound":
+            world.bindings.record(NAME, Kind.CREDENTIAL, [URL])
+        return world.source
+
+
+class TestBrokenContract(SourceContract):
+    """Of a keyring that fails: still one of three answers."""
+
+    @pytest.fixture
+    def source(self, world: World) -> StoredSource:
+        world.settings.save_login(NAME, "me", None)
+        world.backend.before = raising(RuntimeError(MARK))
+        return world.source
+
+    def test_it_has_a_credential_in_this_world(self, source: StoredSource) -> None:  # type: ignore[override]
+        answer = source.get(Query(NAME, URL))
+        assert answer == Broken("its password is in the keyring, but the keyring failed (RuntimeError)")
+
+
+class TestFiles:
+    def test_a_password_and_a_token_are_whole_and_touch_no_keyring(self, world: World) -> None:
+        world.backend.entries = {(SERVICE, "me"): "other", (SERVICE, TOKEN_USER): "other"}
+        world.settings.save_login(NAME, "me", Secret("pw"))
+        for effort in Effort:
+            assert got(world.get(effort=effort)) == ("me", "pw", "auth.toml")
+        world.settings.save_token(NAME, Secret("t"))
+        assert got(world.get()) == (TOKEN_USER, "t", "auth.toml")
+        assert world.backend.calls == []
+
+    def test_another_user_s_is_not_taken(self, world: World) -> None:
+        world.settings.save_login(NAME, "me", Secret("pw"))
+        assert got(world.get(username="me"))[1] == "pw"
+        assert isinstance(world.get(username="you"), NotMine)
+
+    def test_a_host_without_a_repository_has_none(self, world: World) -> None:
+        world.settings.save_login("", "me", Secret("pw"))
+        assert isinstance(world.get(name=""), NotMine)
+        assert world.backend.calls == []
+
+
+class TestKeyring:
+    def test_what_auth_toml_points_to_is_fetched_at_once(self, world: World) -> None:
+        world.settings.save_login(NAME, "me", None)
+        world.backend.entries[SERVICE, "me"] = "pw"
+        answer = world.get(effort=Effort.EVIDENT)
+        assert got(answer) == ("me", "pw", "keyring")
+        assert isinstance(answer, Credential)
+        assert answer.detail == f"keyring entry {SERVICE}"
+
+    def test_without_a_trace_in_the_files_it_waits_for_a_refusal(self, world: World) -> None:
+        world.backend.entries[SERVICE, TOKEN_USER] = "t"
+        assert isinstance(world.get(effort=Effort.EVIDENT), NotMine)
+        assert world.backend.calls == []
+        assert got(world.get()) == (TOKEN_USER, "t", "keyring")
+
+    def test_for_a_user_of_the_url(self, world: World) -> None:
+        world.backend.entries[SERVICE, "me"] = "pw"
+        assert got(world.get(username="me")) == ("me", "pw", "keyring")
+        assert world.backend.calls == [("get", SERVICE, "me")]
+
+    def test_a_password_that_is_not_there_is_not_made_up(self, world: World) -> None:
+        """The user name may itself be the secret, so it is not in the words."""
+        world.settings.save_login(NAME, MARK, None)
+        answer = world.get()
+        assert answer == NotMine("auth.toml names a user, but the keyring has no password for it")
+
+    def test_one_that_is_locked(self, world: World) -> None:
+        world.backend.before = raising(KeyringLocked())
+        answer = world.get()
+        assert answer == Broken("nothing is stored in auth.toml, and the keyring is locked")
+        world.settings.save_login(NAME, "me", None)
+        assert world.get() == Broken("its password is in the keyring, but the keyring is locked")
+        world.settings.save_login(NAME, "me", Secret("pw"))
+        assert got(world.get())[1] == "pw"
+
+    def test_one_that_is_switched_off(self, world: World) -> None:
+        world.enabled = False
+        assert isinstance(world.get(), NotMine)
+        world.settings.save_login(NAME, "me", None)
+        assert isinstance(world.get(), Broken)
+        assert world.backend.calls == []
+
+
+class TestBindings:
+    @pytest.mark.parametrize("where", ["auth.toml", "keyring"])
+    @pytest.mark.parametrize(
+        "url",
+        [
+            *("https://evil.example/private/simple/", "https://packages.example.com.evil.example/private/simple/"),
+            *("http://packages.example.com/private/simple/", "https://packages.example.com:8443/private/simple/"),
+            *("https://packages.example.com/private2/simple/", "https://packages.example.com/private/../other/"),
+            *(
+                "https://packages.example.com/private/..%2fother/",
+                "https://packages.example.com\\@evil.example/private/",
+            ),
+            *("https://packages.example.com/", "https://user@evil.example/private/simple/", "", "nonsense"),
+        ],
+    )
+    def test_a_project_that_reuses_the_name_gets_nothing(self, world: World, where: str, url: str) -> None:
+        world.settings.save_login(NAME, "me", Secret(MARK) if where == "auth.toml" else None)
+        world.backend.entries[SERVICE, "me"] = MARK
+        world.bindings.record_for_login(NAME, [URL])
+        for name in (NAME, NAME.upper(), NAME.title()):
+            answer = world.get(name=name, url=url)
+            assert isinstance(answer, Withheld)
+            assert answer.bound_to == ("https://packages.example.com/private",)
+        assert world.backend.calls == [], "nothing is even looked up"
+
+    def test_the_bound_place_gets_it_however_it_is_spelled(self, world: World) -> None:
+        world.settings.save_login(NAME, "me", Secret("pw"))
+        world.bindings.record_for_login(NAME, [URL])
+        for url in (
+            URL,
+            URL.upper().replace("PRIVATE/SIMPLE", "private/simple"),
+            "https://packages.example.com:443/private/f.whl",
+        ):
+            assert got(world.get(url=url))[1] == "pw"
+
+    @pytest.mark.parametrize(
+        "record", ['["nonsense"]', '"https://packages.example.com/private"', "[5]", "5", '[""]', "{}"]
+    )
+    def test_a_record_that_is_spelled_wrongly_does_not_open_it_to_everyone(self, world: World, record: str) -> None:
+        world.settings.save_login(NAME, "me", Secret(MARK))
+        text = f"[repositories.{NAME}]\ncredential-origins = {record}\n"
+        world.settings.own_file.write_text(text, encoding="utf-8")
+        answer = world.get(url="https://evil.example/")
+        assert isinstance(answer, Withheld)
+        assert answer.bound_to
+        assert all(answer.bound_to)
+
+    def test_another_name_s_binding_says_nothing(self, world: World) -> None:
+        world.settings.save_login("a.b", "me", Secret("pw"))
+        world.bindings.record_for_login("a", ["https://other.example/"])
+        assert got(world.get(name="a.b"))[1] == "pw"
