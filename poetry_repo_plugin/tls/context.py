@@ -1,0 +1,128 @@
+"""Everything that is configured for a repository as one ``ssl.SSLContext``, built once."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
+
+from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.tls.identity import load_identity
+from poetry_repo_plugin.tls.material import SYSTEM, MaterialError, TlsSettings, invalid
+from poetry_repo_plugin.tls.trust import WHAT, load_ca
+
+# requests.Session.merge_environment_settings; SSL_CERT_FILE means nothing to it.
+BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def build_context(settings: TlsSettings, environ: Mapping[str, str] | None = None) -> ssl.SSLContext:
+    """A client's context for ``settings``: ciphers, versions and flags as plain requests has them.
+
+    :param environ: where ``REQUESTS_CA_BUNDLE`` is looked up when no CA is set; by default ``os.environ``.
+    :raises MaterialError: for files that are missing or do not do, and for a key that does not open.
+
+    Whoever passes the context to requests must keep requests from adding certifi's roots and from changing
+    ``verify_mode`` (shared/POETRY.md, "Seams"): what is verified is said here and nowhere else.
+    """
+    context = _system_context() if settings.ca == SYSTEM and settings.verify else _plain_context()
+    if settings.relaxed:
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not settings.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif isinstance(settings.ca, Path):
+        load_ca(settings.ca).apply(context)
+    elif settings.ca is None:
+        _trust_default(context, os.environ if environ is None else environ)
+    if settings.client_cert is not None:
+        load_identity(settings.client_cert, settings.client_key, settings.passphrase).apply(context)
+    elif settings.client_key is not None:
+        raise MaterialError(
+            Cause.TLS_FILE_MISSING, f"the client key {settings.client_key} is set without a client certificate"
+        )
+    return context
+
+
+class ContextMemo:
+    """One context per repository, built once and shared by all threads. A failure is remembered as well: the files
+    are the same for the next of fifty downloads.
+    """
+
+    def __init__(self, build: Callable[[TlsSettings], ssl.SSLContext] = build_context) -> None:
+        self._build = build
+        self._lock = Lock()
+        self._locks: dict[str, Lock] = {}
+        self._outcomes: dict[str, ssl.SSLContext | MaterialError] = {}
+
+    def get(self, name: str, settings: Callable[[], TlsSettings]) -> ssl.SSLContext:
+        """The context of the repository ``name``; ``settings`` is called the first time only.
+
+        Raises :class:`MaterialError`, each time the same.
+        """
+        with self._lock:
+            own_lock = self._locks.setdefault(name, Lock())
+        # A prompt for one repository's passphrase does not stop the others.
+        with own_lock:
+            outcome = self._outcomes.get(name)
+            if outcome is None:
+                try:
+                    outcome = self._build(settings())
+                except MaterialError as error:
+                    outcome = error
+                self._outcomes[name] = outcome
+        if isinstance(outcome, MaterialError):
+            # A fresh one: an exception collects the traceback of every raise.
+            raise MaterialError(outcome.cause, outcome.message)
+        return outcome
+
+    def forget(self, name: str) -> None:
+        """The next :meth:`get` builds anew: the settings of ``name`` have changed."""
+        with self._lock:
+            own_lock = self._locks.setdefault(name, Lock())
+        with own_lock:
+            self._outcomes.pop(name, None)
+
+
+def _plain_context() -> ssl.SSLContext:
+    from urllib3.util.ssl_ import create_urllib3_context
+
+    context = create_urllib3_context()
+    # urllib3 1.26 matches host names itself and leaves this off.
+    context.check_hostname = True
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _system_context() -> ssl.SSLContext:
+    """A context that trusts what the operating system trusts; no other context of this process changes."""
+    import truststore
+
+    plain = _plain_context()
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = plain.minimum_version
+    context.options |= plain.options
+    context.verify_flags |= plain.verify_flags
+    context.post_handshake_auth = plain.post_handshake_auth
+    context.hostname_checks_common_name = plain.hostname_checks_common_name
+    if plain.keylog_filename:
+        context.keylog_filename = plain.keylog_filename
+    return context
+
+
+def _trust_default(context: ssl.SSLContext, environ: Mapping[str, str]) -> None:
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    variable = next((name for name in BUNDLE_VARIABLES if environ.get(name)), None)
+    bundle = Path(environ[variable] if variable is not None else DEFAULT_CA_BUNDLE_PATH)
+    origin = f"{WHAT} of {variable}" if variable is not None else f"default {WHAT}"
+    if not os.path.exists(bundle):
+        raise MaterialError(Cause.TLS_FILE_MISSING, f"the {origin}, {bundle}, does not exist")
+    try:
+        if os.path.isdir(bundle):
+            context.load_verify_locations(capath=str(bundle))
+        else:
+            context.load_verify_locations(cafile=str(bundle))
+    except OSError as error:
+        raise invalid(bundle, origin, f"is refused by OpenSSL ({getattr(error, 'reason', None) or error})") from None
