@@ -1,0 +1,200 @@
+"""What a request may carry: its credential and its TLS context.
+
+One :class:`Access` serves a whole run and all of its threads. Nothing is read, asked or built before a request needs
+it, and everything is read, asked and built once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from poetry_repo_plugin.bindings import Bindings, Kind
+from poetry_repo_plugin.connections import Connections
+from poetry_repo_plugin.credentials.base import Broken, Credential, Effort, Purpose, Query, Resolution
+from poetry_repo_plugin.credentials.chain import Chain
+from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.failures import failure, refusal, unanswered, withheld_of
+from poetry_repo_plugin.notices import Notices
+from poetry_repo_plugin.origin import InvalidUrl, Origin
+from poetry_repo_plugin.places import Leave, Places, unmistakable
+from poetry_repo_plugin.profiles import profile_of
+from poetry_repo_plugin.repository import Catalogue, Repository
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import Settings
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.credentials.outside import OutsideSource
+
+
+class Access:
+    """What the requests of a run share.
+
+    :ivar places: says whose repository a URL belongs to.
+    :ivar tls: makes the contexts, and explains connections that fail.
+    :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or returns ``None``.
+    :param outside: the source that runs helpers, to tell them how their answers fared.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        chain: Chain,
+        bindings: Bindings,
+        notices: Notices,
+        gate: KeyringGate,
+        *,
+        passphrase: Callable[[Repository], Secret | None] = lambda repository: None,
+        outside: OutsideSource | None = None,
+    ) -> None:
+        self.settings = settings
+        self.catalogue = catalogue
+        self.chain = chain
+        self.bindings = bindings
+        self.notices = notices
+        self.gate = gate
+        self.places = Places(catalogue, bindings)
+        self.tls = Connections(settings, bindings, notices, passphrase=passphrase, outside=outside)
+        self.outside = outside
+        self._lock = threading.Lock()
+        self._done: set[tuple[str, Kind]] = set()
+        self._ended: dict[Query, RepositoryFailure] = {}
+
+    def credential(self, leave: Leave, effort: Effort) -> Credential | None:
+        """What to send, or ``None``. At full effort a source that is broken raises :class:`RepositoryFailure`."""
+        if leave.given is not None or leave.query is None:
+            return leave.given
+        ended = self._ended.get(leave.query)
+        if ended is not None:  # the index wants a credential, and none can be had any more: nothing goes without
+            raise ended
+        resolution = self.chain.resolve(replace(leave.query, effort=effort))
+        self._warn_if_withheld(leave, resolution)
+        if effort is Effort.FULL and resolution.broken is not None and leave.repository is not None:
+            raise unanswered(leave.repository, resolution.broken, host=leave.origin.netloc)
+        return resolution.credential if self._keeps_its_scheme(leave.origin, resolution.credential) else None
+
+    def _keeps_its_scheme(self, origin: Origin, credential: Credential | None) -> bool:
+        """Whether ``credential`` does not go over http to a host that is known for https: an entry of a netrc or of a
+        keyring names no scheme.
+        """
+        if credential is None or origin.scheme != "http" or credential.source not in ("netrc", "keyring-url"):
+            return True
+        meant = {own.origin for name in self.settings.names() for own in self.bindings.of(name, Kind.CREDENTIAL)}
+        for name in self.settings.names():
+            for url in (self.settings.own_for(name).url, self.settings.user_publish_url(name)):
+                with suppress(InvalidUrl):
+                    meant.add(Origin.of(url or ""))
+        known = meant | {own.origin for repository in self.catalogue for own in repository.prefixes}
+        return origin in meant or not any(own.scheme == "https" and own.host == origin.host for own in known)
+
+    def after_refusal(self, leave: Leave, tried: list[Credential], status: int) -> Credential | None:
+        """A credential to try again with after a 401 or 403, or ``None`` to hand the answer on.
+
+        Raises :class:`RepositoryFailure` where a repository's refusal is final.
+        """
+        repository, query = leave.repository, leave.query
+        if repository is not None and status in self.ignored_codes(repository):
+            return None
+        sent = tried[-1] if tried else leave.given
+        if status not in (401, 403) and not self._may_have_run_out(sent):
+            return None
+        resolution = Resolution(leave.given)
+        if sent is not None and sent.source == "helper" and query is not None and self.outside is not None:
+            self._note(query.name, self.outside.refused(query, sent, status))
+        renewed = sent is not None and query is not None and self.chain.is_on_trial(query, sent)
+        if query is not None and leave.given is None:
+            full = replace(query, effort=Effort.FULL)
+            resolution = self.chain.renew(full, sent) if sent and _renewable(sent) else self.chain.resolve(full)
+            fresh = resolution.credential
+            again = fresh is not None and fresh not in tried and len(tried) < 2
+            if again and self._keeps_its_scheme(leave.origin, fresh):
+                return fresh
+        if leave.stray and repository is not None and not tried and status in (401, 403):
+            places = " and ".join(map(str, repository.prefixes))
+            message = f"it asks for a credential ({status}) at a place that is not below {places}; nothing was sent."
+            raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, url="URL")
+        if repository is None or (query is not None and not query.name) or status not in (401, 403):
+            return None
+        found = refusal(
+            repository,
+            sent,
+            resolution,
+            status=status,
+            host=leave.origin.netloc,
+            url=unmistakable(query.url) if query is not None else str(leave.origin),
+            renewed=renewed,
+            reading=query is not None and query.purpose is Purpose.INDEX and leave.given is None,
+        )
+        if sent is not None and query is not None and resolution.broken is not None:
+            self._ended[query] = found
+        raise found
+
+    def _may_have_run_out(self, sent: Credential | None) -> bool:
+        """Whether a 404 of a server that hides what one may not see can mean that ``sent`` is no longer good: one that
+        was made in this run is, so then nothing is there.
+        """
+        return sent is not None and self.outside is not None and self.outside.between.is_recalled(sent)
+
+    def _note(self, name: str, broken: Broken | None) -> None:
+        if broken is not None:
+            self.notices.once(f"Repository {name}: {broken.why}.")
+
+    def means_refusal(self, leave: Leave, status: int) -> bool:
+        """Whether ``status`` says that the credential is missing, wrong or expired, at this kind of server."""
+        if status in (401, 403):
+            return True
+        if leave.repository is None or leave.query is None:
+            return False
+        profile = profile_of(leave.query.url, leave.repository.name)
+        return profile is not None and status in profile.expired_statuses
+
+    def ignored_codes(self, repository: Repository) -> frozenset[int]:
+        """The codes that the user or the project declared harmless for this repository."""
+        own = self.settings.own_for(repository.name).ignore_error_codes
+        return frozenset((*own, *repository.project.ignore_error_codes))
+
+    def succeeded(self, leave: Leave, sent: Credential | None) -> None:
+        """The repository accepted what was sent: tell its helper, and bind what was stored before the plugin came."""
+        if leave.repository is None or leave.query is None or not leave.query.name:
+            return
+        name, url = leave.query.name, leave.query.url
+        source = sent.source if sent is not None else None
+        if sent is not None:
+            self.chain.accepted(leave.query, sent)
+        if source == "helper" and self.outside is not None and sent is not None:
+            self._note(name, self.outside.accepted(leave.query, sent))
+        if source in ("keyring", "auth.toml", "helper") and self._first(name, Kind.CREDENTIAL):
+            self._bind(name, Kind.CREDENTIAL, url)
+        offered = leave.identify and leave.origin.scheme == "https" and self.tls.has_identity(leave.repository)
+        if offered and self._first(name, Kind.CERTIFICATE):
+            self._bind(name, Kind.CERTIFICATE, url)
+
+    def _first(self, name: str, what: Kind) -> bool:
+        with self._lock:
+            known = (name, what) in self._done
+            self._done.add((name, what))
+            return not known
+
+    def _bind(self, name: str, kind: Kind, url: str) -> None:
+        self.bindings.record_first_success(name, kind, [url, *filter(None, [self.settings.user_publish_url(name)])])
+
+    def _warn_if_withheld(self, leave: Leave, resolution: Resolution) -> None:
+        withheld = withheld_of(resolution)
+        if withheld is None or leave.query is None:
+            return
+        name, url = leave.query.name, unmistakable(leave.query.url)
+        self.notices.once(
+            f"Repository {name}: what is stored for it belongs to {' and '.join(withheld.bound_to)}, "
+            f"but it is asked for by {url}; it is not sent there. "
+            f"If it should be: poetry repo login {quote(name)} --url {quote(url)}"
+        )
+
+
+def _renewable(credential: Credential) -> bool:
+    return credential.expires_at is not None or credential.source.startswith(("helper", "provider:"))

@@ -1,0 +1,309 @@
+"""The adapter through which every request of Poetry travels.
+
+It carries what :class:`~poetry_repo_plugin.access.Access` allows: the TLS context, the Authorization header (put on
+for the wire only, so that no copy, cache, log or exception keeps it), one renewal after a refusal, and the turning of
+failures that trying again cannot help into one clear error.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from cachecontrol import CacheControlAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.exceptions import RequestException
+from requests.utils import select_proxy
+
+from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.bodies import cut, settle_retry_after
+from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
+from poetry_repo_plugin.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.failures import failure
+from poetry_repo_plugin.hops import Hop
+from poetry_repo_plugin.origin import InvalidUrl, Origin, redact, split_userinfo
+from poetry_repo_plugin.places import Leave
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
+_HOP = "poetry-repo-plugin-hop"  # a header that travels from hop to hop of a redirect, and never on the wire
+_MOST_TRIES = 3  # as it is, after a challenge, after one renewal
+
+
+class _Carrier(HTTPAdapter):
+    """What both adapters do.
+
+    :param access: gives what decides what a request may carry; called when the first request is sent.
+    :param report: turns a failure into the exception that Poetry prints well.
+    :param owner: the repository on whose behalf this session works, if it is known.
+    :param given: a credential from the command line.
+    :param context: a TLS context from the command line, instead of the repository's.
+    :param judge: turn a 401 or 403 into an error; else the caller reads it.
+    :param anonymous: send no credential at all, to see what a repository does then.
+    """
+
+    def __init__(
+        self,
+        access: Callable[[], Access],
+        report: Callable[[RepositoryFailure], Exception],
+        *,
+        owner: Callable[[], str | None] = lambda: None,
+        purpose: Purpose = Purpose.INDEX,
+        given: Credential | None = None,
+        context: Callable[[], Any] | None = None,
+        anonymous: bool = False,
+        judge: bool = True,
+        **options: Any,
+    ) -> None:
+        self._get_access = access
+        self._report = report
+        self._owner = owner
+        self._purpose = purpose
+        self._given = given
+        self._own_context = context
+        self._anonymous = anonymous
+        self._judge = judge
+        self._trip = threading.local()
+        super().__init__(**options)
+
+    @property
+    def _access(self) -> Access:
+        return self._get_access()
+
+    # -- the request ---------------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Response:
+        """Send ``request`` with what it may carry.
+
+        Raises what ``report`` makes of a failure that is final; everything else as requests does, for Poetry to
+        try again.
+        """
+        request.headers.pop("Authorization", None)
+        hop: Hop | None = cast("Any", request.headers).pop(_HOP, None)
+        whole_url, given = request.url, self._take_userinfo(request)
+        url = cast("str", request.url)
+        try:
+            owner, led_away = self._owner(), False
+            if hop is not None:
+                led_away = self._is_led_away(hop, url)
+                owner = (hop.trusted_by if led_away else hop.owner) or owner
+            if given is None:
+                given = hop.leave.given if hop is not None and Origin.of(url) == hop.leave.origin else self._given
+            leave = self._access.places.leave(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
+            if self._anonymous:
+                leave = replace(leave, query=None, given=None)
+            self._trip.leave, self._trip.tried = leave, []
+            self._trip.direct = select_proxy(url, dict(proxies or {})) is None
+            response = self._travel(leave, request, stream, timeout, verify, cert, proxies, options)
+            if response.is_redirect:
+                cast("Any", request.headers)[_HOP] = Hop(url, leave, led_away)
+            return response
+        except InvalidUrl:
+            return super().send(request, stream, timeout, verify, cert, proxies, **options)
+        except RepositoryFailure as error:
+            raise self._report(error) from None
+        finally:
+            request.headers.pop("Authorization", None)
+            request.url = whole_url  # Poetry may send it again
+            self._trip.__dict__.clear()
+
+    def _travel(self, leave: Leave, request: PreparedRequest, *arguments: Any) -> Response:
+        *positional, options = arguments
+        tried: list[Credential] = self._trip.tried
+        self._trip.effort = Effort.FULL if self._purpose is Purpose.PUBLISH else Effort.EVIDENT
+        for _ in range(_MOST_TRIES):
+            try:
+                response = super().send(request, *positional, **options)
+            except (RequestException, OSError) as error:
+                self._explain(leave, error)
+                raise
+            if response.status_code >= 400:
+                cut(response)
+                settle_retry_after(response)
+            self._read_tls_page(leave, response)
+            if not self._judge or not self._access.means_refusal(leave, response.status_code):
+                break
+            if self._is_about_content(response):
+                break
+            request.headers.pop("Authorization", None)
+            fresh = self._access.after_refusal(leave, tried, response.status_code)
+            if fresh is None or not _rewind(request):
+                break
+            response.close()
+            self._trip.next = fresh
+        if self._purpose is Purpose.PUBLISH:
+            _judge_upload(leave, request, response)
+        if response.status_code < 400:
+            self._access.succeeded(leave, tried[-1] if tried else None)
+        return response
+
+    def _read_tls_page(self, leave: Leave, response: Response) -> None:
+        """Raise what a page says about TLS: nginx ends the handshake well and refuses afterwards."""
+        if response.status_code == 400:
+            found = self._for_purpose(leave, self._access.tls.explain_answer(leave, 400, response.content[:2000]))
+            if found is not None:
+                raise found
+
+    def _is_about_content(self, response: Response) -> bool:
+        """Artifactory answers 403 for a file that exists already; ``--skip-existing`` wants to see that."""
+        return (
+            self._purpose is Purpose.PUBLISH
+            and response.status_code == 403
+            and "overwrite artifact" in (response.reason + response.text).lower()
+        )
+
+    def _take_userinfo(self, request: PreparedRequest) -> Credential | None:
+        """The credential that the URL itself holds; the URL goes on without it."""
+        if "@" not in cast("str", request.url):
+            return None
+        bare, username, secret = split_userinfo(cast("str", request.url))
+        request.url = bare
+        if username is None or secret is None:
+            return None
+        return Credential(secret, username, "url", "the URL itself")
+
+    def _is_led_away(self, hop: Hop, url: str) -> bool:
+        """Whether another origin's redirect led to ``url``: then nothing secret travels, nor ever again on this way."""
+        if hop.led_away or url == hop.url:  # the same URL: it is sent again, from the start
+            return hop.led_away
+        if Origin.of(url) == hop.leave.origin:
+            return False
+        mine = hop.leave.query.name if hop.leave.query is not None else ""
+        onward = self._access.places.leave(url, owner=hop.owner or self._owner(), purpose=self._purpose)
+        return not mine or onward.query is None or onward.query.name != mine
+
+    # -- what is carried, at the moment when the connection needs it ---------------------------------------------------
+
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
+        """The pool's key, with the repository's own context in the place of paths and switches."""
+        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        context = self._context()
+        return (host, tls) if context is None else (host, {"ssl_context": context})
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Requests would add certifi's roots to the repository's own context here."""
+        if self._context() is None:
+            cast("Any", super()).cert_verify(conn, url, verify, cert)
+
+    def add_headers(self, request: PreparedRequest, **options: Any) -> None:
+        """The last step before the wire: here, and nowhere before, a credential is looked up."""
+        leave: Leave | None = getattr(self._trip, "leave", None)
+        if leave is None:
+            return
+        fresh: Credential | None = getattr(self._trip, "next", None)
+        credential = fresh or self._access.credential(leave, self._trip.effort)
+        if credential is not None:
+            request.headers["Authorization"] = credential.authorization()
+            self._trip.tried.append(credential)
+
+    def build_response(self, req: PreparedRequest, resp: Any, *arguments: Any, **options: Any) -> Response:
+        """The response, and a cache's view of its request, know nothing of the header."""
+        req.headers.pop("Authorization", None)
+        return super().build_response(req, resp, *arguments, **options)
+
+    def _context(self) -> Any:
+        leave: Leave | None = getattr(self._trip, "leave", None)
+        if leave is None or leave.origin.scheme != "https":
+            return None
+        if "context" not in self._trip.__dict__:
+            own = self._own_context() if self._own_context is not None else None
+            self._trip.context = own if own is not None else self._access.tls.context(leave)
+        return self._trip.context
+
+    # -- failures ------------------------------------------------------------------------------------------------------
+
+    def _explain(self, leave: Leave, error: Exception) -> None:
+        """Raise the failure that ``error`` means, unless Poetry's own retries may help."""
+        found = self._for_purpose(leave, self._access.tls.explain(leave, error, direct=self._trip.direct))
+        if found is not None and (self._purpose is Purpose.PUBLISH or not found.retry):
+            raise found from error
+
+    def _for_purpose(self, leave: Leave, found: RepositoryFailure | None) -> RepositoryFailure | None:
+        if found is None or found.cause is not Cause.NOT_AN_INDEX or self._purpose is not Purpose.PUBLISH:
+            return found
+        return failure(Cause.NOT_AN_UPLOAD_URL, found.message, leave.repository, host=leave.origin.netloc)
+
+
+class DirectAdapter(_Carrier):
+    """For uploads, and for sessions without a cache."""
+
+
+class CachingAdapter(_Carrier, CacheControlAdapter):  # type: ignore[misc]  # cachecontrol is not checked
+    """For the sessions that read an index through Poetry's cache."""
+
+
+class RefusingAdapter(BaseAdapter):
+    """For all that is neither http nor https, where a hostile or broken index may lead. Requests would raise something
+    that Poetry takes for the network, and tries again.
+    """
+
+    def __init__(
+        self,
+        access: Callable[[], Access],
+        report: Callable[[RepositoryFailure], Exception],
+        owner: Callable[[], str | None],
+    ) -> None:
+        super().__init__()
+        self._get_access = access
+        self._report = report
+        self._owner = owner
+
+    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> NoReturn:
+        """Raise what ``report`` makes of it; nothing is opened."""
+        name = self._owner()
+        repository = self._get_access().catalogue.find(name) if name is not None else None
+        where = redact(request.url or "")[:200]
+        message = f"it leads to {where!r}, which is neither http nor https; nothing was opened."
+        raise self._report(failure(Cause.NOT_AN_INDEX, message, repository))
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _judge_upload(leave: Leave, request: PreparedRequest, response: Response) -> None:
+    """Raise what an answer to an upload means beyond its status; an upload of nothing may be answered in any way."""
+    url, status, host = redact(cast("str", request.url)), response.status_code, leave.origin.netloc
+    if status in (404, 405):
+        raise failure(Cause.NOT_AN_UPLOAD_URL, f"{url} takes no uploads ({status}).", leave.repository, host=host)
+    if not request.body:
+        return
+    from poetry_repo_plugin.asking import is_login_page
+
+    if status == 429 or status >= 500:
+        plain = response.headers.get("content-type", "").startswith("text/plain")
+        said = f": {response.text.strip()[:200]}" if plain and response.text.strip() else ""
+        message = f"the server failed to take the upload ({status} {response.reason}){said}."
+        raise failure(Cause.SERVER_ERROR, message, leave.repository, host=host)
+    if status == 200 and is_login_page(response):
+        message = f"{url} answers with a login page; nothing was uploaded."
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
+
+
+def _rewind(request: PreparedRequest) -> bool:
+    """Put a body back to its beginning, so that the request can be repeated; whether that was possible."""
+    body: Any = request.body
+    if body is None or isinstance(body, (bytes, str)):
+        return True
+    encoder = getattr(body, "encoder", None)
+    if encoder is None:
+        return False
+    from requests_toolbelt.multipart import MultipartEncoder, MultipartEncoderMonitor
+
+    for _, value in encoder.fields:
+        if isinstance(value, tuple) and hasattr(value[1], "seek"):
+            value[1].seek(0)
+    again = MultipartEncoder(encoder.fields, boundary=encoder.boundary_value)
+    request.body = MultipartEncoderMonitor(again, body.callback)
+    return True

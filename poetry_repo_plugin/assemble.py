@@ -1,0 +1,135 @@
+"""Puts together what a run needs: the list of sources, in order, and the access that uses them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.bindings import Bindings
+from poetry_repo_plugin.credentials.base import Credential, Effort, Query, Source
+from poetry_repo_plugin.credentials.chain import Chain
+from poetry_repo_plugin.credentials.environment import EnvironmentSource
+from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
+from poetry_repo_plugin.credentials.netrc import NetrcSource
+from poetry_repo_plugin.credentials.outside import OutsideSource
+from poetry_repo_plugin.credentials.recognised import RecognisedSource
+from poetry_repo_plugin.credentials.stored import StoredSource
+from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE, PublishingSource
+from poetry_repo_plugin.credentials.url import GivenSource
+from poetry_repo_plugin.notices import Notices
+from poetry_repo_plugin.profiles import profile_of
+from poetry_repo_plugin.repository import Catalogue, Repository
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import Settings
+
+PASSPHRASE_USER = "__client_key_passphrase__"  # the user name of a passphrase's keyring entry
+
+
+def assemble(
+    settings: Settings,
+    catalogue: Catalogue,
+    gate: KeyringGate,
+    notices: Notices,
+    *,
+    ask_passphrase: Callable[[Repository], Secret | None] = lambda repository: None,
+    environ: Mapping[str, str] = os.environ,
+    bindings: Bindings | None = None,
+) -> Access:
+    """The access of one run, with the sources of DESIGN section 5 in their order.
+
+    :param bindings: others than those of ``settings``.
+    """
+    bindings = bindings or Bindings(settings)
+    known = _Known(catalogue)
+    netrc = NetrcSource(environ)
+    outside = OutsideSource(settings, gate, bindings, known.provider)
+    sources: list[Source] = [
+        GivenSource(known.in_url),
+        EnvironmentSource(settings),
+        outside,
+        StoredSource(settings, gate, bindings),
+        KeyringUrlSource(gate, later=[netrc]),
+        netrc,
+        RecognisedSource(_recognised, outside.between),
+        GivenSource(known.user_in_url),
+    ]
+    mode = (environ.get(MODE_VARIABLE) or "automatic").strip().lower()
+    publishing = PublishingSource(lambda query: _trusted_publishing(access, query.name, mode == "always"), mode, _mask)
+    if mode == "always":
+        sources.insert(0, publishing)
+    elif mode != "never":
+        sources.append(publishing)
+
+    def passphrase(repository: Repository) -> Secret | None:
+        return find_passphrase(settings, gate, repository.name) or ask_passphrase(repository)
+
+    access = Access(
+        settings, catalogue, Chain(sources), bindings, notices, gate, passphrase=passphrase, outside=outside
+    )
+    return access
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the configured repositories themselves say of credentials."""
+
+    catalogue: Catalogue
+
+    def in_url(self, query: Query) -> Credential | None:
+        """User name and password that stand in the source's URL."""
+        repository = self.catalogue.find(query.name) if query.name else None
+        if repository is None or repository.url_secret is None or query.url != repository.index_url:
+            return None
+        return Credential(repository.url_secret, repository.url_username, "url", "the source's URL")
+
+    def user_in_url(self, query: Query) -> Credential | None:
+        """A user name without a password, as servers want it where the token is the user name."""
+        profile = profile_of(query.url) if query.name and query.effort is not Effort.EVIDENT else None
+        repository = self.catalogue.find(query.name) if profile is not None and profile.token_is_username else None
+        if repository is None or not repository.url_username or query.url != repository.index_url:
+            return None
+        return Credential(Secret(""), repository.url_username, "url", "the source's URL")
+
+    def provider(self, name: str) -> str | None:
+        """The provider that the project names for a repository."""
+        found = self.catalogue.find(name)
+        return found.project.provider if found is not None else None
+
+
+def _recognised(url: str) -> str | None:
+    profile = profile_of(url)
+    return profile.provider if profile is not None else None
+
+
+def _trusted_publishing(access: Access, name: str, always: bool) -> Source:
+    from poetry_repo_plugin.asking import exchange
+    from poetry_repo_plugin.credentials.oidc import TrustedPublishingSource
+
+    def request(method: str, url: str, json: object = None) -> tuple[int, object]:
+        return exchange(access, name, method, url, json)
+
+    return TrustedPublishingSource(request, always=always)
+
+
+def _mask(credential: Credential) -> None:
+    from poetry_repo_plugin.publishing import mask
+
+    mask(credential)
+
+
+def find_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secret | None:
+    """The passphrase of ``name``'s client key: environment, ``auth.toml``, keyring; ``None`` if none of them has it."""
+    variable = settings.variable("CERTIFICATES", name, "_PASSPHRASE")
+    if variable is not None:
+        return Secret(variable[1])
+    stored = settings.passphrase(name)
+    if stored is not None or not settings.own_for(name).passphrase_in_keyring:
+        return stored
+    try:
+        entry = gate.stored(name, PASSPHRASE_USER)
+    except KeyringUnavailable:
+        return None
+    return entry.secret if entry is not None else None

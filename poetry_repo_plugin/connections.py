@@ -1,0 +1,257 @@
+"""How connections to a repository are secured: its TLS context, and what it means when one fails."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from poetry_repo_plugin.bindings import Bindings, Kind
+from poetry_repo_plugin.credentials.base import Broken, Purpose
+from poetry_repo_plugin.credentials.chain import ASK_AGAIN, RENEW_BEFORE
+from poetry_repo_plugin.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.failures import failure, unanswered
+from poetry_repo_plugin.notices import Notices
+from poetry_repo_plugin.origin import Origin
+from poetry_repo_plugin.places import Leave, unmistakable
+from poetry_repo_plugin.repository import Repository
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import Settings
+from poetry_repo_plugin.times import now
+
+if TYPE_CHECKING:
+    import ssl
+
+    from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
+    from poetry_repo_plugin.credentials.outside import OutsideSource
+    from poetry_repo_plugin.tls.material import TlsSettings
+    from poetry_repo_plugin.tls.probe import Peer
+    from poetry_repo_plugin.tls.refusal import Classified
+
+_LOOK_SECONDS = 5.0
+
+_Key = tuple[str, bool, Origin | None]
+
+
+class Connections:
+    """One TLS context for each repository (and, where a helper identifies, each origin), for all threads of a run.
+
+    :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or returns ``None``.
+    :param outside: the source that runs helpers, which may hand out client certificates.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        bindings: Bindings,
+        notices: Notices,
+        *,
+        passphrase: Callable[[Repository], Secret | None],
+        outside: OutsideSource | None,
+    ) -> None:
+        self._settings = settings
+        self._bindings = bindings
+        self._notices = notices
+        self.passphrase = passphrase
+        self._outside = outside
+        self._lock = threading.Lock()
+        self._locks: dict[_Key, threading.Lock] = {}
+        self._contexts: dict[_Key, ssl.SSLContext | RepositoryFailure | None] = {}
+        self._until: dict[_Key, datetime | None] = {}
+        self._lent: dict[str, HelperIdentity] = {}
+        self._handed_out_to: set[str] = set()
+        self._passing: dict[Origin, Classified] = {}
+
+    def context(self, leave: Leave) -> ssl.SSLContext | None:
+        """The TLS context of a request; ``None`` for requests' own default. Raises :class:`RepositoryFailure`."""
+        repository = leave.repository
+        if repository is None or leave.origin.scheme != "https":
+            return None
+        # A helper answers for one origin; files serve all of them.
+        by_origin = self._outside is not None and self._outside.may_identify(repository.name)
+        key = (repository.name, leave.identify, leave.origin if by_origin else None)
+        with self._lock_of(key):  # a helper that takes its time holds up nobody else's connection
+            until = self._until.get(key)
+            if key not in self._contexts or (until is not None and until <= now()):
+                self._contexts[key], self._until[key] = self._build(repository, leave)
+            built = self._contexts[key]
+        if isinstance(built, RepositoryFailure):
+            raise built
+        return built
+
+    def _lock_of(self, key: _Key) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault(key, threading.Lock())
+
+    def lend(self, name: str, identity: HelperIdentity) -> None:
+        """Use this client certificate for ``name``, to see what the repository says to it before its helper is set."""
+        self._lent[name] = identity
+
+    def settings_of(self, repository: Repository, *, identify: bool = True) -> TlsSettings:
+        """What is configured for the repository: the environment's, the user's, then the project's CA."""
+        from poetry_repo_plugin.tls.material import TlsSettings
+
+        name = repository.name
+        own = self._settings.own_for(name)
+        cert = self._settings.certificate(name, "cert")
+        client = self._settings.certificate(name, "client-cert") if identify else None
+        ca: Path | str | None = None
+        if isinstance(cert, str):
+            ca = _path(cert)
+        elif own.ca == "system":
+            ca = "system"
+        elif cert is None:
+            ca = repository.project.ca or _path(self._settings.project_ca(name))
+        return TlsSettings(
+            ca=ca,  # type: ignore[arg-type]  # "system" is the one text
+            client_cert=_path(client) if isinstance(client, str) else None,
+            client_key=_path(own.client_key) if isinstance(client, str) else None,
+            passphrase=lambda: self.passphrase(repository),
+            verify=cert is not False,
+            relaxed=own.relaxed,
+        )
+
+    def has_identity(self, repository: Repository) -> bool:
+        """Whether a client certificate is configured, whether or not it may be offered."""
+        return isinstance(self._settings.certificate(repository.name, "client-cert"), str)
+
+    def _build(
+        self, repository: Repository, leave: Leave
+    ) -> tuple[ssl.SSLContext | RepositoryFailure | None, datetime | None]:
+        """The context, and when to build it anew: a helper's client certificate may end in the middle of a run."""
+        settings = self.settings_of(repository, identify=leave.identify)
+        if not settings.verify:
+            self._notices.once(
+                f"Repository {repository.name}: its certificate is not verified (--insecure). "
+                f"Mend with: poetry repo certs {repository.name} --ca PATH"
+            )
+            _silence_urllib3()
+        from poetry_repo_plugin.tls.material import MaterialError
+
+        try:
+            handed_out = self._handed_out(repository, leave) if settings.client_cert is None else None
+            from poetry_repo_plugin.tls.context import BUNDLE_VARIABLES, build_context
+
+            # What requests would say of a bundle of the environment that does not do, Poetry takes for the network.
+            told = any(self._settings.environ.get(name) for name in BUNDLE_VARIABLES)
+            if settings.is_default and handed_out is None and not told:
+                return None, None
+            context = build_context(settings)
+            if handed_out is not None:
+                from poetry_repo_plugin.tls.identity import apply_pem
+
+                apply_pem(context, handed_out.certificate_pem, handed_out.key_pem)
+                self._handed_out_to.add(repository.name)
+            return context, _renewal(handed_out)
+        except MaterialError as error:
+            return failure(error.cause, f"{error.message}.", repository), None
+        except RepositoryFailure as error:
+            return error, None
+
+    def _handed_out(self, repository: Repository, leave: Leave) -> HelperIdentity | None:
+        """The client certificate of the repository's helper, if it hands one out (ExecCredential).
+
+        Raises :class:`RepositoryFailure` where the helper could not be asked.
+        """
+        if leave.identify and repository.name in self._lent:
+            return self._lent[repository.name]
+        if self._outside is None or not leave.identify:
+            return None
+        found = self._outside.identity(repository.name, f"{leave.origin}/")
+        if isinstance(found, Broken):
+            raise unanswered(repository, found, host=leave.origin.netloc)
+        return found
+
+    def explain(self, leave: Leave, error: BaseException, *, direct: bool = True) -> RepositoryFailure | None:
+        """What a failed connection means, or ``None`` if it is nothing that we know.
+
+        :param direct: no proxy stood between, so the server may be looked at once more for a better message.
+        """
+        from poetry_repo_plugin.tls.failure import classify
+        from poetry_repo_plugin.tls.probe import handshake, look_at
+
+        host, port = leave.origin.host, leave.origin.port
+
+        def again() -> object:
+            context = self.context(leave)
+            return handshake(host, port, context, timeout=_LOOK_SECONDS) if context is not None else None
+
+        def look() -> Peer | None:
+            return look_at(host, port)
+
+        earlier = self._passing.get(leave.origin)
+        look_closer = direct and earlier is None  # a server in distress is not looked at with each of Poetry's retries
+        secured = leave.origin.scheme == "https"
+        found = classify(
+            error,
+            host=leave.origin.netloc,
+            client_certificate_offered=self.offers(leave),
+            look=look if look_closer and secured else None,
+            again=again if look_closer and secured else None,
+            look_for_tls=look if look_closer and not secured else None,
+        )
+        if found is not None and found.cause is Cause.SERVER_ERROR and found.retry:
+            found = self._passing.setdefault(leave.origin, found)
+        return self._as_failure(leave, found) if found is not None else None
+
+    def explain_answer(self, leave: Leave, status: int, body: bytes) -> RepositoryFailure | None:
+        """What an answer says about TLS (nginx refuses a client certificate with a page), or ``None``."""
+        from poetry_repo_plugin.tls.failure import classify_answer
+
+        found = classify_answer(status, body, self.offers(leave))
+        return self._as_failure(leave, found) if found is not None else None
+
+    def _as_failure(self, leave: Leave, found: Classified) -> RepositoryFailure:
+        if found.cause in (Cause.CLIENT_CERT_REQUIRED, Cause.CLIENT_CERT_REJECTED):
+            withheld = self.identity_withheld(leave)
+            if withheld is not None:
+                return withheld
+        message = f"{found.detail.rstrip('.')}."
+        hint = None
+        if found.cause is Cause.NOT_AN_INDEX and leave.origin.scheme == "http" and leave.repository is not None:
+            url = leave.repository.index_url or ""
+            hint = f"poetry repo add {quote(leave.repository.name)} {quote(url.replace('http://', 'https://', 1))}"
+        return failure(found.cause, message, leave.repository, host=leave.origin.netloc, hint=hint, retry=found.retry)
+
+    def offers(self, leave: Leave) -> bool:
+        """Whether the connection had a client certificate to offer."""
+        repository = leave.repository
+        if repository is None or not leave.identify:
+            return False
+        return self.has_identity(repository) or repository.name in self._handed_out_to
+
+    def identity_withheld(self, leave: Leave) -> RepositoryFailure | None:
+        """If a client certificate is configured but bound elsewhere: the failure that a demand for one means."""
+        repository = leave.repository
+        if repository is None or leave.identify or not self.has_identity(repository):
+            return None
+        bound = " and ".join(str(prefix.origin) for prefix in self._bindings.of(repository.name, Kind.CERTIFICATE))
+        message = f"it demands a client certificate, and the configured one belongs to {bound}; it was not offered."
+        url = unmistakable(leave.query.url) if leave.query is not None else str(leave.origin)
+        return failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, url=url)
+
+
+def _silence_urllib3() -> None:
+    """Our one notice says it; urllib3 would warn at each request."""
+    import urllib3
+
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+
+def _renewal(handed_out: HelperIdentity | None) -> datetime | None:
+    if handed_out is None or handed_out.expires_at is None:
+        return None
+    # One that is short-lived from the beginning is not asked for with every request.
+    return max(handed_out.expires_at - RENEW_BEFORE[Purpose.INDEX], now() + ASK_AGAIN)
+
+
+def _path(text: str | None) -> Path | None:
+    if not text:
+        return None
+    with suppress(RuntimeError):  # there is no such home: the path is reported as it is
+        return Path(text).expanduser().absolute()
+    return Path(text).absolute()

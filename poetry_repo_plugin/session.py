@@ -1,0 +1,64 @@
+"""What a command starts from: the user's settings, the repositories that it knows, the keyring, the access."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.assemble import assemble
+from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.notices import Notices
+from poetry_repo_plugin.project import read_project
+from poetry_repo_plugin.repository import Catalogue, Repository
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import Settings
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a command finds.
+
+    :param config_folder: where the user's settings are.
+    :param project_folder: of the project that it works in; ``None`` for none.
+    :param pypi: PyPI with the URLs of this Poetry.
+    :param dotted_keys: whether this Poetry keeps a name with dots as one key.
+    """
+
+    config_folder: Path
+    project_folder: Path | None
+    pypi: Repository
+    dotted_keys: bool
+
+
+def read_settings(where: Surroundings) -> tuple[Settings, Catalogue]:
+    """The settings and the repositories. Raises :class:`~poetry_repo_plugin.errors.StateError` for a broken file."""
+    folder = where.project_folder
+    settings = Settings(where.config_folder, folder, dotted_keys=where.dotted_keys)
+    project = read_project(folder / "pyproject.toml") if folder is not None else None
+    return settings, Catalogue(settings, project, where.pypi)
+
+
+def build_gate(settings: Settings, notices: Notices, terminal: bool) -> KeyringGate:
+    """The one way to the keyring."""
+    return KeyringGate(enabled=lambda: settings.keyring_enabled, terminal=terminal, announce=notices.once)
+
+
+def build_access(where: Surroundings, notices: Notices, terminal: bool, live: Iterable[tuple[str, str]] = ()) -> Access:
+    """The access for Poetry's own commands.
+
+    :param terminal: whether somebody can answer a question.
+    :param live: names and URLs of the repositories that Poetry has built already.
+    """
+    settings, catalogue = read_settings(where)
+    for name, url in live:
+        catalogue.add_live(name, url)
+
+    def ask_passphrase(repository: Repository) -> Secret | None:
+        from poetry_repo_plugin.prompts import ask_secret
+
+        return ask_secret(f"Passphrase of the client key for {repository.name}: ") if terminal else None
+
+    gate = build_gate(settings, notices, terminal)
+    return assemble(settings, catalogue, gate, notices, ask_passphrase=ask_passphrase)

@@ -1,0 +1,159 @@
+"""Plain Poetry (``--no-plugins``) on what the plugin stored, the plugin on what plain Poetry stored, and logout."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+
+from tests import packages
+from tests.integration.world import (
+    NAME,
+    PASSWORD,
+    USER,
+    World,
+    assert_authorized,
+    assert_fails_with,
+    assert_no_secret,
+    installed,
+)
+from tests.poetry_process import FILE_KEYRING, NO_KEYRING, PoetryHome
+from tests.servers import IndexServer, RecordedRequest, Response
+from tests.warm import WarmHome
+
+pytestmark = pytest.mark.paths
+
+PLAIN = "s3cret-of-plain-Poetry"  # plain Poetry expands braces, and knows only latin-1
+TOKEN = "pypi-AgEIcHlwaS5vcmc"
+KEYRINGS = pytest.mark.parametrize("keyring", [FILE_KEYRING, NO_KEYRING], ids=["keyring", "auth.toml"])
+
+
+@pytest.fixture
+def home(warm_home: WarmHome) -> PoetryHome:
+    return warm_home
+
+
+def prepare(world: World) -> None:
+    """A project that depends on ``gamma``, with a wheel to upload."""
+    world.home.write_project(dependencies=("gamma",))
+    (world.home.project / "dist").mkdir()
+    name, content = packages.wheel("app", "0.1.0")
+    (world.home.project / "dist" / name).write_bytes(content)
+    world.lock_without_env()
+
+
+def tell_plugin(world: World, secret: str, *, token: bool = False) -> None:
+    """The commands of the quick start; the client certificate is one PEM, as plain Poetry needs it."""
+    home, index = world.home, world.index
+    home.ok("repo", "add", NAME, index.index_url, "--default", "--publish-url", index.upload_url)
+    pem = world.certs.pem(world.identity)
+    home.ok("repo", "certs", NAME, "--ca", str(world.certs.ca_file()), "--client-cert", str(pem))
+    words = ("--token-stdin",) if token else ("--username", USER, "--password-stdin")
+    home.ok("repo", "login", NAME, *words, stdin=f"{secret}\n")
+
+
+def tell_plain_poetry(world: World, secret: str) -> None:
+    world.home.ok("--no-plugins", "config", f"repositories.{NAME}", world.index.upload_url)
+    world.home.ok("--no-plugins", "config", f"certificates.{NAME}.cert", str(world.certs.ca_file()))
+    world.home.ok("--no-plugins", "config", f"certificates.{NAME}.client-cert", str(world.certs.pem(world.identity)))
+    world.home.ok("--no-plugins", "config", f"http-basic.{NAME}", USER, secret)
+
+
+def lock_install_publish(world: World, *before: str) -> None:
+    for words in (("install", "--no-root"), ("publish", "-r", NAME)):  # install locks first
+        world.home.ok(*before, *words)
+
+
+class TestPlainPoetry:
+    """DESIGN section 1: a user can remove the plugin and lose nothing that Poetry itself can do."""
+
+    @KEYRINGS
+    def test_on_what_the_plugin_stored(self, bare: World, keyring: str) -> None:
+        bare.index.credentials = {USER: PLAIN}
+        bare.home.keyring = keyring
+        site_packages = bare.use_venv(bare.home.root / "venv")
+        prepare(bare)
+        tell_plugin(bare, PLAIN)
+        assert (keyring == NO_KEYRING) == bool(bare.home.files_with(PLAIN))
+        bare.index.clear()
+        lock_install_publish(bare, "--no-plugins")
+        assert installed(site_packages) == ["gamma-1.0"]
+        assert_authorized(bare.index.requests, password=PLAIN)
+        assert [upload.username for upload in bare.index.uploads] == [USER]
+
+    @KEYRINGS
+    def test_on_a_token_that_the_plugin_stored(self, bare: World, keyring: str) -> None:
+        bare.index.credentials = {"__token__": TOKEN}
+        bare.home.keyring = keyring
+        prepare(bare)
+        tell_plugin(bare, TOKEN, token=True)
+        bare.index.clear()
+        bare.home.ok("--no-plugins", "lock")
+        bare.home.ok("--no-plugins", "publish", "-r", NAME)
+        assert_authorized(bare.index.requests, username="__token__", password=TOKEN)
+
+    @KEYRINGS
+    def test_the_plugin_on_what_plain_poetry_stored(self, bare: World, keyring: str) -> None:
+        bare.home.keyring = keyring
+        site_packages = bare.use_venv(bare.home.root / "venv")
+        prepare(bare)
+        tell_plain_poetry(bare, PASSWORD)
+        bare.project("gamma")
+        lock_install_publish(bare)
+        assert installed(site_packages) == ["gamma-1.0"]
+        assert_authorized(bare.index.requests)
+        assert [upload.username for upload in bare.index.uploads] == [USER]
+
+    def test_unset_by_plain_poetry_is_unset_for_the_plugin(self, world: World) -> None:
+        world.settle("auth.toml", "http-basic", NAME, "passphrase", value=None)
+        world.identify_with_one_file()
+        world.settle("poetry-repo-plugin.toml", "repositories", value={})
+        world.project("gamma")
+        world.home.ok("--no-plugins", "config", "--unset", f"http-basic.{NAME}")
+        assert_fails_with(world.home.run("lock"), "credential")
+
+
+def remember_by_authorization(index: IndexServer, request: RecordedRequest) -> Response | None:
+    """The index's answer as one that a cache keeps apart by the Authorization header, and so with it."""
+    if index.index.is_upload(request.path) or not index.index.read_access.permits(request.authorization):
+        return None
+    response = index.index.get(request)
+    vary = {"Vary": "Authorization, Accept, Cookie", "Cache-Control": "public, max-age=3600"}
+    return replace(response, headers={**dict(response.header_pairs()), **vary})
+
+
+def spellings(username: str, password: str) -> list[str]:
+    """What a secret looks like in files: itself, in a URL, in a header."""
+    encoded = [base64.b64encode(f"{username}:{password}".encode(code)).decode() for code in ("utf-8", "latin-1")]
+    return [password, quote(password), quote(password, safe=""), *encoded]
+
+
+class TestLogout:
+    @KEYRINGS
+    def test_the_secret_is_in_no_file_afterwards(self, bare: World, keyring: str) -> None:
+        bare.home.keyring = keyring
+        bare.use_venv(bare.home.root / "venv")
+        prepare(bare)
+        bare.index.respond = lambda request: remember_by_authorization(bare.index, request)
+        tell_plugin(bare, PASSWORD)
+        for words in (("install", "--no-root", "-vvv"), ("publish", "-r", NAME, "-vvv")):
+            assert_no_secret(bare.home.ok(*words), *spellings(USER, PASSWORD))
+        assert list((bare.home.root / "cache").rglob("*.body")) or list((bare.home.root / "cache").rglob("_http*"))
+        bare.home.ok("repo", "logout", NAME)
+        for spelling in spellings(USER, PASSWORD):
+            assert bare.home.files_with(spelling) == []
+        if keyring == FILE_KEYRING:
+            assert PASSWORD not in (bare.home.keyring_home / "keyring.json").read_text()
+        (bare.home.project / "poetry.lock").unlink()
+        assert_fails_with(bare.home.run("lock", "--no-cache"), "credential")
+
+    def test_before_that_only_auth_toml_has_it(self, bare: World) -> None:
+        """The cache remembers answers that vary by Authorization, and must not remember the header."""
+        bare.index.respond = lambda request: remember_by_authorization(bare.index, request)
+        prepare(bare)
+        tell_plugin(bare, PASSWORD)
+        bare.home.ok("lock")
+        found = {file for spelling in spellings(USER, PASSWORD) for file in bare.home.files_with(spelling)}
+        assert found == {bare.home.config / "auth.toml"}

@@ -1,0 +1,197 @@
+"""The path tests on every Poetry minor release, and on every Python that this machine has, as one table.
+
+    .venv/bin/python tests/matrix.py              everything
+    .venv/bin/python tests/matrix.py 2.0.1 3.12   only these versions of Poetry or Python
+
+A row is one Poetry on one Python, a column one path by which Poetry opens connections; a cell says how many tests of
+it passed. Each pairing gets a virtual environment of its own below ``.venvs``, made once. The tests themselves run
+under this Python; ``POETRY_UNDER_TEST`` tells them which Poetry to start.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+POETRIES = ("2.0.1", "2.1.4", "2.2.1", "2.3.4", "2.4.3", "2.5.1")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+NEWEST = POETRIES[-1]
+
+# Each path, and the tests that walk it. The suite runs them, and all others of `-m paths`, on the newest Poetry.
+PATHS = {
+    "seams": "test_seams.py",
+    "lock, add": "test_paths_index.py::TestLookUps",
+    "install": "test_paths_index.py::TestDownloads",
+    "build": "test_paths_index.py::TestBuild",
+    "URL": "test_paths_index.py::TestUrlDependency",
+    "git": "test_paths_git.py",
+    "self add": "test_paths_self.py",
+    "publish": "test_paths_publish.py",
+}
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """One Poetry on one Python."""
+
+    poetry: str
+    python: str
+    interpreter: str
+
+    @property
+    def folder(self) -> Path:
+        return ROOT / ".venvs" / f"poetry-{self.poetry}-py{self.python}"
+
+    @property
+    def executable(self) -> Path:
+        return self.folder / ("Scripts/poetry.exe" if os.name == "nt" else "bin/poetry")
+
+
+@dataclass(frozen=True)
+class Row:
+    """How it went.
+
+    :param cells: by path, how many tests passed and how many ran.
+    """
+
+    pairing: Pairing
+    ok: bool
+    cells: dict[str, tuple[int, int]]
+    note: str
+    seconds: float
+    output: str = ""
+
+    def line(self) -> str:
+        """As the table shows it."""
+        cells = [_cell(self.cells.get(path)).center(len(path) + 2) for path in PATHS]
+        start = f"{self.pairing.poetry:<8}{self.pairing.python:<8}{'ok' if self.ok else 'FAIL':<6}"
+        return f"{start}{''.join(cells)}{self.seconds:>5.0f} s  {self.note}".rstrip()
+
+
+def _cell(counted: tuple[int, int] | None) -> str:
+    if counted is None:
+        return "-"
+    passed, ran = counted
+    return str(passed) if passed == ran else f"{passed}/{ran}"
+
+
+def pairings(chosen: list[str]) -> list[Pairing]:
+    """Every Poetry on this Python, and the newest on every other Python that is installed."""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    found = [Pairing(poetry, own, sys.executable) for poetry in POETRIES]
+    for python in PYTHONS:
+        interpreter = _interpreter(python) if python != own else None
+        if interpreter is not None:
+            found.append(Pairing(NEWEST, python, interpreter))
+    return [pairing for pairing in found if not chosen or pairing.poetry in chosen or pairing.python in chosen]
+
+
+def _interpreter(python: str) -> str | None:
+    candidates = [shutil.which(f"python{python}")]
+    candidates += [str(path) for path in sorted((Path.home() / ".pyenv" / "versions").glob(f"{python}.*/bin/python"))]
+    for candidate in filter(None, candidates):
+        asked = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if answer.returncode == 0 and answer.stdout.strip() == python:
+            return candidate
+    return None
+
+
+def prepare(pairing: Pairing) -> str | None:
+    """Make the pairing's environment; the error if that did not work."""
+    stamp = pairing.folder / ".complete"
+    if stamp.exists() and stamp.stat().st_mtime > (ROOT / "pyproject.toml").stat().st_mtime:
+        return None
+    shutil.rmtree(pairing.folder, ignore_errors=True)
+    python = pairing.executable.with_name("python")
+    for command in (
+        [pairing.interpreter, "-m", "venv", str(pairing.folder)],
+        [str(python), "-m", "pip", "install", "-q", f"poetry=={pairing.poetry}", "-e", f"{ROOT}[demo]"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return done.stdout + done.stderr
+    stamp.touch()
+    return None
+
+
+def run(pairing: Pairing) -> Row:
+    """The path tests with this Poetry."""
+    started = time.monotonic()
+    error = prepare(pairing)
+    if error is not None:
+        return Row(pairing, False, {}, "cannot be installed", time.monotonic() - started, error)
+    started = time.monotonic()
+    done, cells = _tests(pairing)
+    note = ""
+    if done.returncode == 1:  # two run side by side, so a time limit may have been met; what fails again has failed
+        failed = {path for path, (passed, ran) in cells.items() if passed < ran}
+        done, again = _tests(pairing, "--last-failed", "--last-failed-no-failures", "none")
+        for path in failed & set(again):
+            (passed, ran), (more, _) = cells[path], again[path]
+            cells[path] = (passed + more, ran)
+        note = "at the second try"
+    complete = set(cells) == set(PATHS)
+    note = note if complete else "not every path was tested"
+    output = done.stdout + done.stderr
+    return Row(pairing, done.returncode == 0 and complete, cells, note, time.monotonic() - started, output)
+
+
+def _tests(pairing: Pairing, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, tuple[int, int]]]:
+    report = pairing.folder / "report.xml"
+    report.unlink(missing_ok=True)
+    files = sorted({f"tests/integration/{tests.partition('::')[0]}" for tests in PATHS.values()})
+    cache = ("-o", f"cache_dir={pairing.folder / '.pytest_cache'}")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-m", "paths", *cache, f"--junitxml={report}", *files, *options],
+        cwd=ROOT,
+        env={**os.environ, "POETRY_UNDER_TEST": str(pairing.executable), "PATHS_WARM": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done, counted(report) if report.exists() else {}
+
+
+def counted(report: Path) -> dict[str, tuple[int, int]]:
+    """By path, how many tests of a JUnit report passed and how many ran; a skipped one did not run."""
+    cells: dict[str, tuple[int, int]] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        if case.find("skipped") is not None:
+            continue
+        where = f"{case.get('classname', '')}."
+        for path, tests in PATHS.items():
+            file, _, room = tests.partition("::")
+            if f".{file.removesuffix('.py')}." in where and (not room or f".{room}." in where):
+                passed, ran = cells.get(path, (0, 0))
+                good = case.find("failure") is None and case.find("error") is None
+                cells[path] = (passed + good, ran + 1)
+    return cells
+
+
+def main() -> int:
+    """Run all, print the table; 1 if any failed."""
+    chosen = pairings(sys.argv[1:])
+    print(f"{'Poetry':<8}{'Python':<8}{'':<6}{''.join(path.center(len(path) + 2) for path in PATHS)}", flush=True)
+    failed = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        for row in pool.map(run, chosen):
+            print(row.line(), flush=True)
+            if not row.ok:
+                failed.append(row)
+    for row in failed:
+        print(f"\n== Poetry {row.pairing.poetry} on Python {row.pairing.python}\n{row.output[-6000:]}")
+    print(f"\n{len(chosen) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

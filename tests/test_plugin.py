@@ -1,0 +1,20 @@
+"""What Poetry is told of the commands before their modules are loaded is what they say themselves."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from poetry_repo_plugin.plugin import _MODULES, COMMANDS, DESCRIPTIONS
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_a_command_is_described_alike_folded_and_unfolded(name: str) -> None:
+    command = import_module(f"poetry_repo_plugin.commands.{_MODULES.get(name, name)}").Command
+    assert command.name == f"repo {name}".strip()
+    assert command.description == DESCRIPTIONS[name]
+
+
+def test_the_overview_is_no_command_below_itself() -> None:
+    assert "" not in COMMANDS
