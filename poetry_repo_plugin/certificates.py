@@ -1,0 +1,140 @@
+"""A repository's CA and client certificate: checked as a whole, then stored under Poetry's own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from poetry_repo_plugin.assemble import PASSPHRASE_USER
+from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.errors import Cause, InputError
+from poetry_repo_plugin.logins import forget_passphrase, require_writable
+from poetry_repo_plugin.names import env_key
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import Settings
+from poetry_repo_plugin.tls.facts import CertificateFacts
+from poetry_repo_plugin.tls.material import SOON, MaterialError, TlsSettings
+
+
+def check(settings: TlsSettings) -> list[str]:
+    """Parse everything that ``settings`` name: the CA is one, the key fits, the passphrase opens it, nothing expired.
+
+    Returns what is odd but works, each a clause. Raises ``MaterialError``.
+    """
+    from pathlib import Path
+
+    from poetry_repo_plugin.tls.context import build_context
+    from poetry_repo_plugin.tls.identity import load_identity
+    from poetry_repo_plugin.tls.trust import load_ca
+
+    warnings: list[str] = []
+    if isinstance(settings.ca, Path):
+        warnings.extend(load_ca(settings.ca).warnings)
+    if settings.client_cert is not None:
+        identity = load_identity(settings.client_cert, settings.client_key, settings.passphrase)
+        warnings.extend(identity.warnings)
+    build_context(settings)
+    return [warning.rstrip(".") for warning in warnings]
+
+
+def describe_settings(settings: TlsSettings) -> Iterator[tuple[str, str]]:
+    """What is set, label by label, for a person. Raises ``MaterialError`` on the way, for a file that does not do."""
+    from pathlib import Path
+
+    from poetry_repo_plugin.tls.facts import facts_of
+    from poetry_repo_plugin.tls.identity import load_identity
+    from poetry_repo_plugin.tls.trust import load_ca
+
+    yield "verified", "yes" if settings.verify else "NO (--insecure)"
+    if settings.relaxed:
+        yield "checks", "relaxed (without the stricter X.509 checks of Python 3.13)"
+    if not isinstance(settings.ca, Path):
+        yield "ca", "the system's store" if settings.ca == "system" else "Poetry's default"
+    else:
+        yield "ca", str(settings.ca)
+        for facts in load_ca(settings.ca).facts:
+            yield from _describe(facts)
+    if settings.client_cert is None:
+        yield "client cert", "none"
+        return
+    yield "client cert", str(settings.client_cert)
+    if settings.client_key is not None:
+        yield "client key", str(settings.client_key)
+    found = facts_of(settings.client_cert)
+    if found is None and settings.passphrase is not None:
+        found = facts_of(settings.client_cert, settings.passphrase())
+    if found is None:
+        yield "", "its passphrase is not known, so it cannot be read"
+        return
+    yield from _describe(found)
+    try:
+        load_identity(settings.client_cert, settings.client_key, settings.passphrase)
+    except MaterialError as error:
+        if error.cause is Cause.PASSPHRASE_MISSING:
+            yield "", "the passphrase of its key is not known"
+        elif error.cause is not Cause.CLIENT_CERT_EXPIRED:  # which is shown
+            raise
+
+
+def store(settings: Settings, name: str, wish: TlsSettings, *, ca: bool, identity: bool) -> None:
+    """Keep what ``wish`` says: paths where ``poetry config`` keeps them, the rest in our file. Raises ``StateError``.
+
+    :param ca: whether the CA (or that there is to be none) is part of the wish.
+    :param identity: whether the client certificate is.
+    """
+    keys: dict[str, str | bool | None] = {}
+    own: dict[str, object] = {"relaxed": True if wish.relaxed else None}
+    if ca:
+        keys["cert"] = False if not wish.verify else str(wish.ca) if wish.ca not in (None, "system") else None
+        own["ca"] = "system" if wish.ca == "system" else None
+    if identity:
+        keys["client-cert"] = str(wish.client_cert) if wish.client_cert is not None else None
+        own["client-key"] = str(wish.client_key) if wish.client_key is not None else None
+    if keys:
+        settings.save_certificates(name, keys)
+    settings.save_own(name, own)
+
+
+def store_passphrase(
+    settings: Settings, gate: KeyringGate, name: str, passphrase: Secret, *, plaintext: bool = False
+) -> str:
+    """Keep the passphrase in the keyring, or in ``auth.toml`` only if that was asked for; says where.
+
+    Raises ``InputError`` where there is no keyring and plain text was not asked for, ``StateError``.
+    """
+    if plaintext:
+        forget_passphrase(settings, gate, name)
+        settings.save_passphrase(name, passphrase)
+        return f"plain text, in {settings.auth_file}"
+    require_writable(settings)
+    try:
+        backend = gate.store(name, PASSPHRASE_USER, passphrase)
+    except KeyringUnavailable as error:
+        raise InputError(
+            f"The passphrase is not kept, because {error}. Give it to each run as "
+            f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE, or keep it in plain text with --plaintext.",
+            f"poetry repo certs {name} --client-cert PATH --passphrase-stdin --plaintext",
+        ) from None
+    settings.save_passphrase(name, None)
+    settings.save_own(name, {"passphrase-in-keyring": True})
+    return f"the keyring ({backend})"
+
+
+def unset(settings: Settings, gate: KeyringGate, name: str) -> None:
+    """Forget everything about TLS that is stored for ``name``. Raises ``StateError``."""
+    require_writable(settings)
+    forget_passphrase(settings, gate, name)
+    settings.save_certificates(name, {"cert": None, "client-cert": None})
+    settings.save_own(name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None})
+
+
+def _describe(facts: CertificateFacts) -> list[tuple[str, str]]:
+    left = facts.days_left()
+    remark = "expired" if left < 0 else f"{left} days left" + (" (renew it soon)" if left < SOON else "")
+    rows = [
+        ("  subject", facts.subject or facts.name),
+        ("  issuer", facts.issuer),
+        ("  names", ", ".join(facts.sans)),
+        ("  sha256", facts.sha256),
+        ("  valid", f"{facts.not_before:%Y-%m-%d} to {facts.valid_until}, {remark}"),
+    ]
+    return [row for row in rows if row[1]]

@@ -1,0 +1,1 @@
+"""One file per command. A command parses, calls one function, and prints."""

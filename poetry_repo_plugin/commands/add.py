@@ -1,0 +1,281 @@
+"""``poetry repo add``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+
+from poetry_repo_plugin import names
+from poetry_repo_plugin.bindings import Kind
+from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.logins import check_username, store_login
+from poetry_repo_plugin.origin import Origin, split_userinfo
+from poetry_repo_plugin.profiles import looks_like_index, profile_of, publish_url_of
+from poetry_repo_plugin.project import PRIORITIES, read_project
+from poetry_repo_plugin.secret import Secret
+
+
+@dataclass
+class Lifted:
+    """The login that URLs on the command line held, and the URLs without it."""
+
+    username: str
+    secret: Secret
+    urls: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the words ask for, checked.
+
+    :param publish_url: as given, or as it follows from the index URL; ``None`` to leave it as it is.
+    :param priority: ``None`` to leave it as it is; primary for a new source.
+    """
+
+    name: str
+    url: str | None
+    publish_url: str | None
+    priority: str | None
+    codes: list[int]
+    lifted: Lifted | None
+
+
+class Command(RepoCommand):
+    """Adds a repository to the project, or outside of one to what the user knows."""
+
+    name = "repo add"
+    description = "Add a package repository, for installing and for publishing."
+    arguments: ClassVar = [
+        argument("name", "What to call it, for example <c1>acme</c1>."),
+        argument("url", "The URL of its index. Not needed for a repository that you have added before.", optional=True),
+    ]
+    options: ClassVar = [
+        option("publish-url", None, "Where to upload to; derived where the server is known.", flag=False),
+        option("priority", None, f"One of {', '.join(PRIORITIES)}.", flag=False),
+        option("secondary", None, "Ask PyPI first, and this one for what PyPI does not have (supplemental)."),
+        option("default", None, "Use it instead of PyPI, as the last of the primary sources."),
+        option("publish-only", None, "The URL is for uploads; it is no source to install from."),
+        option("self", None, "Add it to Poetry's own environment, for <c1>poetry self add</c1>."),
+        option("ignore-error-code", None, "Go on to the next source when it answers so.", flag=False, multiple=True),
+    ]
+    help = """\
+Inside a project, the repository becomes a source in pyproject.toml, asked before PyPI:
+
+    <c1>poetry repo add acme https://pypi.example.org/simple/</c1>
+
+Outside of one it is remembered for you: as a target of <c1>poetry publish -r acme</c1>, and so that
+<c1>poetry repo add acme</c1> in a project needs no URL. The next step is <c1>poetry repo login acme</c1>."""
+
+    def work(self, bench: Bench) -> int:
+        """Check all words first, then write."""
+        wish = self._wish(bench)
+        if self.option("self"):
+            from poetry_repo_plugin.inject import config_folder
+
+            self._add_source(bench, wish, config_folder() / "pyproject.toml", own_environment=True)
+            self._remember_for_self(bench, wish)
+        elif bench.project is not None and not self.option("publish-only"):
+            self._add_source(bench, wish, bench.project / "pyproject.toml")
+        elif not self.option("publish-only"):
+            self._remember(bench, wish)
+        self._keep_publish_url(bench, wish)
+        self._keep_codes(bench, wish)
+        self._keep_lifted(bench, wish)
+        self._next_step(bench, wish)
+        return 0
+
+    # -- the words -----------------------------------------------------------------------------------------------------
+
+    def _wish(self, bench: Bench) -> Wish:
+        self.only_one_of("priority", "secondary", "default")
+        for word in ("self", "priority", "secondary", "default"):
+            self.only_one_of("publish-only", word)
+        given = str(self.argument("name"))
+        name = "pypi" if names.is_pypi(given) else given
+        if name not in bench.catalogue.names():
+            bench.new_name(name)
+        url, publish_url = self.argument("url"), self.text("publish-url")
+        if names.is_pypi(name):
+            self._check_pypi(bench, url, publish_url)
+            return Wish(name, None, None, self._priority(), self._codes(), None)
+        lifted: list[Lifted] = []
+        known = self._known(bench, name, lifted) if url is None else None
+        url = self._bare(url, lifted)
+        publish_url = self._bare(publish_url, lifted)
+        if len(lifted) > 1:
+            raise InputError("The two URLs hold different credentials; one repository has one.")
+        if self.option("publish-only"):
+            url, publish_url = None, publish_url or (publish_url_of(url) or url if url is not None else None)
+            if publish_url is None:
+                raise InputError("Where to upload to is missing.", f"poetry repo add {name} URL --publish-only")
+        elif url is None and known is None:
+            raise InputError(f"No URL is known for {name!r}.", f"poetry repo add {name} URL")
+        else:
+            url = url or known
+            publish_url = publish_url or self._derived(bench, name, url or "")
+        if publish_url is not None and looks_like_index(publish_url):
+            hint = f"poetry repo add {name} {url or publish_url} --publish-url URL"
+            raise InputError(f"{publish_url} is an index, for installing; uploads go to another URL.", hint)
+        return Wish(name, url, publish_url, self._priority(), self._codes(), lifted[0] if lifted else None)
+
+    def _check_pypi(self, bench: Bench, url: str | None, publish_url: str | None) -> None:
+        if url is not None or publish_url is not None or self.option("publish-only"):
+            raise InputError("The URLs of PyPI are built into Poetry and cannot be set.")
+        if bench.project is None and not self.given("self", "ignore-error-code"):
+            raise InputError("PyPI is known already.", "poetry repo login pypi")
+
+    @staticmethod
+    def _known(bench: Bench, name: str, lifted: list[Lifted]) -> str | None:
+        """The URL that a source of the project, or the user, has for the name; credentials in it join ``lifted``."""
+        known = bench.catalogue.get(name)
+        if known.index_url is not None and known.url_username is not None and known.url_secret is not None:
+            lifted.append(Lifted(known.url_username, known.url_secret, [known.index_url]))
+        return known.index_url
+
+    def _bare(self, url: str | None, lifted: list[Lifted]) -> str | None:
+        """``url`` without the credentials in it, which join ``lifted``. Raises ``InvalidUrl``, ``InputError``."""
+        if url is None:
+            return None
+        bare, username, secret = split_userinfo(url)
+        Origin.of(bare)
+        if username is None:
+            return bare
+        profile = profile_of(bare)
+        if secret is None and not (profile is not None and profile.token_is_username):
+            raise InputError(
+                "The URL holds a user name and no password; leave it out.",
+                f"poetry repo login {self.argument('name')} --username USER",
+            )
+        login = Lifted(check_username(username), secret if secret is not None else Secret(""), [bare])
+        same = next((one for one in lifted if (one.username, one.secret) == (login.username, login.secret)), None)
+        if same is not None:
+            same.urls.append(bare)
+        else:
+            lifted.append(login)
+        return bare
+
+    def _derived(self, bench: Bench, name: str, url: str) -> str | None:
+        """The publish URL that follows from ``url``, unless somebody has set another one.
+
+        Outside a project what is no index by its looks is taken for both.
+        """
+        before = bench.catalogue.get(name)
+        stored = bench.settings.user_publish_url(name)
+        followed = (publish_url_of(before.index_url), before.index_url) if before.index_url else ()
+        if before.project.publish_url is not None or (stored is not None and stored not in followed):
+            return None
+        derived = publish_url_of(url)
+        if derived is None and bench.project is None and not self.option("self") and not looks_like_index(url):
+            return url
+        return derived
+
+    def _priority(self) -> str | None:
+        if self.option("secondary"):
+            return "supplemental"
+        if self.option("default"):
+            return "primary"
+        priority = self.text("priority")
+        if priority is not None and priority.lower() not in PRIORITIES:
+            raise InputError(f"{priority!r} is not a priority; there are {', '.join(PRIORITIES)}.")
+        return priority.lower() if priority is not None else None
+
+    def _codes(self) -> list[int]:
+        codes = []
+        for word in self.option("ignore-error-code") or []:
+            if not (word.isascii() and word.isdigit() and len(word) == 3 and 400 <= int(word) <= 499):
+                raise InputError(f"{word!r} is not an HTTP error code between 400 and 499.")
+            codes.append(int(word))
+        return sorted(set(codes))
+
+    # -- the writing ---------------------------------------------------------------------------------------------------
+
+    def _add_source(self, bench: Bench, wish: Wish, file: Path, *, own_environment: bool = False) -> None:
+        from poetry_repo_plugin import store
+        from poetry_repo_plugin.project import read_text
+        from poetry_repo_plugin.sources import add_source, system_project_text
+
+        with store.locked(bench.settings.folder):
+            before = read_project(file).source(wish.name) if file.exists() else None
+            priority = wish.priority or (before.priority if before is not None else "primary")
+            old = system_project_text(file) if own_environment else read_text(file)
+            text, changes = add_source(old, wish.name, wish.url, priority, default=bool(self.option("default")))
+            if changes:
+                store.write_text(file, text)
+        where = "Poetry's own environment" if own_environment else "pyproject.toml"
+        for change in changes:
+            self.say(f"{change} (in {where})" if own_environment else change)
+        if not changes:
+            self.say(f"{wish.name} is in {where} already, just so.")
+
+    def _remember(self, bench: Bench, wish: Wish) -> None:
+        name, url = wish.name, wish.url
+        if self.given("priority", "secondary", "default"):
+            self.warn("There is no project here, so a priority has no meaning; it was not kept.")
+        if url is None:  # PyPI
+            return
+        before = bench.settings.own_for(name).url
+        bench.settings.save_own(name, {"url": url})
+        if before is None:
+            self.say(f"{name} ({url}) is remembered; `poetry repo add {name}` in a project makes it a source there.")
+        elif before != url:
+            self.say(f"{name}: url {before} → {url}")
+        else:
+            self.say(f"{name} ({url}) is remembered already.")
+        if wish.publish_url is None and bench.catalogue.get(name).publish_url is None:
+            self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")
+
+    def _remember_for_self(self, bench: Bench, wish: Wish) -> None:
+        """Poetry's own environment is no project of ours: the user remembers what one logs in to there."""
+        before = bench.settings.own_for(wish.name).url
+        if wish.url is not None and before != wish.url:
+            bench.settings.save_own(wish.name, {"url": wish.url})
+            if before is not None:
+                self.say(f"{wish.name}: url {before} → {wish.url}")
+
+    def _keep_publish_url(self, bench: Bench, wish: Wish) -> None:
+        name, url = wish.name, wish.publish_url
+        before = bench.settings.user_publish_url(name)
+        if url is None or (self.option("self") and self.text("publish-url") is None):
+            return
+        if before != url:
+            bench.settings.save_publish_url(name, url)
+            was = f" (was {before})" if before else ""
+            self.say(f"{name}: poetry publish -r {name} uploads to {url}{was}")
+        elif self.option("publish-only"):
+            self.say(f"{name}: poetry publish -r {name} uploads to {url} already.")
+
+    def _keep_codes(self, bench: Bench, wish: Wish) -> None:
+        before = list(bench.settings.own_for(wish.name).ignore_error_codes)
+        if not wish.codes or before == wish.codes:
+            return
+        bench.settings.save_own(wish.name, {"ignore-error-codes": wish.codes})
+        was = f" (was {', '.join(map(str, before))})" if before else ""
+        self.say(f"{wish.name}: an answer {', '.join(map(str, wish.codes))} is taken as “not here”{was}")
+
+    def _keep_lifted(self, bench: Bench, wish: Wish) -> None:
+        if wish.lifted is None:
+            return
+        login, plaintext = wish.lifted, not wish.lifted.secret  # a token for a user name: Poetry keeps those in files
+        place = store_login(
+            bench.settings, bench.gate, bench.notices, wish.name, login.username, login.secret, plaintext=plaintext
+        )
+        bench.bindings.record_for_login(wish.name, login.urls)
+        self.say(f"{wish.name}: the credentials of the URL were moved to {place}; they are not verified.")
+
+    def _next_step(self, bench: Bench, wish: Wish) -> None:
+        name = wish.name
+        urls = [url for url in (wish.url, bench.settings.publish_url(name)) if url is not None]
+        bound = bench.bindings.of(name, Kind.CREDENTIAL)
+        beyond = [url for url in urls if bound and not any(prefix.covers(url) for prefix in bound)]
+        if beyond:
+            self.warn(
+                f"What is stored for {name} belongs to {' and '.join(map(str, bound))} and is not sent to {beyond[0]}. "
+                f"If it should be: poetry repo login {name} --url {beyond[0]}"
+            )
+        profile = profile_of(wish.url, name) if wish.url else None
+        if profile is not None and (profile.provider is not None or profile.token_is_username):
+            self.say(f"{profile.title}: {profile.advice}")

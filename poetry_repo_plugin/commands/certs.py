@@ -1,0 +1,245 @@
+"""``poetry repo certs``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+
+from poetry_repo_plugin import certificates
+from poetry_repo_plugin.asking import ask, index_page
+from poetry_repo_plugin.bindings import Kind
+from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
+from poetry_repo_plugin.failures import failure
+from poetry_repo_plugin.logins import forget_passphrase
+from poetry_repo_plugin.repository import Repository
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.tls.material import SYSTEM, AskPassphrase, CaSetting, MaterialError, TlsSettings
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the options ask for, beside what is set already.
+
+    :param passphrase: knows the key's passphrase, if the key turns out to need one.
+    """
+
+    settings: TlsSettings
+    passphrase: Passphrase
+    sets_ca: bool
+    sets_identity: bool
+
+
+class Command(RepoCommand):
+    """Shows, checks and sets the CA and the client certificate of a repository."""
+
+    name = "repo certs"
+    description = "Set a repository's CA and client certificate; without options, show them."
+    arguments: ClassVar = [argument("name", "The repository.")]
+    options: ClassVar = [
+        option(
+            "ca",
+            None,
+            "A CA bundle; <c1>system</c1> for the system's store; <c1>none</c1> for the default.",
+            flag=False,
+        ),
+        option("client-cert", None, "A client certificate: PEM with or without its key, or PKCS#12.", flag=False),
+        option("client-key", None, "Its key, where that is a file of its own.", flag=False),
+        option("passphrase", None, "The key's passphrase (visible to others; better: --passphrase-stdin).", flag=False),
+        option("passphrase-stdin", None, "Read the passphrase from standard input, one line."),
+        option("plaintext", None, "Keep the passphrase in auth.toml, not in the keyring."),
+        option("insecure", None, "Do not verify the repository's certificate. Warns on every use."),
+        option("relaxed", None, "Leave out the stricter X.509 checks of Python 3.13."),
+        option("unset", None, "Forget the CA, the client certificate and the passphrase."),
+        option("no-verify", None, "Do not try a handshake."),
+    ]
+    help = """\
+    <c1>poetry repo certs acme --ca ca.pem</c1>
+    <c1>poetry repo certs acme --client-cert client.pem --client-key client.key</c1>
+    <c1>poetry repo certs acme --client-cert client.p12 --passphrase-stdin</c1>
+    <c1>poetry repo certs acme</c1>                                    shows what is set
+
+Everything is checked before anything is stored, and then a handshake is tried."""
+
+    def work(self, bench: Bench) -> int:
+        """Show, unset, or check and set."""
+        repository = bench.catalogue.require(str(self.argument("name")))
+        given = self.given(
+            "ca", "client-cert", "client-key", "passphrase", "passphrase-stdin", "insecure", "relaxed", "plaintext"
+        )
+        if self.option("unset"):
+            return self._unset(bench, repository, given)
+        if not given:
+            return self._show(bench, repository)
+        wish = self._wish(bench, repository)
+        self._check(repository, wish)
+        self._store(bench, repository, wish)
+        self._try(bench, repository, wish)
+        return 0
+
+    def _unset(self, bench: Bench, repository: Repository, given: list[str]) -> int:
+        if given:
+            raise InputError(f"--unset and --{given[0]} cannot be used together.")
+        certificates.unset(bench.settings, bench.gate, repository.name)
+        self.say(f"{repository.name}: no CA, client certificate or passphrase is set any more.")
+        if not bench.access.tls.settings_of(repository).is_default:
+            self.warn(f"{repository.name}: the environment or the project still sets what `poetry repo certs` shows.")
+        return 0
+
+    # -- showing -------------------------------------------------------------------------------------------------------
+
+    def _show(self, bench: Bench, repository: Repository) -> int:
+        from poetry_repo_plugin.assemble import find_passphrase
+
+        settings = replace(
+            bench.access.tls.settings_of(repository),
+            passphrase=lambda: find_passphrase(bench.settings, bench.gate, repository.name),
+        )
+        with _named(repository):
+            for label, value in certificates.describe_settings(settings):
+                self.row(f"{label:<14}{value}".rstrip())
+        return 0
+
+    # -- setting -------------------------------------------------------------------------------------------------------
+
+    def _wish(self, bench: Bench, repository: Repository) -> Wish:
+        self.only_one_of("passphrase", "passphrase-stdin")
+        self.only_one_of("ca", "insecure")
+        settings = bench.access.tls.settings_of(repository)
+        ca, client_cert, client_key = (self.text(word) for word in ("ca", "client-cert", "client-key"))
+        if ca is not None:
+            chosen: CaSetting = None if ca == "none" else SYSTEM if ca == SYSTEM else self.path(ca)
+            settings = replace(settings, ca=chosen, verify=True)
+        if self.option("insecure"):
+            settings = replace(settings, ca=None, verify=False)
+        if self.option("relaxed"):
+            settings = replace(settings, relaxed=True)
+        if client_cert is not None:
+            settings = replace(settings, client_cert=self.path(client_cert), client_key=None)
+        if client_key is not None:
+            settings = replace(settings, client_key=self.path(client_key))
+        about_key = self.given("client-key", "passphrase", "passphrase-stdin", "plaintext")
+        if about_key and settings.client_cert is None:
+            raise InputError(
+                f"There is no client certificate that --{about_key[0]} could belong to.",
+                f"poetry repo certs {repository.name} --client-cert PATH --{about_key[0]} …",
+            )
+        passphrase = self._passphrase(settings)
+        settings = replace(settings, passphrase=passphrase)
+        sets_identity = client_cert is not None or bool(about_key)
+        return Wish(settings, passphrase, ca is not None or bool(self.option("insecure")), sets_identity)
+
+    def _passphrase(self, settings: TlsSettings) -> Passphrase:
+        given = self.text("passphrase")
+        if given is not None:
+            return Passphrase(Secret(given))
+        if self.option("passphrase-stdin"):
+            return Passphrase(self.read_secret_line("passphrase"))
+        return Passphrase(find=settings.passphrase)
+
+    def _check(self, repository: Repository, wish: Wish) -> None:
+        """Check what is new, and that alone: what was set before has its own command to mend it."""
+        settings = wish.settings
+        with _named(repository):
+            warnings = []
+            if wish.sets_ca:
+                warnings += certificates.check(TlsSettings(settings.ca, verify=settings.verify))
+            if wish.sets_identity:
+                warnings += certificates.check(replace(settings, ca=None, verify=False))
+        for warning in warnings:
+            self.warn(f"{repository.name}: {warning}.")
+
+    def _store(self, bench: Bench, repository: Repository, wish: Wish) -> None:
+        name, settings = repository.name, wish.settings
+        if wish.sets_identity:
+            self._keep_passphrase(bench, name, wish.passphrase)
+        certificates.store(bench.settings, name, settings, ca=wish.sets_ca, identity=wish.sets_identity)
+        if self.given("client-cert", "client-key"):
+            bench.bindings.record_for_login(name, repository.bindable, Kind.CERTIFICATE)
+        if wish.sets_ca and settings.verify:
+            known = {None: "Poetry’s default", SYSTEM: "the system’s store"}
+            self.say(f"{name}: its CA is {known.get(settings.ca) or settings.ca}.")  # type: ignore[arg-type]  # a path
+        if wish.sets_identity:
+            key = f" with the key {settings.client_key}" if settings.client_key is not None else ""
+            self.say(f"{name}: its client certificate is {settings.client_cert}{key}.")
+        if self.option("relaxed"):
+            self.say(f"{name}: the stricter X.509 checks of Python 3.13 are left out.")
+
+    def _keep_passphrase(self, bench: Bench, name: str, passphrase: Passphrase) -> None:
+        """In the keyring, or where that was asked for in plain text. One that nobody needs is not kept."""
+        plaintext, typed = bool(self.option("plaintext")), bench.typed.get(name)
+        if not passphrase.was_needed:
+            if passphrase.given is not None:
+                self.say(f"{name}: the key is not encrypted; the passphrase is not kept.")
+            forget_passphrase(bench.settings, bench.gate, name)
+            return
+        secret = passphrase.given if passphrase.given is not None else typed
+        if secret is None and plaintext:
+            secret = passphrase()
+        if secret is None:
+            return  # it is kept already, or in the environment
+        try:
+            place = certificates.store_passphrase(bench.settings, bench.gate, name, secret, plaintext=plaintext)
+        except InputError as error:
+            if typed is None:
+                raise
+            self.warn(error.message)
+            return
+        self.say(f"{name}: the passphrase is kept in {place}.")
+
+    # -- trying --------------------------------------------------------------------------------------------------------
+
+    def _try(self, bench: Bench, repository: Repository, wish: Wish) -> None:
+        """A handshake with what is stored now; one that fails is told with its cause, and is no error."""
+        name, url = repository.name, repository.index_url or repository.publish_url
+        if self.option("no-verify") or url is None or not url.startswith("https://"):
+            if not wish.settings.verify:
+                self.warn(f"{name}: its certificate is not verified: whoever sits on the way can read and change all.")
+            if not self.option("no-verify"):
+                why = "no URL is known for it" if url is None else f"{url} is not https"
+                self.warn(f"{name}: no handshake was tried, because {why}.")
+            return
+        try:
+            response = ask(bench.access, repository, index_page(url), anonymous=True)
+        except RepositoryFailure as error:
+            if error.cause is Cause.CREDENTIAL_MISSING:  # it answers, and asks for a login
+                self.say(f"{name}: the handshake with {repository.host} works.")
+                return
+            self.warn(f"{name}: stored, but a handshake with {repository.host} fails:")
+            self.fail(error)
+            return
+        self.say(f"{name}: the handshake with {repository.host} works ({response.status_code}).")
+
+
+class Passphrase:
+    """The passphrase of a key: found out once, and only if the key needs one.
+
+    :param given: as it was given with this command.
+    :param find: finds it where it is kept, or asks.
+    """
+
+    def __init__(self, given: Secret | None = None, find: AskPassphrase | None = None) -> None:
+        self.given = given
+        self.was_needed = False
+        self._find = find
+        self._found = given
+
+    def __call__(self) -> Secret | None:
+        """It, or ``None`` where nobody knows it."""
+        if not self.was_needed and self._found is None and self._find is not None:
+            self._found = self._find()
+        self.was_needed = True
+        return self._found
+
+
+@contextmanager
+def _named(repository: Repository) -> Iterator[None]:
+    """What is wrong with a file is a failure of the repository that it is set for."""
+    try:
+        yield
+    except MaterialError as error:
+        raise failure(error.cause, f"{error.message}.", repository) from None

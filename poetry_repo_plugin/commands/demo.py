@@ -1,0 +1,74 @@
+"""``poetry repo demo``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from textwrap import wrap
+
+from poetry_repo_plugin.commands.base import RepoCommand
+from poetry_repo_plugin.errors import RepoError
+
+_SHOWN = """\
+{shown.commands} commands did what they should; {shown.failures} of them had to fail, and each named its cause and the
+command that mends it. You have seen an index with a CA of its own, a client certificate with an encrypted key, a login
+that is checked before it is stored, and build, publish, lock, install and doctor through it. The index is closed, the
+folder is removed; nothing is left behind."""
+
+
+class Command(RepoCommand):
+    """Shows the whole story against a private index that it starts on this machine."""
+
+    name = "repo demo"
+    description = "See it all work, against a private index started on this machine."
+    help = """\
+    <c1>poetry repo demo</c1>
+
+Starts a private index on this machine, behind TLS with a CA of its own, a password and a required client certificate,
+and runs the commands that one would type: add, certs, login, build, publish, lock, install, list, doctor. Each is
+printed with its output. It all happens in a temporary folder, without your keyring, without your settings and without
+the internet, and nothing is left behind."""
+
+    def handle(self) -> int:
+        """Perform, and say what was shown. Nothing of the person's own settings is read, so there is no workbench."""
+        try:
+            _require_extra()
+            return self._perform()
+        except RepoError as error:
+            self.fail(error)
+        except BrokenPipeError:  # nobody reads any more, which is no success
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+    def _perform(self) -> int:
+        from poetry_repo_plugin.demo.screen import Screen
+        from poetry_repo_plugin.demo.stage import perform
+        from poetry_repo_plugin.demo.stopping import Signals, Stopped
+
+        screen = Screen(self.io)
+        try:
+            with Signals() as signals:
+                shown = perform(screen, signals)
+        except Stopped:
+            screen.settle()
+            self.warn("Stopped. The index is closed and the folder is removed.")
+            return 1
+        screen.title(f"Done in {shown.seconds:.1f} s")
+        for line in wrap(_SHOWN.format(shown=shown), 78):
+            screen.line(line)
+        return 0
+
+
+def _require_extra() -> None:
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pypiserver's copy of bottle, on some Pythons
+            import pypiserver  # noqa: F401
+            import trustme  # noqa: F401
+    except ImportError:
+        raise RepoError(
+            'The demo needs the extra "demo": poetry self add "poetry-repo-plugin[demo]" '
+            "or pip install 'poetry-repo-plugin[demo]'"
+        ) from None

@@ -1,0 +1,154 @@
+"""``poetry repo doctor``."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from cleo.formatters.formatter import Formatter
+from cleo.helpers import argument, option
+from cleo.io.outputs.output import Type
+
+from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.doctor.finding import Report
+    from poetry_repo_plugin.doctor.walk import Limits
+
+_LONGEST = 600.0  # seconds
+
+
+class Command(RepoCommand):
+    """Finds out what is wrong, and says which command mends it."""
+
+    name = "repo doctor"
+    description = "Find out what is wrong with repositories, and which command mends it."
+    arguments: ClassVar = [
+        argument("names", "The repositories; without names, all that are known here.", optional=True, multiple=True)
+    ]
+    options: ClassVar = [
+        option("json", None, "Print one JSON document."),
+        option("fix", None, "Mend what can be mended safely, then look."),
+        option("timeout", None, "Seconds for each step.", flag=False, default="10"),
+    ]
+    help = """\
+    <c1>poetry repo doctor</c1>
+    <c1>poetry repo doctor acme --timeout 3</c1>
+    <c1>poetry repo doctor --json</c1>
+    <c1>poetry repo doctor --fix</c1>
+
+Each repository is walked from its name to its upload URL: dns, connect, tls, client-cert, credential, index,
+upload. Nothing is uploaded, and without <c1>--fix</c1> nothing is written. <c1>--fix</c1> makes settings private, moves
+passwords out of URLs into the credential store, and rewrites sources that Poetry 2 refuses.
+
+PyPI is looked at when it is named, or when something is set for it. The exit code is 1 if anything failed."""
+
+    def work(self, bench: Bench) -> int:
+        """Mend if asked to, look, print."""
+        limits = self._limits(bench)
+        wanted = [str(name) for name in self.argument("names") or []]
+        if self.option("fix"):
+            bench = self._mend(bench)
+        report = self._examine(bench, wanted, limits)
+        if self.option("json"):
+            self.data_json(report.document())
+        else:
+            self._print(bench, wanted, report)
+        return 0 if report.ok else 1
+
+    def _limits(self, bench: Bench) -> Limits:
+        from poetry_repo_plugin.credentials.keyring_gate import SECONDS_WITH_TERMINAL
+        from poetry_repo_plugin.doctor.walk import Limits
+
+        given = self.text("timeout") or ""
+        try:
+            seconds = float(given)
+        except ValueError:
+            seconds = -1.0
+        if not 0 < seconds <= _LONGEST:
+            raise InputError(f"{given!r} is not a number of seconds between 0 and {_LONGEST:.0f}.")
+        # With a terminal, the keyring may be asking for its password.
+        patience = max(seconds, SECONDS_WITH_TERMINAL + 5) if bench.terminal else seconds
+        return Limits(seconds, patience)
+
+    def _mend(self, bench: Bench) -> Bench:
+        from poetry_repo_plugin.doctor.mend import mend
+        from poetry_repo_plugin.inject import surroundings
+        from poetry_repo_plugin.session import read_settings
+
+        mended = mend(bench.access)
+        for line in mended.done:
+            self.say(line)
+        for line in mended.left:
+            self.warn(line)
+        if not mended.done:
+            self.say("There was nothing to mend.")
+        settings, catalogue = read_settings(surroundings(self))
+        return replace(bench, settings=settings, catalogue=catalogue)
+
+    def _examine(self, bench: Bench, wanted: list[str], limits: Limits) -> Report:
+        from poetry_repo_plugin.doctor.finding import Report
+        from poetry_repo_plugin.doctor.local import look_around
+        from poetry_repo_plugin.doctor.onlooker import Onlooker
+        from poetry_repo_plugin.doctor.walk import choose, examine
+
+        def access() -> Onlooker:
+            return Onlooker(bench.settings, bench.catalogue, bench.gate, bench._ask_passphrase)
+
+        repositories = choose(bench.catalogue, bench.settings, wanted)
+        progress = _Progress(self, len(repositories))
+        try:
+            examined = examine(access, repositories, limits, progress.tell)
+        finally:
+            progress.clear()
+        return Report(tuple(examined), tuple(look_around(access())))
+
+    def _print(self, bench: Bench, wanted: list[str], report: Report) -> None:
+        from poetry_repo_plugin.doctor.text import lines
+
+        note = ""
+        project = bench.catalogue.project
+        if not wanted and all(examined.name != "pypi" for examined in report.repositories):
+            if not report.repositories:
+                note = "No private repository is known here. Next: poetry repo add NAME URL"
+            elif project is not None and project.pypi_is_on:
+                note = "PyPI was not looked at; for that: poetry repo doctor pypi"
+        for line in lines(report, self._encoding(), note):
+            head, rest = line.text[: line.marked], line.text[line.marked :]
+            shown = f"<{line.style}>{Formatter.escape(head)}</>" if line.style and head else Formatter.escape(head)
+            self.io.output.write(f"{shown}{Formatter.escape(rest)}", new_line=True, type=Type.NORMAL)
+
+    def _encoding(self) -> str:
+        """What standard output can show; a Windows code page may know no check mark."""
+        stream = getattr(self.io.output, "stream", None)
+        return getattr(stream, "encoding", None) or "utf-8"
+
+
+class _Progress:
+    """One line on a terminal's stderr, written over again and again; nothing anywhere else."""
+
+    def __init__(self, command: Command, count: int) -> None:
+        self._io = command.io
+        stream = getattr(self._io.error_output, "stream", None)
+        self._shown = bool(count) and stream is not None and stream.isatty() and not self._io.error_output.is_quiet()
+        self._current: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def tell(self, name: str, check: str) -> None:
+        """``name`` is at ``check`` now."""
+        with self._lock:
+            self._current[name] = check
+            if self._shown:
+                now = ", ".join(f"{repository}: {step}" for repository, step in self._current.items())
+                self._write(f"{'Looking at ' + now:.78}")
+
+    def clear(self) -> None:
+        """Leave nothing behind."""
+        if self._shown:
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        stream = self._io.error_output
+        stream.write(f"\r{text:<78}\r" if not text else f"\r{text:<78}", type=Type.RAW)

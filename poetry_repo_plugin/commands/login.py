@@ -1,0 +1,293 @@
+"""``poetry repo login``."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+
+from poetry_repo_plugin import further, names
+from poetry_repo_plugin.asking import Verdict, check_login
+from poetry_repo_plugin.bindings import Kind
+from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.credentials.base import Credential
+from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
+from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
+from poetry_repo_plugin.logins import check_username, store_login
+from poetry_repo_plugin.origin import Origin, Prefix, split_userinfo
+from poetry_repo_plugin.outside_logins import try_helper, try_provider
+from poetry_repo_plugin.profiles import Profile, profile_of
+from poetry_repo_plugin.project import PROVIDERS
+from poetry_repo_plugin.prompts import ask, ask_secret
+from poetry_repo_plugin.repository import Repository
+from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.settings import TOKEN_USER
+from poetry_repo_plugin.times import remaining
+
+SECRETS = ("password", "password-stdin", "token", "token-stdin")
+_UNASKED = (Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.PROXY, Cause.SERVER_ERROR)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """For whom a login is, and who is asked.
+
+    :param url: of the index, or for uploads, that is asked.
+    :param added: the same, if it was given and the repository may not have it yet.
+    :param is_new: nothing had a URL for the name before.
+    """
+
+    repository: Repository
+    url: str
+    added: str | None = None
+    is_new: bool = False
+
+
+class Command(RepoCommand):
+    """Asks the repository whether it accepts a credential, and keeps it if it does."""
+
+    name = "repo login"
+    description = "Log in to a repository; nothing is stored unless it accepts the credential."
+    arguments: ClassVar = [
+        argument("name", "The repository."),
+        argument("words", "Words of the helper's command, behind <c1>--helper</c1>.", optional=True, multiple=True),
+    ]
+    options: ClassVar = [
+        option("username", "u", "The user name.", flag=False),
+        option("password", "p", "The password (others on this machine see it; better: --password-stdin).", flag=False),
+        option("password-stdin", None, "Read the password from standard input, one line."),
+        option("token", None, "An API token (others on this machine see it; better: --token-stdin).", flag=False),
+        option("token-stdin", None, "Read an API token from standard input, one line."),
+        option("helper", None, "Ask this credential helper instead of storing a secret.", flag=False),
+        option(
+            "protocol",
+            None,
+            "What the helper speaks: bazel, git or exec-credential. Found out if left out.",
+            flag=False,
+        ),
+        option("provider", None, f"Ask a cloud's own tool: {', '.join(PROVIDERS)}.", flag=False),
+        option("url", None, "A further URL that the credential belongs to.", flag=False),
+        option("plaintext", None, "Keep it in auth.toml, not in the keyring."),
+        option("no-verify", None, "Store it without asking the repository."),
+    ]
+    help = """\
+    <c1>poetry repo login acme</c1>                                    asks for what is missing
+    <c1>echo $TOKEN | poetry repo login acme --token-stdin</c1>        in a script
+    <c1>poetry repo login pypi --token-stdin</c1>                      for publishing to PyPI
+    <c1>poetry repo login acme --provider aws</c1>                     asks `aws` when a token is needed
+    <c1>poetry repo login acme --helper "vault-helper --role ci"</c1>  asks a credential helper
+
+The credential belongs to the hosts of the repository as it is known now. A project that uses the same name for
+another host does not get it; <c1>--url</c1> adds a host."""
+
+    def work(self, bench: Bench) -> int:
+        """Find out what to store and for whom, ask, then store."""
+        self._check_words()
+        aim = self._aim(bench)
+        try:
+            if self.given("helper", "provider"):
+                self._set_helper(bench, aim)
+            elif not self._extend(bench, aim):
+                self._log_in(bench, aim)
+        except RepositoryFailure as error:
+            self.fail(error)
+            self.say("Nothing was stored." + (" --no-verify stores it unasked." if error.cause in _UNASKED else ""))
+            return 1
+        return 0
+
+    # -- the words -----------------------------------------------------------------------------------------------------
+
+    def _check_words(self) -> None:
+        self.only_one_of(*SECRETS, "helper", "provider")
+        for word in self.given("helper", "provider"):
+            for other in ("username", "plaintext"):
+                self.only_one_of(word, other)
+        for word in ("words", "protocol"):
+            if not self.given("helper") and (self.argument(word) if word == "words" else self.given(word)):
+                what = "Further words" if word == "words" else "--protocol"
+                raise InputError(f"{what} go with --helper only.", "poetry repo login NAME --helper COMMAND")
+
+    def _aim(self, bench: Bench) -> Aim:
+        """A repository that is new is known to this command only, until it stores."""
+        given, url = str(self.argument("name")), self._url()
+        if url is None:
+            repository = bench.catalogue.require(given)
+            target = repository.index_url or repository.publish_url
+            if target is None:
+                raise InputError(f"No URL is known for {repository.name!r}.", f"poetry repo add {repository.name} URL")
+            return Aim(repository, target)
+        if names.is_pypi(given):
+            raise InputError("The URLs of PyPI are built into Poetry; nothing can be added to them.")
+        found = bench.catalogue.find(given)
+        if found is not None and found.urls:
+            return Aim(found, url, url)
+        name = found.name if found is not None else bench.new_name(given)
+        bench.access.places.add_live(name, url)
+        return Aim(bench.catalogue.get(name), url, url, is_new=True)
+
+    def _url(self) -> str | None:
+        given = self.text("url")
+        if given is None:
+            return None
+        bare, username, _ = split_userinfo(given)
+        Origin.of(bare)
+        if username is not None:
+            raise InputError("Leave the credentials out of --url; give them with --username and --password-stdin.")
+        return bare
+
+    # -- a secret ------------------------------------------------------------------------------------------------------
+
+    def _log_in(self, bench: Bench, aim: Aim) -> None:
+        repository, name = aim.repository, aim.repository.name
+        credential = self._credential(bench, repository)
+        verdict = self._verdict(bench, aim, credential)
+        token_is_user = _is_token_user(_profile(repository), credential)
+        place = store_login(
+            bench.settings,
+            bench.gate,
+            bench.notices,
+            name,
+            credential.username or "",
+            credential.secret,
+            plaintext=bool(self.option("plaintext")) or token_is_user,  # Poetry keeps user names in its files
+        )
+        bound = self._bind(bench, aim)
+        if token_is_user or credential.username == TOKEN_USER:
+            who = "with a token"
+        elif not credential.secret:
+            who = "with an empty password"  # whose user name may be a token
+        else:
+            who = f"as {credential.username}" if credential.username else "with an empty user name"
+        if verdict is Verdict.ACCEPTED:
+            self.say(f"Logged in to {name} ({repository.host}) {who}; stored in {place}.")
+        else:
+            self.say(f"{name} ({repository.host}): a login {who} is stored in {place}, not verified.")
+        self._tell_verdict(name, verdict)
+        if len({prefix.origin for prefix in bound}) > 1:
+            self.say(f"It is sent to {' and '.join(map(str, bound))}, and nowhere else.")
+
+    def _credential(self, bench: Bench, repository: Repository) -> Credential:
+        secret_given = bool(self.given(*SECRETS))
+        if not secret_given and not bench.terminal:
+            raise InputError(
+                "There is no terminal to ask on; give the secret on standard input.",
+                f"poetry repo login {repository.name} --username USER --password-stdin",
+            )
+        username = self.text("username")
+        if username is not None:
+            check_username(username)
+        if self.given("token", "token-stdin"):
+            return self._token(repository, self._secret("token"), username)
+        if username is None:
+            username = repository.url_username
+        if username is None and bench.terminal:
+            self.say(f"Log in to {repository.name} ({repository.host}).")
+            username = ask("User name: " if secret_given else "User name (empty for a token): ")
+            if not username and not secret_given:
+                return self._token(repository, ask_secret("Token: "), None)
+            check_username(username)
+        if username is None:
+            raise InputError("--username is missing.", f"poetry repo login {repository.name} --username USER …")
+        if secret_given:
+            return Credential(self._secret("password"), username, "option", "the command line")
+        secret = ask_secret(f"Password of {username} for {repository.name} ({repository.host}): ")
+        return Credential(secret, username, "option", "the terminal")
+
+    def _secret(self, what: str) -> Secret:
+        given = self.text(what)
+        return Secret(given) if given is not None else self.read_secret_line(what)
+
+    @staticmethod
+    def _token(repository: Repository, token: Secret, username: str | None) -> Credential:
+        """A token with the user name that its server wants beside it, unless one was given."""
+        if not token:
+            raise InputError("The token is empty.")
+        profile = _profile(repository)
+        if username is None and profile is not None and profile.token_is_username:
+            return Credential(Secret(""), token.reveal(), "option", "the command line")
+        known = profile.token_username if profile is not None else None
+        return Credential(token, username or known or TOKEN_USER, "option", "the command line")
+
+    # -- a helper or provider ------------------------------------------------------------------------------------------
+
+    def _set_helper(self, bench: Bench, aim: Aim) -> None:
+        """Try a helper or provider once, let the repository judge what it hands out, then keep its name."""
+        repository, helper = aim.repository, self.text("helper")
+        found = (
+            try_helper(repository, helper, self.text("protocol"), aim.url, self.argument("words") or [])
+            if helper is not None
+            else try_provider(repository, self.text("provider") or "", aim.url)
+        )
+        verdict = self._verdict(bench, aim, found.credential, found.identity)
+        own = {**dict.fromkeys(("helper", "helper-protocol", "provider")), **found.own}
+        bench.settings.save_own(repository.name, own)
+        self._bind(bench, aim)
+        until = found.credential.expires_at if found.credential is not None else None
+        good = f"; what it handed out is good for {remaining(until)}" if until is not None else ""
+        self.say(f"{repository.name} ({repository.host}) asks {found.what}{good}. Nothing secret was stored.")
+        self._tell_verdict(repository.name, verdict)
+
+    # -- a further URL -------------------------------------------------------------------------------------------------
+
+    def _extend(self, bench: Bench, aim: Aim) -> bool:
+        """Take what is stored to a further URL, if that is all that is wanted; whether it was done."""
+        if aim.added is None or self.given(*SECRETS, "username"):
+            return False
+        repository, own = aim.repository, bench.settings.own_for(aim.repository.name)
+        credential, identity = further.stored(bench.settings, bench.gate, bench.bindings, repository), None
+        if own.helper:
+            tried = try_helper(repository, shlex.join(own.helper), own.helper_protocol, aim.url)
+            credential, identity = tried.credential, tried.identity
+        has_identity = bench.access.tls.has_identity(repository)
+        if credential is not None or own.helper:
+            self._tell_verdict(repository.name, self._verdict(bench, aim, credential, identity))
+            further.bind(bench.access, repository, Kind.CREDENTIAL, aim.added)
+        elif not has_identity or not further.is_open(bench.access_to(repository.name, aim.added), repository, aim.url):
+            return False
+        if has_identity:
+            further.bind(bench.access, repository, Kind.CERTIFICATE, aim.added)
+        secret = "the stored credential" if credential is not None else "the client certificate"
+        what = "what its helper hands out" if own.helper else secret
+        self.say(f"{repository.name}: {what} now belongs to {Prefix.of_index(aim.added)} as well.")
+        return True
+
+    # -- both ----------------------------------------------------------------------------------------------------------
+
+    def _verdict(
+        self, bench: Bench, aim: Aim, credential: Credential | None, identity: HelperIdentity | None = None
+    ) -> Verdict | None:
+        if self.option("no-verify") or (credential is None and identity is None):
+            return None
+        access = bench.access_to(aim.repository.name, aim.added)
+        if identity is not None:
+            access.tls.lend(aim.repository.name, identity)
+        if credential is None:
+            further.is_open(access, aim.repository, aim.url)  # raises where the client certificate is refused
+            return None
+        return check_login(access, aim.repository, aim.url, credential)
+
+    def _tell_verdict(self, name: str, verdict: Verdict | None) -> None:
+        if verdict in (Verdict.OPEN, Verdict.UNASKABLE):
+            self.warn(f"{name}: {verdict.value}.")
+
+    @staticmethod
+    def _bind(bench: Bench, aim: Aim) -> list[Prefix]:
+        """Record where a new credential belongs; a new repository is remembered now."""
+        name = aim.repository.name
+        if aim.is_new:
+            bench.settings.save_own(name, {"url": aim.added})
+        if aim.added is not None and bench.access.tls.has_identity(aim.repository):
+            further.bind(bench.access, aim.repository, Kind.CERTIFICATE, aim.added)
+        return bench.bindings.record_for_login(name, [*([aim.added] if aim.added else []), *aim.repository.bindable])
+
+
+def _profile(repository: Repository) -> Profile | None:
+    url = repository.index_url or repository.publish_url
+    return profile_of(url, repository.name) if url else None
+
+
+def _is_token_user(profile: Profile | None, credential: Credential) -> bool:
+    """Whether the user name is the token itself, so that it is never printed."""
+    return profile is not None and profile.token_is_username and not credential.secret

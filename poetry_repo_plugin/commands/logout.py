@@ -1,0 +1,47 @@
+"""``poetry repo logout``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+
+from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.credentials.base import Credential, Query
+from poetry_repo_plugin.credentials.environment import EnvironmentSource
+from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.logins import forget_login
+
+
+class Command(RepoCommand):
+    """Forgets credentials, wherever they are stored."""
+
+    name = "repo logout"
+    description = "Forget the credentials of repositories, in the keyring and in auth.toml."
+    arguments: ClassVar = [argument("name", "The repositories.", optional=True, multiple=True)]
+    options: ClassVar = [option("all", None, "Forget all of them.")]
+    help = """\
+    <c1>poetry repo logout acme</c1>
+    <c1>poetry repo logout --all</c1>
+
+The repositories themselves and their certificates stay; <c1>poetry repo remove</c1> takes those away."""
+
+    def work(self, bench: Bench) -> int:
+        """Forget each; names are checked before anything is forgotten."""
+        given = list(self.argument("name") or [])
+        if bool(given) == bool(self.option("all")):
+            raise InputError("Name the repositories to forget, or say --all.", "poetry repo logout NAME")
+        known = [repository.name for repository in bench.catalogue]
+        chosen = known if self.option("all") else [bench.catalogue.require(name).name for name in given]
+        for name in dict.fromkeys(chosen):
+            if forget_login(bench.settings, bench.gate, bench.notices, name):
+                self.say(f"Logged out of {name}.")
+            elif given:
+                self.say(f"Nothing was stored for {name}.")
+            self._tell_environment(bench, name)
+        return 0
+
+    def _tell_environment(self, bench: Bench, name: str) -> None:
+        found = EnvironmentSource(bench.settings).get(Query(name, ""))
+        if isinstance(found, Credential):
+            self.warn(f"{name} still has a credential: {found.detail}.")

@@ -1,0 +1,58 @@
+"""``poetry repo``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cleo.helpers import argument
+
+from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.list import table
+from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.names import did_you_mean, is_pypi
+from poetry_repo_plugin.overview import Summary, summarise
+
+
+class Command(RepoCommand):
+    """A short overview and the next step."""
+
+    name = "repo"
+    description = "Private package repositories: an overview and the next step."
+    arguments: ClassVar = [
+        argument("subcommand", "One of the commands below <c1>repo</c1>.", optional=True, multiple=True)
+    ]
+    help = """\
+    <c1>poetry repo add acme URL</c1>     add a repository
+    <c1>poetry repo login acme</c1>       log in to it
+    <c1>poetry repo certs acme</c1>       certificates
+    <c1>poetry repo doctor</c1>           find out what is wrong"""
+
+    def work(self, bench: Bench) -> int:
+        """List what is there, and name one command."""
+        unknown = self.argument("subcommand")
+        if unknown:  # a known one would have been found under its own name
+            from poetry_repo_plugin.plugin import COMMANDS
+
+            raise InputError(
+                f"There is no command `poetry repo {unknown[0]}`.{did_you_mean(unknown[0], COMMANDS)}",
+                "poetry list repo",
+            )
+        summaries = [summarise(bench.access, repository) for repository in bench.catalogue]
+        for line in table(summaries):
+            self.row(line)
+        self.row("")
+        self.row(f"Next: {next_step(summaries)}")
+        self.row("All commands: poetry list repo")
+        return 0
+
+
+def next_step(summaries: list[Summary]) -> str:
+    """The command that most likely comes next."""
+    private = [summary for summary in summaries if not is_pypi(summary.repository.name)]
+    if not private:
+        return "poetry repo add NAME URL"
+    for state, command in (("unavailable", "doctor"), ("expired", "login"), ("missing", "login")):
+        for summary in private:
+            if summary.state == state and summary.repository.urls:
+                return f"poetry repo {command} {summary.repository.name}"
+    return "poetry repo doctor"

@@ -1,0 +1,94 @@
+"""``poetry repo remove``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+
+from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.logins import forget_login, forget_passphrase
+from poetry_repo_plugin.names import is_pypi
+
+
+class Command(RepoCommand):
+    """Removes a repository from the project and from the user's settings."""
+
+    name = "repo remove"
+    description = "Remove a repository: source, publish URL, certificates, credentials."
+    arguments: ClassVar = [argument("name", "The repository.")]
+    options: ClassVar = [
+        option("keep-credentials", None, "Leave what was stored by `login`."),
+        option("self", None, "Remove it from Poetry's own environment only."),
+    ]
+    help = """\
+    <c1>poetry repo remove acme</c1>
+    <c1>poetry repo remove acme --keep-credentials</c1>"""
+
+    def work(self, bench: Bench) -> int:
+        """Take everything away that carries the name; the projects' files come first, because they may refuse."""
+        given, own_file = str(self.argument("name")), _own_file()
+        if self.option("self"):
+            self.only_one_of("self", "keep-credentials")
+            if not self._from_files(bench, given, [own_file]):
+                raise InputError(f"Poetry's own environment has no source {given!r}.")
+            return 0
+        if bench.catalogue.find(given) is None and self._from_files(bench, given, [own_file]):
+            return 0
+        repository = bench.catalogue.require(given)
+        name, project = repository.name, [bench.project / "pyproject.toml"] if bench.project is not None else []
+        if is_pypi(name):
+            if repository.priority is None:
+                raise InputError("PyPI is built into Poetry; to forget its token, log out.", "poetry repo logout pypi")
+            self._from_files(bench, name, project)
+            return 0
+        self._from_files(bench, name, [*project, own_file])
+        self._from_settings(bench, name)
+        return 0
+
+    def _from_settings(self, bench: Bench, name: str) -> None:
+        keep = bool(self.option("keep-credentials"))
+        own = bench.settings.own_for(name)
+        kept: dict[str, object] = {
+            "credential-origins": list(own.credential_origins) or None,
+            "helper": list(own.helper) or None,
+            "helper-protocol": own.helper_protocol,
+            "provider": own.provider,
+        }
+        if not keep:
+            forget_login(bench.settings, bench.gate, bench.notices, name)
+        forget_passphrase(bench.settings, bench.gate, name)
+        bench.settings.forget(name)
+        if keep:
+            bench.settings.save_own(name, kept)
+        self.say(f"Removed {name}." + (" Its credentials were kept." if keep else ""))
+        variable = bench.settings.variable("REPOSITORIES", name, "_URL")
+        if variable is not None:
+            self.warn(f"{name} is still named by the environment variable {variable[0]}.")
+
+    def _from_files(self, bench: Bench, name: str, files: list[Path]) -> bool:
+        """Take the source out of all of ``files``, or of none; whether it was in one of them."""
+        from poetry_repo_plugin import store
+        from poetry_repo_plugin.project import read_text
+        from poetry_repo_plugin.sources import remove_source
+
+        there = [file for file in files if file.exists()]
+        if not there:
+            return False
+        with store.locked(bench.settings.folder):
+            edits = [(file, *remove_source(read_text(file), name)) for file in there]
+            for file, text, changes in edits:
+                if changes:
+                    store.write_text(file, text)
+        for file, _, changes in edits:
+            for change in changes:
+                self.say(f"{change} (in Poetry's own environment)" if file == _own_file() else change)
+        return any(changes for _, _, changes in edits)
+
+
+def _own_file() -> Path:
+    from poetry_repo_plugin.inject import config_folder
+
+    return config_folder() / "pyproject.toml"

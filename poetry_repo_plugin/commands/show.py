@@ -1,0 +1,66 @@
+"""``poetry repo show``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+
+from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.overview import Summary, explain_step, summarise
+from poetry_repo_plugin.profiles import profile_of
+from poetry_repo_plugin.warnings_of import warnings_of
+
+
+class Command(RepoCommand):
+    """Shows all that is known of one repository."""
+
+    name = "repo show"
+    description = "Show one repository: URLs, where its credential comes from, certificates."
+    arguments: ClassVar = [argument("name", "The repository.")]
+    options: ClassVar = [option("json", None, "Print one JSON document.")]
+    help = """\
+    <c1>poetry repo show acme</c1>
+    <c1>poetry repo show acme --json</c1>
+
+No network is used, and no secret is shown. <c1>poetry repo doctor acme</c1> tries whether it works."""
+
+    def work(self, bench: Bench) -> int:
+        """Summarise one, print."""
+        summary = summarise(bench.access, bench.catalogue.require(str(self.argument("name"))))
+        if self.option("json"):
+            self.data_json(summary.document())
+        else:
+            for label, value in rows(summary):
+                self.row(f"{label:<12}  {value}".rstrip())
+        for warning in warnings_of(summary):
+            bench.notices.once(warning)
+        return 0
+
+
+def rows(summary: Summary) -> list[tuple[str, str]]:
+    """What is printed, label by label; the steps of the credential look-up come last."""
+    repository = summary.repository
+    url = repository.index_url or repository.publish_url
+    profile = profile_of(url, repository.name) if url else None
+    publish = repository.publish_url or "unknown"
+    found = [
+        ("name", repository.name),
+        ("url", repository.index_url or "none"),
+        ("publish url", f"{publish} (derived)" if repository.publish_derived else publish),
+        ("server", profile.title if profile is not None else "unknown kind"),
+        ("priority", summary.priority or "not a source of this project"),
+        ("credential", summary.credential_text),
+        *(
+            (("tls" if number == 0 else ""), line)
+            for number, line in enumerate(summary.tls_lines or ["Poetry's default"])
+        ),
+        ("belongs to", " ".join(summary.origins) or "not bound yet"),
+    ]
+    steps = enumerate(summary.resolution.steps, 1)
+    asked = [f"{number}. {source}: {explain_step(answer)}" for number, (source, answer) in steps]
+    return [*found, *_listed("looked in", asked)]
+
+
+def _listed(label: str, lines: list[str]) -> list[tuple[str, str]]:
+    return [(label if number == 0 else "", line) for number, line in enumerate(lines)]

@@ -1,0 +1,103 @@
+"""``poetry repo token``."""
+
+from __future__ import annotations
+
+import shlex
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+
+from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.credentials.base import BASIC, Credential, Effort, Purpose, Query
+from poetry_repo_plugin.errors import Cause, InputError
+from poetry_repo_plugin.failures import failure, unanswered, withheld_of
+from poetry_repo_plugin.names import env_key, is_pypi
+from poetry_repo_plugin.origin import Origin, with_userinfo
+from poetry_repo_plugin.repository import Repository
+from poetry_repo_plugin.times import rfc3339
+
+FORMATS = ("plain", "env", "netrc", "pip", "json")
+
+
+class Command(RepoCommand):
+    """Prints the credential that would be sent, for other tools."""
+
+    name = "repo token"
+    description = "Print the credential of a repository, for other tools."
+    arguments: ClassVar = [argument("name", "The repository.")]
+    options: ClassVar = [option("format", None, f"One of {', '.join(FORMATS)}.", flag=False, default="plain")]
+    help = """\
+    <c1>poetry repo token acme | docker build --secret id=acme,src=/dev/stdin .</c1>
+    <c1>eval "$(poetry repo token acme --format env)"</c1>
+    <c1>PIP_INDEX_URL=$(poetry repo token acme --format pip) pip install mypackage</c1>
+
+It goes to standard output; do not let it end up in a log."""
+
+    def work(self, bench: Bench) -> int:
+        """Resolve as a request would, and print."""
+        chosen = self.text("format") or "plain"
+        if chosen not in FORMATS:
+            raise InputError(f"{chosen!r} is not a format; there are {', '.join(FORMATS)}.")
+        repository = bench.catalogue.require(str(self.argument("name")))
+        url = self._url(repository)
+        credential = self._credential(bench, repository, url)
+        if chosen == "json":
+            self.data_json(_document(repository, credential))
+        else:
+            self.data(_render(chosen, repository.name, url, credential))
+        return 0
+
+    @staticmethod
+    def _url(repository: Repository) -> str:
+        """Where the credential goes. PyPI's index is open: its token is for uploads."""
+        url = repository.publish_url if is_pypi(repository.name) else repository.index_url or repository.publish_url
+        if url is None:
+            raise InputError(f"No URL is known for {repository.name!r}.", f"poetry repo add {repository.name} URL")
+        return url
+
+    @staticmethod
+    def _credential(bench: Bench, repository: Repository, url: str) -> Credential:
+        purpose = Purpose.INDEX if url == repository.index_url else Purpose.PUBLISH
+        query = Query(repository.name, url, purpose, Effort.FULL, repository.url_username)
+        resolution = bench.access.chain.resolve(query)
+        if resolution.credential is not None:
+            return resolution.credential
+        if resolution.broken is not None:
+            raise unanswered(repository, resolution.broken, host=repository.host)
+        withheld = withheld_of(resolution)
+        if withheld is not None:
+            message = f"the stored credential belongs to {' and '.join(withheld.bound_to)}, not to {url}."
+            raise failure(Cause.ORIGIN_MISMATCH, message, repository, url=url)
+        raise failure(Cause.CREDENTIAL_MISSING, "no credential is configured.", repository)
+
+
+def _document(repository: Repository, credential: Credential) -> dict[str, object]:
+    return {
+        "repository": repository.name,
+        "username": credential.username,
+        "secret": credential.secret.reveal(),
+        "scheme": credential.scheme,
+        "source": credential.source,
+        "expires_at": rfc3339(credential.expires_at),
+    }
+
+
+def _render(chosen: str, name: str, url: str, credential: Credential) -> str:
+    """The credential in one of the forms of other tools. Raises :class:`InputError` where a form cannot hold it."""
+    username, secret = credential.username or "", credential.secret.reveal()
+    if chosen == "plain":
+        return secret
+    if credential.scheme != BASIC:
+        raise InputError(f"A {credential.scheme} token has no user name; the form {chosen} cannot say that.")
+    if chosen == "env":
+        key = f"POETRY_HTTP_BASIC_{env_key(name)}"
+        return f"export {key}_USERNAME={shlex.quote(username)}\nexport {key}_PASSWORD={shlex.quote(secret)}"
+    if chosen == "pip":
+        return with_userinfo(url, username, credential.secret)
+    # Tools do not agree on how a netrc file quotes, so nothing is printed that would have to be quoted.
+    if any(char.isspace() or char == "\\" for char in username + secret) or {username[:1], secret[:1]} & {'"', "#"}:
+        raise InputError("A netrc file cannot hold white space, backslashes, or a leading quote or # in a secret.")
+    if not secret:
+        raise InputError("A netrc file cannot hold an empty password.")
+    login = f" login {username}" if username else ""
+    return f"machine {Origin.of(url).host}{login} password {secret}"

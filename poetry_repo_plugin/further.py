@@ -1,0 +1,70 @@
+"""``login --url``: what is stored for a repository goes to a further origin, because its owner says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.bindings import Bindings, Kind
+from poetry_repo_plugin.credentials.base import Credential, Query
+from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.credentials.stored import StoredSource
+from poetry_repo_plugin.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.origin import Prefix
+from poetry_repo_plugin.repository import Repository
+from poetry_repo_plugin.settings import Settings
+
+
+class AsIfBound(Bindings):
+    """The bindings as they will be if the repository at ``url`` accepts what it is asked with."""
+
+    def __init__(self, settings: Settings, name: str, url: str) -> None:
+        super().__init__(settings)
+        self._name = name
+        self._prefix = Prefix.of_index(url)
+
+    def of(self, name: str, kind: Kind) -> list[Prefix]:
+        """As recorded, and the further prefix."""
+        return [*super().of(name, kind), *([self._prefix] if name == self._name else [])]
+
+    def allows(self, name: str, kind: Kind, url: str) -> bool | None:
+        """As recorded, and yes for the further prefix."""
+        if name == self._name and self._prefix.covers(url):
+            return True
+        return super().allows(name, kind, url)
+
+    def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
+        """Nothing is recorded before the answer is in."""
+
+
+def stored(settings: Settings, gate: KeyringGate, bindings: Bindings, repository: Repository) -> Credential | None:
+    """What is stored under the repository's name, wherever it is bound to."""
+    bound = bindings.of(repository.name, Kind.CREDENTIAL)
+    url = str(bound[0]) if bound else repository.index_url or repository.publish_url or ""
+    answer = StoredSource(settings, gate, bindings).get(Query(repository.name, url))
+    return answer if isinstance(answer, Credential) else None
+
+
+def is_open(access: Access, repository: Repository, url: str) -> bool:
+    """Whether the index at ``url`` asks for no credential (it may ask for a client certificate).
+
+    Raises ``RepositoryFailure`` for any other refusal.
+    """
+    from poetry_repo_plugin.asking import check_index
+
+    try:
+        check_index(access, repository, url, anonymous=True)
+    except RepositoryFailure as error:
+        if error.cause is Cause.CREDENTIAL_MISSING:
+            return False
+        raise
+    return True
+
+
+def bind(access: Access, repository: Repository, kind: Kind, url: str) -> None:
+    """Record that what is stored belongs to ``url`` as well. Raises ``StateError``.
+
+    What was not bound yet keeps its own place, too; what was is not taken to any other.
+    """
+    own = [] if access.bindings.of(repository.name, kind) else repository.bindable
+    access.bindings.record(repository.name, kind, [*own, url])

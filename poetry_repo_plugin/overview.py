@@ -1,0 +1,157 @@
+"""What is known of each repository, for ``list`` and ``show``: never a secret, and no network is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.bindings import Kind
+from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, Purpose, Query, Resolution
+from poetry_repo_plugin.names import is_pypi
+from poetry_repo_plugin.profiles import profile_of
+from poetry_repo_plugin.repository import Repository
+from poetry_repo_plugin.times import end_of_token, now, remaining, rfc3339
+
+
+@dataclass(frozen=True)
+class TlsSummary:
+    """``ca`` is a path, ``system`` or ``None``; ``problem`` is what is wrong with the client certificate's file."""
+
+    verify: bool
+    ca: str | None
+    client_cert: str | None
+    expires_at: datetime | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One repository as it is shown."""
+
+    repository: Repository
+    resolution: Resolution
+    tls: TlsSummary
+    origins: tuple[str, ...]
+    priority: str | None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the credential stops working, as far as its source or the credential itself says so."""
+        credential = self.resolution.credential
+        return (credential.expires_at or end_of_token(credential.secret)) if credential is not None else None
+
+    @property
+    def state(self) -> str:
+        """``ok``, ``missing``, ``expired`` or ``unavailable``."""
+        if self.resolution.credential is not None:
+            return "expired" if self.expires_at is not None and self.expires_at <= now() else "ok"
+        return "unavailable" if self.resolution.broken is not None else "missing"
+
+    @property
+    def username(self) -> str | None:
+        """The user name; masked where it may be the secret itself: at such a server, or with an empty password."""
+        credential = self.resolution.credential
+        if credential is None or not credential.username:
+            return None
+        url = self.repository.index_url or self.repository.publish_url
+        profile = profile_of(url, self.repository.name) if url else None
+        shows = credential.secret and not (profile is not None and profile.token_is_username)
+        return credential.username if shows else "****"
+
+    @property
+    def credential_text(self) -> str:
+        """The same for a person, on one line."""
+        credential = self.resolution.credential
+        if credential is None:
+            return self.state
+        parts = [self.state, f"{self.username}," if self.username else None, credential.source]
+        if self.expires_at is not None and self.state == "ok":
+            parts.append(f"({remaining(self.expires_at)} left)")
+        return " ".join(part for part in parts if part)
+
+    @property
+    def tls_lines(self) -> list[str]:
+        """TLS settings for a person, one to a line; none if there are none."""
+        lines = []
+        if not self.tls.verify:
+            lines.append("server NOT verified (--insecure)")
+        if self.tls.ca is not None:
+            lines.append("CA: the system's store" if self.tls.ca == "system" else f"CA: {self.tls.ca}")
+        if self.tls.client_cert is not None:
+            left = f" ({remaining(self.tls.expires_at)} left)" if self.tls.expires_at else ""
+            if self.tls.expires_at is not None and self.tls.expires_at <= now():
+                left = " (expired)"
+            lines.append(f"client certificate: {self.tls.client_cert}{left}")
+        return lines
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of DESIGN section 3."""
+        credential = self.resolution.credential
+        return {
+            "name": self.repository.name,
+            "url": self.repository.index_url,
+            "publish_url": self.repository.publish_url,
+            "priority": self.priority,
+            "credential": {
+                "state": self.state,
+                "source": credential.source if credential is not None else "none",
+                "username": self.username,
+                "expires_at": rfc3339(self.expires_at),
+            },
+            "tls": {
+                "verify": self.tls.verify,
+                "ca": self.tls.ca,
+                "client_cert": self.tls.client_cert,
+                "client_cert_expires_at": rfc3339(self.tls.expires_at),
+            },
+            "origins": list(self.origins),
+        }
+
+
+def summarise(access: Access, repository: Repository) -> Summary:
+    """Put together what is known of ``repository``; the credential comes from the loop that requests use."""
+    name = repository.name
+    url = repository.publish_url if is_pypi(name) else repository.index_url or repository.publish_url
+    purpose = Purpose.PUBLISH if url == repository.publish_url and url != repository.index_url else Purpose.INDEX
+    resolution = Resolution(None)
+    if url is not None:
+        resolution = access.chain.resolve(Query(name, url, purpose, Effort.LOOK, repository.url_username))
+    bound = [*access.bindings.of(name, Kind.CREDENTIAL), *access.bindings.of(name, Kind.CERTIFICATE)]
+    project = access.catalogue.project
+    priority = repository.priority
+    if is_pypi(name) and priority is None and (project is None or project.pypi_is_on):
+        priority = "primary"
+    origins = tuple(dict.fromkeys(map(str, bound)))
+    return Summary(repository, resolution, _tls(access, repository), origins, priority)
+
+
+def explain_step(answer: Answer) -> str:
+    """What a source said, on one line, for ``repo show``."""
+    if isinstance(answer, Credential):
+        return f"found: {answer.detail}"
+    if isinstance(answer, Broken):
+        return f"broken: {answer.why}"
+    return answer.why or "nothing"
+
+
+def _tls(access: Access, repository: Repository) -> TlsSummary:
+    settings = access.tls.settings_of(repository)
+    client = str(settings.client_cert) if settings.client_cert is not None else None
+    expires_at, problem = None, None
+    if settings.client_cert is not None:
+        from poetry_repo_plugin.assemble import find_passphrase
+        from poetry_repo_plugin.tls.facts import facts_of
+        from poetry_repo_plugin.tls.material import MaterialError
+
+        try:
+            facts = facts_of(settings.client_cert)
+            if facts is None:  # PKCS#12 shows its certificate only to who knows the passphrase
+                passphrase = find_passphrase(access.settings, access.gate, repository.name)
+                facts = facts_of(settings.client_cert, passphrase) if passphrase is not None else None
+            expires_at = facts.not_after if facts is not None else None
+        except MaterialError as error:
+            problem = error.message
+    ca = str(settings.ca) if settings.ca is not None else None
+    return TlsSummary(settings.verify, ca, client, expires_at, problem)

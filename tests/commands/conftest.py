@@ -1,0 +1,48 @@
+"""What the command tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.certs import CertificateFactory
+from tests.poetry_process import FILE_KEYRING, poetry_under_test
+from tests.servers import IndexServer
+from tests.warm import WarmHome, Zygote
+
+USER = "alice"
+PASSWORD = "Pa55-{cache-dir}-wörd <error>"
+
+
+@pytest.fixture
+def home(tmp_path: Path, zygote: Zygote) -> WarmHome:
+    """A fresh home outside of any project, without a keyring."""
+    return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
+
+
+@pytest.fixture
+def keyed(home: WarmHome) -> WarmHome:
+    """The same with a keyring."""
+    home.keyring = FILE_KEYRING
+    return home
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> CertificateFactory:
+    return CertificateFactory(tmp_path_factory.mktemp("certs"))
+
+
+@pytest.fixture
+def index() -> Iterator[IndexServer]:
+    """An index that wants a user name and a password."""
+    with IndexServer(credentials={USER: PASSWORD}) as server:
+        yield server
+
+
+@pytest.fixture
+def open_index() -> Iterator[IndexServer]:
+    """An index that is open to everyone."""
+    with IndexServer() as server:
+        yield server

@@ -1,0 +1,238 @@
+"""``poetry repo import``: shows what other tools know, then stores it; their files stay as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.certs import CertificateFactory
+from tests.warm import WarmHome
+
+PYPIRC = """\
+[distutils]
+index-servers =
+    pypi
+    acme
+
+[pypi]
+username = __token__
+password = pypi-t0ken
+
+[acme]
+repository = https://up.example.org/legacy/
+username = alice
+password = p%ss {cache-dir}
+"""
+PIP = """\
+[global]
+index-url = https://bob:hunter2@pypi.example.org/team/simple/
+extra-index-url =
+    https://extra.example.org/simple
+    https://pypi.org/simple
+"""
+
+
+@pytest.fixture
+def pypirc(home: WarmHome) -> Path:
+    file = home.root / ".pypirc"
+    file.write_text(PYPIRC)
+    return file
+
+
+def pip_conf(home: WarmHome, text: str = PIP) -> Path:
+    file = home.root / ".config" / "pip" / "pip.conf"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    return file
+
+
+class TestPypirc:
+    def test_is_shown_and_stored(self, home: WarmHome, pypirc: Path) -> None:
+        done = home.cold("repo", "import", "-n", str(pypirc))
+        assert done.code == 0
+        assert done.out == (
+            f"pypi ({pypirc})\n"
+            "  user        __token__\n"
+            "  password    ****\n"
+            f"acme ({pypirc})\n"
+            "  publish url https://up.example.org/legacy/\n"
+            "  user        alice\n"
+            "  password    ****\n"
+        )
+        auth = home.config / "auth.toml"
+        assert done.err == (
+            f"Stored in plain text, in {auth}, because there is no usable keyring on this machine.\n"
+            f"pypi: taken over from {pypirc}; its login is in {auth}, not verified.\n"
+            f"acme: taken over from {pypirc}; its login is in {auth}, not verified.\n"
+        )
+        assert home.toml("auth.toml") == {
+            "pypi-token": {"pypi": "pypi-t0ken"},
+            "http-basic": {"acme": {"username": "alice", "password": "p%ss {cache-dir}"}},
+        }
+        assert home.toml("config.toml") == {"repositories": {"acme": {"url": "https://up.example.org/legacy/"}}}
+        origins = home.toml("poetry-repo-plugin.toml")["repositories"]
+        assert origins["acme"] == {"credential-origins": ["https://up.example.org/legacy"]}
+        assert pypirc.read_text() == PYPIRC
+
+    def test_goes_to_the_keyring(self, keyed: WarmHome, pypirc: Path) -> None:
+        keyed.ok("repo", "import", "-n", "~/.pypirc")
+        kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
+        assert kept == {
+            "poetry-repository-pypi": {"__token__": "pypi-t0ken"},
+            "poetry-repository-acme": {"alice": "p%ss {cache-dir}"},
+        }
+
+    def test_a_pypi_that_is_another_server_is_not_pypi(self, home: WarmHome) -> None:
+        """Its login is none of PyPI's business."""
+        text = "[pypi]\nrepository = https://pypi.corp.example/up/\nusername = u\npassword = hunter2\n"
+        (home.root / ".pypirc").write_text(text)
+        home.ok("repo", "import", "-n", "~/.pypirc")
+        assert home.toml("auth.toml") == {"http-basic": {"corp-up": {"username": "u", "password": "hunter2"}}}
+
+    def test_testpypi_needs_no_url(self, home: WarmHome) -> None:
+        (home.root / ".pypirc").write_text("[testpypi]\nusername = __token__\npassword = x\n")
+        home.ok("repo", "import", "-n", "~/.pypirc")
+        assert home.toml("config.toml") == {"repositories": {"testpypi": {"url": "https://test.pypi.org/legacy/"}}}
+
+    def test_a_name_that_means_another_host_here_gets_a_new_one(self, home: WarmHome, pypirc: Path) -> None:
+        home.ok("repo", "add", "acme", "https://bob:own@acme.example.com/simple/")
+        done = home.ok("repo", "import", "-n", "~/.pypirc")
+        assert f"acme is another repository here already; the one in {pypirc} becomes acme-2.\n" in done.err
+        logins = home.toml("auth.toml")["http-basic"]
+        assert (logins["acme"]["password"], logins["acme-2"]["password"]) == ("own", "p%ss {cache-dir}")
+
+    def test_a_name_of_the_same_host_is_the_same_repository(self, home: WarmHome, pypirc: Path) -> None:
+        home.ok("repo", "add", "acme", "https://up.example.org/simple/")
+        home.ok("repo", "import", "-n", "~/.pypirc")
+        assert home.toml("config.toml") == {"repositories": {"acme": {"url": "https://up.example.org/legacy/"}}}
+        assert home.toml("auth.toml")["http-basic"].keys() == {"acme"}
+
+    def test_what_names_no_server_is_left_out(self, home: WarmHome) -> None:
+        text = (
+            "[distutils]\nindex-servers = a b c pypi\n[a]\nusername = u\npassword = x\n[b]\nrepository = ftp://h/\n"
+            "[pypi]\nrepository = https://upload.pypi.org/legacy/\nusername = __token__\npassword = t\n"
+        )
+        (home.root / ".pypirc").write_text(text)
+        home.ok("repo", "import", "-n", "~/.pypirc")
+        assert home.toml("auth.toml") == {"pypi-token": {"pypi": "t"}}
+        assert home.toml("config.toml") == {}
+
+    def test_a_server_that_is_known_keeps_its_name(self, home: WarmHome, pypirc: Path) -> None:
+        home.ok("repo", "add", "mine", "https://up.example.org/legacy", "--publish-only")
+        home.ok("repo", "import", "-n", "~/.pypirc")
+        assert home.toml("auth.toml")["http-basic"].keys() == {"mine"}
+
+
+class TestPipConf:
+    def test_is_shown_and_stored(self, home: WarmHome) -> None:
+        file = pip_conf(home)
+        done = home.ok("repo", "import", "-n", str(file))
+        assert done.out == (
+            f"example-team ({file})\n"
+            "  url         https://pypi.example.org/team/simple/\n"
+            "  user        bob\n"
+            "  password    ****\n"
+            f"extra ({file})\n"
+            "  url         https://extra.example.org/simple\n"
+        )
+        own = home.toml("poetry-repo-plugin.toml")["repositories"]
+        assert own["example-team"] == {
+            "url": "https://pypi.example.org/team/simple/",
+            "credential-origins": ["https://pypi.example.org/team"],
+        }
+        assert own["extra"] == {"url": "https://extra.example.org/simple"}
+        assert home.toml("auth.toml") == {"http-basic": {"example-team": {"username": "bob", "password": "hunter2"}}}
+        assert "hunter2" not in done.text
+
+    def test_with_certificates(self, home: WarmHome, certs: CertificateFactory) -> None:
+        ca, pem = certs.ca_file(), certs.pem(certs.client(), "pip.pem")
+        text = f"[global]\nindex-url = https://h.example/simple\ncert = {ca}\nclient-cert = {pem}\n"
+        home.ok("repo", "import", "-n", str(pip_conf(home, text)))
+        assert home.toml("auth.toml") == {"certificates": {"h": {"cert": str(ca), "client-cert": str(pem)}}}
+        assert home.toml("poetry-repo-plugin.toml")["repositories"]["h"]["certificate-origins"] == ["https://h.example"]
+
+    def test_twin_certificates_that_would_not_work_are_left_out(self, home: WarmHome) -> None:
+        file = pip_conf(home, "[global]\nindex-url = https://h.example/simple\ncert = ~/gone.pem\n")
+        done = home.ok("repo", "import", "-n", str(file))
+        assert f"h: the CA bundle {home.root}/gone.pem does not exist; it is left out.\n" in done.err
+        assert home.toml("auth.toml") == {}
+
+    def test_two_indexes_of_one_host(self, home: WarmHome) -> None:
+        file = pip_conf(
+            home, "[install]\nextra_index_url = https://h.example/simple /srv/wheels\n  http://h.example/simple\n"
+        )
+        home.ok("repo", "import", "-n", str(file))
+        own = home.toml("poetry-repo-plugin.toml")["repositories"]
+        assert own == {"h": {"url": "https://h.example/simple"}, "h-2": {"url": "http://h.example/simple"}}
+
+    def test_only_pypi(self, home: WarmHome) -> None:
+        file = pip_conf(home, "[global]\nindex-url = https://pypi.org/simple/\n")
+        home.says("repo", "import", str(file), err=f"There is no private repository in {file}.\n")
+
+
+def test_the_files_that_twine_and_pip_read(home: WarmHome, pypirc: Path) -> None:
+    file = pip_conf(home)
+    other = home.root / "other.conf"
+    other.write_text("[global]\nindex-url = https://other.example.org/simple/\n")
+    home.environ["PIP_CONFIG_FILE"] = str(other)
+    out = home.ok("repo", "import", "-n").out
+    assert [name for name in (f"acme ({pypirc})", f"other ({other})", f"extra ({file})") if name not in out] == []
+
+
+class TestAsking:
+    def test_yes(self, home: WarmHome, pypirc: Path) -> None:
+        with home.terminal("repo", "import", "~/.pypirc") as terminal:
+            terminal.expect("Store this? (y/n) [y]: ")
+            assert home.toml("auth.toml") == {}
+            terminal.type("")
+            assert terminal.end() == 0
+        assert "pypi-t0ken" not in terminal.screen
+        assert home.toml("auth.toml") != {}
+
+    def test_no(self, home: WarmHome, pypirc: Path) -> None:
+        before = home.files()
+        with home.terminal("repo", "import", "~/.pypirc") as terminal:
+            terminal.expect("Store this? (y/n) [y]: ")
+            terminal.type("n")
+            assert terminal.end() == 1
+        assert terminal.screen.endswith("Nothing was stored.\n")
+        assert home.files() == before
+
+
+class TestBadInput:
+    @pytest.mark.skipif(Path("/etc/pip.conf").exists(), reason="this machine has a pip.conf for everybody")
+    def test_no_file_at_all(self, home: WarmHome) -> None:
+        home.refuses("repo", "import", err="There is no .pypirc and no pip.conf here.\nTry: poetry repo import FILE\n")
+
+    def test_a_file_that_is_not_there(self, home: WarmHome) -> None:
+        home.refuses(
+            *("repo", "import", "~/nothing"),
+            err=f"{home.root}/nothing cannot be read: no such file or directory.\n",
+        )
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (b"no section\n", "cannot be parsed. It was left as it is."),
+            (b"[a]\nx = \xff\n", "cannot be parsed. It was left as it is."),
+            (b"", "is neither a .pypirc nor a pip.conf."),
+        ],
+    )
+    def test_a_file_that_is_neither(self, home: WarmHome, tmp_path: Path, content: bytes, said: str) -> None:
+        file = tmp_path / "file"
+        file.write_bytes(content)
+        home.refuses("repo", "import", "-n", str(file), err=f"{file} {said}\n")
+        assert file.read_bytes() == content
+
+    def test_hostile_words_are_printed_as_they_are(self, home: WarmHome) -> None:
+        text = "[<error>]\nrepository = https://h.example/<c1>/\nusername = <info>\\\npassword = x\n"
+        (home.root / ".pypirc").write_text(text)
+        done = home.ok("repo", "import", "-n", "--ansi", "~/.pypirc")
+        assert "  publish url https://h.example/<c1>/\n" in done.out
+        assert "  user        <info>\\\n" in done.out
+        assert home.toml("config.toml") == {"repositories": {"error": {"url": "https://h.example/<c1>/"}}}
+
+    def test_help_shows_an_example(self, home: WarmHome) -> None:
+        assert "poetry repo import ~/.pypirc" in home.ok("repo", "import", "--help").out

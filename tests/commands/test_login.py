@@ -1,0 +1,819 @@
+"""``poetry repo login``: asks first, stores what was accepted, and says where."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.certs import CertificateFactory, Identity, server_context
+from tests.commands.conftest import PASSWORD, USER
+from tests.credentials.stand_ins import StandIn
+from tests.servers import IndexServer, Response, refused_url
+from tests.servers.faults import forbidden, login_page
+from tests.warm import WarmHome, mode_of
+
+TOKEN = "t0ken-{cache-dir}"
+NO_KEYRING = "there is no usable keyring on this machine"
+
+
+def add(home: WarmHome, url: str, name: str = "acme") -> None:
+    (home.config / "poetry-repo-plugin.toml").write_text(f'[repositories.{name}]\nurl = "{url}"\n')
+
+
+def own(home: WarmHome) -> dict[str, Any]:
+    entry: dict[str, Any] = home.toml("poetry-repo-plugin.toml").get("repositories", {}).get("acme", {})
+    return entry
+
+
+def password_words(user: str = USER) -> tuple[str, ...]:
+    return ("repo", "login", "acme", "--username", user, "--password-stdin")
+
+
+class TestAPassword:
+    def test_is_asked_about_and_stored(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        done = home.cold(*password_words(), stdin=f"{PASSWORD}\n")
+        auth = home.config / "auth.toml"
+        assert (done.code, done.out) == (0, "")
+        assert done.err == (
+            f"Stored in plain text, in {auth}, because {NO_KEYRING}.\n"
+            f"Logged in to acme ({index.netloc}) as {USER}; stored in {auth}.\n"
+        )
+        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": USER, "password": PASSWORD}}}
+        assert mode_of(auth) == 0o600
+        assert own(home)["credential-origins"] == [index.origin]
+        assert [(found.username, found.password) for found in index.authorizations()] == [(USER, PASSWORD)]
+        assert [request.status for request in index.requests] == [200, 401]  # with it, and without
+
+    def test_twin_refused(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.refuses(
+            *password_words(),
+            stdin="wr0ng\n",
+            err=f"Repository acme ({index.netloc}): it refused the credential of user {USER} from the command line "
+            "(401). [credential-rejected]\nTry: poetry repo login acme\nNothing was stored.\n",
+        )
+        assert index.saw_secret("wr0ng")
+
+    def test_twin_an_empty_password_refused(self, home: WarmHome, index: IndexServer) -> None:
+        """What stands for the user name then may be a token."""
+        add(home, index.index_url)
+        done = home.fails(*password_words("t0ken"), stdin="\n")
+        assert "[credential-rejected]" in done.err
+        assert "t0ken" not in done.text
+
+    def test_twin_forbidden(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        index.respond = lambda request: forbidden() if request.authorization else None
+        done = home.fails(*password_words(), stdin=f"{PASSWORD}\n")
+        assert "has no right to this (403). [credential-rejected]" in done.err
+        assert home.toml("auth.toml") == {}
+
+    def test_twin_unreachable(self, home: WarmHome) -> None:
+        url = refused_url()
+        add(home, url)
+        done = home.fails(*password_words(), stdin=f"{PASSWORD}\n")
+        assert "[refused]\n" in done.err
+        assert done.err.endswith("Nothing was stored. --no-verify stores it unasked.\n")
+        assert home.toml("auth.toml") == {}
+        assert "credential-origins" not in own(home)
+
+    def test_twin_a_server_whose_words_are_markup(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        index.respond = lambda request: Response(500, b"", reason="<error>no</c1> \x1b[31m\\")
+        done = home.fails(*password_words(), "--ansi", stdin=f"{PASSWORD}\n")
+        assert "(500 <error>no</c1> " in done.err
+        assert "\x1b[31m\\" not in done.err
+        assert "[server-error]" in done.err
+
+    def test_twin_a_login_page(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        index.respond = lambda request: login_page()
+        done = home.fails(*password_words(), stdin=f"{PASSWORD}\n")
+        assert "answers with a login page, not with an index. [not-an-index]\n" in done.err
+        assert home.toml("auth.toml") == {}
+
+    def test_on_the_command_line(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.ok("repo", "login", "acme", "-u", USER, "-p", PASSWORD)
+        assert home.toml("auth.toml")["http-basic"]["acme"]["password"] == PASSWORD
+
+    def test_is_never_shown(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        for stdin in (PASSWORD, "wr0ng-s3cret"):
+            done = home.run(*password_words(), "-vvv", stdin=f"{stdin}\n")
+            assert stdin not in done.text
+
+    @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\nmore\n"])
+    def test_is_one_line(self, home: WarmHome, index: IndexServer, end: str) -> None:
+        add(home, index.index_url)
+        home.ok(*password_words(), stdin=f"{PASSWORD}{end}")
+        assert home.toml("auth.toml")["http-basic"]["acme"]["password"] == PASSWORD
+
+    def test_may_be_empty(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        index.credentials = {"": "", USER: ""}
+        done = home.ok(*password_words(), stdin="\n")
+        assert f"Logged in to acme ({index.netloc}) with an empty password; stored in " in done.err
+        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": USER, "password": ""}}}
+        home.ok(*password_words(""), stdin="\n")
+        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "", "password": ""}}}
+
+    def test_twin_empty_standard_input(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.refuses(
+            *password_words(), stdin="", err="Standard input is empty; a line with the password was expected.\n"
+        )
+        assert index.connections == 0
+
+    def test_twin_standard_input_that_is_no_text(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        done = subprocess.run(
+            [str(home.executable), *password_words()],
+            input=b"p\xff\n",
+            capture_output=True,
+            env=home.environment(),
+            cwd=home.project,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (1, b"Standard input is not UTF-8. Nothing was stored.\n")
+
+    def test_of_another_user_takes_the_place_of_the_first(self, keyed: WarmHome, index: IndexServer) -> None:
+        add(keyed, index.index_url)
+        index.credentials = {USER: PASSWORD, "bob": "hunter2"}
+        keyed.ok(*password_words(), stdin=PASSWORD)
+        keyed.ok(*password_words("bob"), stdin="hunter2")
+        kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
+        assert kept["poetry-repository-acme"] == {"bob": "hunter2"}
+        assert keyed.toml("auth.toml") == {"http-basic": {"acme": {"username": "bob"}}}
+        keyed.ok(*password_words("bob"), "--plaintext", stdin="hunter2")
+        kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
+        assert kept["poetry-repository-acme"] == {}
+
+    def test_replaces_a_token(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.ok("repo", "login", "acme", "--token", TOKEN, "--no-verify")
+        home.ok(*password_words(), stdin=PASSWORD)
+        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": USER, "password": PASSWORD}}}
+
+    def test_a_user_name_with_a_colon_cannot_be_sent(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.refuses(
+            *password_words("al:ice"),
+            stdin=PASSWORD,
+            err="A user name cannot hold a colon or a control character (RFC 7617).\n",
+        )
+
+
+class TestWhereItIsStored:
+    def test_keyring(self, keyed: WarmHome, index: IndexServer) -> None:
+        add(keyed, index.index_url)
+        keyed.says(
+            *password_words(),
+            stdin=PASSWORD,
+            err=f"Logged in to acme ({index.netloc}) as {USER}; stored in the keyring (tests keyring FileKeyring).\n",
+        )
+        assert keyed.files_with(PASSWORD) == []
+        kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
+        assert kept == {"poetry-repository-acme": {USER: PASSWORD}}
+        assert keyed.toml("auth.toml") == {"http-basic": {"acme": {"username": USER}}}
+
+    @pytest.mark.parametrize(
+        ("mode", "why"),
+        [
+            ("fail-write", "the keyring failed (RuntimeError)"),
+            ("fail", "the keyring failed (RuntimeError)"),
+            ("locked", "the keyring is locked"),
+        ],
+    )
+    def test_a_keyring_that_breaks_at_the_moment_of_writing(
+        self, keyed: WarmHome, index: IndexServer, mode: str, why: str
+    ) -> None:
+        add(keyed, index.index_url)
+        keyed.environ["KEYRING_MODE"] = mode
+        auth = keyed.config / "auth.toml"
+        keyed.says(
+            *password_words(),
+            stdin=PASSWORD,
+            err=f"Stored in plain text, in {auth}, because {why}.\n"
+            f"Logged in to acme ({index.netloc}) as {USER}; stored in {auth}.\n",
+        )
+        assert keyed.toml("auth.toml") == {"http-basic": {"acme": {"username": USER, "password": PASSWORD}}}
+        assert keyed.ok("repo", "token", "acme").out == f"{PASSWORD}\n"
+
+    def test_a_keyring_that_is_switched_off(self, keyed: WarmHome, index: IndexServer) -> None:
+        add(keyed, index.index_url)
+        keyed.environ["POETRY_KEYRING_ENABLED"] = "false"
+        done = keyed.ok(*password_words(), stdin=PASSWORD)
+        assert "because the keyring is switched off (keyring.enabled is false)" in done.err
+        assert keyed.keyring_calls() == []
+
+    def test_plaintext_is_chosen_and_no_keyring_is_called(self, keyed: WarmHome, index: IndexServer) -> None:
+        add(keyed, index.index_url)
+        auth = keyed.config / "auth.toml"
+        keyed.says(
+            *password_words(),
+            "--plaintext",
+            stdin=PASSWORD,
+            err=f"Logged in to acme ({index.netloc}) as {USER}; stored in {auth}.\n",
+        )
+        assert keyed.keyring_calls() == []
+
+    def test_a_file_that_others_could_read_is_tightened_and_said(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        auth = home.config / "auth.toml"
+        auth.write_text("# mine\n")
+        auth.chmod(0o644)
+        done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert f"{auth} could be read by others; it is private (0600) now.\n" in done.err
+        assert mode_of(auth) == 0o600
+        assert auth.read_text().startswith("# mine\n")
+
+    def test_a_folder_that_cannot_be_written(self, keyed: WarmHome, index: IndexServer) -> None:
+        keyed.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n')
+        (keyed.root / "file").write_text("")
+        keyed.environ["POETRY_CONFIG_DIR"] = str(keyed.root / "file" / "config")
+        keyed.refuses(
+            *password_words(),
+            stdin=PASSWORD,
+            err=f"{keyed.root}/file/config cannot be written: not a directory. Nothing was changed.\n",
+        )
+
+
+class TestWhatCannotBeVerified:
+    def test_an_open_index(self, home: WarmHome, open_index: IndexServer) -> None:
+        add(home, open_index.index_url)
+        auth = home.config / "auth.toml"
+        home.says(
+            *password_words(),
+            "--plaintext",
+            stdin=PASSWORD,
+            err=f"acme ({open_index.netloc}): a login as {USER} is stored in {auth}, not verified.\n"
+            "acme: the index is open to everyone, so it could not be verified.\n",
+        )
+        assert home.toml("auth.toml")["http-basic"]["acme"]["username"] == USER
+
+    def test_no_verify_asks_nobody(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        auth = home.config / "auth.toml"
+        home.says(
+            *password_words(),
+            *("--plaintext", "--no-verify"),
+            stdin="wrong",
+            err=f"acme ({index.netloc}): a login as {USER} is stored in {auth}, not verified.\n",
+        )
+        assert index.connections == 0
+
+    def test_pypi_is_not_asked(self, home: WarmHome) -> None:
+        done = home.ok("repo", "login", "pypi", "--token-stdin", "--plaintext", stdin="pypi-t0ken\n")
+        auth = home.config / "auth.toml"
+        assert done.err == (
+            f"pypi (pypi.org): a login with a token is stored in {auth}, not verified.\n"
+            "pypi: its server cannot be asked without uploading, so it could not be verified.\n"
+            "It is sent to https://pypi.org and https://upload.pypi.org/legacy, and nowhere else.\n"
+        )
+        assert home.toml("auth.toml") == {"pypi-token": {"pypi": "pypi-t0ken"}}
+
+    def test_pypi_with_a_keyring_as_poetry_keeps_it(self, keyed: WarmHome) -> None:
+        keyed.ok("repo", "login", "pypi", "--token-stdin", stdin="pypi-t0ken\n")
+        kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
+        assert kept == {"poetry-repository-pypi": {"__token__": "pypi-t0ken"}}
+        assert keyed.toml("auth.toml") == {}
+
+    def test_an_upload_url_is_asked_without_uploading(self, home: WarmHome, index: IndexServer) -> None:
+        home.ok("repo", "add", "acme", index.upload_url, "--publish-only")
+        done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}; stored in ")
+        assert index.uploads == []
+        assert set(index.paths()) == {"/upload/"}
+
+    def test_twin_an_upload_url_that_refuses(self, home: WarmHome, index: IndexServer) -> None:
+        home.ok("repo", "add", "acme", index.upload_url, "--publish-only")
+        done = home.fails(*password_words(), stdin="wrong")
+        assert "[credential-rejected]" in done.err
+        assert home.toml("auth.toml") == {}
+
+
+class TestATokenForARepository:
+    def test_is_kept_for_downloads_and_uploads(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        index.credentials = {"__token__": TOKEN}
+        done = home.ok("repo", "login", "acme", "--token-stdin", "--plaintext", stdin=f"{TOKEN}\n")
+        assert done.err == f"Logged in to acme ({index.netloc}) with a token; stored in {home.config}/auth.toml.\n"
+        assert home.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": "__token__", "password": TOKEN}},
+            "pypi-token": {"acme": TOKEN},
+        }
+        assert index.saw_secret(TOKEN)
+
+    def test_with_a_user_name_of_its_own(self, home: WarmHome, index: IndexServer) -> None:
+        """A GitLab deploy token, an Artifactory access token."""
+        add(home, index.index_url)
+        index.credentials = {"deploy-7": TOKEN}
+        home.ok("repo", "login", "acme", "--username", "deploy-7", "--token", TOKEN)
+        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "deploy-7", "password": TOKEN}}}
+
+    def test_with_the_user_name_of_its_server(self, home: WarmHome) -> None:
+        add(home, "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/")
+        home.ok("repo", "login", "acme", "--token", TOKEN, "--no-verify")
+        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "aws", "password": TOKEN}}}
+
+    def test_that_is_the_user_name(self, keyed: WarmHome) -> None:
+        """Poetry keeps user names in auth.toml, so that is where it is said to be."""
+        add(keyed, "https://pypi.fury.io/acme/")
+        done = keyed.ok("repo", "login", "acme", "--token", TOKEN, "--no-verify")
+        auth = keyed.config / "auth.toml"
+        assert done.err.startswith(f"acme (pypi.fury.io): a login with a token is stored in {auth}, not verified.\n")
+        assert keyed.toml("auth.toml") == {"http-basic": {"acme": {"username": TOKEN, "password": ""}}}
+
+    def test_twin_empty(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.refuses("repo", "login", "acme", "--token-stdin", stdin="\n", err="The token is empty.\n")
+        home.refuses(
+            *("repo", "login", "acme", "--token-stdin"),
+            err="Standard input is empty; a line with the token was expected.\n",
+        )
+
+
+class TestWithoutATerminal:
+    @pytest.mark.parametrize("words", [(), ("-n",), ("--username", USER)], ids=["", "n", "username"])
+    def test_nothing_prompts(self, home: WarmHome, index: IndexServer, words: tuple[str, ...]) -> None:
+        add(home, index.index_url)
+        home.refuses(
+            *("repo", "login", "acme", *words),
+            stdin="typed\n",
+            err="There is no terminal to ask on; give the secret on standard input.\n"
+            "Try: poetry repo login acme --username USER --password-stdin\n",
+        )
+        assert index.connections == 0
+
+    def test_a_missing_user_name(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.refuses(
+            *("repo", "login", "acme", "--password-stdin"),
+            stdin=PASSWORD,
+            err="--username is missing.\nTry: poetry repo login acme --username USER …\n",
+        )
+
+    def test_the_user_of_the_projects_url_is_meant(self, home: WarmHome, index: IndexServer) -> None:
+        url = index.with_userinfo(index.index_url, USER)
+        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n')
+        home.ok("repo", "login", "acme", "--password-stdin", stdin=PASSWORD)
+        assert home.toml("auth.toml")["http-basic"]["acme"]["username"] == USER
+
+
+class TestOnATerminal:
+    def test_user_name_and_password(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        with home.terminal("repo", "login", "acme", "--plaintext") as terminal:
+            terminal.expect(f"Log in to acme ({index.netloc}).\n".replace("\n", "\r\n"))
+            terminal.expect("User name (empty for a token): ")
+            terminal.type(USER)
+            terminal.expect(f"Password of {USER} for acme ({index.netloc}): ")
+            terminal.type(PASSWORD)
+            assert terminal.end() == 0
+        assert PASSWORD not in terminal.screen
+        assert terminal.screen.endswith(
+            f"Logged in to acme ({index.netloc}) as {USER}; stored in {home.config}/auth.toml.\n"
+        )
+        assert home.toml("auth.toml")["http-basic"]["acme"] == {"username": USER, "password": PASSWORD}
+
+    def test_a_token(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        index.credentials = {"__token__": TOKEN}
+        with home.terminal("repo", "login", "acme") as terminal:
+            terminal.expect("User name (empty for a token): ")
+            terminal.type("")
+            terminal.expect("Token: ")
+            terminal.type(TOKEN)
+            assert terminal.end() == 0
+        assert TOKEN not in terminal.screen
+        assert home.toml("auth.toml")["pypi-token"] == {"acme": TOKEN}
+
+    def test_the_password_only(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        with home.terminal("repo", "login", "acme", "--username", USER) as terminal:
+            terminal.expect(f"Password of {USER} for acme")
+            terminal.type(PASSWORD)
+            assert terminal.end() == 0
+
+    def test_twin_a_wrong_one(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        with home.terminal("repo", "login", "acme", "--username", USER) as terminal:
+            terminal.expect("Password of")
+            terminal.type("wr0ng-s3cret")
+            assert terminal.end() == 1
+        assert "[credential-rejected]" in terminal.screen
+        assert "wr0ng" not in terminal.screen
+        assert home.toml("auth.toml") == {}
+
+    def test_standard_input_that_is_the_terminal_shows_nothing(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        with home.terminal(*password_words()) as terminal:
+            terminal.expect("Password: ")
+            terminal.type(PASSWORD)
+            assert terminal.end() == 0
+        assert PASSWORD not in terminal.screen
+
+    @pytest.mark.parametrize("typed", [None, USER], ids=["at-the-first-question", "at-the-second"])
+    def test_ctrl_c_leaves_nothing(self, keyed: WarmHome, index: IndexServer, typed: str | None) -> None:
+        add(keyed, index.index_url)
+        before = keyed.files()
+        with keyed.terminal("repo", "login", "acme") as terminal:
+            terminal.expect("User name (empty for a token): ")
+            if typed is not None:
+                terminal.type(typed)
+                terminal.expect("Password of")
+            terminal.interrupt()
+            assert terminal.end() == 1
+        assert terminal.screen.endswith("\nStopped.\n")
+        assert "Traceback" not in terminal.screen
+        assert keyed.files() == before
+        assert index.connections == 0
+
+    @pytest.mark.parametrize("typed", [None, USER], ids=["at-the-first-question", "at-the-second"])
+    def test_the_end_of_input_leaves_nothing(self, home: WarmHome, index: IndexServer, typed: str | None) -> None:
+        add(home, index.index_url)
+        with home.terminal("repo", "login", "acme") as terminal:
+            terminal.expect("User name (empty for a token): ")
+            if typed is not None:
+                terminal.type(typed)
+                terminal.expect("Password of")
+            terminal.hang_up()
+            assert terminal.end() == 1
+        assert terminal.screen.endswith("No answer: the input ended.\n")
+
+    @pytest.mark.parametrize("typed", [None, USER], ids=["at-the-first-question", "at-the-second"])
+    def test_bytes_that_are_no_text_leave_nothing(self, home: WarmHome, index: IndexServer, typed: str | None) -> None:
+        add(home, index.index_url)
+        with home.terminal("repo", "login", "acme") as terminal:
+            terminal.expect("User name (empty for a token): ")
+            if typed is not None:
+                terminal.type(typed)
+                terminal.expect("Password of")
+            terminal.type("p\udcff")
+            assert terminal.end() == 1
+        assert terminal.screen.endswith("The answer is not UTF-8.\n")
+
+    def test_no_interaction_is_respected(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        with home.terminal("repo", "login", "acme", "-n") as terminal:
+            assert terminal.end() == 1
+        assert "There is no terminal to ask on" in terminal.screen
+
+
+class TestUrl:
+    """``--url`` binds what is stored to a further origin, or gives a new repository its first."""
+
+    def test_adds_a_repository(self, home: WarmHome, index: IndexServer) -> None:
+        done = home.ok(*password_words(), "--plaintext", "--url", index.index_url, stdin=PASSWORD)
+        assert done.err == f"Logged in to acme ({index.netloc}) as {USER}; stored in {home.config}/auth.toml.\n"
+        assert own(home) == {"url": index.index_url, "credential-origins": [index.origin]}
+
+    def test_twin_a_refused_one_is_not_added(self, home: WarmHome, index: IndexServer) -> None:
+        before = home.files()
+        home.fails(*password_words(), "--url", index.index_url, stdin="wrong")
+        assert home.files() == before
+
+    def test_takes_what_is_stored_to_another_origin(
+        self, home: WarmHome, index: IndexServer, certs: CertificateFactory
+    ) -> None:
+        add(home, index.index_url)
+        home.ok(*password_words(), stdin=PASSWORD)
+        with IndexServer(credentials={USER: PASSWORD}) as other:
+            home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n')
+            done = home.fails("repo", "token", "acme")
+            assert "[origin-mismatch]" in done.err
+            assert f"Try: poetry repo login acme --url {other.index_url}\n" in done.err
+            home.says(
+                *("repo", "login", "acme", "--url", other.index_url),
+                err=f"acme: the stored credential now belongs to {other.origin} as well.\n",
+            )
+            assert other.saw_secret(PASSWORD)
+            assert own(home)["credential-origins"] == [index.origin, other.origin]
+            assert home.ok("repo", "token", "acme").out == f"{PASSWORD}\n"
+
+    def test_twin_the_other_origin_refuses(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.ok(*password_words(), stdin=PASSWORD)
+        with IndexServer(credentials={"x": "y"}) as other:
+            done = home.fails("repo", "login", "acme", "--url", other.index_url)
+            assert "[credential-rejected]" in done.err
+        assert own(home)["credential-origins"] == [index.origin]
+
+    def test_what_poetry_config_stored_keeps_its_own_place(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.ok("config", "http-basic.acme", USER, PASSWORD)
+        with IndexServer(credentials={USER: PASSWORD}) as other:
+            home.ok("repo", "login", "acme", "--url", other.index_url)
+            assert own(home)["credential-origins"] == [index.origin, other.origin]
+
+    def test_takes_the_client_certificate_along(
+        self, home: WarmHome, index: IndexServer, certs: CertificateFactory
+    ) -> None:
+        add(home, index.index_url)
+        home.ok("config", "certificates.acme.cert", str(certs.ca_file()))
+        home.ok("repo", "certs", "acme", "--client-cert", str(certs.pem(certs.client("alice-laptop"))))
+        assert own(home)["certificate-origins"] == [index.origin]
+        with IndexServer(tls=server_context(certs.server(), certs.ca)) as other:
+            home.says(
+                *("repo", "login", "acme", "--url", other.index_url),
+                err=f"acme: the client certificate now belongs to {other.origin} as well.\n",
+            )
+            assert {request.peer for request in other.requests} == {"alice-laptop"}
+        assert own(home)["certificate-origins"] == [index.origin, other.origin]
+
+    def test_a_password_through_a_certificate_of_another_place(
+        self, home: WarmHome, index: IndexServer, certs: CertificateFactory
+    ) -> None:
+        add(home, index.index_url)
+        home.ok("config", "certificates.acme.cert", str(certs.ca_file()))
+        home.ok("repo", "certs", "acme", "--client-cert", str(certs.pem(certs.client())))
+        with IndexServer(tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}) as other:
+            home.refuses(
+                *("repo", "login", "acme", "--url", other.index_url),
+                err="There is no terminal to ask on; give the secret on standard input.\n"
+                "Try: poetry repo login acme --username USER --password-stdin\n",
+            )
+            home.ok(*password_words(), "--url", other.index_url, stdin=PASSWORD)
+        assert own(home)["certificate-origins"] == [index.origin, other.origin]
+        assert set(own(home)["credential-origins"]) == {index.origin, other.origin}
+
+    @pytest.mark.parametrize(
+        ("url", "said"),
+        [
+            ("ftp://h.example/", "'ftp://h.example/' is not an http or https URL: its scheme is 'ftp'.\n"),
+            (
+                "https://u:p@h.example/",
+                "Leave the credentials out of --url; give them with --username and --password-stdin.\n",
+            ),
+        ],
+    )
+    def test_twin_bad_ones(self, home: WarmHome, url: str, said: str) -> None:
+        home.refuses(*password_words(), "--url", url, stdin=PASSWORD, err=said)
+
+    def test_pypi_has_no_other(self, home: WarmHome) -> None:
+        home.refuses(
+            *("repo", "login", "pypi", "--token", TOKEN, "--url", "https://h.example/"),
+            err="The URLs of PyPI are built into Poetry; nothing can be added to them.\n",
+        )
+
+    def test_a_new_name_is_held_to_the_rules(self, home: WarmHome) -> None:
+        add(home, "https://h.example/", "my-repo")
+        done = home.fails("repo", "login", "my_repo", "--token", TOKEN, "--url", "https://h.example/")
+        assert "'my_repo' collides with the repository 'my-repo'" in done.err
+        done = home.fails("repo", "login", "a/b", "--token", TOKEN, "--url", "https://h.example/")
+        assert "cannot be a repository's name" in done.err
+
+
+def test_several_origins_are_named(home: WarmHome, index: IndexServer) -> None:
+    add(home, index.index_url)
+    home.ok("config", "repositories.acme", "https://up.example.org/legacy/")
+    done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+    assert done.err.endswith(f"It is sent to {index.origin} and https://up.example.org/legacy, and nowhere else.\n")
+
+
+BAZEL = 'print(json.dumps({{"headers": {{"Authorization": ["Bearer {token}"]}}}}))'
+
+
+class TestHelper:
+    def test_is_tried_and_its_name_is_kept(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
+        add(home, index.index_url)
+        index.tokens = {"b3arer"}
+        done = home.ok("repo", "login", "acme", "--helper", f"{helper.path} --role ci")
+        assert done.err == (f"acme ({index.netloc}) asks the helper {helper.path}. Nothing secret was stored.\n")
+        assert own(home) == {
+            "url": index.index_url,
+            "helper": [str(helper.path), "--role", "ci"],
+            "helper-protocol": "bazel",
+            "credential-origins": [index.origin],
+        }
+        assert helper.calls[0]["argv"] == ["--role", "ci", "get"]
+        assert index.saw_secret("b3arer")
+        assert home.files_with("b3arer") == [helper.path] or home.files_with("b3arer") == []
+
+    def test_further_words(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
+        add(home, index.index_url)
+        index.tokens = {"b3arer"}
+        home.ok("repo", "login", "acme", "--helper", str(helper.path), "one", "two words")
+        assert own(home)["helper"] == [str(helper.path), "one", "two words"]
+
+    def test_takes_the_place_of_a_stored_secret_and_gives_it_back(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
+        helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
+        add(home, index.index_url)
+        index.tokens = {"b3arer"}
+        home.ok(*password_words(), stdin=PASSWORD)
+        home.ok("repo", "login", "acme", "--helper", str(helper.path))
+        assert home.ok("repo", "token", "acme").out == "b3arer\n"
+        home.ok(*password_words(), stdin=PASSWORD)
+        assert home.ok("repo", "token", "acme").out == f"{PASSWORD}\n"
+        assert "helper" not in own(home)
+
+    def test_goes_to_a_further_url(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
+        add(home, index.index_url)
+        index.tokens = {"b3arer"}
+        home.ok("repo", "login", "acme", "--helper", str(helper.path))
+        with IndexServer(tokens={"b3arer"}) as other:
+            home.says(
+                *("repo", "login", "acme", "--url", other.index_url),
+                err=f"acme: what its helper hands out now belongs to {other.origin} as well.\n",
+            )
+        assert own(home)["credential-origins"] == [index.origin, other.origin]
+
+    def identity(self, folder: Path, certs: CertificateFactory, identity: Identity) -> StandIn:
+        """A helper that hands out a client certificate and nothing else (ExecCredential)."""
+        status = {
+            "clientCertificateData": identity.cert_pem.decode(),
+            "clientKeyData": identity.key_pem.decode(),
+        }
+        kind = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
+        return StandIn(folder / "bin", "pki", f"print({json.dumps({**kind, 'status': status})!r})")
+
+    def test_that_hands_out_a_client_certificate(
+        self, home: WarmHome, certs: CertificateFactory, tmp_path: Path
+    ) -> None:
+        helper = self.identity(tmp_path, certs, certs.client("alice-laptop"))
+        with (
+            IndexServer(tls=server_context(certs.server(), certs.ca)) as server,
+            IndexServer(tls=server_context(certs.server(), certs.ca)) as other,
+        ):
+            add(home, server.index_url)
+            home.ok("config", "certificates.acme.cert", str(certs.ca_file()))
+            done = home.ok("repo", "login", "acme", "--helper", str(helper.path))
+            assert done.err.startswith(f"acme ({server.netloc}) asks the helper {helper.path}")
+            assert {request.peer for request in server.requests} == {"alice-laptop"}
+            assert own(home)["helper-protocol"] == "exec-credential"
+            home.ok("repo", "login", "acme", "--url", other.index_url)
+            assert {request.peer for request in other.requests} == {"alice-laptop"}
+
+    def test_twin_one_that_the_server_does_not_take(
+        self, home: WarmHome, certs: CertificateFactory, tmp_path: Path
+    ) -> None:
+        helper = self.identity(tmp_path, certs, certs.client_foreign())
+        with IndexServer(tls=server_context(certs.server(), certs.ca)) as server:
+            add(home, server.index_url)
+            home.ok("config", "certificates.acme.cert", str(certs.ca_file()))
+            before = home.files()
+            done = home.fails("repo", "login", "acme", "--helper", str(helper.path))
+        assert "[client-cert-rejected]" in done.err
+        assert home.files() == before
+
+    def test_twin_refused(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="wr0ng"))
+        add(home, index.index_url)
+        index.tokens = {"b3arer"}
+        before = home.files()
+        done = home.fails("repo", "login", "acme", "--helper", str(helper.path))
+        assert done.err.endswith("Nothing was stored.\n")
+        assert "wr0ng" not in done.text
+        assert home.files() == before
+
+    @pytest.mark.parametrize(
+        ("command", "said"),
+        [
+            ("no-such-helper", "There is no command 'no-such-helper' to be found. Nothing was stored.\n"),
+            ("/no/such/helper", "There is no command '/no/such/helper' to be found. Nothing was stored.\n"),
+            ("/etc/passwd", "/etc/passwd is not executable. Nothing was stored.\n"),
+            ("", "--helper names no command.\n"),
+            ("'open", "--helper cannot be understood (No closing quotation).\n"),
+        ],
+    )
+    def test_twin_no_command(self, home: WarmHome, index: IndexServer, command: str, said: str) -> None:
+        add(home, index.index_url)
+        home.refuses("repo", "login", "acme", f"--helper={command}", err=said)
+
+    def test_with_its_protocol(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        helper = StandIn(tmp_path / "bin", "op", f'print("username={USER}\\npassword=hunter2")')
+        index.credentials = {USER: "hunter2"}
+        add(home, index.index_url)
+        home.ok("repo", "login", "acme", "--helper", str(helper.path), "--protocol", "git")
+        assert own(home)["helper-protocol"] == "git"
+
+    def test_twin_it_has_nothing_for_this_host(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        helper = StandIn(tmp_path / "bin", "op", "")
+        add(home, index.index_url)
+        before = home.files()
+        done = home.fails("repo", "login", "acme", "--helper", str(helper.path), "--protocol", "git")
+        assert f"there is no credential for {index.index_url} there" in done.err
+        assert home.files() == before
+
+    def test_twin_it_fails(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        helper = StandIn(tmp_path / "bin", "vault", 'sys.exit("sealed")')
+        add(home, index.index_url)
+        before = home.files()
+        done = home.fails("repo", "login", "acme", "--helper", str(helper.path))
+        assert "sealed" in done.err
+        assert done.err.endswith("Nothing was stored.\n")
+        assert home.files() == before
+
+    def test_twin_an_unknown_protocol(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.refuses(
+            *("repo", "login", "acme", "--helper", "/bin/true", "--protocol", "soap"),
+            err="'soap' is not a helper's protocol; there are bazel, git, exec-credential.\n",
+        )
+
+
+class TestProvider:
+    URL = "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/"
+
+    def aws(self, home: WarmHome, folder: Path) -> StandIn:
+        answer = {"authorizationToken": "aws-t0ken", "expiration": "2099-01-01T00:00:00+00:00"}
+        tool = StandIn(folder / "bin", "aws", f"print({json.dumps(answer)!r})")
+        home.environ["PATH"] = os.pathsep.join([str(tool.path.parent), "/usr/bin", "/bin"])
+        return tool
+
+    def test_is_tried_and_its_name_is_kept(self, home: WarmHome, tmp_path: Path) -> None:
+        tool = self.aws(home, tmp_path)
+        add(home, self.URL)
+        done = home.ok("repo", "login", "acme", "--provider", "aws", "--no-verify")
+        host = "acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com"
+        assert done.err.startswith(f"acme ({host}) asks the provider aws; what it handed out is good for ")
+        assert done.err.endswith(" days. Nothing secret was stored.\n")
+        assert own(home)["provider"] == "aws"
+        assert len(tool.calls) == 1
+
+    def test_twin_another_host(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        tool = self.aws(home, tmp_path)
+        add(home, index.index_url)
+        home.refuses(
+            *("repo", "login", "acme", "--provider", "aws"),
+            err=f"{index.index_url} is not a host of aws; its tokens go to its own hosts only. Nothing was stored.\n",
+        )
+        assert tool.calls == []
+
+    def test_twin_trusted_publishing_needs_no_login(self, home: WarmHome) -> None:
+        home.refuses(
+            *("repo", "login", "pypi", "--provider", "oidc"),
+            err="Trusted publishing needs no login: `poetry publish` in CI uses it when nothing else is set.\n",
+        )
+
+    def test_twin_an_unknown_one(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.refuses(
+            *("repo", "login", "acme", "--provider", "ibm"),
+            err="'ibm' is not a provider; there are aws, gcp, azure, gitlab.\n",
+        )
+
+
+class TestContradictions:
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("--password", "x", "--password-stdin"), "--password and --password-stdin cannot be used together.\n"),
+            (("--password", "", "--token", "x"), "--password and --token cannot be used together.\n"),
+            (("--token", "x", "--helper", "y"), "--token and --helper cannot be used together.\n"),
+            (("--helper", "x", "--provider", "aws"), "--helper and --provider cannot be used together.\n"),
+            (("--helper", "x", "--username", "y"), "--helper and --username cannot be used together.\n"),
+            (
+                ("--token", "x", "--protocol", "git"),
+                "--protocol go with --helper only.\nTry: poetry repo login NAME --helper COMMAND\n",
+            ),
+            (
+                ("--token", "x", "another"),
+                "Further words go with --helper only.\nTry: poetry repo login NAME --helper COMMAND\n",
+            ),
+        ],
+    )
+    def test_are_refused(self, home: WarmHome, words: tuple[str, ...], said: str) -> None:
+        add(home, "https://h.example/")
+        home.refuses("repo", "login", "acme", *words, err=said)
+
+    def test_an_unknown_name(self, home: WarmHome) -> None:
+        add(home, "https://h.example/")
+        home.refuses(
+            *("repo", "login", "acne", "--token", "x"),
+            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo add acne URL\n",
+        )
+
+    def test_a_name_without_a_url(self, home: WarmHome) -> None:
+        home.ok("config", "http-basic.acme", "u", "p")
+        home.refuses(
+            *("repo", "login", "acme", "--token", "x"),
+            err="No URL is known for 'acme'.\nTry: poetry repo add acme URL\n",
+        )
+
+
+@pytest.mark.parametrize("file", ["config.toml", "auth.toml", "poetry-repo-plugin.toml"])
+def test_a_broken_file_is_named_and_left_alone(home: WarmHome, index: IndexServer, file: str) -> None:
+    home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n')
+    (home.config / file).write_text("[\n")
+    before = home.files()
+    done = home.fails(*password_words(), stdin=PASSWORD)
+    assert done.err.startswith(f"{home.config}/{file} is not valid TOML: ")
+    assert home.files() == before
+    assert index.connections == 0
+
+
+def test_help_shows_an_example(home: WarmHome) -> None:
+    assert "poetry repo login acme --token-stdin" in home.ok("repo", "login", "--help").out

@@ -1,0 +1,82 @@
+"""``poetry repo migrate``: what is printed, what is written, and what Poetry makes of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.poetry_process import PoetryHome
+from tests.pyproject_texts import poetry_reads
+
+HEAD = '[project] # the app\nname = "app"\nversion = "0.1.0"\n\n'
+LEGACY = (
+    HEAD + "# ours\n[[tool.poetry.source]]\n"
+    'name = "foo" # why\nurl = "https://alice:s3cret@foo.example.org/simple/"\ndefault = false\nsecondary = false\n\n'
+    '[[tool.poetry.source]]\nname = "bar"\nurl = "https://bar.example.org/simple/"\nsecondary = true # odd\n'
+)
+MIGRATED = (
+    HEAD + "# ours\n[[tool.poetry.source]]\n"
+    'name = "foo" # why\nurl = "https://alice:s3cret@foo.example.org/simple/"\npriority = "primary"\n\n'
+    '[[tool.poetry.source]]\nname = "PyPI"\npriority = "primary"\n\n'
+    '[[tool.poetry.source]]\nname = "bar"\nurl = "https://bar.example.org/simple/"\npriority = "supplemental" # odd\n'
+)
+CHANGES = (
+    'foo: default = false, secondary = false → priority = "primary"',
+    'bar: secondary = true → priority = "supplemental"',
+    "PyPI: listed as primary behind foo, so that it stays on",
+)
+
+
+@pytest.fixture
+def pyproject(home: PoetryHome) -> Path:
+    file = home.project / "pyproject.toml"
+    file.write_text(LEGACY)
+    return file
+
+
+def test_it_rewrites_the_sources(home: PoetryHome, pyproject: Path, tmp_path: Path) -> None:
+    """Also below the project's folder, and in a project that Poetry itself refuses to read."""
+    below = home.project / "app"
+    below.mkdir()
+    (home.project / "poetry.lock").write_text("")
+    mode = 0o640 if os.name == "posix" else pyproject.stat().st_mode & 0o777
+    pyproject.chmod(mode)
+    done = home.run("repo", "migrate", cwd=below)
+    assert (done.code, done.out) == (0, "")
+    assert done.err.splitlines() == [
+        *CHANGES,
+        "The sources have changed, so poetry.lock is out of date. Next: poetry lock",
+    ]
+    assert pyproject.read_text() == MIGRATED
+    assert pyproject.stat().st_mode & 0o777 == mode
+    assert poetry_reads(MIGRATED, tmp_path / "probe") == ["foo primary", "PyPI primary", "bar supplemental"]
+    again = home.ok("repo", "migrate")
+    assert again.text.splitlines() == ["There is nothing to migrate: Poetry 2 reads these sources."]
+    assert pyproject.read_text() == MIGRATED
+
+
+def test_dry_run(home: PoetryHome, pyproject: Path) -> None:
+    """The difference goes to standard output, without the password; nothing is written, not even a lock."""
+    done = home.ok("repo", "migrate", "--dry-run")
+    assert pyproject.read_text() == LEGACY
+    assert list(home.config.iterdir()) == []
+    lines = done.out.splitlines()
+    assert lines[:2] == ["--- pyproject.toml", "+++ pyproject.toml"]
+    for line in ("-default = false", "-secondary = false", '+priority = "primary"', '+name = "PyPI"'):
+        assert line in lines
+    assert ' url = "https://****@foo.example.org/simple/"' in lines
+    assert "s3cret" not in done.text
+    assert done.err.splitlines() == [*CHANGES, "Nothing was changed; without --dry-run it will be."]
+
+
+@pytest.mark.parametrize("text", [None, "[tool.poetry]\nsource = [1]\n"])
+def test_what_cannot_be_migrated(home: PoetryHome, text: str | None) -> None:
+    file = home.project / "pyproject.toml"
+    if text is not None:
+        file.write_text(text)
+    done = home.fails("repo", "migrate")
+    assert done.out == ""
+    assert ("There is no pyproject.toml here or above." if text is None else "pyproject.toml") in done.err
+    assert (file.read_text() if file.exists() else None) == text

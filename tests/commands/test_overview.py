@@ -1,0 +1,103 @@
+"""``poetry repo``: what there is and what comes next; and what all commands have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from poetry_repo_plugin.plugin import COMMANDS
+from tests.integration.world import poetry_version
+from tests.servers import IndexServer
+from tests.warm import WarmHome
+
+URL = "https://pypi.example.org/simple/"
+PYPI = "pypi  primary       missing\n      https://pypi.org/simple/\n"
+
+
+class TestOverview:
+    def test_nothing_yet(self, home: WarmHome) -> None:
+        done = home.cold("repo")
+        assert (done.code, done.err) == (0, "")
+        assert done.out == f"{PYPI}\nNext: poetry repo add NAME URL\nAll commands: poetry list repo\n"
+
+    @pytest.mark.parametrize(
+        ("environ", "state", "step"),
+        [
+            ({}, "missing", "login acme"),
+            ({"POETRY_HTTP_BASIC_ACME_PASSWORD": "x"}, "ok env", "doctor"),
+        ],
+    )
+    def test_the_next_step(self, home: WarmHome, environ: dict[str, str], state: str, step: str) -> None:
+        home.ok("repo", "add", "acme", URL)
+        home.environ.update(environ)
+        assert home.ok("repo").out == (
+            f"acme  -             {state}\n      {URL}\n{PYPI}\nNext: poetry repo {step}\n"
+            "All commands: poetry list repo\n"
+        )
+
+    def test_a_locked_keyring_is_the_doctors(self, keyed: WarmHome) -> None:
+        keyed.ok("repo", "add", "acme", URL)
+        keyed.ok("config", "http-basic.acme", "u", "p")
+        keyed.environ["KEYRING_MODE"] = "locked"
+        assert "Next: poetry repo doctor acme\n" in keyed.ok("repo").out
+
+    def test_no_network(self, home: WarmHome, index: IndexServer) -> None:
+        home.ok("repo", "add", "acme", index.index_url)
+        home.ok("repo")
+        assert index.connections == 0
+
+    @pytest.mark.parametrize(
+        ("word", "said"),
+        [
+            ("lst", "There is no command `poetry repo lst`. Did you mean list?\n"),
+            ("log-in", "There is no command `poetry repo log-in`. Did you mean login?\n"),
+            ("xyz", "There is no command `poetry repo xyz`.\n"),
+            ("<error>\x1b[31m", "There is no command `poetry repo <error>\\x1b[31m`.\n"),
+        ],
+    )
+    def test_twin_an_unknown_command(self, home: WarmHome, word: str, said: str) -> None:
+        home.refuses("repo", word, err=f"{said}Try: poetry list repo\n")
+
+    def test_help_names_the_commands(self, home: WarmHome) -> None:
+        done = home.ok("repo", "--help")
+        assert "poetry repo add acme URL" in done.out
+
+
+class TestAllCommands:
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_help_shows_an_example_and_the_shared_switches(self, home: WarmHome, name: str) -> None:
+        done = home.ok("repo", name, "--help")
+        assert f"    poetry repo {name}" in done.out
+        for switch in ("--no-interaction", "--quiet", "--verbose", "--no-ansi", "--directory"):
+            assert switch in done.out
+
+    def test_are_listed(self, home: WarmHome) -> None:
+        listed = home.ok("list", "repo").out
+        assert all(f"repo {name} " in listed for name in COMMANDS)
+
+    @pytest.mark.parametrize("words", [("list",), ("show", "acme"), ("certs", "acme"), ("token", "acme")])
+    def test_the_folder_is_chosen_with_c(self, home: WarmHome, tmp_path: Path, words: tuple[str, ...]) -> None:
+        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\n')
+        home.environ["POETRY_HTTP_BASIC_ACME_PASSWORD"] = "x"
+        orders = [("-C", str(home.project), "repo", *words), ("repo", *words, "-C", str(home.project))]
+        for order in orders if poetry_version() >= (2, 1) else orders[:1]:  # 2.0 sees it in front only
+            done = home.run(*order, cwd=tmp_path)
+            assert (done.code, done.err) == (0, "")
+        assert home.run("repo", *words, cwd=tmp_path).code == (0 if words == ("list",) else 1)
+
+    @pytest.mark.parametrize("words", [("list",), ("show", "acme"), ("certs", "acme"), ()])
+    def test_quiet_prints_nothing(self, home: WarmHome, words: tuple[str, ...]) -> None:
+        home.ok("repo", "add", "acme", URL)
+        home.says("repo", *words, "-q")
+
+    def test_quiet_keeps_the_exit_code(self, home: WarmHome) -> None:
+        done = home.run("repo", "show", "acne", "-q")
+        assert (done.code, done.text) == (1, "")
+
+    def test_a_broken_project_is_named_by_each(self, home: WarmHome) -> None:
+        (home.project / "pyproject.toml").write_text("[tool.poetry\n")
+        for words in ((), ("list",), ("show", "acme"), ("remove", "acme"), ("logout", "--all"), ("token", "acme")):
+            done = home.fails("repo", *words)
+            assert done.err.startswith(f"{home.project}/pyproject.toml is not valid TOML: ")
+            assert done.out == ""
