@@ -1,0 +1,91 @@
+"""What the checks share that send requests: time limits, and words for credentials and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar, Union
+
+from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.credentials.base import Credential, Effort, Query, Resolution
+from poetry_repo_plugin.doctor.bounded import within
+from poetry_repo_plugin.doctor.finding import Finding, State, failed
+from poetry_repo_plugin.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.failures import failure
+from poetry_repo_plugin.origin import Origin
+from poetry_repo_plugin.places import Leave
+from poetry_repo_plugin.profiles import profile_of, publish_url_of
+from poetry_repo_plugin.repository import Repository
+from poetry_repo_plugin.times import remaining
+
+T = TypeVar("T")
+Outcome = Union[Any, RepositoryFailure]  # a requests.Response, or why there is none
+
+OF_CREDENTIAL = frozenset(
+    {Cause.CREDENTIAL_MISSING, Cause.CREDENTIAL_REJECTED, Cause.CREDENTIAL_EXPIRED, Cause.ORIGIN_MISMATCH}
+)
+_GRACE = 0.5  # seconds in which requests' own time limit may strike first, with the better message
+
+
+class Asker:
+    """Asks one repository.
+
+    :param leave: of the URL that the walk is about.
+    :param timeout: seconds for each request, from its beginning to its end.
+    :param patience: seconds for looking a credential up: a keyring may ask a person.
+    """
+
+    def __init__(
+        self, access: Access, repository: Repository, leave: Leave, *, timeout: float, patience: float
+    ) -> None:
+        self._access = access
+        self._repository = repository
+        self._leave = leave
+        self._timeout = timeout
+        self._patience = patience
+        self._profile = profile_of(repository.index_url or repository.publish_url or "", repository.name)
+
+    def _look_up(self, query: Query | None, effort: Effort) -> Resolution:
+        """The chain's answer. Raises :class:`RepositoryFailure` if it takes too long."""
+        asked = replace(query, effort=effort) if query is not None else None
+        try:
+            return within(self._patience, lambda: self._access.chain.resolve(asked) if asked else Resolution(None))
+        except TimeoutError:
+            raise self._failure(
+                Cause.TIMEOUT, f"looking its credential up took longer than {self._patience:g} s"
+            ) from None
+
+    def _refused(self, check: str, error: RepositoryFailure) -> Finding:
+        advice = self._profile.advice.rstrip(".") if self._profile is not None else ""
+        finding = failed(check, error, note=advice)
+        return self._softened(finding) if check == "upload" else finding
+
+    @property
+    def _is_derived(self) -> bool:
+        """Whether the publish URL just follows from the index URL: perhaps nobody here wants to publish."""
+        repository = self._repository
+        return repository.index_url is not None and publish_url_of(repository.index_url) == repository.publish_url
+
+    def _softened(self, finding: Finding) -> Finding:
+        """Who only installs has not failed where nobody said that uploads go there."""
+        return replace(finding, state=State.WARN) if self._is_derived and finding.state is State.FAIL else finding
+
+    def _described(self, credential: Credential) -> str:
+        """Who, and from where; never the secret, which some servers take as the user name."""
+        hidden = not credential.secret or (self._profile is not None and self._profile.token_is_username)
+        who = f"{credential.username}, from" if credential.username and not hidden else "from"
+        detail = f" ({credential.detail})" if credential.detail not in (credential.source, "") else ""
+        left = f", {remaining(credential.expires_at)} left" if credential.expires_at is not None else ""
+        return f"{who} {credential.source}{detail}{left}"
+
+    def _failure(self, cause: Cause, message: str) -> RepositoryFailure:
+        return failure(cause, f"{message}.", self._repository, host=self._leave.origin.netloc)
+
+    def _bounded(self, url: str, work: Callable[[], T]) -> T | RepositoryFailure:
+        try:
+            return within(self._timeout + _GRACE, work)
+        except RepositoryFailure as error:
+            return error
+        except TimeoutError:
+            message = f"it does not answer within {self._timeout:g} s."
+            return failure(Cause.TIMEOUT, message, self._repository, host=Origin.of(url).netloc)

@@ -1,0 +1,185 @@
+"""The way to a server: name resolution, a connection, and the proxy where there is one."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import ipaddress
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.asking import proxy_of
+from poetry_repo_plugin.doctor.bounded import within
+from poetry_repo_plugin.doctor.finding import Finding, State, failed, fine, skipped
+from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.failures import failure
+from poetry_repo_plugin.origin import DEFAULT_PORTS
+from poetry_repo_plugin.places import Leave
+
+Resolve = Callable[..., list[Any]]
+
+_GRACE = 0.5  # seconds in which a socket's own time limit may strike first, and close it
+_SLOW = 1.0  # seconds that an address may keep us before it is worth a word
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy as an environment variable names it. ``userinfo`` is never printed."""
+
+    scheme: str
+    host: str
+    port: int
+    userinfo: str
+
+    @classmethod
+    def of(cls, url: str) -> Proxy | None:
+        """The proxy that a request to ``url`` takes. Raises :class:`ValueError` for one that is not a URL."""
+        found = proxy_of(url)
+        if found is None:
+            return None
+        parts = urlsplit(found)
+        if not parts.hostname:
+            raise ValueError("it names no host")
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 1080)
+        return cls(parts.scheme, parts.hostname, port, parts.netloc.rpartition("@")[0])
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Its ``Proxy-Authorization``, where it wants one."""
+        if not self.userinfo:
+            return {}
+        return {"Proxy-Authorization": f"Basic {base64.b64encode(unquote(self.userinfo).encode()).decode()}"}
+
+
+class Route:
+    """How one repository's server is reached.
+
+    :param timeout: seconds, for each step.
+    :param resolve: ``socket.getaddrinfo``, or a stand-in.
+    """
+
+    def __init__(self, access: Access, leave: Leave, url: str, timeout: float, resolve: Resolve) -> None:
+        self._access = access
+        self._leave = leave
+        self._timeout = timeout
+        self._resolve = resolve
+        self._addresses: list[str] = []
+        self.origin = leave.origin
+        self.proxy: Proxy | None = None
+        self._bad_proxy = ""
+        try:
+            self.proxy = Proxy.of(url)
+        except ValueError as error:
+            self._bad_proxy = str(error)
+
+    @property
+    def probable(self) -> bool:
+        """Whether we can go this way ourselves, without requests: directly, or through a plain http proxy."""
+        return self.proxy is None or self.proxy.scheme == "http"
+
+    def dns(self) -> Finding:
+        """Whether the name leads to an address; through a proxy, the proxy's name."""
+        if self._bad_proxy:
+            return failed("dns", self._of_proxy(f"the proxy's URL cannot be understood: {self._bad_proxy}"))
+        host = self.proxy.host if self.proxy else self.origin.host
+        port = self.proxy.port if self.proxy else self.origin.port
+        whose = f"the proxy {self.proxy}, which resolves {self.origin.host}" if self.proxy else ""
+        if _is_address(host):
+            self._addresses = [host]
+            why = f"through {whose}" if whose else f"{host} is an address, so there is nothing to look up"
+            return fine("dns", why)
+        try:
+            found = within(self._timeout, lambda: self._resolve(host, port, type=socket.SOCK_STREAM))
+        except TimeoutError:
+            return self._unresolved(host, f"no answer within {self._timeout:g} s")
+        except (OSError, UnicodeError) as error:
+            return self._unresolved(host, getattr(error, "strerror", None) or str(error))
+        self._addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+        shown = ", ".join(self._addresses[:3]) + (", …" if len(self._addresses) > 3 else "")
+        return fine("dns", f"through {whose}: {shown}" if whose else f"{host}: {shown}")
+
+    def connect(self) -> Finding:
+        """Whether something listens there; through a proxy, whether the proxy lets us through."""
+        if self.proxy is not None and self.proxy.scheme not in DEFAULT_PORTS:
+            return skipped("connect", f"a {self.proxy.scheme} proxy is not looked at by itself")
+        started, first = time.monotonic(), self._addresses[:1]
+        try:
+            with within(self._timeout + _GRACE, self.open) as link:
+                reached = str(link.getpeername()[0])
+        except OSError as error:
+            return self._unconnected(error)
+        took = time.monotonic() - started
+        if self.proxy is not None:
+            tunnelled = self.probable and self.origin.scheme == "https"
+            does = f"lets us through to {self.origin.netloc}" if tunnelled else "answers"
+            return fine("connect", f"the proxy {self.proxy} {does}")
+        where = f"port {self.origin.port} at {reached} answers"
+        if took > _SLOW and first != self._addresses[:1]:
+            return Finding("connect", State.WARN, f"{where}, but only after {first[0]} did not for {took:.0f} s")
+        return fine("connect", where)
+
+    def open(self) -> socket.socket:
+        """A connected socket, through the proxy where there is one. Raises :class:`OSError`."""
+        if self.proxy is None:
+            return self._direct()
+        if self.proxy.scheme != "http" or self.origin.scheme == "http":
+            return socket.create_connection((self.proxy.host, self.proxy.port), self._timeout)
+        tunnel = http.client.HTTPConnection(self.proxy.host, self.proxy.port, timeout=self._timeout)
+        tunnel.set_tunnel(self.origin.host, self.origin.port, self.proxy.headers)
+        try:
+            tunnel.connect()
+        except http.client.HTTPException:
+            tunnel.close()
+            raise OSError("what it answers is not HTTP") from None
+        link: socket.socket = tunnel.sock
+        return link
+
+    def _direct(self) -> socket.socket:
+        """To the first address that answers, which from then on is the first."""
+        each = min(self._timeout, max(1.0, self._timeout / len(self._addresses)))
+        *others, last = self._addresses
+        for address in others:
+            try:
+                link = socket.create_connection((address, self.origin.port), each)
+            except OSError:
+                continue
+            self._addresses.sort(key=lambda other: other != address)
+            return link
+        link = socket.create_connection((last, self.origin.port), each)
+        self._addresses = [last, *others]
+        return link
+
+    def _unresolved(self, host: str, why: str) -> Finding:
+        if self.proxy is not None:
+            return failed("dns", self._of_proxy(f"the name of the proxy {host} cannot be resolved ({why})"))
+        message = f"the name {host} cannot be resolved ({why})"
+        return failed("dns", failure(Cause.DNS, message, self._leave.repository, host=self.origin.netloc))
+
+    def _unconnected(self, error: OSError) -> Finding:
+        found = self._access.tls.explain(self._leave, error, direct=False)
+        cause = found.cause if found is not None else Cause.REFUSED
+        why = found.message if found is not None else error.strerror or str(error)
+        if isinstance(error, TimeoutError):
+            cause, why = Cause.TIMEOUT, f"no connection could be made within {self._timeout:g} s"
+        if self.proxy is not None and cause is not Cause.PROXY:
+            return failed("connect", self._of_proxy(f"the proxy {self.proxy} cannot be used: {why}"))
+        return failed("connect", failure(cause, why, self._leave.repository, host=self.origin.netloc))
+
+    def _of_proxy(self, message: str) -> Any:
+        return failure(Cause.PROXY, message, self._leave.repository, host=self.origin.netloc)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
