@@ -65,6 +65,8 @@ class Access:
         self._lock = threading.Lock()
         self._done: set[tuple[str, Kind]] = set()
         self._ended: dict[Query, RepositoryFailure] = {}
+        self._proofs: dict[Query, str] = {}
+        self._doubts: dict[str, RepositoryFailure] = {}
 
     def credential(self, leave: Leave, effort: Effort) -> Credential | None:
         """What to send, or ``None``. At full effort a source that is broken raises :class:`RepositoryFailure`."""
@@ -93,16 +95,25 @@ class Access:
         known = meant | {own.origin for repository in self.catalogue for own in repository.prefixes}
         return origin in meant or not any(own.scheme == "https" and own.host == origin.host for own in known)
 
-    def after_refusal(self, leave: Leave, tried: list[Credential], status: int) -> Credential | None:
+    def after_refusal(
+        self,
+        leave: Leave,
+        tried: list[Credential],
+        status: int,
+        still_there: Callable[[str], bool] = lambda url: False,
+    ) -> Credential | None:
         """A credential to try again with after a 401 or 403, or ``None`` to hand the answer on.
 
         Raises :class:`RepositoryFailure` where a repository's refusal is final.
+
+        :param still_there: asks for a URL that was answered before, with the credential that was tried last.
         """
         repository, query = leave.repository, leave.query
         if repository is not None and status in self.ignored_codes(repository):
             return None
         sent = tried[-1] if tried else leave.given
-        if status not in (401, 403) and not self._may_have_run_out(sent):
+        hidden = status not in (401, 403)  # the server hides what one may not see
+        if hidden and not self._may_have_run_out(query, sent, still_there):
             return None
         resolution = Resolution(leave.given)
         if sent is not None and sent.source == "helper" and query is not None and self.outside is not None:
@@ -119,7 +130,7 @@ class Access:
             places = " and ".join(map(str, repository.prefixes))
             message = f"it asks for a credential ({status}) at a place that is not below {places}; nothing was sent."
             raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, url="URL")
-        if repository is None or (query is not None and not query.name) or status not in (401, 403):
+        if repository is None or (query is not None and not query.name):
             return None
         found = refusal(
             repository,
@@ -129,17 +140,38 @@ class Access:
             host=leave.origin.netloc,
             url=unmistakable(query.url) if query is not None else str(leave.origin),
             renewed=renewed,
+            proven=not hidden or query in self._proofs,
             reading=query is not None and query.purpose is Purpose.INDEX and leave.given is None,
         )
+        if hidden and query not in self._proofs and (renewed or query is None or query.purpose is Purpose.INDEX):
+            self._doubts.setdefault(repository.name, found)
+            return None
         if sent is not None and query is not None and resolution.broken is not None:
             self._ended[query] = found
         raise found
 
-    def _may_have_run_out(self, sent: Credential | None) -> bool:
-        """Whether a 404 of a server that hides what one may not see can mean that ``sent`` is no longer good: one that
-        was made in this run is, so then nothing is there.
+    def doubt(self, name: str) -> RepositoryFailure | None:
+        """Why it may be that the repository had nothing: it hides what one may not see, and no credential can be told
+        to be good.
         """
-        return sent is not None and self.outside is not None and self.outside.between.is_recalled(sent)
+        return self._doubts.get(name)
+
+    def _may_have_run_out(
+        self, query: Query | None, sent: Credential | None, still_there: Callable[[str], bool]
+    ) -> bool:
+        """Whether a 404 of a server that hides what one may not see can mean that ``sent`` is no longer good.
+
+        What it had before in this run is asked for again. Before it had anything, a token that was made just now is
+        good, so nothing is there.
+        """
+        if sent is None or query is None or not query.name:
+            return False
+        proof = self._proofs.get(query)
+        if proof is not None:
+            return not still_there(proof)
+        recalled = self.outside is not None and self.outside.between.is_recalled(sent)
+        is_new = _renewable(sent) and not recalled and self.chain.asked_lately(query)
+        return not is_new or self.chain.is_on_trial(query, sent)
 
     def _note(self, name: str, broken: Broken | None) -> None:
         if broken is not None:
@@ -159,21 +191,26 @@ class Access:
         own = self.settings.own_for(repository.name).ignore_error_codes
         return frozenset((*own, *repository.project.ignore_error_codes))
 
-    def succeeded(self, leave: Leave, sent: Credential | None) -> None:
-        """The repository accepted what was sent: tell its helper, and bind what was stored before the plugin came."""
+    def succeeded(self, leave: Leave, sent: Credential | None, url: str | None = None) -> None:
+        """The repository accepted what was sent: tell its helper, and bind what was stored before the plugin came.
+
+        :param url: what was there, if it can be asked for again.
+        """
         if leave.repository is None or leave.query is None or not leave.query.name:
             return
-        name, url = leave.query.name, leave.query.url
+        name = leave.query.name
         source = sent.source if sent is not None else None
         if sent is not None:
             self.chain.accepted(leave.query, sent)
+            if url is not None:
+                self._proofs.setdefault(leave.query, url)
         if source == "helper" and self.outside is not None and sent is not None:
             self._note(name, self.outside.accepted(leave.query, sent))
         if source in ("keyring", "auth.toml", "helper") and self._first(name, Kind.CREDENTIAL):
-            self._bind(name, Kind.CREDENTIAL, url)
+            self._bind(name, Kind.CREDENTIAL, leave.query.url)
         offered = leave.identify and leave.origin.scheme == "https" and self.tls.has_identity(leave.repository)
         if offered and self._first(name, Kind.CERTIFICATE):
-            self._bind(name, Kind.CERTIFICATE, url)
+            self._bind(name, Kind.CERTIFICATE, leave.query.url)
 
     def _first(self, name: str, what: Kind) -> bool:
         with self._lock:

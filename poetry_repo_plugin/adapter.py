@@ -8,7 +8,7 @@ failures that trying again cannot help into one clear error.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -25,6 +25,7 @@ from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.hops import Hop
 from poetry_repo_plugin.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.places import Leave
+from poetry_repo_plugin.profiles import profile_of
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -138,7 +139,9 @@ class _Carrier(HTTPAdapter):
             if self._is_about_content(response):
                 break
             request.headers.pop("Authorization", None)
-            fresh = self._access.after_refusal(leave, tried, response.status_code)
+            fresh = self._access.after_refusal(
+                leave, tried, response.status_code, lambda url: self._is_still_there(leave, url, request, arguments)
+            )
             if fresh is None or not _rewind(request):
                 break
             response.close()
@@ -146,8 +149,36 @@ class _Carrier(HTTPAdapter):
         if self._purpose is Purpose.PUBLISH:
             _judge_upload(leave, request, response)
         if response.status_code < 400:
-            self._access.succeeded(leave, tried[-1] if tried else None)
+            proof = request.url if response.status_code < 300 and request.method in ("GET", "POST") else None
+            self._access.succeeded(leave, tried[-1] if tried else None, proof)
         return response
+
+    def _is_still_there(self, leave: Leave, url: str, like: PreparedRequest, arguments: Sequence[Any]) -> bool:
+        """Whether ``url``, which was answered before, is now, with the credential that was tried last. What can only be
+        uploaded to is taken for gone.
+        """
+        if self._purpose is Purpose.PUBLISH:
+            return False
+        from requests import Request
+
+        headers = {
+            name: like.headers[name] for name in ("User-Agent", "Accept", "Accept-Encoding") if name in like.headers
+        }
+        _, *positional, options = arguments
+        tried: list[Credential] = self._trip.tried
+        known, self._trip.next = len(tried), tried[-1]
+        try:
+            response = HTTPAdapter.send(
+                self, Request("GET", url, headers).prepare(), True, *positional, **options
+            )  # not from a cache
+        except (RequestException, OSError) as error:
+            self._explain(leave, error)
+            raise
+        finally:
+            del tried[known:]
+        cut(response)
+        response.close()
+        return 200 <= response.status_code < 300
 
     def _read_tls_page(self, leave: Leave, response: Response) -> None:
         """Raise what a page says about TLS: nginx ends the handshake well and refuses afterwards."""
@@ -276,7 +307,10 @@ def _judge_upload(leave: Leave, request: PreparedRequest, response: Response) ->
     """Raise what an answer to an upload means beyond its status; an upload of nothing may be answered in any way."""
     url, status, host = redact(cast("str", request.url)), response.status_code, leave.origin.netloc
     if status in (404, 405):
-        raise failure(Cause.NOT_AN_UPLOAD_URL, f"{url} takes no uploads ({status}).", leave.repository, host=host)
+        profile = profile_of(url, leave.repository.name if leave.repository is not None else "")
+        note = profile.refusal_notes.get(status) if profile is not None else None
+        message = f"{url} takes no uploads ({status})." + (f" {note}" if note else "")
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
     if not request.body:
         return
     from poetry_repo_plugin.asking import is_login_page

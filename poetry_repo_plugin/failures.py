@@ -71,10 +71,13 @@ def refusal(
     url: str,
     renewed: bool = False,
     reading: bool = False,
+    proven: bool = True,
 ) -> RepositoryFailure:
-    """Why a 401 or 403 could not be helped: nothing to send, withheld, broken, expired or rejected.
+    """Why a 401 or 403 could not be helped: nothing to send, withheld, broken, expired or rejected. Any other status is
+    that of a server which hides what one may not see.
 
     :param renewed: ``sent`` was made anew because the one before it was refused.
+    :param proven: it accepted ``sent``, or one before it, earlier in this run.
     :param reading: the request was for a page or file, which a 403 of some servers says that they do not have.
     """
     way_out = _WAY_OUT.format(name=quote(repository.name)) if reading and status == 403 else ""
@@ -85,14 +88,19 @@ def refusal(
     who = f" of user {sent.username}" if shows_user else ""
     note = profile.refusal_notes.get(status) if profile else None
     tail = f" {note}" if note else ""
-    if renewed:
+    hidden = status not in (401, 403)
+    if renewed and not hidden:
         message = f"it refused the credential{who} from {sent.detail}, and a new one as well ({status}).{tail}"
         return failure(Cause.CREDENTIAL_REJECTED, message, repository, host=host, url=url)
-    if sent.expires_at is not None or (sent.source.startswith("provider:") and status != 403):
+    if hidden or sent.expires_at is not None or (sent.source.startswith("provider:") and status != 403):
         broken = resolution.broken
         why = f" A new one could not be had: {broken.why}." if broken is not None else ""
         hint = (broken.hint if broken is not None else None) or mending_command(sent.source)
-        message = f"it no longer accepts the credential{who} from {sent.detail} ({status}).{tail}{why}"
+        too = ", nor a new one" if renewed else ""
+        message = f"it no longer accepts the credential{who} from {sent.detail}{too} ({status}).{tail}{why}"
+        if not proven:
+            too = ", and to a new one" if renewed else ""
+            message = f"it answers {status} to the credential{who} from {sent.detail}{too}:{tail}.{why}"
         return failure(Cause.CREDENTIAL_EXPIRED, message, repository, host=host, url=url, hint=hint)
     if status == 403:
         message = f"the credential{who} from {sent.detail} has no right to this (403).{tail}{way_out}"

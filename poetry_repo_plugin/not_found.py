@@ -32,10 +32,16 @@ class Answers:
             self._had_nothing[name] = status == 404 and self._had_nothing.get(name, True)
 
     def explain(self, access: Access) -> Iterator[RepositoryFailure]:
-        """The repositories of which the root is not there either; one request for each that had nothing."""
+        """The repositories of which the root is not there either, or to which no credential can be told to be good; one
+        request at most for each that had nothing.
+        """
         from poetry_repo_plugin.asking import check_index
 
         for name in [name for name, nothing in self._had_nothing.items() if nothing and not is_pypi(name)]:
+            doubt = access.doubt(name)
+            if doubt is not None:
+                yield doubt
+                continue
             repository = access.catalogue.find(name)
             if repository is None or repository.index_url is None:
                 continue

@@ -24,6 +24,7 @@ RENEW_BEFORE = {
     Purpose.PUBLISH: timedelta(minutes=5),
 }
 ASK_AGAIN = timedelta(seconds=10)
+NEW = timedelta(minutes=1)  # so long a token that was just made cannot have run out
 
 
 def resolve(sources: Sequence[Source], query: Query) -> Resolution:
@@ -105,6 +106,11 @@ class Chain:
     def is_on_trial(self, query: Query, credential: Credential) -> bool:
         """Whether ``credential`` was made because the one before it was refused, and was never accepted."""
         return self._on_trial.get(_key(query)) == credential
+
+    def asked_lately(self, query: Query) -> bool:
+        """Whether the sources were asked within the last minute."""
+        asked = self._asked.get(_key(query))
+        return asked is not None and abs(self._now() - asked) < NEW
 
     def _ask(self, query: Query, *, fresh: bool = False) -> Resolution:
         found = resolve(self.sources, replace(query, fresh=fresh))

@@ -375,6 +375,100 @@ class TestCodeArtifact:
         done = aws.home.run("update", "--lock", "--no-cache")
         assert done.code == 1
         assert len(aws.runs) == 2
+        assert "(404)" not in done.text
+        assert "it answers 404 to the credential of user aws from aws codeartifact" in done.text
+        assert "and to a new one: the package or the repository does not exist, or the token has run out" in done.text
+        assert "[credential-expired]" in done.text
+        assert "Try: aws sso login" in done.text
+
+    def test_a_token_that_ends_in_the_middle_of_a_lock(self, aws: Stage) -> None:
+        self.ends_after(aws, 1)
+        aws.home.ok("lock")
+        assert [package["name"] for package in aws.home.lock()["package"]] == list(NAMES)
+        assert len(aws.runs) == 2
+
+    def test_twin_and_no_other_can_be_had(self, aws: Stage) -> None:
+        aws.tool = aws.stand_in(f"if number > 1: sys.exit({AWS.ended!r})\nprint(json.dumps({AWS.answer}))")
+        self.ends_after(aws, 1)
+        with IndexServer() as other:
+            other.add_all(packages.wheel(name, "6.6.6") for name in NAMES)
+            extra = source("foo", aws.url) + source("second", other.index_url)
+            aws.home.write_project(dependencies=NAMES, extra=extra)
+            done = aws.home.fails("lock")
+        assert "it no longer accepts the credential of user aws" in done.text
+        assert "[credential-expired]" in done.text
+        assert "Try: aws sso login" in done.text
+        assert len(aws.runs) == 2
+        assert not (aws.home.project / "poetry.lock").exists(), "no stranger's package in its place"
+
+    def test_twin_a_stored_token_that_ends_in_the_middle(self, aws: Stage) -> None:
+        self.store(aws)
+        self.ends_after(aws, 1)
+        done = aws.home.fails("lock")
+        assert "it no longer accepts the credential of user aws from" in done.text
+        assert "[credential-expired]" in done.text
+        assert "Try: poetry repo login foo" in done.text
+        assert aws.runs == []
+
+    def test_a_stored_token_that_has_run_out(self, aws: Stage) -> None:
+        self.store(aws)
+        self.good.clear()
+        done = aws.home.fails("lock")
+        assert (
+            f"it answers 404 to the credential of user aws from {aws.home.config / 'auth.toml'}: the pack" in done.text
+        )
+        assert "[credential-expired]" in done.text
+        assert "Try: poetry repo login foo" in done.text
+
+    def test_a_token_that_ends_between_two_files(self, aws: Stage) -> None:
+        self.add_two(aws)
+        self.ends_after(aws, 1)
+        aws.home.ok("publish", "-r", "foo")
+        assert len(aws.server.uploads) == 2
+        assert len(aws.runs) == 2
+
+    def test_twin_a_stored_token_that_ends_between_two_files(self, aws: Stage) -> None:
+        self.store(aws)
+        self.add_two(aws)
+        self.ends_after(aws, 1)
+        done = aws.home.fails("publish", "-r", "foo")
+        assert len(aws.server.uploads) == 1
+        assert "it no longer accepts the credential of user aws from" in done.text
+        assert "[credential-expired]" in done.text
+
+    def test_twin_a_new_token_and_no_such_repository(self, aws: Stage) -> None:
+        self.add_two(aws)
+        self.good.clear()
+        done = aws.home.fails("publish", "-r", "foo")
+        assert "takes no uploads (404). the package or the repository does not exist" in done.text
+        assert "[not-an-upload-url]" in done.text
+        assert len(aws.runs) == 1, "a token that was just made has not run out"
+
+    def ends_after(self, aws: Stage, number: int) -> None:
+        """The first token is good for so many answers."""
+        answer = aws.server.respond
+        left = [number]
+
+        def respond(request: RecordedRequest) -> Response | None:
+            given = request.authorization
+            if given is not None and given.password == TOKEN.format(number=1):
+                left[0] -= 1
+                if left[0] < 0:
+                    self.good.discard(TOKEN.format(number=1))
+            return answer(request) if answer is not None else None
+
+        aws.server.respond = respond
+
+    def store(self, aws: Stage) -> None:
+        settle(aws.home, "foo", {"credential-origins": [f"https://{AWS.host}"]})
+        token = TOKEN.format(number=1)
+        (aws.home.config / "auth.toml").write_text(f'[http-basic.foo]\nusername = "aws"\npassword = "{token}"\n')
+
+    def add_two(self, aws: Stage) -> None:
+        aws.add_dist()
+        name, content = packages.sdist("app", "0.1.0")
+        assert isinstance(content, bytes)
+        (aws.home.project / "dist" / name).write_bytes(content)
 
     def test_twin_a_missing_package_costs_no_run_and_is_looked_for_elsewhere(self, aws: Stage) -> None:
         with IndexServer() as other:
