@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from shlex import quote
 from typing import ClassVar
 
 from cleo.helpers import argument
@@ -13,10 +14,9 @@ from poetry_repo_plugin import names
 from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.errors import InputError
-from poetry_repo_plugin.importing import Found, default_files, read_file
+from poetry_repo_plugin.importing import Found, default_files, read_files
 from poetry_repo_plugin.logins import store_login
 from poetry_repo_plugin.origin import InvalidUrl, Origin
-from poetry_repo_plugin.profiles import profile_of
 from poetry_repo_plugin.prompts import ask
 
 
@@ -39,37 +39,47 @@ The files themselves are not changed."""
         files = [self.path(given)] if given is not None else default_files()
         if not files:
             raise InputError("There is no .pypirc and no pip.conf here.", "poetry repo import FILE")
+        contents = read_files(files)
         found: list[Found] = []
-        for file in files:
-            for one in read_file(file):
-                found.append(self._checked(self._named(bench, one, found)))
+        for one in contents.found:
+            found.append(self._checked(self._named(bench, one, found)))
+        for line in contents.left_out:
+            self.warn(line)
         if not found:
             self.say(f"There is no private repository in {', '.join(map(str, files))}.")
             return 0
         for one in found:
-            for line in preview(one):
+            for line in preview(one, replaced(bench, one)):
                 self.row(line)
         if bench.terminal and ask("Store this? (y/n) [y]: ").strip().lower() not in ("", "y", "yes"):
             self.say("Nothing was stored.")
             return 1
         for one in found:
             self._store(bench, one)
+        in_project = {repository.name for repository in bench.catalogue if repository.priority is not None}
+        if bench.project is not None:
+            for name in dict.fromkeys(one.name for one in found if one.index_url and one.name not in in_project):
+                self.say(f"To use {name} in this project: poetry repo add {quote(name)}")
         return 0
 
-    def _named(self, bench: Bench, found: Found, others: Iterable[Found]) -> Found:
-        """Under the name that is known for the same URL; under a new one if its own means another host already."""
+    def _named(self, bench: Bench, found: Found, others: list[Found]) -> Found:
+        """Under the name that is known for the same URL, unless another login was found for that; under a new one if
+        its own means another host already.
+        """
         if names.is_pypi(found.name):
             return found
-        urls: dict[str, list[str]] = {repository.name: repository.urls for repository in bench.catalogue}
+        urls = {one.name: one.urls for one in bench.catalogue if not names.is_pypi(one.name)}
         for other in others:
             urls.setdefault(other.name, []).extend(other.urls)
+        apart = {other.name for other in others if not found.goes_with(other)}
         own = {url.rstrip("/") for url in found.urls}
-        same = next((name for name, known in urls.items() if own & {url.rstrip("/") for url in known}), None)
-        if same is not None:
-            return replace(found, name=same)
+        same = (name for name, known in urls.items() if own & {url.rstrip("/") for url in known})
+        merged = next((name for name in same if name not in apart), None)
+        if merged is not None:
+            return replace(found, name=merged)
         name, number = names.check_name(found.name), 1
         while (twin := _twin(name, urls)) is not None:
-            if not urls[twin] or _origins(found.urls) & _origins(urls[twin]):
+            if twin not in apart and (not urls[twin] or _origins(found.urls) & _origins(urls[twin])):
                 return replace(found, name=twin)
             number += 1
             name = f"{found.name}-{number}"
@@ -107,25 +117,49 @@ The files themselves are not changed."""
             bench.bindings.record_for_login(name, found.urls, Kind.CERTIFICATE)
         place = ""
         if found.username is not None and found.secret is not None:
-            stored = store_login(bench.settings, bench.gate, bench.notices, name, found.username, found.secret)
+            stored = store_login(
+                *(bench.settings, bench.gate, bench.notices, name, found.username, found.secret),
+                plaintext=found.token_is_username,  # Poetry keeps user names in its files
+            )
             bench.bindings.record_for_login(name, found.urls or bench.catalogue.get(name).bindable)
             place = f"; its login is in {stored}, not verified"
         self.say(f"{name}: taken over from {found.origin}{place}.")
+        if found.username and found.secret is None:
+            hint = f"poetry repo login {quote(name)} --username {quote(found.username)}"
+            self.warn(f"{name}: its password is not in the file: {hint}")
 
 
-def preview(found: Found) -> list[str]:
+def preview(found: Found, replaces: str | None = None) -> list[str]:
     """What would be stored, without the secret."""
-    profile = profile_of(found.urls[0]) if found.urls else None
-    user = "****" if profile is not None and profile.token_is_username else found.username
+    is_bare = found.secret is not None and not found.secret  # then the user name may be a token
     rows = [
         ("url", found.index_url),
         ("publish url", found.publish_url),
-        ("user", user if found.username is not None and found.secret is not None else None),
-        ("password", "****" if found.secret is not None else None),
+        ("user", "****" if is_bare or found.token_is_username else found.username),
+        ("password", "****" if found.secret else None),
         ("ca", found.ca),
         ("client cert", found.client_cert),
+        ("replaces", replaces),
     ]
+    if found.username is None:
+        rows = [row for row in rows if row[0] not in ("user", "password")]
     return [f"{found.name} ({found.origin})", *(f"  {label:<12}{value}" for label, value in rows if value)]
+
+
+def replaced(bench: Bench, found: Found) -> str | None:
+    """What a login that is taken over takes the place of, as far as files tell; without a secret."""
+    settings, name = bench.settings, found.name
+    if found.username is None or found.secret is None:
+        return None
+    own, login = settings.own_for(name), settings.login(name) or settings.token(name)
+    if own.helper:
+        return f"helper {own.helper[0]}"
+    if own.provider:
+        return f"provider {own.provider}"
+    if login is None or (login.username, login.secret) == (found.username, found.secret):
+        return None
+    shows = not found.token_is_username and (login.secret is None or login.secret)
+    return f"login of {login.username}" if shows else "login"
 
 
 def _twin(name: str, known: Iterable[str]) -> str | None:

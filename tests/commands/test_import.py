@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.certs import CertificateFactory
+from tests.integration.outside_world import settle
 from tests.warm import WarmHome
 
 PYPIRC = """\
@@ -91,6 +93,87 @@ class TestPypirc:
         home.ok("repo", "import", "-n", "~/.pypirc")
         assert home.toml("auth.toml") == {"http-basic": {"corp-up": {"username": "u", "password": "hunter2"}}}
 
+    def test_tokens_of_single_projects_keep_their_names(self, home: WarmHome) -> None:
+        """PyPI's own help: one section for each project, all with PyPI's upload URL."""
+        upload = "https://upload.pypi.org/legacy/"
+        sections = [f"[{name}]\nrepository = {upload}\nusername = __token__\npassword = {name}\n" for name in "ab"]
+        (home.root / ".pypirc").write_text("".join(sections))
+        home.ok("repo", "import", "-n", "~/.pypirc")
+        assert home.toml("config.toml") == {"repositories": {"a": {"url": upload}, "b": {"url": upload}}}
+        assert home.toml("auth.toml") == {
+            "pypi-token": {"a": "a", "b": "b"},
+            "http-basic": {name: {"username": "__token__", "password": name} for name in "ab"},
+        }
+        listed = json.loads(home.ok("repo", "list", "--json").out)["repositories"]
+        states = {one["name"]: (one["publish_url"], one["credential"]["state"]) for one in listed}
+        assert states == {"a": (upload, "ok"), "b": (upload, "ok"), "pypi": (upload, "missing")}
+
+    @pytest.mark.parametrize(
+        ("users", "stored"),
+        [
+            ("alice bob", {"a": "alice", "b": "bob"}),
+            ("alice alice", {"a": "alice"}),
+        ],
+    )
+    def test_two_logins_for_one_url(self, home: WarmHome, users: str, stored: dict[str, str]) -> None:
+        """Both stay, under their own names; one that is there twice is stored once."""
+        pairs = zip("ab", users.split(), strict=True)
+        text = [f"[{name}]\nrepository = https://up.example/\nusername = {who}\npassword = x\n" for name, who in pairs]
+        (home.root / ".pypirc").write_text("".join(text))
+        home.ok("repo", "import", "-n", "~/.pypirc")
+        logins = home.toml("auth.toml")["http-basic"]
+        assert {name: login["username"] for name, login in logins.items()} == stored
+
+    def test_a_user_without_a_password_is_not_dropped_in_silence(self, home: WarmHome) -> None:
+        (home.root / ".pypirc").write_text("[a]\nrepository = https://up.example/\nusername = bob\n")
+        done = home.ok("repo", "import", "-n", "~/.pypirc")
+        assert "  user        bob\n" in done.out
+        assert "  password" not in done.out
+        assert "a: its password is not in the file: poetry repo login a --username bob\n" in done.err
+        assert home.toml("auth.toml") == {}
+
+    def test_a_token_that_is_the_user_name(self, home: WarmHome) -> None:
+        (home.root / ".pypirc").write_text("[fury]\nrepository = https://push.fury.io/acme/\nusername = t0k3n\n")
+        done = home.ok("repo", "import", "-n", "~/.pypirc")
+        assert "  user        ****\n" in done.out
+        assert "t0k3n" not in done.text
+        assert home.toml("auth.toml") == {"http-basic": {"fury": {"username": "t0k3n", "password": ""}}}
+
+    @pytest.mark.parametrize(
+        ("own", "said"),
+        [
+            ({"helper": ["/opt/vault"], "helper-protocol": "git"}, "helper /opt/vault"),
+            ({"provider": "aws"}, "provider aws"),
+        ],
+    )
+    def test_what_it_replaces_is_said_first(
+        self, home: WarmHome, pypirc: Path, own: dict[str, object], said: str
+    ) -> None:
+        settle(home, "acme", {"url": "https://up.example.org/simple/", **own})
+        assert f"  replaces    {said}\n" in home.ok("repo", "import", "-n", "~/.pypirc").out
+        assert "  replaces" not in home.ok("repo", "import", "-n", "~/.pypirc").out, "it is the same"
+        pypirc.write_text(PYPIRC.replace("p%ss", "other"))
+        assert "  replaces    login of alice\n" in home.ok("repo", "import", "-n", "~/.pypirc").out
+
+    def test_what_is_left_out_is_said(self, home: WarmHome) -> None:
+        file = home.root / ".pypirc"
+        file.write_text(
+            "\ufeff[distutils]\nindex-servers =\n  a, my server\n  my own\n  c\n[server-login]\nusername = u\n"
+            "[a]\nrepository = https://a.example/\n[my own]\nrepository = https://b.example/\n[c]\nusername = u\n"
+            "[d]\nrepository = https://d.example/\n",
+            encoding="utf-8",
+        )
+        done = home.ok("repo", "import", "-n", "~/.pypirc")
+        assert done.err == (
+            f"{file}: [server-login] is left out: it names no server.\n"
+            f"{file}: index-servers lists 'my', and there is no such section.\n"
+            f"{file}: index-servers lists 'server', and there is no such section.\n"
+            f"{file}: [d] is left out: index-servers does not list it.\n"
+            f"{file}: [c] is left out, because it names no repository.\n"
+            f"a: taken over from {file}.\n"
+            f"my-own: taken over from {file}.\n"
+        )
+
     def test_testpypi_needs_no_url(self, home: WarmHome) -> None:
         (home.root / ".pypirc").write_text("[testpypi]\nusername = __token__\npassword = x\n")
         home.ok("repo", "import", "-n", "~/.pypirc")
@@ -167,6 +250,21 @@ class TestPipConf:
         own = home.toml("poetry-repo-plugin.toml")["repositories"]
         assert own == {"h": {"url": "https://h.example/simple"}, "h-2": {"url": "http://h.example/simple"}}
 
+    def test_what_is_left_out_is_said(self, home: WarmHome) -> None:
+        text = (
+            "[global]\nindex-url = https://h.example/simple\nextra-index-url = /srv/wheels\ntrusted-host = h.example\n"
+        )
+        file = pip_conf(home, text)
+        err = home.ok("repo", "import", "-n", str(file)).err
+        insecure = "poetry repo certs NAME --insecure"
+        assert f"{file}: trusted-host h.example is left out; servers are verified ({insecure}).\n" in err
+        assert f"{file}: an index is left out, because '/srv/wheels' is not an http or https URL" in err
+
+    def test_the_next_step_in_a_project(self, home: WarmHome) -> None:
+        home.write_project()
+        file = pip_conf(home, "[global]\nindex-url = https://h.example/simple\n")
+        assert "To use h in this project: poetry repo add h\n" in home.ok("repo", "import", "-n", str(file)).err
+
     def test_only_pypi(self, home: WarmHome) -> None:
         file = pip_conf(home, "[global]\nindex-url = https://pypi.org/simple/\n")
         home.says("repo", "import", str(file), err=f"There is no private repository in {file}.\n")
@@ -179,6 +277,20 @@ def test_the_files_that_twine_and_pip_read(home: WarmHome, pypirc: Path) -> None
     home.environ["PIP_CONFIG_FILE"] = str(other)
     out = home.ok("repo", "import", "-n").out
     assert [name for name in (f"acme ({pypirc})", f"other ({other})", f"extra ({file})") if name not in out] == []
+
+
+def test_of_pips_files_the_last_wins(home: WarmHome) -> None:
+    """Legacy, user, ``PIP_CONFIG_FILE``; ``os.devnull`` there means none at all."""
+    url = "https://{}:x@h.example/simple"
+    (home.root / ".pip").mkdir()
+    (home.root / ".pip" / "pip.conf").write_text(f"[global]\nindex-url = {url.format('legacy')}\n")
+    pip_conf(home, f"[global]\nindex-url = {url.format('user')}\n")
+    assert "  user        user\n" in home.ok("repo", "import", "-n").out
+    (home.root / "own.conf").write_text(f"[global]\nindex-url = {url.format('own')}\n")
+    home.environ["PIP_CONFIG_FILE"] = "~/own.conf"
+    assert "  user        own\n" in home.ok("repo", "import", "-n").out
+    home.environ["PIP_CONFIG_FILE"] = os.devnull
+    assert "There is no .pypirc and no pip.conf here." in home.fails("repo", "import", "-n").err
 
 
 class TestAsking:
