@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from poetry_repo_plugin.credentials.base import Broken, Credential, NotMine, Resolution
+from poetry_repo_plugin.credentials.base import NONE_SET, OUTSIDE, Broken, Credential, NotMine, Resolution
 from poetry_repo_plugin.credentials.stored import Withheld
 from poetry_repo_plugin.credentials.vendors import mending_command
 from poetry_repo_plugin.errors import Cause, RepositoryFailure
@@ -140,5 +140,8 @@ def _nothing_sent(
         None,
     )
     message = f"it asks for a credential ({status}) and none is configured"
+    said = [answer.why for name, answer in resolution.steps if name == OUTSIDE and isinstance(answer, NotMine)]
+    if clue is None and said and said[0] not in ("", NONE_SET):
+        message, clue = f"it asks for a credential ({status}), and its helper or provider has none", said[0]
     message += f": {clue}." if clue else "."
     return failure(Cause.CREDENTIAL_MISSING, f"{message}{way_out}", repository, host=host)

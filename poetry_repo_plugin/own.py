@@ -24,6 +24,8 @@ class Own:
     helper_protocol: str | None = None
     provider: str | None = None
     ignore_error_codes: tuple[int, ...] = ()
+    misread: str | None = None
+    """The key among ``helper`` and ``provider`` whose value is nothing that we wrote."""
 
 
 def own_of(table: Mapping[str, Any], name: str) -> Own:
@@ -44,7 +46,15 @@ def own_of(table: Mapping[str, Any], name: str) -> Own:
         helper_protocol=_text(entry.get("helper-protocol")),
         provider=_text(entry.get("provider")),
         ignore_error_codes=tuple(code for code in codes if type(code) is int) if isinstance(codes, list) else (),
+        misread=_misread(entry),
     )
+
+
+def _misread(entry: Mapping[str, Any]) -> str | None:
+    helper, provider = entry.get("helper"), entry.get("provider")
+    if helper is not None and (not helper or list(_texts(helper)) != helper):
+        return "helper"
+    return "provider" if provider is not None and _text(provider) is None else None
 
 
 def _origins(value: Any) -> tuple[str, ...]:

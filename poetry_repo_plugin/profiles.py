@@ -76,6 +76,16 @@ def parts_of(url: str) -> dict[str, str]:
     return {part: text for part, text in named.items() if text and part not in ("base", "host", "index")}
 
 
+def vendor_parts(provider: str, url: str) -> dict[str, str]:
+    """As :func:`parts_of`, also for a URL anywhere at a host that says it all; empty for another vendor's host."""
+    prefix = _prefix(url)
+    if prefix is None or not is_vendor_host(provider, url):
+        return {}
+    matches = (host.fullmatch(prefix.origin.host) for host in _VENDOR_HOSTS.get(provider, ()))
+    named = next((match.groupdict() for match in matches if match), {})
+    return {**named, **parts_of(url)}
+
+
 def publish_url_of(url: str) -> str | None:
     """Where uploads for the index at ``url`` go; an upload URL is its own answer.
 
@@ -137,7 +147,9 @@ _PYPI = re.escape(".".join(("pypi", "org")))
 _WWW, _PYPI_PATH = r"(?P<index>(?:www\.)?)", r"(?:/simple|/pypi|/legacy)?"
 _DOMAIN_OWNER = r"(?P<domain>[a-z0-9][a-z0-9_-]*)-(?P<owner>[0-9]{12})"
 _REGION = r"(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2})"  # no S3 host fits, whose buckets anyone can name
-_AWS_HOST = rf"{_DOMAIN_OWNER}\.(?:d\.)?codeartifact\.{_REGION}\.(?:amazonaws\.com|on\.aws)"
+# The "dualstack" endpoint has no ".d".
+_AWS_SHAPE = r"(?=[^.]+\.d\.codeartifact\.[a-z0-9-]+\.amazonaws\.|[^.]+\.codeartifact\.[a-z0-9-]+\.on\.)"
+_AWS_HOST = rf"{_AWS_SHAPE}{_DOMAIN_OWNER}\.(?:d\.)?codeartifact\.{_REGION}\.(?:amazonaws\.com|on\.aws)"
 _AWS_VPC_HOST = rf"vpce-[a-z0-9-]+\.d\.codeartifact\.{_REGION}\.vpce\.amazonaws\.com"
 _GCP_HOST = r"(?P<location>[a-z0-9]+(?:-[a-z0-9]+)*)-python\.pkg\.dev"
 _AZURE_HOST = r"(?:pkgs\.dev\.azure\.com/<organization>|(?P<account>[a-z0-9-]+)\.pkgs\.visualstudio\.com)"

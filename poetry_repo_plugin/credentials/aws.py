@@ -9,20 +9,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import Union
 
 from poetry_repo_plugin.credentials import expiry
 from poetry_repo_plugin.credentials.base import Answer, Broken, NotMine, Query
-from poetry_repo_plugin.credentials.vendor_tool import TIMEOUT, Allowed, VendorTool, not_for
-from poetry_repo_plugin.origin import InvalidUrl, Origin
+from poetry_repo_plugin.credentials.vendor_tool import TIMEOUT, VendorTool, not_for
+from poetry_repo_plugin.profiles import vendor_parts
 
 USERNAME = "aws"
-
-# Constraints of --domain and --domain-owner as the CLI's reference gives them. The "dualstack" endpoint has no ".d".
-_ENDPOINT = re.compile(
-    r"(?P<domain>[a-z][a-z0-9-]{0,48}[a-z0-9])-(?P<owner>[0-9]{12})"
-    r"(?:\.d\.codeartifact\.(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]+)\.amazonaws\.com"
-    r"|\.codeartifact\.(?P<region6>[a-z]{2}(?:-[a-z]+)+-[0-9]+)\.on\.aws)"
-)
 
 _EXPIRED = re.compile(
     r"has expired|is expired|ExpiredToken|expired and refresh failed|Error loading SSO Token"
@@ -34,7 +28,7 @@ _REFUSED = re.compile(r"AccessDenied|not authorized to perform|UnauthorizedOpera
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What the host name of a CodeArtifact repository says."""
+    """What the URL of a CodeArtifact repository says: its host name, or for an endpoint of a VPC its path."""
 
     domain: str
     owner: str
@@ -43,27 +37,20 @@ class Endpoint:
     @classmethod
     def of(cls, url: str) -> Endpoint | None:
         """The endpoint of an https ``url``; ``None`` for any other host or a port of one's own."""
-        try:
-            origin = Origin.of(url)
-        except InvalidUrl:
-            return None
-        match = _ENDPOINT.fullmatch(origin.host)
-        if match is None or (origin.scheme, origin.port) != ("https", 443):
-            return None
-        return cls(match["domain"], match["owner"], match["region"] or match["region6"])
+        parts = vendor_parts("aws", url)
+        found = [parts.get(part) for part in ("domain", "owner", "region")]
+        return cls(*map(str, found)) if all(found) else None
 
 
 class AwsSource:
     """CodeArtifact tokens. Lazy: ``aws`` runs when :meth:`get` is called, each time; the chain keeps the answer.
 
-    :param allowed: whether a URL is at AWS; asked in addition to the exact shape of CodeArtifact's host names.
     :param timeout: in seconds.
     """
 
     name = "provider:aws"
 
-    def __init__(self, allowed: Allowed = lambda url: True, *, timeout: float = TIMEOUT) -> None:
-        self._allowed = allowed
+    def __init__(self, *, timeout: float = TIMEOUT) -> None:
         self._timeout = timeout
 
     @property
@@ -71,18 +58,21 @@ class AwsSource:
         """The command that begins a new session of the CLI."""
         return _tool().login
 
+    def look(self, query: Query) -> Union[NotMine, Broken, None]:
+        """Why there can be no token, without running anything."""
+        return _unfit(query) or _tool().look(query)
+
     def get(self, query: Query) -> Answer:
-        """A token for the domain and region that the host name tells."""
-        endpoint = Endpoint.of(query.url)
-        reason = not_for(query, USERNAME, lambda url: endpoint is not None and self._allowed(url), "AWS CodeArtifact")
+        """A token for the domain and region that the URL tells."""
+        endpoint, reason = Endpoint.of(query.url), _unfit(query)
         if reason is not None or endpoint is None:
             return reason or NotMine()
         tool = _tool()
-        argv = ["aws", "codeartifact", "get-authorization-token", "--domain", endpoint.domain]
-        argv += ["--domain-owner", endpoint.owner, "--region", endpoint.region, "--output", "json"]
+        words = ["codeartifact", "get-authorization-token", "--domain", endpoint.domain]
+        words += ["--domain-owner", endpoint.owner, "--region", endpoint.region, "--output", "json"]
         # Neither a pager nor a prompt, whatever the user's configuration says.
         env = {"AWS_PAGER": "", "AWS_CLI_AUTO_PROMPT": "off"}
-        document = tool.ask(argv, timeout=self._timeout, env=env)
+        document = tool.ask(words, query, timeout=self._timeout, env=env)
         if isinstance(document, Broken):
             return document
         return tool.credential(
@@ -94,6 +84,10 @@ class AwsSource:
         )
 
 
+def _unfit(query: Query) -> NotMine | None:
+    return not_for(query, USERNAME, lambda url: Endpoint.of(url) is not None, "AWS CodeArtifact")
+
+
 def _tool() -> VendorTool:
     profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
     login = "aws sso login"
@@ -101,4 +95,4 @@ def _tool() -> VendorTool:
         import shlex
 
         login = f"{login} --profile {shlex.quote(profile)}"
-    return VendorTool("the AWS CLI", "https://aws.amazon.com/cli/", login, _EXPIRED, _REFUSED)
+    return VendorTool("aws", "aws", "the AWS CLI", "https://aws.amazon.com/cli/", login, _EXPIRED, _REFUSED)

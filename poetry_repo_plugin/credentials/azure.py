@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Union
 
 from poetry_repo_plugin.credentials import expiry
-from poetry_repo_plugin.credentials.base import Answer, Broken, Query
+from poetry_repo_plugin.credentials.base import Answer, Broken, NotMine, Query
 from poetry_repo_plugin.credentials.vendor_tool import TIMEOUT, Allowed, VendorTool, not_for
 
 USERNAME = "VssSessionToken"
 RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
-COMMAND = ("az", "account", "get-access-token", "--resource", RESOURCE, "--output", "json")
+WORDS = ("account", "get-access-token", "--resource", RESOURCE, "--output", "json")
 
 # Error codes: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 _TOOL = VendorTool(
+    "azure",
+    "az",
     "the Azure CLI",
     "https://learn.microsoft.com/cli/azure/install-azure-cli",
     "az login",
@@ -46,25 +49,32 @@ class AzureSource:
         self._allowed = allowed
         self._timeout = timeout
 
+    def look(self, query: Query) -> Union[NotMine, Broken, None]:
+        """Why there can be no token, without running anything."""
+        return self._unfit(query) or _TOOL.look(query)
+
     def get(self, query: Query) -> Answer:
         """The access token of the active subscription's account.
 
         The CLI keeps a token until five minutes before its end and cannot be told that it was refused.
         """
-        user = query.username if query.username is not None else USERNAME
-        reason = not_for(query, user, self._allowed, "Azure Artifacts")
+        reason = self._unfit(query)
         if reason is not None:
             return reason
-        document = _TOOL.ask(list(COMMAND), timeout=self._timeout, env={"AZURE_CORE_NO_COLOR": "true"})
+        document = _TOOL.ask(WORDS, query, timeout=self._timeout, env={"AZURE_CORE_NO_COLOR": "true"})
         if isinstance(document, Broken):
             return document
         return _TOOL.credential(
             document.get("accessToken"),
             _expires(document),
-            username=user,
+            username=query.username if query.username is not None else USERNAME,
             source=self.name,
             detail="az account get-access-token",
         )
+
+    def _unfit(self, query: Query) -> NotMine | None:
+        user = query.username if query.username is not None else USERNAME
+        return not_for(query, user, self._allowed, "Azure Artifacts")
 
 
 def _expires(document: dict[str, object]) -> datetime | None:

@@ -14,6 +14,9 @@ from poetry_repo_plugin.secret import Secret
 BASIC = "basic"
 BEARER = "bearer"
 
+OUTSIDE = "helper or provider"  # the name of that source
+NONE_SET = "none is set"  # and its answer where there is neither
+
 
 class Purpose(Enum):
     """What the request is for. An index look-up never triggers what only an upload may (trusted publishing)."""

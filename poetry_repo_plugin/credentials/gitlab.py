@@ -1,7 +1,8 @@
 """GitLab's package registry from a GitLab CI job: the job's own token.
 
 https://docs.gitlab.com/user/packages/pypi_repository/ (user name ``gitlab-ci-token``, password ``CI_JOB_TOKEN``);
-https://docs.gitlab.com/ci/variables/predefined_variables/ (``CI_SERVER_URL``, ``CI_API_V4_URL``).
+https://docs.gitlab.com/ci/variables/predefined_variables/ (``CI_SERVER_URL``,
+``CI_SERVER_HOST`` and its like, ``CI_API_V4_URL``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Query
 from poetry_repo_plugin.credentials.vendor_tool import not_for
@@ -33,11 +35,14 @@ class GitlabSource:
         self._environ = environ
 
     def get(self, query: Query) -> Answer:
-        """The token of the job, for a URL below ``CI_SERVER_URL`` or ``CI_API_V4_URL``."""
+        """The token of the job, for a URL below ``CI_SERVER_URL`` or ``CI_API_V4_URL``; over http only to a GitLab that
+        the job knows by http and by nothing else.
+        """
         token = self._environ.get("CI_JOB_TOKEN", "")
         if not token:
             return NotMine("CI_JOB_TOKEN is not set: this is not a GitLab CI job")
-        reason = not_for(query, USERNAME, self._is_own, "the GitLab that runs this job")
+        plain = self._is_plain(query.url)
+        reason = not_for(query, USERNAME, self._is_own, "the GitLab that runs this job", plain_http=plain)
         if reason is not None:
             return reason
         if not re.fullmatch(r"[!-~]+", token):
@@ -45,10 +50,21 @@ class GitlabSource:
         return Credential(Secret(token), USERNAME, self.name, "CI_JOB_TOKEN")
 
     def _is_own(self, url: str) -> bool:
-        for variable in ("CI_SERVER_URL", "CI_API_V4_URL"):
-            try:
-                if Prefix.of(self._environ.get(variable, "")).covers(url):
-                    return True
-            except InvalidUrl:
-                continue
-        return False
+        return any(prefix.covers(url) for prefix in self._named())
+
+    def _is_plain(self, url: str) -> bool:
+        named = self._named()
+        secure = {prefix.origin.host for prefix in named if prefix.origin.scheme == "https"}
+        return any(prefix.covers(url) and prefix.origin.host not in secure for prefix in named)
+
+    def _named(self) -> list[Prefix]:
+        """The URLs by which the job knows its GitLab."""
+        url = self._environ.get("CI_SERVER_URL", "")
+        host, port = self._environ.get("CI_SERVER_HOST", ""), self._environ.get("CI_SERVER_PORT", "")
+        if not url and host:
+            url = f"{self._environ.get('CI_SERVER_PROTOCOL') or 'https'}://{host}{f':{port}' if port else ''}"
+        found = []
+        for text in (url, self._environ.get("CI_API_V4_URL", "")):
+            with suppress(InvalidUrl):
+                found.append(Prefix.of(text))
+        return found

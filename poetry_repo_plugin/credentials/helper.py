@@ -6,11 +6,13 @@ A helper is registered at user level (``repo login NAME --helper``): a project c
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from poetry_repo_plugin.credentials import helper_protocols as protocols
 from poetry_repo_plugin.credentials import process
 from poetry_repo_plugin.credentials.base import BASIC, Answer, Broken, Credential, NotMine, Query
 from poetry_repo_plugin.credentials.helper_protocols import HelperAnswer, HelperIdentity, HelperProtocol
+from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.origin import InvalidUrl, Origin
 
 __all__ = ["Detected", "HelperAnswer", "HelperIdentity", "HelperProtocol", "HelperSettings", "HelperSource", "detect"]
@@ -67,11 +69,22 @@ class HelperSource:
         try:
             answer = self._ask(query)
         except process.ToolMissing as error:
-            hint = f"poetry repo login {query.name} --helper COMMAND" if query.name else None
-            return HelperAnswer(Broken(f"the credential helper {error}", hint=hint))
+            return HelperAnswer(_missing(error, query))
         except (process.ToolFailed, InvalidUrl) as error:
             return HelperAnswer(Broken(f"the credential helper {error}"))
-        return HelperAnswer(_signed(answer.credential, self.settings, query.username), answer.identity)
+        credential = _signed(answer.credential, self.settings, query.username)
+        if isinstance(credential, Broken) and credential.cause is Cause.CLIENT_CERT_EXPIRED:
+            certs = f"poetry repo certs {quote(query.name)} --client-cert PATH"  # in its place
+            credential = replace(credential, hint=f"{_again(query)}, or {certs}")
+        return HelperAnswer(credential, answer.identity)
+
+    def look(self, query: Query) -> Broken | None:
+        """What :meth:`ask` would say if the program is not there; it is not run."""
+        try:
+            process.find(self.settings.command[0])
+        except process.ToolMissing as error:
+            return _missing(error, query)
+        return None
 
     def store(self, query: Query, credential: Credential) -> Broken | None:
         """Tell the helper that ``credential`` was accepted (git's protocol; the others have no such word).
@@ -162,6 +175,14 @@ def detect(command: tuple[str, ...], url: str, *, timeout: float = TIMEOUT) -> D
             return Detected(spoken, _understood(replace(settings, protocol=spoken), finished.stdout, url))
         silent = silent or not finished.stdout.strip()
     return Broken(_unknown(settings, url, silent, complaints))
+
+
+def _missing(error: process.ToolMissing, query: Query) -> Broken:
+    return Broken(f"the credential helper {error}", hint=_again(query))
+
+
+def _again(query: Query) -> str | None:
+    return f"poetry repo login {quote(query.name)} --helper COMMAND" if query.name else None
 
 
 def _one_question(settings: HelperSettings, protocol: HelperProtocol, url: str) -> process.Finished:

@@ -9,10 +9,21 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
+from shlex import quote
 from typing import Union
 
 from poetry_repo_plugin.bindings import Bindings, Kind
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Query, Source
+from poetry_repo_plugin.credentials.base import (
+    NONE_SET,
+    OUTSIDE,
+    Answer,
+    Broken,
+    Credential,
+    Effort,
+    NotMine,
+    Query,
+    Source,
+)
 from poetry_repo_plugin.credentials.chain import RENEW_BEFORE
 from poetry_repo_plugin.credentials.helper import HelperSettings, HelperSource
 from poetry_repo_plugin.credentials.helper_protocols import HelperAnswer, HelperIdentity, HelperProtocol
@@ -22,6 +33,7 @@ from poetry_repo_plugin.credentials.short_lived import ShortLived
 from poetry_repo_plugin.credentials.stored import Withheld
 from poetry_repo_plugin.credentials.vendors import provider
 from poetry_repo_plugin.origin import Origin
+from poetry_repo_plugin.project import PROVIDERS
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
 
@@ -35,7 +47,7 @@ class OutsideSource:
     :param provider_of: the provider that the project names for a repository, or ``None``.
     """
 
-    name = "helper or provider"
+    name = OUTSIDE
 
     def __init__(
         self,
@@ -57,16 +69,18 @@ class OutsideSource:
 
     def get(self, query: Query) -> Answer:
         """Its answer; an earlier one from the keyring while that is good. A helper answers only for bound origins."""
+        misread = self._misread(query.name)
+        if misread is not None:
+            return misread
         source = self._source_for(query.name)
         if source is None:
-            return NotMine("none is set")
+            return NotMine(NONE_SET)
         is_helper = isinstance(source, HelperSource)
         if is_helper and self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
             return Withheld(f"its helper was set for {' and '.join(bound)}", bound)
-        if query.effort is Effort.LOOK:
-            return self._looked_at(query, source)
-        answer = self._answer(query, source).credential
+        look = query.effort is Effort.LOOK
+        answer = self._looked_at(query, source) if look else self._answer(query, source).credential
         if isinstance(answer, Broken) and self._only_proposed(query.name):
             return NotMine(answer.why)
         return answer
@@ -125,6 +139,19 @@ class OutsideSource:
 
     # -- which -------------------------------------------------------------------------------------------------------
 
+    def _misread(self, name: str) -> Broken | None:
+        """What is wrong with an entry of our file that was written by hand: it must not look like none."""
+        own = self._settings.own_for(name) if name else None
+        if own is None:
+            return None
+        if own.misread == "helper" or (own.helper and own.helper_protocol not in set(HelperProtocol)):
+            hint = f"poetry repo login {quote(name)} --helper COMMAND"
+            return Broken(f"its helper setting in {self._settings.own_file} is not understood", hint=hint)
+        if not own.helper and (own.misread or (own.provider and own.provider not in PROVIDERS)):
+            hint = f"poetry repo login {quote(name)} --provider PROVIDER"
+            return Broken(f"its provider setting in {self._settings.own_file} is not understood", hint=hint)
+        return None
+
     def _source_for(self, name: str) -> Source | None:
         if not name:
             return None
@@ -179,11 +206,15 @@ class OutsideSource:
             self.between.put(query, maker_of(source, asked_about(source, query)), whole.credential)
 
     def _looked_at(self, query: Query, source: Source) -> Answer:
-        """The answer while no tool may be run: what is known of its last one, else only that it is set."""
+        """The answer while no tool may be run: what is known of its last one, else only that it can be asked."""
         if source.name == "provider:gitlab":
             return source.get(query)  # it only reads the environment
+        look = getattr(source, "look", None)
+        cannot: Union[NotMine, Broken, None] = look(query) if look is not None else None
+        if isinstance(cannot, NotMine):
+            return cannot
         kept = self.between.get(query, maker_of(source, asked_about(source, query)))
-        return kept or Credential(Secret(""), None, source.name, "asked when it is needed")
+        return kept or cannot or Credential(Secret(""), None, source.name, "asked when it is needed")
 
     def _lock_of(self, key: tuple[str, ...]) -> threading.Lock:
         with self._lock:

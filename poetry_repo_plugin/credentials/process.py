@@ -6,6 +6,7 @@ standard input. What it writes to standard output is taken for a secret; standar
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -109,6 +110,15 @@ def run(argv: Sequence[str], *, input: bytes = b"", timeout: float, env: Mapping
     if out.overflowed:
         raise ToolFailed(f"{_shown(argv[0])} wrote more than {STDOUT_LIMIT // 1024} KiB")
     return Finished(status, bytes(out.data), bytes(err.data).decode("utf-8", "replace"))
+
+
+def find(program: str) -> None:
+    """Look for a program without running it. Raises :class:`ToolMissing`, as :func:`run` would."""
+    found = _resolve(program)
+    if not os.path.isfile(found):
+        raise ToolMissing(f"{_shown(program)} cannot be started: {os.strerror(errno.ENOENT)}")
+    if not os.access(found, os.X_OK):
+        raise ToolMissing(f"{_shown(program)} cannot be started: {os.strerror(errno.EACCES)}")
 
 
 def handed_on(environ: Mapping[str, str]) -> dict[str, str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from typing import Union
 
 from poetry_repo_plugin.credentials import expiry, process
@@ -28,6 +29,8 @@ Document = Union[dict[str, object], Broken]
 class VendorTool:
     """A vendor's command line tool.
 
+    :param provider: what it is called in our settings.
+    :param program: its name on PATH.
     :param title: what the vendor calls it.
     :param install: the page that says how to install it.
     :param login: the command that mends its session.
@@ -35,38 +38,65 @@ class VendorTool:
     :param refused: what its standard error says when its identity is not allowed to get a token.
     """
 
+    provider: str
+    program: str
     title: str
     install: str
     login: str
     expired: re.Pattern[str]
     refused: re.Pattern[str]
 
-    def ask(self, argv: list[str], *, timeout: float, env: Mapping[str, str] | None = None) -> Document:
-        """Run the tool and return the JSON object that it prints."""
+    def ask(
+        self, words: Sequence[str], query: Query, *, timeout: float, env: Mapping[str, str] | None = None
+    ) -> Document:
+        """Run the tool with ``words`` and return the JSON object that it prints."""
+        finished = self.run(words, query, timeout=timeout, env=env)
+        return finished if isinstance(finished, Broken) else self.document(finished)
+
+    def run(
+        self, words: Sequence[str], query: Query, *, timeout: float, env: Mapping[str, str] | None = None
+    ) -> Union[process.Finished, Broken]:
+        """Run the tool with ``words``; :class:`Broken` where it did not come to an end of its own."""
         try:
-            finished = process.run(argv, timeout=timeout, env=env)
+            return process.run([self.program, *words], timeout=timeout, env=env)
         except process.ToolMissing as error:
-            return Broken(f"{self.title} is needed: {error}; see {self.install}", Cause.CREDENTIAL_MISSING)
+            return self._missing(error, query)
         except process.ToolFailed as error:
             return Broken(f"{self.title}: {error}", Cause.CREDENTIAL_MISSING, self.login)
+
+    def document(self, finished: process.Finished) -> Document:
+        """The JSON object that it printed."""
         if not finished.succeeded:
-            return self._explained(argv[0], finished)
+            return self._explained(finished)
         try:
             document = json.loads(finished.stdout)
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
-            return Broken(f"{self.title}: `{argv[0]}` did not answer with a JSON object", hint=self.login)
+            return Broken(f"{self.title}: `{self.program}` did not answer with a JSON object", hint=self.login)
         return document
 
-    def _explained(self, program: str, finished: process.Finished) -> Broken:
+    def look(self, query: Query) -> Broken | None:
+        """What :meth:`run` would say if the tool is not there; it is not run."""
+        try:
+            process.find(self.program)
+        except process.ToolMissing as error:
+            return self._missing(error, query)
+        return None
+
+    def _missing(self, error: process.ToolMissing, query: Query) -> Broken:
+        again = f"poetry repo login {quote(query.name)} --provider {self.provider}" if query.name else None
+        why = f"{self.title} is needed: {error}; install it ({self.install}), then run {self.login}"
+        return Broken(why, Cause.CREDENTIAL_MISSING, " && ".join(filter(None, [self.login, again])))
+
+    def _explained(self, finished: process.Finished) -> Broken:
         if self.expired.search(finished.stderr):
             why, cause = "its session has expired", Cause.CREDENTIAL_EXPIRED
         elif self.refused.search(finished.stderr):
             why, cause = "its identity may not get a token for this repository", Cause.CREDENTIAL_REJECTED
         else:
             why, cause = "it has no usable session", Cause.CREDENTIAL_MISSING
-        return Broken(f"{self.title}: {why} (`{program}` {finished.complaint})", cause, self.login)
+        return Broken(f"{self.title}: {why} (`{self.program}` {finished.complaint})", cause, self.login)
 
     def credential(
         self, token: object, expires_at: datetime | None, *, username: str, source: str, detail: str
@@ -80,15 +110,18 @@ class VendorTool:
         return Credential(Secret(token), username, source, detail, expires_at=expires_at)
 
 
-def not_for(query: Query, username: str, allowed: Allowed, vendor: str) -> NotMine | None:
-    """Why a vendor's token is nothing for this query: another host, plain http, git, or another user's name."""
+def not_for(query: Query, username: str, allowed: Allowed, vendor: str, *, plain_http: bool = False) -> NotMine | None:
+    """Why a vendor's token is nothing for this query: another host, plain http, git, or another user's name.
+
+    :param plain_http: it may go over http, to what is ``allowed``.
+    """
     try:
         origin = Origin.of(query.url)
     except InvalidUrl as error:
         return NotMine(str(error))
     if query.purpose is Purpose.GIT:
         return NotMine("never sent to a git host")
-    if origin.scheme != "https":
+    if origin.scheme != "https" and not plain_http:
         return NotMine("never sent over plain http")
     if not allowed(query.url):
         return NotMine(f"{origin} is not a host of {vendor}")

@@ -11,7 +11,7 @@ def provider(name: str) -> Source | None:
     if name == "aws":
         from poetry_repo_plugin.credentials.aws import AwsSource
 
-        return AwsSource(lambda url: is_vendor_host("aws", url))
+        return AwsSource()
     if name == "gcp":
         from poetry_repo_plugin.credentials.gcp import GcpSource
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 from poetry_repo_plugin import store
 from poetry_repo_plugin.access import Access
@@ -13,7 +14,8 @@ from poetry_repo_plugin.doctor.secrets import is_owned, lines_with_password, log
 from poetry_repo_plugin.errors import Cause, StateError
 from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.names import env_key, is_pypi
-from poetry_repo_plugin.origin import InvalidUrl, Origin
+from poetry_repo_plugin.origin import InvalidUrl, Origin, redact
+from poetry_repo_plugin.profiles import is_vendor_host
 from poetry_repo_plugin.project import read_text
 from poetry_repo_plugin.repository import Repository
 from poetry_repo_plugin.tls.material import SOON, MaterialError
@@ -130,6 +132,14 @@ def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
     if any(_is_plain_http(url) for url in repository.urls) and _has_credential(access, repository):
         message = f"{name}: its credential goes over plain http, readable for whoever is on the way"
         yield Finding("plain-http", State.WARN, message)
+    provider = access.settings.own_for(name).provider or repository.project.provider
+    if provider is not None and provider != "gitlab" and repository.urls:  # a GitLab is known from CI only
+        strange = [url for url in repository.urls if not is_vendor_host(provider, url)]
+        if strange:
+            message = (
+                f"{name}: its provider {provider} has nothing for {redact(strange[0])}, which is no host of {provider}"
+            )
+            yield Finding("provider", State.WARN, message, hint=f"poetry repo login {quote(name)}")
     wanted = access.tls.settings_of(repository)
     files = {"cert": wanted.ca, "client-cert": wanted.client_cert, "client-key": wanted.client_key}
     missing = {key: file for key, file in files.items() if isinstance(file, Path) and not os.path.exists(file)}

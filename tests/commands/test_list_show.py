@@ -140,6 +140,39 @@ class TestSources:
         assert credential(home)["source"] == "provider:aws"
         assert aws.calls == []
 
+    def test_a_helper_that_is_gone_is_unavailable(self, home: WarmHome, tmp_path: Path) -> None:
+        add(home)
+        with (home.config / "poetry-repo-plugin.toml").open("a") as file:
+            file.write(f'helper = ["{tmp_path / "gone"}"]\nhelper-protocol = "bazel"\n')
+        assert credential(home) == {**NONE, "state": "unavailable"}
+        assert "cannot be started: No such file" in home.ok("repo", "show", "acme").out
+
+    def test_a_providers_tool_that_is_missing_is_unavailable(self, home: WarmHome, tmp_path: Path) -> None:
+        home.environ["PATH"] = str(tmp_path)
+        add(home, "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/")
+        with (home.config / "poetry-repo-plugin.toml").open("a") as file:
+            file.write('provider = "aws"\n')
+        assert credential(home) == {**NONE, "state": "unavailable"}
+        assert "aws is not on PATH" in home.ok("repo", "show", "acme").out
+
+    @pytest.mark.parametrize("provider", ["aws", "gcp", "azure", "gitlab"])
+    def test_a_provider_of_other_hosts_has_nothing(self, home: WarmHome, provider: str) -> None:
+        add(home)
+        with (home.config / "poetry-repo-plugin.toml").open("a") as file:
+            file.write(f'provider = "{provider}"\n')
+        assert credential(home) == NONE
+
+    def test_what_the_project_only_proposes_gives_way(self, home: WarmHome, tmp_path: Path) -> None:
+        home.environ["PATH"] = str(tmp_path)
+        url = "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/"
+        home.write_project(
+            extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n\n'
+            '[tool.poetry-repo-plugin.acme]\nprovider = "aws"\n'
+        )
+        assert credential(home)["state"] == "unavailable"
+        home.ok("config", "http-basic.acme", USER, PASSWORD)
+        assert credential(home) == {"state": "ok", "source": "auth.toml", "username": USER, "expires_at": None}
+
     def test_a_token_for_pypi(self, home: WarmHome) -> None:
         home.ok("config", "pypi-token.pypi", "pypi-t0ken")
         assert credential(home, "pypi") == {

@@ -76,7 +76,7 @@ def broken(answer: Answer) -> Broken:
 
 def test_aws_is_asked_for_the_domain_and_region_of_the_url(tools: Path) -> None:
     tool = saying(tools, "aws", {"authorizationToken": TOKEN, "expiration": "2099-01-02T05:04:05.123000+02:00"})
-    source = AwsSource(allowed)
+    source = AwsSource()
     assert tool.calls == []
     credential = got(source.get(AWS))
     assert (credential.username, credential.secret.reveal(), credential.scheme) == ("aws", TOKEN, BASIC)
@@ -148,8 +148,12 @@ def test_a_missing_aws_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     answer = broken(AwsSource().get(AWS))
-    assert answer.why == "the AWS CLI is needed: aws is not on PATH; see https://aws.amazon.com/cli/"
-    assert (answer.cause, answer.hint) == (Cause.CREDENTIAL_MISSING, None)
+    assert answer.why == (
+        "the AWS CLI is needed: aws is not on PATH; install it (https://aws.amazon.com/cli/), then run aws sso login"
+    )
+    assert answer.cause is Cause.CREDENTIAL_MISSING
+    assert answer.hint == "aws sso login && poetry repo login aws --provider aws"
+    assert AwsSource().look(AWS) == answer
 
 
 def test_a_hanging_aws_is_stopped(tools: Path) -> None:
@@ -170,6 +174,12 @@ def test_a_hanging_aws_is_stopped(tools: Path) -> None:
             "https://my-domain-111122223333.codeartifact.us-west-2.on.aws/pypi/r/",
             Endpoint("my-domain", "111122223333", "us-west-2"),
         ),
+        (
+            "https://vpce-0f-1a.d.codeartifact.us-west-2.vpce.amazonaws.com/pypi/d/corp-111122223333/repo/simple/",
+            Endpoint("corp", "111122223333", "us-west-2"),
+        ),
+        ("https://vpce-0f-1a.d.codeartifact.us-west-2.vpce.amazonaws.com/pypi/d/corp/repo/simple/", None),
+        ("https://vpce-0f-1a.d.codeartifact.us-west-2.vpce.example.com/pypi/d/corp-111122223333/repo/simple/", None),
         ("https://MY-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com./pypi/r/", "the same"),
         ("http://my-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com/", None),
         ("https://my-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com:8443/", None),
@@ -242,6 +252,36 @@ def test_why_gcloud_gives_no_token_is_explained(stderr: str, cause: Cause, tools
     assert "ERROR: (gcloud.config.config-helper)" in answer.why
 
 
+OLDER = """\
+if "config-helper" in sys.argv:
+    {body}
+elif sys.argv[1:] == ["auth", "print-access-token"]:
+    print({token!r})
+"""
+INVALID = "sys.stderr.write(\"ERROR: (gcloud.config) Invalid choice: 'config-helper'.\\n\"); sys.exit(2)"
+
+
+@pytest.mark.parametrize("body", [INVALID, "print('Updates are available.')"])
+def test_a_gcloud_without_config_helper_prints_its_token(body: str, tools: Path) -> None:
+    tool = StandIn(tools, "gcloud", OLDER.format(body=body, token="ya29.an-access-token"))
+    credential = got(GcpSource(allowed).get(GCP))
+    assert (credential.username, credential.secret.reveal()) == ("oauth2accesstoken", "ya29.an-access-token")
+    assert (credential.expires_at, credential.detail) == (None, "gcloud auth print-access-token")
+    assert len(tool.calls) == 2
+
+
+def test_twin_or_nothing_that_is_one(tools: Path) -> None:
+    StandIn(tools, "gcloud", OLDER.format(body=INVALID, token="Nobody is logged in."))
+    assert "Invalid choice" in broken(GcpSource(allowed).get(GCP)).why
+
+
+def test_twin_one_that_knows_it_is_believed(tools: Path) -> None:
+    body = "sys.stderr.write('You do not currently have an active account selected.'); sys.exit(1)"
+    tool = StandIn(tools, "gcloud", OLDER.format(body=body, token="ya29.an-access-token"))
+    assert broken(GcpSource(allowed).get(GCP)).hint == "gcloud auth login"
+    assert len(tool.calls) == 1
+
+
 # --- Azure Artifacts -------------------------------------------------------------------------------------------------
 
 
@@ -309,7 +349,7 @@ def test_why_az_gives_no_token_is_explained(stderr: str, cause: Cause, tools: Pa
 
 # --- what the three have in common -----------------------------------------------------------------------------------
 
-VENDORS = [("aws", AwsSource(allowed), AWS), ("gcloud", GcpSource(allowed), GCP), ("az", AzureSource(allowed), AZURE)]
+VENDORS = [("aws", AwsSource(), AWS), ("gcloud", GcpSource(allowed), GCP), ("az", AzureSource(allowed), AZURE)]
 
 
 @pytest.mark.parametrize(("name", "source", "query"), VENDORS)
@@ -396,6 +436,30 @@ def test_the_job_token_serves_the_gitlab_that_runs_the_job() -> None:
 def test_either_variable_says_which_gitlab_that_is(variable: str) -> None:
     environ = {"CI_JOB_TOKEN": "t", variable: JOB[variable]}
     got(GitlabSource(environ).get(GITLAB))
+
+
+def test_a_job_that_knows_its_host_only_knows_its_gitlab() -> None:
+    """Without CI_SERVER_URL."""
+    environ = {"CI_JOB_TOKEN": "t", "CI_SERVER_HOST": "gitlab.example.com"}
+    got(GitlabSource(environ).get(GITLAB))
+    environ.update(CI_SERVER_PROTOCOL="https", CI_SERVER_PORT="8443")
+    assert isinstance(GitlabSource(environ).get(GITLAB), NotMine)
+    got(GitlabSource(environ).get(replace(GITLAB, url=GITLAB.url.replace(".com/", ".com:8443/"))))
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"CI_SERVER_URL": "http://gitlab.example.com"},
+        {"CI_SERVER_PROTOCOL": "http", "CI_SERVER_HOST": "gitlab.example.com", "CI_SERVER_PORT": "80"},
+    ],
+)
+def test_over_http_where_the_job_itself_knows_it_so(variables: dict[str, str]) -> None:
+    source = GitlabSource({"CI_JOB_TOKEN": "t", **variables})
+    plain = replace(GITLAB, url=GITLAB.url.replace("https:", "http:"))
+    got(source.get(plain))
+    assert isinstance(source.get(GITLAB), NotMine), "and https is another origin"
+    assert isinstance(source.get(replace(plain, url=plain.url.replace(".com/", ".com:8080/"))), NotMine)
 
 
 @pytest.mark.parametrize(

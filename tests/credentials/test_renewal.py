@@ -448,9 +448,31 @@ class TestOutside:
         source.get(replace(QUERY, fresh=True))
         assert len(tool.calls) == 2
 
-    @pytest.mark.parametrize("own", ['helper = ["/x"]\nhelper-protocol = "klingon"\n', 'provider = "klingon"\n', ""])
-    def test_settings_that_mean_nothing_are_none(self, tmp_path: Path, gate: Gate, own: str) -> None:
-        source = outside(tmp_path, gate, own)
+    @pytest.mark.parametrize(
+        ("own", "which"),
+        [
+            ('helper = ["/x"]\nhelper-protocol = "klingon"\n', "helper"),
+            ('helper = ["/x"]\n', "helper"),
+            ('helper = "/x get"\nhelper-protocol = "git"\n', "helper"),
+            ('helper = []\nhelper-protocol = "git"\n', "helper"),
+            ('helper = ["/x", 1]\nhelper-protocol = "git"\n', "helper"),
+            ('provider = "klingon"\n', "provider"),
+            ('provider = ["aws"]\n', "provider"),
+        ],
+    )
+    def test_settings_that_mean_nothing_are_not_taken_for_none(
+        self, tmp_path: Path, gate: Gate, own: str, which: str
+    ) -> None:
+        source = outside(tmp_path, gate, own, proposed="aws")
+        for query in (QUERY, EVIDENT, replace(QUERY, effort=Effort.LOOK)):
+            answer = source.get(query)
+            assert isinstance(answer, Broken)
+            assert f"its {which} setting in" in answer.why
+            assert answer.hint == f"poetry repo login foo --{which} {'COMMAND' if which == 'helper' else 'PROVIDER'}"
+        assert gate.calls == []
+
+    def test_twin_no_settings(self, tmp_path: Path, gate: Gate) -> None:
+        source = outside(tmp_path, gate, "")
         assert source.get(QUERY) == NotMine("none is set")
         assert source.get(replace(QUERY, name="")) == NotMine("none is set")
         assert source.identity("foo", QUERY.url) is None

@@ -113,6 +113,24 @@ class TestLocal:
         well.settle("auth.toml", "http-basic", value=None)
         assert self.found(well, "plain-http") == []
 
+    def test_a_provider_that_does_not_fit(self, well: Place) -> None:
+        """``provider = "aws"`` for a host of one's own does nothing, and says so here."""
+        well.source("https://pypi.example.org/simple/")
+        well.publish_to(None)
+        text = well.pyproject.read_text()
+        well.pyproject.write_text(f'{text}\n[tool.poetry-repo-plugin.foo]\nprovider = "aws"\n')
+        (found,) = self.found(well, "provider")
+        assert found.state is State.WARN
+        assert "aws has nothing for https://pypi.example.org/simple/, which is no host of aws" in found.message
+        assert found.hint == "poetry repo login foo"
+
+    def test_twin_one_that_does(self, well: Place) -> None:
+        well.source("https://corp-111122223333.d.codeartifact.eu-central-1.amazonaws.com/pypi/repo/simple/")
+        well.publish_to(None)
+        text = well.pyproject.read_text()
+        well.pyproject.write_text(f'{text}\n[tool.poetry-repo-plugin.foo]\nprovider = "aws"\n')
+        assert self.found(well, "provider") == []
+
     def test_a_lock_file_that_cannot_be_read(self, well: Place) -> None:
         (well.project / "poetry.lock").write_bytes(b"\xff\n")
         (found,) = self.found(well, "files")

@@ -268,8 +268,10 @@ class TestEachVendor:
         stage.home.environ["PATH"] = str(stage.bin)
         settle(stage.home, "foo", {"provider": stage.vendor.name})
         done = stage.home.fails("lock")
-        assert f"{stage.vendor.tool} is not on PATH; see https://" in done.text
-        assert "Try: poetry repo login foo" in done.text
+        assert f"{stage.vendor.tool} is not on PATH; install it (https://" in done.text
+        assert f"then run {stage.vendor.login}" in done.text
+        again = f"poetry repo login foo --provider {stage.vendor.name}"
+        assert f"Try: {stage.vendor.login} && {again}" in done.text
         assert refusals(stage.server) <= 4
 
     def test_a_token_revoked_in_the_middle(self, stage: Stage) -> None:
@@ -307,6 +309,7 @@ class TestElsewhere:
             aws.home.write_project(dependencies=NAMES, extra=extra)
             done = aws.home.fails("lock")
             assert "[credential-missing]" in done.text
+            assert "its helper or provider has none: never sent over plain http" in done.text
             assert elsewhere.authorizations() == []
             done = aws.home.fails("repo", "login", "foo", "--provider", "aws")
             assert "is not a host of aws" in done.err
@@ -501,8 +504,15 @@ class TestGitlab:
         extra = source("foo", server.index_url) + '[tool.poetry-repo-plugin.foo]\nprovider = "gitlab"\n'
         home.write_project(dependencies=NAMES, extra=extra)
 
-    def test_nothing_is_sent_over_plain_http(self, home: PoetryHome, server: IndexServer) -> None:
-        home.fails("lock")
+    def test_over_http_where_the_job_knows_its_gitlab_so(self, home: PoetryHome, server: IndexServer) -> None:
+        home.ok("lock")
+        assert secrets_seen(server) == ["j0b-token"]
+
+    def test_twin_never_where_it_is_https(self, home: PoetryHome, server: IndexServer) -> None:
+        home.environ["CI_SERVER_URL"] = server.origin.replace("http:", "https:")
+        done = home.fails("lock")
+        assert "[credential-missing]" in done.text
+        assert "its helper or provider has none: never sent over plain http" in done.text
         assert server.authorizations() == []
 
 
