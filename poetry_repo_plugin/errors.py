@@ -77,6 +77,7 @@ class RepositoryFailure(RepoError):
     :param repository: its name, or ``None`` for a host that no repository is configured for.
     :param host: ``host`` or ``host:port``.
     :param retry: whether trying again may help; Poetry's own retries are left to work on these.
+    :param status: of the answer that refused a credential, where that is what happened.
     """
 
     def __init__(
@@ -88,9 +89,11 @@ class RepositoryFailure(RepoError):
         host: str,
         hint: str | None = None,
         retry: bool = False,
+        status: int | None = None,
     ) -> None:
         super().__init__(message, hint)
         self.retry = retry
+        self.status = status
         self.cause = cause
         self.repository = repository
         self.host = host

@@ -43,6 +43,7 @@ def failure(
     url: str | None = None,
     hint: str | None = None,
     retry: bool = False,
+    status: int | None = None,
 ) -> RepositoryFailure:
     """The failure with the hint that belongs to ``cause``, unless a better one is given.
 
@@ -58,7 +59,7 @@ def failure(
         hint = pattern.format(name=quote(name), url=quote(target))
     where = host or (repository.host if repository else "")
     whose = repository.name if repository else None
-    return RepositoryFailure(cause, message, repository=whose, host=where, hint=hint, retry=retry)
+    return RepositoryFailure(cause, message, repository=whose, host=where, hint=hint, retry=retry, status=status)
 
 
 def refusal(
@@ -91,7 +92,7 @@ def refusal(
     hidden = status not in (401, 403)
     if renewed and not hidden:
         message = f"it refused the credential{who} from {sent.detail}, and a new one as well ({status}).{tail}"
-        return failure(Cause.CREDENTIAL_REJECTED, message, repository, host=host, url=url)
+        return failure(Cause.CREDENTIAL_REJECTED, message, repository, host=host, url=url, status=status)
     if hidden or sent.expires_at is not None or (sent.source.startswith("provider:") and status != 403):
         broken = resolution.broken
         why = f" A new one could not be had: {broken.why}." if broken is not None else ""
@@ -101,12 +102,12 @@ def refusal(
         if not proven:
             too = ", and to a new one" if renewed else ""
             message = f"it answers {status} to the credential{who} from {sent.detail}{too}:{tail}.{why}"
-        return failure(Cause.CREDENTIAL_EXPIRED, message, repository, host=host, url=url, hint=hint)
+        return failure(Cause.CREDENTIAL_EXPIRED, message, repository, host=host, url=url, hint=hint, status=status)
     if status == 403:
         message = f"the credential{who} from {sent.detail} has no right to this (403).{tail}{way_out}"
     else:
         message = f"it refused the credential{who} from {sent.detail} ({status}).{tail}"
-    return failure(Cause.CREDENTIAL_REJECTED, message, repository, host=host, url=url)
+    return failure(Cause.CREDENTIAL_REJECTED, message, repository, host=host, url=url, status=status)
 
 
 def withheld_of(resolution: Resolution) -> Withheld | None:

@@ -79,7 +79,7 @@ def forget_login(settings: Settings, gate: KeyringGate, notices: Notices, name: 
         try:
             found = gate.forget(name, username) or found
         except KeyringUnavailable as error:
-            if in_keyring:
+            if in_keyring - {CACHE_USER} or (in_keyring and error.gone):  # where there is none, no token was kept
                 notices.once(f"The keyring entry poetry-repository-{name} may be left, because {error}.")
             break
     settings.forget_login(name)

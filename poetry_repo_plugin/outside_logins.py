@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Query
-from poetry_repo_plugin.errors import Cause, InputError
+from poetry_repo_plugin.asking import Verdict
+from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Purpose, Query, Source
+from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
 from poetry_repo_plugin.failures import failure, unanswered
 from poetry_repo_plugin.profiles import is_vendor_host
 from poetry_repo_plugin.project import PROVIDERS
 from poetry_repo_plugin.repository import Repository
 
 if TYPE_CHECKING:
+    from poetry_repo_plugin.access import Access
     from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
 
 _NT = os.name == "nt"  # where a backslash separates folders and escapes nothing
@@ -27,12 +29,15 @@ _NT = os.name == "nt"  # where a backslash separates folders and escapes nothing
 class Tried:
     """What a helper or provider handed out (``None`` if that was a client certificate only), and what to keep.
 
+    :param source: who was asked, and with what ``query``.
     :param what: how it is called in a message.
     :param own: keys for our settings file.
     :param identity: the client certificate.
     """
 
     credential: Credential | None
+    source: Source
+    query: Query
     what: str
     own: dict[str, object]
     identity: HelperIdentity | None = None
@@ -48,7 +53,7 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
     from poetry_repo_plugin.credentials.helper import HelperSettings, HelperSource, detect
     from poetry_repo_plugin.credentials.helper_protocols import HelperProtocol
 
-    command = (*_absolute(words), *more)
+    command, query = (*_absolute(words), *more), _query(repository, url)
     if protocol is None:
         detected = detect(command, url)
         if isinstance(detected, Broken):
@@ -57,13 +62,14 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
     else:
         if protocol not in set(HelperProtocol):
             raise InputError(f"{protocol!r} is not a helper's protocol; there are {', '.join(HelperProtocol)}.")
-        speaks = HelperProtocol(protocol)
-        answer = HelperSource(HelperSettings(command, speaks)).ask(Query(repository.name, url))
+        speaks, answer = HelperProtocol(protocol), None
+    source = HelperSource(HelperSettings(command, speaks))
+    answer = answer or source.ask(query)
     own: dict[str, object] = {"helper": list(command), "helper-protocol": speaks.value}
-    if answer.identity is not None and not isinstance(answer.credential, Credential):
-        return Tried(None, f"the helper {command[0]}", own, answer.identity)
-    credential = _credential(repository, answer.credential, url)
-    return Tried(credential, f"the helper {command[0]}", own, answer.identity)
+    credential = None
+    if answer.identity is None or isinstance(answer.credential, Credential):
+        credential = _credential(repository, answer.credential, url)
+    return Tried(credential, source, query, f"the helper {command[0]}", own, answer.identity)
 
 
 def try_provider(repository: Repository, name: str, url: str) -> Tried:
@@ -81,8 +87,60 @@ def try_provider(repository: Repository, name: str, url: str) -> Tried:
         raise InputError(f"{name!r} is not a provider; there are {', '.join(PROVIDERS)}.")
     if name != "gitlab" and not is_vendor_host(name, url):
         raise InputError(f"{url} is not a host of {name}; its tokens go to its own hosts only. Nothing was stored.")
-    credential = _credential(repository, source.get(Query(repository.name, url)), url)
-    return Tried(credential, f"the provider {name}", {"provider": name})
+    query = _query(repository, url)
+    credential = _credential(repository, source.get(query), url)
+    return Tried(credential, source, query, f"the provider {name}", {"provider": name})
+
+
+def judge(
+    repository: Repository, found: Tried, ask: Callable[[Tried], Verdict | None], note: Callable[[str], None]
+) -> tuple[Tried, Verdict | None]:
+    """What the repository says to what was found. As git does, a helper of its protocol is told, and after a 401 it is
+    asked once more.
+
+    :param ask: asks the repository.
+    :param note: told why a helper could not be told.
+
+    Raises ``RepositoryFailure`` where the repository refuses.
+    """
+    from poetry_repo_plugin.credentials.helper import HelperSource
+
+    def tell(word: Callable[[Query, Credential], Broken | None]) -> None:
+        problem = word(found.query, found.credential) if found.credential is not None else None
+        if problem is not None:
+            note(f"Repository {repository.name}: {problem.why}.")
+
+    for is_last in (False, True):
+        try:
+            verdict = ask(found)
+        except RepositoryFailure as error:
+            if error.status != 401 or not isinstance(found.source, HelperSource) or not found.source.is_told:
+                raise
+            tell(found.source.erase)
+            again = None if is_last else found.source.get(found.query)
+            if not isinstance(again, Credential) or again == found.credential:
+                raise
+            found = replace(found, credential=again)
+        else:
+            break
+    if verdict is Verdict.ACCEPTED and isinstance(found.source, HelperSource):
+        tell(found.source.store)
+    return found, verdict
+
+
+def keep(access: Access, found: Tried) -> bool:
+    """Keep what was found for the next command, if it runs out by itself; whether that was done."""
+    from poetry_repo_plugin.credentials.helper_protocols import HelperAnswer
+
+    if access.outside is None or found.credential is None:
+        return False
+    return access.outside.keep(found.query, found.source, HelperAnswer(found.credential, found.identity))
+
+
+def _query(repository: Repository, url: str) -> Query:
+    """The question that a command will ask."""
+    uploads = url == repository.publish_url and url != repository.index_url
+    return Query(repository.name, url, Purpose.PUBLISH if uploads else Purpose.INDEX)
 
 
 def _credential(repository: Repository, answer: Answer, url: str) -> Credential:
@@ -95,7 +153,13 @@ def _credential(repository: Repository, answer: Answer, url: str) -> Credential:
 
 
 def _absolute(words: str) -> tuple[str, ...]:
-    """The command with its program as an absolute path, so that neither PATH nor a project can change it later."""
+    """The command with its program as an absolute path, so that neither PATH nor a project can change it later.
+
+    A path with blanks in it needs no quotes of its own where there is such a program.
+    """
+    whole = Path(os.path.expanduser(words)).absolute()
+    if len(Path(words).parts) > 1 and whole.is_file() and os.access(whole, os.X_OK):
+        return (str(whole),)
     try:
         command = [word.strip('"') if _NT else word for word in shlex.split(words, posix=not _NT)]
     except ValueError as error:

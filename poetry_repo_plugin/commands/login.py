@@ -17,7 +17,7 @@ from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
 from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
 from poetry_repo_plugin.logins import check_username, store_login
 from poetry_repo_plugin.origin import Origin, Prefix, split_userinfo
-from poetry_repo_plugin.outside_logins import try_helper, try_provider
+from poetry_repo_plugin.outside_logins import Tried, judge, keep, try_helper, try_provider
 from poetry_repo_plugin.profiles import Profile, profile_of
 from poetry_repo_plugin.project import PROVIDERS
 from poetry_repo_plugin.prompts import ask, ask_secret
@@ -115,6 +115,8 @@ another host does not get it; <c1>--url</c1> adds a host."""
         if url is None:
             repository = bench.catalogue.require(given)
             target = repository.index_url or repository.publish_url
+            if names.is_pypi(repository.name):  # its index is open: what is handed out is for uploads
+                target = repository.publish_url
             if target is None:
                 raise InputError(f"No URL is known for {repository.name!r}.", f"poetry repo add {repository.name} URL")
             return Aim(repository, target)
@@ -220,13 +222,17 @@ another host does not get it; <c1>--url</c1> adds a host."""
             if helper is not None
             else try_provider(repository, self.text("provider") or "", aim.url)
         )
-        verdict = self._verdict(bench, aim, found.credential, found.identity)
+        found, verdict = self._judged(bench, aim, found)
         own = {**dict.fromkeys(("helper", "helper-protocol", "provider")), **found.own}
         bench.settings.save_own(repository.name, own)
         self._bind(bench, aim)
         until = found.credential.expires_at if found.credential is not None else None
-        good = f"; what it handed out is good for {remaining(until)}" if until is not None else ""
-        self.say(f"{repository.name} ({repository.host}) asks {found.what}{good}. Nothing secret was stored.")
+        good = f"good for {remaining(until)}" if until is not None else ""
+        if keep(bench.access, found):
+            tail = f"; what it handed out is {good} and in the keyring until then."
+        else:
+            tail = f"{f'; what it handed out is {good}' if good else ''}. Nothing secret was stored."
+        self.say(f"{repository.name} ({repository.host}) asks {found.what}{tail}")
         self._tell_verdict(repository.name, verdict)
 
     # -- a further URL -------------------------------------------------------------------------------------------------
@@ -236,13 +242,16 @@ another host does not get it; <c1>--url</c1> adds a host."""
         if aim.added is None or self.given(*SECRETS, "username"):
             return False
         repository, own = aim.repository, bench.settings.own_for(aim.repository.name)
-        credential, identity = further.stored(bench.settings, bench.gate, bench.bindings, repository), None
-        if own.helper:
-            tried = try_helper(repository, shlex.join(own.helper), own.helper_protocol, aim.url)
-            credential, identity = tried.credential, tried.identity
+        credential = further.stored(bench.settings, bench.gate, bench.bindings, repository)
         has_identity = bench.access.tls.has_identity(repository)
         if credential is not None or own.helper:
-            self._tell_verdict(repository.name, self._verdict(bench, aim, credential, identity))
+            if own.helper:
+                tried = try_helper(repository, shlex.join(own.helper), own.helper_protocol, aim.url)
+                tried, verdict = self._judged(bench, aim, tried)
+                credential = tried.credential
+            else:
+                verdict = self._verdict(bench, aim, credential)
+            self._tell_verdict(repository.name, verdict)
             further.bind(bench.access, repository, Kind.CREDENTIAL, aim.added)
         elif not has_identity or not further.is_open(bench.access_to(repository.name, aim.added), repository, aim.url):
             return False
@@ -267,6 +276,12 @@ another host does not get it; <c1>--url</c1> adds a host."""
             further.is_open(access, aim.repository, aim.url)  # raises where the client certificate is refused
             return None
         return check_login(access, aim.repository, aim.url, credential)
+
+    def _judged(self, bench: Bench, aim: Aim, found: Tried) -> tuple[Tried, Verdict | None]:
+        def ask(one: Tried) -> Verdict | None:
+            return self._verdict(bench, aim, one.credential, one.identity)
+
+        return judge(aim.repository, found, ask, bench.notices.once)
 
     def _tell_verdict(self, name: str, verdict: Verdict | None) -> None:
         if verdict in (Verdict.OPEN, Verdict.UNASKABLE):

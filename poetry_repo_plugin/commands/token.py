@@ -14,7 +14,7 @@ from poetry_repo_plugin.failures import failure, unanswered, withheld_of
 from poetry_repo_plugin.names import env_key, is_pypi
 from poetry_repo_plugin.origin import Origin, with_userinfo
 from poetry_repo_plugin.repository import Repository
-from poetry_repo_plugin.times import rfc3339
+from poetry_repo_plugin.times import end_of_token, rfc3339
 
 FORMATS = ("plain", "env", "netrc", "pip", "json")
 
@@ -78,7 +78,7 @@ def _document(repository: Repository, credential: Credential) -> dict[str, objec
         "secret": credential.secret.reveal(),
         "scheme": credential.scheme,
         "source": credential.source,
-        "expires_at": rfc3339(credential.expires_at),
+        "expires_at": rfc3339(credential.expires_at or end_of_token(credential.secret)),
     }
 
 

@@ -39,6 +39,7 @@ CLAIMS = (
     "email",  # Google Cloud
 )
 
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 
 TIMEOUT = 30.0  # seconds, for a CI's own tool; `id` gives its requests as long
 
@@ -108,7 +109,12 @@ def _from_tool(audience: str, *command: str) -> Union[Secret, Broken]:
 
 
 def _made_out_for(audience: str, identity: Secret, what: str) -> Union[Secret, Broken]:
-    if _payload(identity).get("aud") not in (audience, [audience]):
+    """``identity``, unless it can be read and says that it is made out for others only; an index judges all else."""
+    if not _TOKEN.fullmatch(identity.reveal()):
+        return Broken(f"{what} is no token")
+    payload = _payload(identity)
+    named = payload.get("aud")
+    if payload and audience not in (named if isinstance(named, list) else [named]):
         return Broken(f"{what} is not made out for {presentable(audience, lines=1)!r}")
     return identity
 

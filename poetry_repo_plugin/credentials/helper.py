@@ -78,6 +78,11 @@ class HelperSource:
             credential = replace(credential, hint=f"{_again(query)}, or {certs}")
         return HelperAnswer(credential, answer.identity)
 
+    @property
+    def is_told(self) -> bool:
+        """Whether its protocol has words for what became of a credential."""
+        return self.settings.protocol is HelperProtocol.GIT
+
     def look(self, query: Query) -> Broken | None:
         """What :meth:`ask` would say if the program is not there; it is not run."""
         try:
@@ -127,7 +132,7 @@ class HelperSource:
         return answer
 
     def _tell(self, operation: str, query: Query, credential: Credential) -> Broken | None:
-        if self.settings.protocol is not HelperProtocol.GIT or credential.scheme != BASIC:
+        if not self.is_told or credential.scheme != BASIC:
             return None
         with_path = self._answered_with_path.get(query.url, False)
         try:

@@ -202,8 +202,15 @@ class OutsideSource:
             return
         with self._lock:
             self._untold.add((query.name, whole.credential))
-        if whole.identity is None:  # where there is a certificate, the next command must ask for that anyway
-            self.between.put(query, maker_of(source, asked_about(source, query)), whole.credential)
+        self.keep(query, source, whole)
+
+    def keep(self, query: Query, source: Source, whole: HelperAnswer) -> bool:
+        """Keep an answer of ``source`` for the next command, and whether that was done; not one with a certificate,
+        for which the next command must ask anyway.
+        """
+        if whole.identity is not None or not isinstance(whole.credential, Credential):
+            return False
+        return self.between.put(query, maker_of(source, asked_about(source, query)), whole.credential)
 
     def _looked_at(self, query: Query, source: Source) -> Answer:
         """The answer while no tool may be run: what is known of its last one, else only that it can be asked."""

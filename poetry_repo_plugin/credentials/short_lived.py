@@ -44,10 +44,10 @@ class ShortLived:
             self._recalled.add(found)
         return found
 
-    def put(self, query: Query, maker: str, credential: Credential) -> None:
-        """Keep ``credential`` until it runs out; nothing is done with one that does not."""
+    def put(self, query: Query, maker: str, credential: Credential) -> bool:
+        """Keep ``credential`` until it runs out, and whether that was done; not with one that does not run out."""
         if credential.expires_at is None:
-            return
+            return False
         kept = {
             "maker": maker,
             "secret": credential.secret.reveal(),
@@ -60,7 +60,8 @@ class ShortLived:
         try:
             self._gate.store(query.name, CACHE_USER, Secret(json.dumps(kept)))
         except KeyringUnavailable:
-            return
+            return False
+        return True
 
     def is_recalled(self, credential: Credential) -> bool:
         """Whether this one is of an earlier command: unlike one that was just made, it may have been withdrawn."""

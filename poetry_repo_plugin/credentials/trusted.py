@@ -31,7 +31,8 @@ class PublishingSource:
         if query.purpose is not Purpose.PUBLISH or query.effort is not Effort.FULL:
             return NotMine("for uploads only")
         if self._mode not in MODES:
-            return Broken(f"{MODE_VARIABLE} is {self._mode!r}; it can be {', '.join(MODES)}")
+            why = f"{MODE_VARIABLE} is {self._mode!r}; it can be {', '.join(MODES)}"
+            return Broken(why, hint=f"{MODE_VARIABLE}=automatic poetry publish")
         answer = self._inner(query).get(query)
         if isinstance(answer, Credential):
             self._minted(answer)

@@ -420,7 +420,19 @@ def test_a_gitlab_job_without_the_token_is_told_what_to_declare(index: Index, mo
     )
 
 
-@pytest.mark.parametrize("identity", [jwt(aud="other"), jwt(sub="x"), "nonsense", "a.b.c", "a.W10.c"])
+@pytest.mark.parametrize("identity", [jwt(aud=["corp", "other"]), jwt(aud=["corp"]), "0paque", "a.b.c", "a.W10.c"])
+def test_a_token_for_several_or_one_that_cannot_be_read_is_for_the_index_to_judge(
+    identity: str, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITLAB_CI", "true")
+    monkeypatch.setenv("CORP_ID_TOKEN", identity)
+    got(SOURCE.get(index.query))
+    assert index.seen[-1] == ("POST", "/_/oidc/mint-token", {"token": identity})
+
+
+@pytest.mark.parametrize(
+    "identity", [jwt(aud="other"), jwt(sub="x"), jwt(aud=["other", "corp2"]), jwt(aud={"corp": 1})]
+)
 def test_a_gitlab_token_for_another_audience_is_not_sent(
     identity: str, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -494,8 +506,9 @@ def test_on_a_runner_in_googles_cloud_the_jobs_identity_counts_and_not_the_machi
     [
         ("sys.exit('no agent token')", "`buildkite-agent` ended with status 1: no agent token"),
         (f"print({jwt(aud='other')!r})", "what `buildkite-agent` printed is not made out for 'corp'"),
-        ("print('<html>')", "what `buildkite-agent` printed is not made out for 'corp'"),
-        ("sys.stdout.buffer.write(b'\\xff')", "what `buildkite-agent` printed is not made out for 'corp'"),
+        ("print('<html>')", "what `buildkite-agent` printed is no token"),
+        ("sys.stdout.buffer.write(b'\\xff')", "what `buildkite-agent` printed is no token"),
+        ("pass", "what `buildkite-agent` printed is no token"),
     ],
 )
 def test_an_agent_that_gives_no_identity_is_told(
@@ -538,6 +551,11 @@ def test_an_agent_that_gives_no_identity_is_told(
         ("//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g", "example.com", False),
         ("https://", "packages.example.com", False),
         ("http://localhost:8080", "localhost", True),
+        ("pypi", "localhost", True),  # a rehearsal on one's own machine
+        ("https://example.org", "127.0.0.1", True),
+        ("pypi", "::1", True),
+        ("pypi", "localhost.example.com", False),
+        ("pypi", "127.0.0.1.example.com", False),
         ("\nhttps://example.org", "packages.example.com", True),  # no host, for whoever compares it whole
     ],
 )
@@ -549,8 +567,13 @@ def test_a_strangers_audience_is_told_and_nothing_is_sent(index: Index, monkeypa
     monkeypatch.setenv("GITLAB_CI", "true")
     monkeypatch.setenv("PYPI_ID_TOKEN", jwt(aud="pypi"))
     index.audience = (200, {"audience": "pypi"})
-    answer = broken(SOURCE.get(index.query))
-    assert answer.why.startswith(f"{index.origin} asks for an identity made out for 'pypi', which is not its own name")
+    host = "https://packages.example.com"
+
+    def ask(method: str, url: str, json: object = None) -> tuple[int, object]:
+        return request(method, url.replace(host, index.origin), json)
+
+    answer = broken(TrustedPublishingSource(ask).get(replace(index.query, url=f"{host}/legacy/")))
+    assert answer.why.startswith(f"{host} asks for an identity made out for 'pypi', which is not its own name")
     assert [path for _, path, _ in index.seen] == ["/_/oidc/audience"]
 
 

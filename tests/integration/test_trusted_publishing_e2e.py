@@ -485,14 +485,31 @@ class TestOnTheWay:
         "audience", ["pypi", "PyPI", "testpypi", "sigstore", "sts.amazonaws.com", "https://iam.example.com/pool"]
     )
     def test_an_index_cannot_have_an_identity_made_out_for_another(
-        self, home: PoetryHome, index: MintingIndex, github: GithubTokens, audience: str
+        self, home: PoetryHome, certs: CertificateFactory, github: GithubTokens, audience: str
     ) -> None:
         """With it, it could publish there, or enter there, in this project's name."""
-        index.audience = Response.json({"audience": audience})
+        host = "packages.example.org"
+        with (
+            MintingIndex(tls=server_context(certs.server(host))) as index,
+            ProxyServer(hosts={host: ("127.0.0.1", index.port)}) as proxy,
+        ):
+            index.audience = Response.json({"audience": audience})
+            settings = f'[repositories.{NAME}]\nurl = "https://{host}/upload/"\n\n'
+            (home.config / "config.toml").write_text(f'{settings}[certificates.{NAME}]\ncert = "{certs.ca_file()}"\n')
+            home.environ.update(HTTPS_PROXY=proxy.origin)
+            done = publish(home)
+            assert done.code == 1
+            assert "which is not its own name" in done.text
+            assert index.exchange == ["/_/oidc/audience"]
+            assert (index.identities, index.uploads, github.requests) == ([], [], [])
+
+    def test_twin_a_rehearsal_on_ones_own_machine(
+        self, home: PoetryHome, index: MintingIndex, github: GithubTokens
+    ) -> None:
+        index.audience = Response.json({"audience": "pypi"})
         done = publish(home)
-        assert done.code == 1
-        assert "which is not its own name" in done.text
-        assert (index.identities, index.uploads, github.requests) == ([], [], [])
+        assert done.code == 0, done.text
+        assert claims_of(index.identities[0])["aud"] == "pypi"
 
     def test_twin_its_own_host_is_its_own_name(
         self, home: PoetryHome, index: MintingIndex, github: GithubTokens
