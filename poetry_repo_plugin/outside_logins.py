@@ -33,6 +33,7 @@ class Tried:
     :param what: how it is called in a message.
     :param own: keys for our settings file.
     :param identity: the client certificate.
+    :param unsent: names of headers that it handed out and that are not sent.
     """
 
     credential: Credential | None
@@ -41,6 +42,7 @@ class Tried:
     what: str
     own: dict[str, object]
     identity: HelperIdentity | None = None
+    unsent: tuple[str, ...] = ()
 
 
 def try_helper(repository: Repository, words: str, protocol: str | None, url: str, more: Sequence[str] = ()) -> Tried:
@@ -69,7 +71,7 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
     credential = None
     if answer.identity is None or isinstance(answer.credential, Credential):
         credential = _credential(repository, answer.credential, url)
-    return Tried(credential, source, query, f"the helper {command[0]}", own, answer.identity)
+    return Tried(credential, source, query, f"the helper {command[0]}", own, answer.identity, answer.unsent)
 
 
 def try_provider(repository: Repository, name: str, url: str) -> Tried:

@@ -222,6 +222,9 @@ another host does not get it; <c1>--url</c1> adds a host."""
             if helper is not None
             else try_provider(repository, self.text("provider") or "", aim.url)
         )
+        if found.unsent:
+            names_of = ", ".join(found.unsent)
+            self.warn(f"{repository.name}: its helper also hands out {names_of}; only Authorization is sent.")
         found, verdict = self._judged(bench, aim, found)
         own = {**dict.fromkeys(("helper", "helper-protocol", "provider")), **found.own}
         bench.settings.save_own(repository.name, own)

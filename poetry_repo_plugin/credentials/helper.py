@@ -76,7 +76,7 @@ class HelperSource:
         if isinstance(credential, Broken) and credential.cause is Cause.CLIENT_CERT_EXPIRED:
             certs = f"poetry repo certs {quote(query.name)} --client-cert PATH"  # in its place
             credential = replace(credential, hint=f"{_again(query)}, or {certs}")
-        return HelperAnswer(credential, answer.identity)
+        return replace(answer, credential=credential)
 
     @property
     def is_told(self) -> bool:
@@ -109,7 +109,7 @@ class HelperSource:
         if not finished.succeeded:
             return HelperAnswer(_refusal(self.settings, finished))
         if self.settings.protocol is HelperProtocol.BAZEL:
-            return HelperAnswer(protocols.parse_bazel(finished.stdout))
+            return protocols.parse_bazel(finished.stdout)
         return protocols.parse_exec(finished.stdout)
 
     def _ask_git(self, query: Query) -> Answer:
@@ -226,8 +226,8 @@ def _understood(settings: HelperSettings, stdout: bytes, url: str) -> HelperAnsw
     elif settings.protocol is HelperProtocol.GIT:
         answer = HelperAnswer(protocols.parse_git(stdout, url, None))
     else:
-        answer = HelperAnswer(protocols.parse_bazel(stdout))
-    return HelperAnswer(_signed(answer.credential, settings, None), answer.identity)
+        answer = protocols.parse_bazel(stdout)
+    return replace(answer, credential=_signed(answer.credential, settings, None))
 
 
 def _unknown(settings: HelperSettings, url: str, silent: bool, complaints: list[str]) -> str:

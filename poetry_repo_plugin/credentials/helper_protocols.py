@@ -59,10 +59,14 @@ class HelperIdentity:
 
 @dataclass(frozen=True)
 class HelperAnswer:
-    """What one run of a helper gave: a credential (or why not), and sometimes a client certificate as well."""
+    """What one run of a helper gave: a credential (or why not), and sometimes a client certificate as well.
+
+    :param unsent: the names of headers that it wants to be sent beside Authorization, which are not.
+    """
 
     credential: Answer
     identity: HelperIdentity | None = None
+    unsent: tuple[str, ...] = ()
 
 
 def bazel_request(url: str) -> bytes:
@@ -70,8 +74,17 @@ def bazel_request(url: str) -> bytes:
     return json.dumps({"uri": url}).encode()
 
 
-def parse_bazel(stdout: bytes) -> Answer:
+def parse_bazel(stdout: bytes) -> HelperAnswer:
     """The output of ``get``: an Authorization header of any scheme."""
+    answer = _parse_bazel(stdout)
+    if not isinstance(answer, Credential):
+        return HelperAnswer(answer)
+    headers = (_json_object(stdout) or {}).get("headers")
+    given = [name for name, values in headers.items() if values] if isinstance(headers, dict) else []
+    return HelperAnswer(answer, unsent=tuple(sorted(name for name in given if name.lower() != "authorization")))
+
+
+def _parse_bazel(stdout: bytes) -> Answer:
     document = _json_object(stdout)
     if document is None:
         return Broken("the helper did not answer with a JSON object")

@@ -13,6 +13,7 @@ import pytest
 from tests.certs import CertificateFactory, Identity, server_context
 from tests.commands.conftest import PASSWORD, USER
 from tests.credentials.stand_ins import StandIn
+from tests.integration.outside_world import Helper, accept
 from tests.servers import IndexServer, Response, refused_url
 from tests.servers.faults import forbidden, login_page
 from tests.warm import WarmHome, mode_of
@@ -692,6 +693,63 @@ class TestHelper:
         add(home, index.index_url)
         home.refuses("repo", "login", "acme", f"--helper={command}", err=said)
 
+    @pytest.mark.parametrize("quoted", [False, True])
+    def test_a_path_with_blanks(self, home: WarmHome, index: IndexServer, tmp_path: Path, quoted: bool) -> None:
+        helper = StandIn(tmp_path / "my bin", "my helper", BAZEL.format(token="b3arer"))
+        add(home, index.index_url)
+        index.tokens = {"b3arer"}
+        home.ok("repo", "login", "acme", "--helper", f"'{helper.path}'" if quoted else str(helper.path))
+        assert own(home)["helper"] == [str(helper.path)]
+
+    def test_twin_a_file_here_is_no_command_without_a_path(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
+        helper = StandIn(home.project, "vault", BAZEL.format(token="b3arer"))
+        add(home, index.index_url)
+        done = home.fails("repo", "login", "acme", "--helper", "vault")
+        assert "There is no command 'vault' to be found" in done.err
+        assert helper.calls == []
+
+    def test_headers_that_are_not_sent_are_said(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        answer = '{"headers": {"Authorization": ["Bearer b3arer"], "X-Tenant": ["7"], "X-None": []}}'
+        helper = StandIn(tmp_path / "bin", "vault", f"print({answer!r})")
+        add(home, index.index_url)
+        index.tokens = {"b3arer"}
+        done = home.ok("repo", "login", "acme", "--helper", str(helper.path))
+        assert "acme: its helper also hands out X-Tenant; only Authorization is sent.\n" in done.err
+
+    @pytest.mark.parametrize("protocol", ["bazel", "git", "exec-credential"])
+    def test_what_it_handed_out_is_kept_for_the_next_command(
+        self, keyed: WarmHome, index: IndexServer, tmp_path: Path, protocol: str
+    ) -> None:
+        helper = Helper.make(tmp_path / "bin", protocol)
+        accept(index.index, helper, [1])
+        add(keyed, index.index_url)
+        command = ("--helper", helper.tool.command[0], "--protocol", protocol)
+        done = keyed.ok("repo", "login", "acme", *command)
+        assert done.err == (
+            f"acme ({index.netloc}) asks the helper {helper.tool.command[0]}; "
+            "what it handed out is good for 59 minutes and in the keyring until then.\n"
+        )
+        assert "(59 minutes left)" in keyed.ok("repo", "list").out
+        assert keyed.ok("repo", "token", "acme").out == f"{helper.token(1)}\n"
+        assert helper.asked == 1
+        keyed.ok("repo", "logout", "acme")
+        assert helper.token(1) not in (keyed.keyring_home / "keyring.json").read_text()
+
+    def test_twin_one_without_an_end_is_not(self, keyed: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        helper = Helper.make(tmp_path / "bin", "bazel", life=None)
+        accept(index.index, helper, [1])
+        add(keyed, index.index_url)
+        done = keyed.ok("repo", "login", "acme", "--helper", helper.tool.command[0])
+        assert done.err.endswith(". Nothing secret was stored.\n")
+        assert [call for call in keyed.keyring_calls() if call[0] == "set_password"] == []
+
+    def test_for_pypi_is_asked_about_uploads(self, home: WarmHome, tmp_path: Path) -> None:
+        helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
+        home.ok("repo", "login", "pypi", "--helper", str(helper.path))
+        assert [json.loads(call["stdin"])["uri"] for call in helper.calls] == ["https://upload.pypi.org/legacy/"]
+
     def test_with_its_protocol(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
         helper = StandIn(tmp_path / "bin", "op", f'print("username={USER}\\npassword=hunter2")')
         index.credentials = {USER: "hunter2"}
@@ -722,6 +780,58 @@ class TestHelper:
             *("repo", "login", "acme", "--helper", "/bin/true", "--protocol", "soap"),
             err="'soap' is not a helper's protocol; there are bazel, git, exec-credential.\n",
         )
+
+
+class TestGitsProtocol:
+    """A helper of git's protocol is told what became of its answer, as git tells it."""
+
+    @pytest.fixture
+    def helper(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> Helper:
+        add(home, index.index_url)
+        return Helper.make(tmp_path / "bin", "git", life=None)
+
+    def log_in(self, helper: Helper) -> tuple[str, ...]:
+        return ("repo", "login", "acme", "--helper", helper.tool.command[0], "--protocol", "git")
+
+    def test_what_was_accepted_is_stored(self, home: WarmHome, index: IndexServer, helper: Helper) -> None:
+        accept(index.index, helper, [1])
+        home.ok(*self.log_in(helper))
+        assert (helper.words, helper.told("store")) == (["get", "store"], [helper.token(1)])
+
+    def test_what_was_refused_is_erased_and_asked_for_again(
+        self, home: WarmHome, index: IndexServer, helper: Helper
+    ) -> None:
+        accept(index.index, helper, [2])
+        home.ok(*self.log_in(helper))
+        assert helper.words == ["get", "erase", "get", "store"]
+        assert (helper.told("erase"), helper.told("store")) == ([helper.token(1)], [helper.token(2)])
+
+    def test_twin_both_are_refused(self, home: WarmHome, index: IndexServer, helper: Helper) -> None:
+        accept(index.index, helper, [])
+        before = home.files()
+        done = home.fails(*self.log_in(helper))
+        assert "[credential-rejected]" in done.err
+        assert helper.words == ["get", "erase", "get", "erase"]
+        assert home.files() == before
+
+    def test_twin_a_missing_right_erases_nothing(self, home: WarmHome, index: IndexServer, helper: Helper) -> None:
+        index.respond = lambda request: forbidden()
+        home.fails(*self.log_in(helper))
+        assert set(helper.words) == {"get"}
+
+    def test_twin_an_open_index_has_accepted_nothing(self, home: WarmHome, tmp_path: Path, helper: Helper) -> None:
+        with IndexServer() as index:
+            add(home, index.index_url)
+            home.ok(*self.log_in(helper))
+        assert set(helper.words) == {"get"}
+
+    def test_at_a_further_url_as_well(self, home: WarmHome, index: IndexServer, helper: Helper) -> None:
+        accept(index.index, helper, [1, 2])
+        home.ok(*self.log_in(helper))
+        with IndexServer() as other:
+            accept(other.index, helper, [3])
+            home.ok("repo", "login", "acme", "--url", other.index_url)
+        assert helper.words == ["get", "store", "get", "erase", "get", "store"]
 
 
 class TestProvider:

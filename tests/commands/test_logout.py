@@ -9,6 +9,7 @@ import pytest
 
 from tests.commands.conftest import PASSWORD, USER
 from tests.credentials.stand_ins import StandIn
+from tests.poetry_process import FILE_KEYRING
 from tests.servers import IndexServer
 from tests.warm import WarmHome
 
@@ -145,6 +146,20 @@ class TestLogout:
             err=f"The keyring entry poetry-repository-acme may be left, because {why}.\nLogged out of acme.\n",
         )
         assert keyed.toml("auth.toml") == {}
+
+    @pytest.mark.parametrize(("mode", "said"), [(None, ""), ("locked", "may be left, because the keyring is locked")])
+    def test_a_helper_leaves_nothing_where_there_is_no_keyring(
+        self, home: WarmHome, mode: str | None, said: str
+    ) -> None:
+        add(home, "acme")
+        with (home.config / "poetry-repo-plugin.toml").open("a") as file:
+            file.write('helper = ["/opt/vault"]\nhelper-protocol = "git"\n')
+        if mode is not None:
+            home.keyring, home.environ["KEYRING_MODE"] = FILE_KEYRING, mode
+        done = home.ok("repo", "logout", "acme")
+        assert done.err.endswith("Logged out of acme.\n")
+        assert ("may be left" in done.err) == bool(said)
+        assert said in done.err
 
 
 class TestBadInput:

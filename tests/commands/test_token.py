@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from pathlib import Path
 
@@ -50,6 +51,16 @@ class TestFormats:
             "expires_at": None,
         }
         assert done.err == ""
+
+    def test_json_tells_the_end_that_the_token_itself_tells(self, home: WarmHome) -> None:
+        """As ``list --json`` does."""
+        add(home)
+        claims = base64.urlsafe_b64encode(b'{"exp": 4070919845}').decode().rstrip("=")
+        store(home, f"eyJhbGciOiJub25lIn0.{claims}.x")
+        found = parsed(home.ok("repo", "token", "acme", "--format", "json"))
+        assert found["expires_at"] == "2099-01-01T03:04:05Z"
+        listed = parsed(home.ok("repo", "list", "--json"))["repositories"][0]["credential"]
+        assert listed["expires_at"] == found["expires_at"]
 
     def test_env_is_what_a_shell_reads_back(self, acme: WarmHome) -> None:
         done = acme.ok("repo", "token", "acme", "--format", "env")

@@ -577,7 +577,7 @@ def assert_one_of_three(answer: Answer) -> None:
 @example(b'{"headers": {"Authorization": ["Bearer x"]}, "expires": NaN}')
 @example(b'{"headers": {"Authorization": ["Bearer x"]}, "expires": 9' + b"9" * 400 + b"}")
 def test_no_bytes_of_a_bazel_helper_give_anything_but_the_three_outcomes(stdout: bytes) -> None:
-    assert_one_of_three(protocols.parse_bazel(stdout))
+    assert_one_of_three(protocols.parse_bazel(stdout).credential)
 
 
 @given(st.binary() | _GIT.map(lambda text: text.encode("utf-8", "surrogatepass")))
