@@ -512,7 +512,12 @@ def _upload(
     dry_run: bool = False,
     skip_existing: bool = False,
 ) -> None:
-    from poetry_repo_plugin.publishing import check_before_upload, offer_to_keep
+    from poetry_repo_plugin.publishing import (
+        ask_for_credential,
+        check_before_upload,
+        lacked_credential,
+        offer_to_keep,
+    )
 
     now = _now()
     upload = now.uploads.get(self)
@@ -524,7 +529,17 @@ def _upload(
                 check_before_upload(now.access, upload, self.make_session, now.terminal)
         except RepoError as error:
             raise now.report(error) from None
-    _originals["Uploader.upload"](self, url, dry_run=dry_run, skip_existing=skip_existing)
+    try:
+        _originals["Uploader.upload"](self, url, dry_run=dry_run, skip_existing=skip_existing)
+    except Exception as error:
+        if upload is None or not now.terminal or not lacked_credential(upload, error):
+            raise
+        now.io.write_error_line("")  # behind the progress of the file
+        try:
+            ask_for_credential(now.access, upload)
+        except RepoError as refused:
+            raise now.report(refused) from None
+        _originals["Uploader.upload"](self, url, dry_run=dry_run, skip_existing=skip_existing)
     if upload is not None and not dry_run:
         offer_to_keep(now.access, upload)
 

@@ -98,6 +98,18 @@ def check_before_upload(
         return
     if not terminal:
         raise refused
+    ask_for_credential(access, upload)
+
+
+def lacked_credential(upload: Upload, error: Exception) -> bool:
+    """Whether ``error`` is that a server wants a credential which had none to say to :func:`check_before_upload`: it
+    looks at the file first.
+    """
+    return upload.given is None and getattr(error, "cause", None) is Cause.CREDENTIAL_MISSING
+
+
+def ask_for_credential(access: Access, upload: Upload) -> None:
+    """Ask on the terminal what to upload with. Raises ``RepositoryFailure`` for one that is refused."""
     upload.given, upload.offered = _prompt(access, upload), True
 
 

@@ -12,6 +12,7 @@ from tests.integration.outside_world import Helper, anonymous, secrets_seen, set
 from tests.poetry_process import poetry_under_test
 from tests.servers import IndexServer, Server
 from tests.servers.faults import redirect
+from tests.servers.messages import RecordedRequest, Response
 from tests.warm import Terminal, WarmHome, Zygote
 
 USER, PASSWORD = "alice", "typed-pässword"
@@ -108,6 +109,32 @@ class TestOnATerminal:
         assert (files_received(index), index.uploads) == ([], [])
         assert home.files_with("wr0ng") == []
 
+    def test_a_server_that_looks_at_the_file_first(self, home: WarmHome, index: IndexServer) -> None:
+        """Its answer to an empty upload tells nothing."""
+        index.respond = self.look_first
+        with home.terminal("publish", "-r", "foo") as screen:
+            answer(screen, USER, PASSWORD)
+            screen.expect("Keep this login for foo? (y/n) [n]: ")
+            screen.type("n")
+            assert screen.end() == 0
+        assert [upload.username for upload in index.uploads] == [USER] * 2
+        assert {upload.filename: upload.content for upload in index.uploads} == {
+            file.name: file.read_bytes() for file in (home.project / "dist").iterdir()
+        }
+
+    def test_twin_a_wrong_one_there(self, home: WarmHome, index: IndexServer) -> None:
+        index.respond = self.look_first
+        with home.terminal("publish", "-r", "foo") as screen:
+            answer(screen, USER, "wr0ng")
+            assert screen.end() == 1
+        assert "[credential-rejected]" in screen.screen
+        assert screen.screen.count("asks for a credential") == 1
+        assert index.uploads == []
+
+    @staticmethod
+    def look_first(request: RecordedRequest) -> Response | None:
+        return Response.text(400, "no file") if not request.body else None
+
     def test_a_user_of_the_command_line_is_asked_for_the_password_only(
         self, home: WarmHome, index: IndexServer
     ) -> None:
@@ -150,6 +177,14 @@ class TestOnATerminal:
 
 
 class TestWithoutATerminal:
+    def test_a_server_that_looks_at_the_file_first(self, home: WarmHome, index: IndexServer) -> None:
+        index.respond = TestOnATerminal.look_first
+        done = home.fails("publish", "-r", "foo")
+        assert "[credential-missing]" in done.text
+        assert "asks for a credential (401) and none is configured" in done.text
+        assert len(files_received(index)) == 1
+        assert index.uploads == []
+
     def test_it_stops_before_a_file_is_sent(self, home: WarmHome, index: IndexServer) -> None:
         done = home.fails("publish", "-r", "foo")
         assert "[credential-missing]" in done.text
