@@ -126,12 +126,13 @@ class Access:
             again = fresh is not None and fresh not in tried and len(tried) < 2
             if again and self._keeps_its_scheme(leave.origin, fresh):
                 return fresh
-        if leave.stray and repository is not None and not tried and status in (401, 403):
+        if leave.stray and repository is not None and not tried and not hidden:
             places = " and ".join(map(str, repository.prefixes))
             message = f"it asks for a credential ({status}) at a place that is not below {places}; nothing was sent."
             raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, url="URL")
         if repository is None or (query is not None and not query.name):
             return None
+        proven = not hidden or query in self._proofs
         found = refusal(
             repository,
             sent,
@@ -140,11 +141,11 @@ class Access:
             host=leave.origin.netloc,
             url=unmistakable(query.url) if query is not None else str(leave.origin),
             renewed=renewed,
-            proven=not hidden or query in self._proofs,
+            proven=proven,
             reading=query is not None and query.purpose is Purpose.INDEX and leave.given is None,
         )
-        if hidden and query not in self._proofs and (renewed or query is None or query.purpose is Purpose.INDEX):
-            self._doubts.setdefault(repository.name, found)
+        if not proven and (renewed or query is None or query.purpose is Purpose.INDEX):
+            self._doubts.setdefault(repository.name, found)  # told if it turns out that all was answered so
             return None
         if sent is not None and query is not None and resolution.broken is not None:
             self._ended[query] = found
