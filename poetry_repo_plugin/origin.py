@@ -253,7 +253,12 @@ def _origin_at(scheme: str, where: str) -> Origin | str:
 def _certain_segments(url: str) -> list[str]:
     path = _split(url).path
     segments = path_segments(path)
-    if _NO_ESCAPE.search(path) or any(_HIDDEN_DOTS.search(segment) for segment in segments):
+    climbs = any(_normal_escapes(raw) in (".", "..") for raw in path.split("/"))
+    if (  # some servers take `//` for one slash before they resolve `..`, and some for an empty segment
+        _NO_ESCAPE.search(path)
+        or (climbs and "//" in path)
+        or any(_HIDDEN_DOTS.search(segment) for segment in segments)
+    ):
         raise InvalidUrl(f"{_hidden(url)!r} has a path that not every server reads alike")
     return list(segments)
 

@@ -95,8 +95,9 @@ class Places:
         identify = self.bindings.allows(repository.name, Kind.CERTIFICATE, anchor) is not False
         if is_pypi(repository.name) and purpose is not Purpose.PUBLISH:
             return Leave(prefix.origin, repository, None, identify)  # PyPI's index is public; its token is for uploads
-        if owner is None and purpose is Purpose.INDEX and not self._is_among(prefix, repository):
-            # A direct URL: strangers may share the host.
+        mine = owner is not None and owner.lower() == repository.name.lower()
+        if not mine and purpose is Purpose.INDEX and not self._is_among(prefix, repository):
+            # A direct URL, or another index's link: strangers may share the host.
             return Leave(prefix.origin, repository, Query("", f"{prefix.origin}/", purpose), identify, stray=True)
         query = Query(repository.name, anchor, purpose, username=repository.url_username)
         return Leave(prefix.origin, repository, query, identify)
@@ -119,7 +120,7 @@ class Places:
 
     def _is_among(self, prefix: Prefix, repository: Repository) -> bool:
         """Whether ``prefix`` lies below a URL of the repository, or below one that its owner has logged in to."""
-        places = [*repository.prefixes, *self.bindings.of(repository.name, Kind.CREDENTIAL)]
+        places = [*repository.download_prefixes, *self.bindings.of(repository.name, Kind.CREDENTIAL)]
         return any(place.contains(prefix) for place in places) or self._is_linked(prefix, repository)
 
     def _is_linked(self, prefix: Prefix, repository: Repository) -> bool:

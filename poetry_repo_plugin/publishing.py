@@ -55,7 +55,7 @@ def prepare_upload(
     Raises ``InputError`` for an unknown repository, ``RepositoryFailure`` where no upload URL is known.
     """
     repository = access.catalogue.require(name or "pypi")
-    url = None if is_pypi(repository.name) else _upload_url(repository)
+    url = _upload_url(repository) if name is not None else None  # plain `poetry publish` is to PyPI, by Poetry's word
     upload = Upload(repository, url, username=username)
     if username is None and password is not None:
         raise InputError("--password needs --username.", "poetry publish --username USER --password PASSWORD")

@@ -24,6 +24,7 @@ class Repository:
     :param priority: ``primary``, ``supplemental`` or ``explicit`` in this project; ``None`` if it is no source of it.
     :param publish_derived: the publish URL follows from the index URL (a server profile); nothing stores it.
     :param publish_by_project: only the project's files say where to publish to.
+    :param user_urls: those of its URLs that the user or the environment names, whatever a project says.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Repository:
     url_secret: Secret | None = None
     project: ProjectSettings = field(default_factory=ProjectSettings)
     publish_by_project: bool = False
+    user_urls: tuple[str, ...] = ()
 
     @property
     def bindable(self) -> list[str]:
@@ -61,11 +63,12 @@ class Repository:
     @property
     def prefixes(self) -> list[Prefix]:
         """Below what it owns URLs; an URL that is none owns nothing."""
-        found = []
-        for url in self.urls:
-            with suppress(InvalidUrl):
-                found.append(Prefix.of_index(url))
-        return found
+        return _prefixes(self.urls)
+
+    @property
+    def download_prefixes(self) -> list[Prefix]:
+        """The same for downloads: an upload URL that a project's file names owns none, so that it widens nothing."""
+        return _prefixes(url for url in self.urls if url != self.publish_url or not self.publish_by_project)
 
 
 class Catalogue:
@@ -140,6 +143,8 @@ class Catalogue:
         project = self._project.settings_for(name) if self._project else ProjectSettings()
         publish = self._publish_url_of(name, project)
         derived = publish_url_of(index_url) if publish is None and index_url else None
+        own_publish = self._own_publish_url_of(name)
+        remembered = self._settings.own_for(name).url
         return Repository(
             name,
             index_url,
@@ -149,7 +154,8 @@ class Catalogue:
             username,
             secret,
             project,
-            publish is not None and publish != self._own_publish_url_of(name),
+            publish is not None and publish != own_publish,
+            tuple(url for url in (remembered, own_publish) if url),
         )
 
     def _index_of(self, name: str) -> tuple[str | None, str | None]:
@@ -172,10 +178,20 @@ class Catalogue:
         return _split(url)[0] if url else None
 
     def _pypi_with_priority(self) -> Repository:
+        """PyPI, uploading to where the user or the environment says instead; no project can say so."""
+        pypi = replace(self._pypi, publish_url=self._own_publish_url_of("pypi") or self._pypi.publish_url)
         for source in self._project.sources if self._project else ():
             if names.is_pypi(source.name):
-                return replace(self._pypi, priority=source.priority)
-        return self._pypi
+                return replace(pypi, priority=source.priority)
+        return pypi
+
+
+def _prefixes(urls: Iterable[str]) -> list[Prefix]:
+    found = []
+    for url in urls:
+        with suppress(InvalidUrl):
+            found.append(Prefix.of_index(url))
+    return found
 
 
 def _split(url: str) -> tuple[str, str | None, Secret | None]:

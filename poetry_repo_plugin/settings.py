@@ -205,6 +205,8 @@ class Settings:
         for section in ("http-basic", "pypi-token"):
             for name in map(shown, leaf_names(table_at(self.local, section))):
                 found.append(f"poetry.toml holds {section}.{name}: a project cannot hold a secret. It is ignored.")
+        if text_at(self.local, "repositories", "pypi", "url") is not None:
+            found.append("poetry.toml says where PyPI takes uploads; a project cannot. It is ignored.")
         certificates = table_at(self.local, "certificates")
         for name in leaf_names(certificates):
             entries = [entry for entry in entries_of(self.local, "certificates", name) if isinstance(entry, dict)]

@@ -175,6 +175,26 @@ class TestWhose:
         assert secret(access, files) == MARK
         assert secret(access, "https://files.example.evil.example/x.whl", owner="a") is None
 
+    def test_files_that_another_index_links_to_are_not(self, world: World) -> None:
+        """Strangers may share the host of ``a``, and the index of ``evil`` may link to them."""
+        file = "https://host.example/projects/7/files/x.whl"
+        world.sources(a=INDEX, evil=EVIL)
+        world.login("a", INDEX)
+        world.environ["POETRY_HTTP_BASIC_A_PASSWORD"] = MARK
+        access = world.access()
+        access.places.add_link("evil", file)
+        assert secret(access, file) is None
+        assert secret(access, file, owner="evil") is None
+        assert secret(access, file, owner="A") == MARK
+
+    def test_nor_what_lies_below_an_upload_url_that_only_the_project_names(self, world: World) -> None:
+        world.sources('[tool.poetry-repo-plugin.a]\npublish-url = "https://host.example/stranger/"\n', a=INDEX)
+        world.login("a", INDEX)
+        assert secret(world.access(), "https://host.example/stranger/x.whl") is None
+        world.settings.save_publish_url("a", "https://host.example/stranger/")
+        world.login("a", INDEX, "https://host.example/stranger/")
+        assert secret(world.access(), "https://host.example/stranger/x.whl") == MARK
+
     def test_a_link_of_a_hostile_index_earns_it_nothing(self, world: World) -> None:
         """It may point to another's file, but what is sent goes there, not to the index; and not to its other hosts."""
         world.sources(a=INDEX, evil=EVIL)
@@ -218,6 +238,16 @@ class TestPyPI:
         access = world.access()
         assert secret(access, "https://index.example/simple/x/") is None
         assert secret(access, "https://upload.example/legacy/", purpose=Purpose.PUBLISH, owner="pypi") == MARK
+
+    def test_a_project_does_not_say_where_it_takes_uploads(self, world: World) -> None:
+        text = '[repositories.pypi]\nurl = "https://evil.example/"\n'
+        (world.project / "poetry.toml").write_text(text, encoding="utf-8")
+        assert world.access().catalogue.get("pypi").publish_url == "https://upload.example/legacy/"
+        assert world.settings.ignored_in_local() == [
+            "poetry.toml says where PyPI takes uploads; a project cannot. It is ignored."
+        ]
+        world.settings.save_publish_url("pypi", "https://mirror.example/")
+        assert world.access().catalogue.get("pypi").publish_url == "https://mirror.example/", "a user can"
 
     def test_a_source_that_calls_itself_pypi_does_not_get_it(self, world: World) -> None:
         world.settings.save_token("pypi", Secret(MARK))

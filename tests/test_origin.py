@@ -283,6 +283,7 @@ class TestPrefix:
             ),
             *("https://host/team-a/..%5cteam-b", "https://host/team-a/..;/team-b", "https://host/team-a/..;x=y/team-b"),
             *("https://host/team-a/.%2f..%2f..%2fteam-b", "https://host/team-a/%2e%2e;%2fteam-b"),
+            *("https://host/team-b//../team-a/", "https://host/team-b//%2e%2e/team-a/", "https://host//./team-a"),
         ],
     )
     def test_everything_else_does_not(self, url: str) -> None:

@@ -15,13 +15,14 @@ from tests.attacks.arena import (
     HOST,
     NAME,
     PASSWORD,
+    TOKEN,
     URL,
     USER,
     Arena,
     assert_clean,
 )
 from tests.certs import CertificateFactory, server_context
-from tests.servers import IndexServer
+from tests.servers import IndexServer, Response
 
 REUSED = {
     "host": (EVIL_URL, f"https://{EVIL}"),
@@ -88,6 +89,8 @@ LOOK_ALIKES = (
     f"https://{HOST}/team-a/%2e%2e/team-evil/simple/",
     f"https://{HOST}/team-a/..%2fteam-evil/simple/",
     f"https://{HOST}/team-a/..;/team-evil/simple/",
+    f"https://{HOST}/team-evil//../team-a/simple/",
+    f"https://{HOST}/team-evil//%2e%2e/team-a/simple/",
     f"https://{HOST}/team-ab/simple/",
 )
 SAME_PLACE = (f"https://{HOST}.:443/team-a/simple/", f"HTTPS://{HOST.upper()}/team-a/simple/")
@@ -249,6 +252,45 @@ def test_direct_urls(arena: Arena) -> None:
     done = arena.home.fails("lock")
     assert "[origin-mismatch]" in done.text
     assert f"not below {BOUND}" in done.text
+
+
+@pytest.mark.parametrize("how", ["a link", "a table", "poetry.toml"])
+def test_a_strangers_file_on_the_companys_host(arena: Arena, how: str) -> None:
+    """Whoever says that it is there: another index's page, or a project that names an upload URL above it."""
+    name, content = packages.wheel("omega", "1.0")
+    arena.company.indexes[3].add(name, content)
+    file = f"https://{HOST}/evil/files/{name}"
+    table = f'[tool.poetry-repo-plugin.{NAME}]\npublish-url = "https://{HOST}/evil/files/"\n'
+    if how == "a link":
+        page = f'<a href="{file}">{name}</a>'.encode()
+        arena.evil.respond = lambda request: (
+            Response(200, page, {"Content-Type": "text/html"}) if request.path == "/simple/omega/" else None
+        )
+        arena.project("omega", sources={"other": EVIL_URL})
+    else:
+        arena.project(f"omega @ {file}", url=URL, extra=table if how == "a table" else "")
+        if how == "poetry.toml":
+            text = f'[repositories.{NAME}]\nurl = "https://{HOST}/evil/files/"\n'
+            (arena.home.project / "poetry.toml").write_text(text)
+    arena.home.ok("lock")
+    assert arena.locked() == ["omega-1.0"]
+    assert [request.path for request in arena.company.requests if request.path.startswith("/evil/")]
+
+
+def test_a_token_of_pypi_is_for_pypi(arena: Arena) -> None:
+    """A project says that PyPI takes its uploads elsewhere."""
+    arena.project(url=URL)
+    arena.dist()
+    (arena.home.project / "poetry.toml").write_text('[repositories.pypi]\nurl = "https://evil.example/upload/"\n')
+    arena.settle("auth.toml", "pypi-token", "pypi", value=TOKEN)
+    done = arena.home.run("publish", "-r", "pypi")
+    assert arena.evil.uploads == []
+    assert done.code == 1, "PyPI is not there"
+    assert "poetry.toml says where PyPI takes uploads" in arena.home.ok("repo", "list").err
+    arena.home.environ["POETRY_PYPI_TOKEN_PYPI"] = TOKEN
+    arena.home.fails("publish", "-r", "pypi")
+    assert arena.evil.uploads == []
+    assert_clean(done)
 
 
 @pytest.fixture
