@@ -79,14 +79,23 @@ class Access:
         self._warn_if_withheld(leave, resolution)
         if effort is Effort.FULL and resolution.broken is not None and leave.repository is not None:
             raise unanswered(leave.repository, resolution.broken, host=leave.origin.netloc)
-        return resolution.credential if self._keeps_its_scheme(leave.origin, resolution.credential) else None
+        return resolution.credential if self.may_go(leave, resolution.credential) else None
 
-    def _keeps_its_scheme(self, origin: Origin, credential: Credential | None) -> bool:
-        """Whether ``credential`` does not go over http to a host that is known for https: an entry of a netrc or of a
-        keyring names no scheme.
+    def may_go(self, leave: Leave, credential: Credential | None) -> bool:
+        """Whether ``credential`` may go where the request goes, if it is one that names a host and nothing else (an
+        entry of a netrc or of a keyring).
+
+        Not over http to a host that is known for https. Nor to a stranger's host that is trusted only because of what
+        a project says of one of its repositories, or because that one is not verified.
         """
-        if credential is None or origin.scheme != "http" or credential.source not in ("netrc", "keyring-url"):
+        if credential is None or credential.source not in ("netrc", "keyring-url"):
             return True
+        lent = leave.repository is not None and leave.query is not None and not leave.query.name
+        if lent and leave.repository is not None and self.tls.is_trust_for_itself(leave.repository):
+            return False
+        return leave.origin.scheme != "http" or self._is_meant_for_http(leave.origin)
+
+    def _is_meant_for_http(self, origin: Origin) -> bool:
         meant = {own.origin for name in self.settings.names() for own in self.bindings.of(name, Kind.CREDENTIAL)}
         for name in self.settings.names():
             for url in (self.settings.own_for(name).url, self.settings.user_publish_url(name)):
@@ -109,7 +118,7 @@ class Access:
         :param still_there: asks for a URL that was answered before, with the credential that was tried last.
         """
         repository, query = leave.repository, leave.query
-        if repository is not None and status in self.ignored_codes(repository):
+        if repository is not None and status in self._ignored(repository, query):
             return None
         sent = tried[-1] if tried else leave.given
         hidden = status not in (401, 403)  # the server hides what one may not see
@@ -124,7 +133,7 @@ class Access:
             resolution = self.chain.renew(full, sent) if sent and _renewable(sent) else self.chain.resolve(full)
             fresh = resolution.credential
             again = fresh is not None and fresh not in tried and len(tried) < 2
-            if again and self._keeps_its_scheme(leave.origin, fresh):
+            if again and self.may_go(leave, fresh):
                 return fresh
         if leave.stray and repository is not None and not tried and not hidden:
             places = " and ".join(map(str, repository.prefixes))
@@ -192,6 +201,16 @@ class Access:
         own = self.settings.own_for(repository.name).ignore_error_codes
         return frozenset((*own, *repository.project.ignore_error_codes))
 
+    def _ignored(self, repository: Repository, query: Query | None) -> frozenset[int]:
+        """As :meth:`ignored_codes`; a project does not hide that its index was refused what belongs elsewhere."""
+        withheld = query is not None and self.bindings.allows(repository.name, Kind.CREDENTIAL, query.url) is False
+        own = self.settings.own_for(repository.name).ignore_error_codes
+        return frozenset(own) if withheld else self.ignored_codes(repository)
+
+    def is_elsewhere(self, name: str, url: str) -> bool:
+        """Whether what is stored for ``name`` belongs to other places than ``url``: a stranger may reuse the name."""
+        return any(self.bindings.allows(name, kind, url) is False for kind in Kind)
+
     def succeeded(self, leave: Leave, sent: Credential | None, url: str | None = None) -> None:
         """The repository accepted what was sent: tell its helper, and bind what was stored before the plugin came.
 
@@ -208,10 +227,10 @@ class Access:
         if source == "helper" and self.outside is not None and sent is not None:
             self._note(name, self.outside.accepted(leave.query, sent))
         if source in ("keyring", "auth.toml", "helper") and self._first(name, Kind.CREDENTIAL):
-            self._bind(name, Kind.CREDENTIAL, leave.query.url)
+            self._bind(leave.repository, Kind.CREDENTIAL, leave.query.url)
         offered = leave.identify and leave.origin.scheme == "https" and self.tls.has_identity(leave.repository)
         if offered and self._first(name, Kind.CERTIFICATE):
-            self._bind(name, Kind.CERTIFICATE, leave.query.url)
+            self._bind(leave.repository, Kind.CERTIFICATE, leave.query.url)
 
     def _first(self, name: str, what: Kind) -> bool:
         with self._lock:
@@ -219,8 +238,13 @@ class Access:
             self._done.add((name, what))
             return not known
 
-    def _bind(self, name: str, kind: Kind, url: str) -> None:
-        self.bindings.record_first_success(name, kind, [url, *filter(None, [self.settings.user_publish_url(name)])])
+    def _bind(self, repository: Repository, kind: Kind, url: str) -> None:
+        """Also to the URLs that the user names, and to those at the same origin: a server reads here and takes uploads
+        there.
+        """
+        name, here = repository.name, Origin.of(url)
+        beside = [own for own in repository.bindable if own in repository.user_urls or _is_at(here, own)]
+        self.bindings.record_first_success(name, kind, [url, *beside])
 
     def _warn_if_withheld(self, leave: Leave, resolution: Resolution) -> None:
         withheld = withheld_of(resolution)
@@ -232,6 +256,13 @@ class Access:
             f"but it is asked for by {url}; it is not sent there. "
             f"If it should be: poetry repo login {quote(name)} --url {quote(url)}"
         )
+
+
+def _is_at(origin: Origin, url: str) -> bool:
+    try:
+        return Origin.of(url) == origin
+    except InvalidUrl:
+        return False
 
 
 def _renewable(credential: Credential) -> bool:

@@ -61,25 +61,28 @@ class Bindings:
         fresh = _owners(urls)
         return self._change(name, kind, lambda own: [*_readable(own, kind), *fresh])
 
-    def record_for_login(self, name: str, urls: Iterable[str], kind: Kind = Kind.CREDENTIAL) -> list[Prefix]:
+    def record_for_login(
+        self, name: str, urls: Iterable[str], kind: Kind = Kind.CREDENTIAL, *, further: bool = False
+    ) -> list[Prefix]:
         """Bind a newly stored secret to ``urls``; what is no URL is left out.
 
         What was bound before stays only if this is a new secret for the same place (a password was changed); a name
         that now means another place takes nothing with it. Raises :class:`StateError`.
+
+        :param further: what was bound before stays, because its owner says so.
         """
         fresh = _owners(urls)
 
         def bound(own: Own) -> list[Prefix]:
             before = _readable(own, kind)
-            same_place = any(old.contains(new) for old in before for new in fresh)
+            same_place = further or any(old.contains(new) for old in before for new in fresh)
             return [*(before if same_place else []), *fresh]
 
         return self._change(name, kind, bound)
 
-    def known_but_elsewhere(self, name: str, urls: Iterable[str]) -> list[Prefix]:
-        """The prefixes that what is stored for ``name`` is bound to, if none of ``urls`` is among them."""
-        bound = self.of(name, Kind.CREDENTIAL)
-        return [] if any(prefix.covers(url) for prefix in bound for url in urls) else bound
+    def beyond(self, name: str, kind: Kind, urls: Iterable[str]) -> list[str]:
+        """Those of ``urls`` that what is stored for ``name`` does not belong to; none while nothing is recorded."""
+        return [url for url in urls if self.allows(name, kind, url) is False]
 
     def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
         """Bind what was stored before the plugin came. A folder that cannot be written is no reason to fail."""

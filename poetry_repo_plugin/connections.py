@@ -115,6 +115,16 @@ class Connections:
             relaxed=own.relaxed,
         )
 
+    def is_trust_for_itself(self, repository: Repository) -> bool:
+        """Whether a repository's servers are believed because a project says so, or not verified at all: that is no
+        word of the user's about any other host.
+        """
+        name = repository.name
+        cert = self._settings.certificate(name, "cert")
+        if cert is not None or self._settings.own_for(name).ca is not None:
+            return cert is False
+        return repository.project.ca is not None or self._settings.project_ca(name) is not None
+
     def has_identity(self, repository: Repository) -> bool:
         """Whether a client certificate is configured, whether or not it may be offered."""
         return isinstance(self._settings.certificate(repository.name, "client-cert"), str)

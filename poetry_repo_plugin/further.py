@@ -1,8 +1,8 @@
-"""``login --url``: what is stored for a repository goes to a further origin, because its owner says so."""
+"""To where a secret may be taken: ``login --url`` adds an origin because its owner says so, a project's file never."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.bindings import Bindings, Kind
@@ -10,6 +10,7 @@ from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.origin import Prefix
 from poetry_repo_plugin.repository import Repository
 from poetry_repo_plugin.settings import Settings
@@ -35,6 +36,28 @@ class AsIfBound(Bindings):
 
     def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
         """Nothing is recorded before the answer is in."""
+
+
+def require_home(
+    bindings: Bindings, repository: Repository, kind: Kind, confirm: Callable[[str], bool] = lambda question: False
+) -> None:
+    """Stop before a new secret goes to a place that only a project's file takes for the repository's.
+
+    What is stored for the name belongs elsewhere, and nobody said that it has moved: the user's own settings would say
+    so, or ``login --url``. Raises :class:`RepositoryFailure`.
+
+    :param confirm: asks a person; the question ends with what happens.
+    """
+    strange = bindings.beyond(repository.name, kind, repository.bindable)
+    strange = [url for url in strange if url not in repository.user_urls]
+    if not strange:
+        return
+    url, bound = strange[0], " and ".join(bindings.shown(repository.name, kind))
+    if not confirm(
+        f"What is stored for {repository.name} belongs to {bound}, but this project says {url}. Go on there?"
+    ):
+        message = f"what is stored for it belongs to {bound}, and only this project says {url}; nothing was sent there."
+        raise failure(Cause.ORIGIN_MISMATCH, message, repository, url=url)
 
 
 def stored(settings: Settings, gate: KeyringGate, bindings: Bindings, repository: Repository) -> Credential | None:
@@ -64,7 +87,7 @@ def is_open(access: Access, repository: Repository, url: str) -> bool:
 def bind(access: Access, repository: Repository, kind: Kind, url: str) -> None:
     """Record that what is stored belongs to ``url`` as well. Raises ``StateError``.
 
-    What was not bound yet keeps its own place, too; what was is not taken to any other.
+    What was not bound yet keeps the place that the user's own settings name, too, and is not taken to any other.
     """
-    own = [] if access.bindings.of(repository.name, kind) else repository.bindable
+    own = [] if access.bindings.of(repository.name, kind) else repository.user_urls
     access.bindings.record(repository.name, kind, [*own, url])

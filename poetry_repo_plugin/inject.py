@@ -17,7 +17,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from poetry_repo_plugin.errors import InputError, RepoError, RepositoryFailure
 from poetry_repo_plugin.names import is_folder_name, is_pypi
@@ -185,6 +185,7 @@ class Injection:
         self._command = command
         self.io = io
         self.owners: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self.unasked: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self.uploads: WeakKeyDictionary[Any, Upload] = WeakKeyDictionary()
         self.git_refusals: dict[str, RepositoryFailure] = {}
         self.answers = Answers()
@@ -223,6 +224,13 @@ class Injection:
                 repository._url = split_userinfo(url)[0]
                 self.owners[session] = repository.name
                 self.add_live(repository.name, url)
+
+    def before_first_request(self, session: Any) -> None:
+        """Poetry's cache of metadata goes by a source's name alone: one that reuses a name writes nothing into it."""
+        unasked = self.unasked.pop(session, None)
+        repository = unasked() if unasked is not None else None
+        if repository is not None and self.access.is_elsewhere(repository.name, getattr(repository, "_url", "")):
+            repository._disable_cache = True
 
     def report(self, error: RepoError) -> Exception:
         """The exception that this Poetry prints well, once."""
@@ -306,6 +314,7 @@ def _init_repository(self: Any, name: str, url: str, **options: Any) -> None:
         )
     _originals["HTTPRepository.__init__"](self, name, bare, **options)
     _now().owners[self.session] = name
+    _now().unasked[self.session] = ref(self)
     _now().add_live(name, url)
 
 
@@ -326,6 +335,7 @@ def _no_auth(request: Any) -> Any:
 
 def _create_session(self: Any) -> requests.Session:
     from poetry_repo_plugin.adapter import CachingAdapter, DirectAdapter, RefusingAdapter
+    from poetry_repo_plugin.hops import SecureCookies
 
     session: requests.Session = _originals["Authenticator.create_session"](self)
     now = _now()
@@ -340,6 +350,7 @@ def _create_session(self: Any) -> requests.Session:
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     session.auth = _no_auth
+    session.cookies.set_policy(SecureCookies())
     return session
 
 
@@ -349,6 +360,7 @@ def _request(self: Any, method: str, url: str, raise_for_status: bool = True, **
 
     original = _originals["Authenticator.request"]
     url = with_brackets(url)
+    _now().before_first_request(self)
     try:
         with _asked_by_us():
             response: requests.Response = original(self, method, url, raise_for_status, **options)

@@ -2,19 +2,169 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from poetry_repo_plugin import store
 from poetry_repo_plugin.assemble import PASSPHRASE_USER
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.bindings import Bindings, Kind
+from poetry_repo_plugin.credentials.keyring_gate import KeyringEntry, KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.short_lived import CACHE_USER
-from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.errors import InputError, StateError
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.notices import Notices
+from poetry_repo_plugin.origin import Prefix
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import TOKEN_USER, Settings
 
 _OUTSIDE = ("helper", "helper-protocol", "provider")  # keys of our file: who is asked in the place of a stored secret
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a login is kept, for a person, and to what it belongs."""
+
+    place: str
+    bound: tuple[Prefix, ...]
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What became of what was stored.
+
+    :param found: there was something.
+    :param left: why something may be left in the keyring, if it may.
+    """
+
+    found: bool
+    left: str | None = None
+
+
+@dataclass(frozen=True)
+class Logins:
+    """Keeps and forgets the logins of one user."""
+
+    settings: Settings
+    gate: KeyringGate
+    notices: Notices
+    bindings: Bindings
+
+    def store(
+        self,
+        name: str,
+        username: str,
+        secret: Secret,
+        urls: Iterable[str],
+        *,
+        plaintext: bool = False,
+        further: bool = False,
+    ) -> Stored:
+        """Keep a user name and a secret where Poetry looks for them, bound to the owners of ``urls``.
+
+        A token (user ``__token__``) is kept so that Poetry alone finds it for uploads and downloads alike. A keyring
+        that is missing or breaks at this moment is said aloud, and ``auth.toml`` is used. What was kept for the name
+        before goes, and so does a helper or provider that was set for it, because that would win.
+
+        It is bound before it is kept: whoever is killed in between leaves no secret that anybody may ask for.
+        Raises ``StateError``; everything is as it was then.
+
+        :param further: ``urls`` are further ones; what the name was bound to stays.
+        """
+        superseded = self._in_keyring(name)
+        require_writable(self.settings)
+        before = self.settings.own_for(name).credential_origins
+        bound = self.bindings.record_for_login(name, urls, further=further)
+        try:
+            backend, why = self._keep(name, username, secret, superseded, plaintext=plaintext)
+        except StateError:
+            with suppress(StateError):
+                self.settings.save_own(name, {Kind.CREDENTIAL.value: list(before) or None})
+            raise
+        if why is not None:
+            self.notices.once(f"Stored in plain text, in {self.settings.auth_file}, because {why}.")
+        self.settings.save_own(name, dict.fromkeys(_OUTSIDE))
+        for other in superseded - ({username} if backend is not None else set()):
+            try:
+                self.gate.forget(name, other)
+            except KeyringUnavailable as error:
+                self.notices.once(_left(name, error))
+        return Stored(f"the keyring ({backend})" if backend is not None else str(self.settings.auth_file), tuple(bound))
+
+    def forget(self, name: str, *, thorough: bool = True) -> Forgotten:
+        """Remove every credential that is stored for ``name``. Raises ``StateError``.
+
+        Where a keyring cannot be asked and something of ours may be left in it, that is said aloud, and what leads to
+        the entry stays: the user's name, and the record of where the secret belongs.
+
+        :param thorough: also where no file says that the keyring has something: a token that ``poetry config`` put
+            there leaves no trace.
+        """
+        settings, own, in_keyring = self.settings, self.settings.own_for(name), self._in_keyring(name)
+        if settings.folder.exists():
+            require_writable(settings)
+        login = settings.login(name)
+        found = login is not None or settings.token(name) is not None or bool(own.helper or own.provider)
+        evident = bool(in_keyring or own.credential_origins)
+        left: str | None = None
+        for username in dict.fromkeys([*in_keyring, TOKEN_USER, CACHE_USER]) if thorough or evident else ():
+            try:
+                found = self.gate.forget(name, username) or found
+            except KeyringUnavailable as error:
+                if in_keyring - {CACHE_USER}:
+                    left = str(error)
+                elif in_keyring and error.gone:  # what is short-lived ends by itself
+                    self.notices.once(_left(name, error))
+                break
+        if left is not None:
+            self.notices.once(_left(name, left))
+            settings.forget_login(name, but_username=True)
+            settings.save_own(name, dict.fromkeys(_OUTSIDE))
+            return Forgotten(found, left)
+        settings.forget_login(name)
+        settings.save_own(name, dict.fromkeys((*_OUTSIDE, Kind.CREDENTIAL.value)))
+        return Forgotten(found)
+
+    def _keep(
+        self, name: str, username: str, secret: Secret, superseded: set[str], *, plaintext: bool
+    ) -> tuple[str | None, KeyringUnavailable | None]:
+        """The keyring that has it now, or ``None`` for ``auth.toml`` and, if one was wanted, why there is none."""
+        why, backend = None, None
+        earlier: KeyringEntry | None = None
+        if not plaintext:
+            try:
+                earlier = self.gate.stored(name, username) if username in superseded else None
+                backend = self.gate.store(name, username, secret)
+            except KeyringUnavailable as error:
+                why = error
+        try:
+            loose = self._write(name, username, secret if backend is None else None)
+        except StateError:
+            if backend is not None:
+                with suppress(KeyringUnavailable):
+                    self._put_back(name, username, earlier)
+            raise
+        if loose:
+            self.notices.once(f"{self.settings.auth_file} could be read by others; it is private (0600) now.")
+        return backend, why
+
+    def _write(self, name: str, username: str, secret: Secret | None) -> bool:
+        """Whether ``auth.toml`` could be read by others before."""
+        if username == TOKEN_USER and is_pypi(name):
+            return self.settings.save_token(name, secret)
+        return self.settings.save_login(name, username, secret)
+
+    def _put_back(self, name: str, username: str, earlier: KeyringEntry | None) -> None:
+        if earlier is not None:
+            self.gate.store(name, username, earlier.secret)
+        else:
+            self.gate.forget(name, username)
+
+    def _in_keyring(self, name: str) -> set[str]:
+        """The users under whose names the keyring should have something for ``name``."""
+        login, own = self.settings.login(name), self.settings.own_for(name)
+        found = {login.username} if login is not None and login.secret is None else set()
+        return found | ({CACHE_USER} if own.helper or own.provider else set())
 
 
 def check_username(username: str) -> str:
@@ -25,66 +175,10 @@ def check_username(username: str) -> str:
 
 
 def require_writable(settings: Settings) -> None:
-    """Find out before a keyring is changed that the files cannot be. Raises ``StateError``."""
+    """Find out before a keyring or a project's file is changed that the settings cannot be. Raises ``StateError``."""
     with store.locked(settings.folder):
-        pass
-
-
-def store_login(
-    settings: Settings,
-    gate: KeyringGate,
-    notices: Notices,
-    name: str,
-    username: str,
-    secret: Secret,
-    *,
-    plaintext: bool = False,
-) -> str:
-    """Keep a user name and a secret where Poetry looks for them; says where, for a person.
-
-    A token (user ``__token__``) is kept so that Poetry alone finds it for uploads and downloads alike. A keyring that
-    is missing or breaks at this moment is said aloud, and ``auth.toml`` is used. What was kept for the name before
-    goes, and so does a helper or provider that was set for it, because that would win. Raises ``StateError``; nothing
-    is kept then.
-    """
-    superseded = _in_keyring(settings, name)
-    require_writable(settings)
-    why, backend = None, None
-    if not plaintext:
-        try:
-            backend = gate.store(name, username, secret)
-        except KeyringUnavailable as error:
-            why = error
-    _keep(settings, notices, name, username, secret if backend is None else None)
-    if why is not None:
-        notices.once(f"Stored in plain text, in {settings.auth_file}, because {why}.")
-    settings.save_own(name, dict.fromkeys(_OUTSIDE))
-    for other in superseded - ({username} if backend is not None else set()):
-        with suppress(KeyringUnavailable):
-            gate.forget(name, other)
-    return f"the keyring ({backend})" if backend is not None else str(settings.auth_file)
-
-
-def forget_login(settings: Settings, gate: KeyringGate, notices: Notices, name: str) -> bool:
-    """Remove every credential that is stored for ``name``; whether there was one. Raises ``StateError``.
-
-    A keyring that cannot be asked is said aloud if something of ours may be left in it.
-    """
-    own, in_keyring = settings.own_for(name), _in_keyring(settings, name)
-    if settings.folder.exists():
-        require_writable(settings)
-    found = settings.login(name) is not None or settings.token(name) is not None or bool(own.helper or own.provider)
-    # A token for PyPI leaves no trace in a file, nor does what a project's provider handed out.
-    for username in dict.fromkeys([*in_keyring, TOKEN_USER, CACHE_USER]):
-        try:
-            found = gate.forget(name, username) or found
-        except KeyringUnavailable as error:
-            if in_keyring - {CACHE_USER} or (in_keyring and error.gone):  # where there is none, no token was kept
-                notices.once(f"The keyring entry poetry-repository-{name} may be left, because {error}.")
-            break
-    settings.forget_login(name)
-    settings.save_own(name, dict.fromkeys((*_OUTSIDE, "credential-origins")))
-    return found
+        for file in (settings.auth_file, settings.config_file, settings.own_file):
+            store.require_writable(file)
 
 
 def forget_passphrase(settings: Settings, gate: KeyringGate, name: str) -> None:
@@ -96,18 +190,5 @@ def forget_passphrase(settings: Settings, gate: KeyringGate, name: str) -> None:
     settings.save_passphrase(name, None)
 
 
-def _keep(settings: Settings, notices: Notices, name: str, username: str, secret: Secret | None) -> None:
-    loose = (
-        settings.save_token(name, secret)
-        if username == TOKEN_USER and is_pypi(name)
-        else settings.save_login(name, username, secret)
-    )
-    if loose:
-        notices.once(f"{settings.auth_file} could be read by others; it is private (0600) now.")
-
-
-def _in_keyring(settings: Settings, name: str) -> set[str]:
-    """The users under whose names the keyring should have something for ``name``."""
-    login, own = settings.login(name), settings.own_for(name)
-    found = {login.username} if login is not None and login.secret is None else set()
-    return found | ({CACHE_USER} if own.helper or own.provider else set())
+def _left(name: str, why: object) -> str:
+    return f"The keyring entry poetry-repository-{name} may be left, because {why}."

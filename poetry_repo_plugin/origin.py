@@ -87,11 +87,15 @@ class Prefix:
 
     @classmethod
     def of_index(cls, url: str) -> Prefix:
-        """The prefix that owns the index at ``url``: without a last segment ``simple`` (PEP 503) or ``+simple``
-        (devpi), because servers keep files and uploads beside it, and without the file name of a single-page index.
+        """The prefix that owns the index or takes the uploads at ``url``.
+
+        Without a last segment ``simple`` (PEP 503) or ``+simple`` (devpi), because servers keep files and uploads
+        beside it, or ``upload`` or ``legacy``, beside which they keep the index; and without the file name of a
+        single-page index.
         """
         segments = _certain_segments(url)
-        if segments and (segments[-1] in ("simple", "+simple") or re.search(r"\.html?$", segments[-1])):
+        beside = ("simple", "+simple", "upload", "legacy")
+        if segments and (segments[-1] in beside or re.search(r"\.html?$", segments[-1])):
             segments.pop()
         return cls(Origin.of(url), "".join(f"/{segment}" for segment in segments))
 

@@ -119,15 +119,16 @@ def offer_to_keep(access: Access, upload: Upload) -> None:
     """
     if not upload.offered or upload.given is None:
         return
-    from poetry_repo_plugin.logins import store_login
+    from poetry_repo_plugin.logins import Logins
     from poetry_repo_plugin.prompts import ask
 
     name, given = upload.repository.name, upload.given
     try:
         if ask(f"Keep this login for {name}? (y/n) [n]: ").strip().lower() not in ("y", "yes"):
             return
-        place = store_login(access.settings, access.gate, access.notices, name, given.username or "", given.secret)
-        access.bindings.record_for_login(name, [*filter(None, [upload.url]), *upload.repository.bindable])
+        logins = Logins(access.settings, access.gate, access.notices, access.bindings)
+        urls = [*filter(None, [upload.url]), *upload.repository.user_urls]
+        place = logins.store(name, given.username or "", given.secret, urls, further=True).place
     except RepoError as error:
         access.notices.once(f"The login was not kept: {error.message}")
     else:

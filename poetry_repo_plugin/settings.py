@@ -245,13 +245,17 @@ class Settings:
         self._tighten(loose)
         return loose
 
-    def forget_login(self, name: str) -> None:
-        """Remove ``http-basic.NAME`` and ``pypi-token.NAME`` from both files, in every spelling; a passphrase stays."""
+    def forget_login(self, name: str, *, but_username: bool = False) -> None:
+        """Remove ``http-basic.NAME`` and ``pypi-token.NAME`` from both files, in every spelling; a passphrase stays.
+
+        :param but_username: leave the user's name, which leads to what a keyring has.
+        """
+        basic = dict.fromkeys(("password",) if but_username else ("username", "password"))
         for file, private in ((self.auth_file, True), (self.config_file, False)):
             if not self._exists(file):
                 continue
             with self._editing(file, private=private) as document:
-                self._set(document, "http-basic", name, {"username": None, "password": None})
+                self._set(document, "http-basic", name, basic)
                 self._set(document, "pypi-token", name, {"": None})
 
     def save_passphrase(self, name: str, passphrase: Secret | None) -> None:

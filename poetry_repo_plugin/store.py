@@ -72,6 +72,21 @@ def write_text(path: Path, text: str, *, private: bool = False) -> bool:
     return private and before is not None and is_loose(before.st_mode)
 
 
+def require_writable(path: Path) -> None:
+    """Find out whether ``path`` can be replaced, before anything is done that could not be taken back.
+
+    Raises :class:`StateError`.
+    """
+    target = Path(os.path.realpath(path))
+    probe = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE))
+        probe.unlink()
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {_reason(error)}. Nothing was changed.") from None
+
+
 def is_loose(mode: int) -> bool:
     """Whether a file of this mode can be read or written by others than its owner (POSIX only)."""
     return os.name == "posix" and bool(stat.S_IMODE(mode) & 0o077)
@@ -81,7 +96,7 @@ def _acquire(lock: FileLock, holder: Path) -> None:
     """Take ``lock``; a queue in which each in turn gets it is waited for, one holder that keeps it is not."""
     from filelock import Timeout
 
-    before = None
+    before = _read_holder(holder)
     for _ in range(_MOST_HOLDERS):
         try:
             lock.acquire(poll_interval=0.05)
@@ -106,7 +121,7 @@ def locked(folder: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     holder = folder / ".poetry-repo-plugin.holder"
-    lock = FileLock(folder / ".poetry-repo-plugin.lock", timeout=LOCK_SECONDS)
+    lock = FileLock(folder / ".poetry-repo-plugin.lock", timeout=LOCK_SECONDS, mode=_PRIVATE)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _acquire(lock, holder)

@@ -34,7 +34,7 @@ def test_nothing_is_known_at_first(bindings: Bindings, kind: Kind) -> None:
     assert bindings.allows("corp", kind, INDEX) is None
     assert bindings.of("corp", kind) == []
     assert bindings.shown("corp", kind) == ()
-    assert bindings.known_but_elsewhere("corp", [INDEX]) == []
+    assert bindings.beyond("corp", kind, [INDEX]) == []
 
 
 def test_a_login_binds_to_what_the_repository_owns(bindings: Bindings, tmp_path: Path) -> None:
@@ -93,13 +93,17 @@ def test_a_login_of_another_place_takes_nothing_with_it(bindings: Bindings) -> N
     assert bindings.allows("corp", Kind.CREDENTIAL, INDEX) is False
 
 
-def test_known_but_elsewhere(bindings: Bindings) -> None:
+def test_a_login_for_a_further_place_keeps_the_others(bindings: Bindings) -> None:
     bindings.record_for_login("corp", [INDEX])
-    assert bindings.known_but_elsewhere("corp", [INDEX]) == []
-    assert bindings.known_but_elsewhere("corp", ["https://evil.example/", INDEX]) == []
-    assert list(map(str, bindings.known_but_elsewhere("corp", ["https://evil.example/"]))) == [
-        "https://host.example/team-a"
-    ]
+    bindings.record_for_login("corp", [UPLOAD], further=True)
+    assert shown(bindings) == ["https://host.example/team-a", "https://upload.example/team-a"]
+
+
+def test_what_lies_beyond(bindings: Bindings) -> None:
+    bindings.record_for_login("corp", [INDEX])
+    assert bindings.beyond("corp", Kind.CREDENTIAL, [INDEX]) == []
+    assert bindings.beyond("corp", Kind.CREDENTIAL, ["https://evil.example/", INDEX]) == ["https://evil.example/"]
+    assert bindings.beyond("corp", Kind.CERTIFICATE, ["https://evil.example/"]) == []
 
 
 @pytest.mark.parametrize("kind", Kind)

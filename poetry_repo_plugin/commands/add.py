@@ -12,7 +12,7 @@ from poetry_repo_plugin import names
 from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.errors import InputError
-from poetry_repo_plugin.logins import check_username, store_login
+from poetry_repo_plugin.logins import check_username, require_writable
 from poetry_repo_plugin.origin import Origin, split_userinfo
 from poetry_repo_plugin.profiles import looks_like_index, profile_of, publish_url_of
 from poetry_repo_plugin.project import PRIORITIES, read_project
@@ -73,6 +73,8 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
     def work(self, bench: Bench) -> int:
         """Check all words first, then write."""
         wish = self._wish(bench)
+        if wish.publish_url is not None or wish.codes or wish.lifted is not None:
+            require_writable(bench.settings)  # before the project's file is changed
         if self.option("self"):
             from poetry_repo_plugin.inject import config_folder
 
@@ -133,6 +135,13 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
         """The URL that a source of the project, or the user, has for the name; credentials in it join ``lifted``."""
         known = bench.catalogue.get(name)
         if known.index_url is not None and known.url_username is not None and known.url_secret is not None:
+            stored = bench.settings.login(name) or bench.settings.token(name)
+            if stored is not None or bench.settings.own_for(name).helper:
+                raise InputError(
+                    f"{name}: another login than the one in its URL is stored. Decide which one is right: log out, "
+                    "or take the one in the URL out by hand.",
+                    f"poetry repo logout {name}",
+                )
             lifted.append(Lifted(known.url_username, known.url_secret, [known.index_url]))
         return known.index_url
 
@@ -260,11 +269,8 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
         if wish.lifted is None:
             return
         login, plaintext = wish.lifted, not wish.lifted.secret  # a token for a user name: Poetry keeps those in files
-        place = store_login(
-            bench.settings, bench.gate, bench.notices, wish.name, login.username, login.secret, plaintext=plaintext
-        )
-        bench.bindings.record_for_login(wish.name, login.urls)
-        self.say(f"{wish.name}: the credentials of the URL were moved to {place}; they are not verified.")
+        stored = bench.logins.store(wish.name, login.username, login.secret, login.urls, plaintext=plaintext)
+        self.say(f"{wish.name}: the credentials of the URL were moved to {stored.place}; they are not verified.")
 
     def _next_step(self, bench: Bench, wish: Wish) -> None:
         name = wish.name

@@ -20,6 +20,7 @@ from poetry_repo_plugin.assemble import assemble
 from poetry_repo_plugin.bindings import Bindings
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
 from poetry_repo_plugin.errors import InputError, RepoError, printable
+from poetry_repo_plugin.logins import Logins
 from poetry_repo_plugin.notices import Notices
 from poetry_repo_plugin.origin import InvalidUrl
 from poetry_repo_plugin.repository import Catalogue, Repository
@@ -48,6 +49,10 @@ class Bench:
     @cached_property
     def bindings(self) -> Bindings:
         return Bindings(self.settings)
+
+    @property
+    def logins(self) -> Logins:
+        return Logins(self.settings, self.gate, self.notices, self.bindings)
 
     @cached_property
     def access(self) -> Access:
@@ -81,6 +86,12 @@ class Bench:
                 "give it another name, or use that one."
             )
         return name
+
+    def confirm(self, question: str) -> bool:
+        """Whether a person says yes; no without one."""
+        from poetry_repo_plugin.prompts import ask
+
+        return self.terminal and ask(f"{question} (y/n) [n]: ").strip().lower() in ("y", "yes")
 
     def _ask_passphrase(self, repository: Repository) -> Secret | None:
         from poetry_repo_plugin.prompts import ask_secret

@@ -15,7 +15,8 @@ from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
 from poetry_repo_plugin.failures import failure
-from poetry_repo_plugin.logins import forget_passphrase
+from poetry_repo_plugin.further import require_home
+from poetry_repo_plugin.logins import forget_passphrase, require_writable
 from poetry_repo_plugin.repository import Repository
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.tls.material import SYSTEM, AskPassphrase, CaSetting, MaterialError, TlsSettings
@@ -76,6 +77,8 @@ Everything is checked before anything is stored, and then a handshake is tried."
         if not given:
             return self._show(bench, repository)
         wish = self._wish(bench, repository)
+        if self.given("client-cert", "client-key"):
+            require_home(bench.bindings, repository, Kind.CERTIFICATE, bench.confirm)
         self._check(repository, wish)
         self._store(bench, repository, wish)
         self._try(bench, repository, wish)
@@ -155,11 +158,12 @@ Everything is checked before anything is stored, and then a handshake is tried."
 
     def _store(self, bench: Bench, repository: Repository, wish: Wish) -> None:
         name, settings = repository.name, wish.settings
+        require_writable(bench.settings)
         if wish.sets_identity:
             self._keep_passphrase(bench, name, wish.passphrase)
-        certificates.store(bench.settings, name, settings, ca=wish.sets_ca, identity=wish.sets_identity)
-        if self.given("client-cert", "client-key"):
+        if self.given("client-cert", "client-key"):  # bound before it is there
             bench.bindings.record_for_login(name, repository.bindable, Kind.CERTIFICATE)
+        certificates.store(bench.settings, name, settings, ca=wish.sets_ca, identity=wish.sets_identity)
         if wish.sets_ca and settings.verify:
             known = {None: "Poetry’s default", SYSTEM: "the system’s store"}
             self.say(f"{name}: its CA is {known.get(settings.ca) or settings.ca}.")  # type: ignore[arg-type]  # a path

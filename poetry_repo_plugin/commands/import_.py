@@ -15,7 +15,6 @@ from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.errors import InputError
 from poetry_repo_plugin.importing import Found, default_files, read_files
-from poetry_repo_plugin.logins import store_login
 from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.prompts import ask
 
@@ -111,18 +110,16 @@ The files themselves are not changed."""
             bench.settings.save_publish_url(name, found.publish_url)
         certificates = {"cert": found.ca, "client-cert": found.client_cert}
         paths = {key: str(value) for key, value in certificates.items() if value is not None}
-        if paths:
-            bench.settings.save_certificates(name, paths)
         if found.client_cert is not None:
             bench.bindings.record_for_login(name, found.urls, Kind.CERTIFICATE)
+        if paths:
+            bench.settings.save_certificates(name, paths)
         place = ""
         if found.username is not None and found.secret is not None:
-            stored = store_login(
-                *(bench.settings, bench.gate, bench.notices, name, found.username, found.secret),
-                plaintext=found.token_is_username,  # Poetry keeps user names in its files
-            )
-            bench.bindings.record_for_login(name, found.urls or bench.catalogue.get(name).bindable)
-            place = f"; its login is in {stored}, not verified"
+            urls = found.urls or bench.catalogue.get(name).bindable
+            plaintext = found.token_is_username  # Poetry keeps user names in its files
+            stored = bench.logins.store(name, found.username, found.secret, urls, plaintext=plaintext)
+            place = f"; its login is in {stored.place}, not verified"
         self.say(f"{name}: taken over from {found.origin}{place}.")
         if found.username and found.secret is None:
             hint = f"poetry repo login {quote(name)} --username {quote(found.username)}"

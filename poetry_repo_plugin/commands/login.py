@@ -15,7 +15,7 @@ from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.credentials.base import Credential
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
 from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
-from poetry_repo_plugin.logins import check_username, store_login
+from poetry_repo_plugin.logins import check_username
 from poetry_repo_plugin.origin import Origin, Prefix, split_userinfo
 from poetry_repo_plugin.outside_logins import Tried, judge, keep, try_helper, try_provider
 from poetry_repo_plugin.profiles import Profile, profile_of
@@ -43,6 +43,13 @@ class Aim:
     url: str
     added: str | None = None
     is_new: bool = False
+
+    @property
+    def bindable(self) -> list[str]:
+        """What a new credential belongs to: with ``--url``, that and what the user's own settings name, but not what
+        a project's file says, where nobody was asked.
+        """
+        return self.repository.bindable if self.added is None else [self.added, *self.repository.user_urls]
 
 
 class Command(RepoCommand):
@@ -87,6 +94,8 @@ another host does not get it; <c1>--url</c1> adds a host."""
         self._check_words()
         aim = self._aim(bench)
         try:
+            if aim.added is None:
+                further.require_home(bench.bindings, aim.repository, Kind.CREDENTIAL, bench.confirm)
             if self.given("helper", "provider"):
                 self._set_helper(bench, aim)
             elif not self._extend(bench, aim):
@@ -146,16 +155,16 @@ another host does not get it; <c1>--url</c1> adds a host."""
         credential = self._credential(bench, repository)
         verdict = self._verdict(bench, aim, credential)
         token_is_user = _is_token_user(_profile(repository), credential)
-        place = store_login(
-            bench.settings,
-            bench.gate,
-            bench.notices,
+        self._remember(bench, aim)
+        stored = bench.logins.store(
             name,
             credential.username or "",
             credential.secret,
+            aim.bindable,
             plaintext=bool(self.option("plaintext")) or token_is_user,  # Poetry keeps user names in its files
+            further=aim.added is not None,
         )
-        bound = self._bind(bench, aim)
+        host = Origin.of(aim.url).netloc
         if token_is_user or credential.username == TOKEN_USER:
             who = "with a token"
         elif not credential.secret:
@@ -163,12 +172,12 @@ another host does not get it; <c1>--url</c1> adds a host."""
         else:
             who = f"as {credential.username}" if credential.username else "with an empty user name"
         if verdict is Verdict.ACCEPTED:
-            self.say(f"Logged in to {name} ({repository.host}) {who}; stored in {place}.")
+            self.say(f"Logged in to {name} ({host}) {who}; stored in {stored.place}.")
         else:
-            self.say(f"{name} ({repository.host}): a login {who} is stored in {place}, not verified.")
+            self.say(f"{name} ({host}): a login {who} is stored in {stored.place}, not verified.")
         self._tell_verdict(name, verdict)
-        if len({prefix.origin for prefix in bound}) > 1:
-            self.say(f"It is sent to {' and '.join(map(str, bound))}, and nowhere else.")
+        if len({prefix.origin for prefix in stored.bound}) > 1:
+            self.say(f"It is sent to {' and '.join(map(str, stored.bound))}, and nowhere else.")
 
     def _credential(self, bench: Bench, repository: Repository) -> Credential:
         secret_given = bool(self.given(*SECRETS))
@@ -227,15 +236,16 @@ another host does not get it; <c1>--url</c1> adds a host."""
             self.warn(f"{repository.name}: its helper also hands out {names_of}; only Authorization is sent.")
         found, verdict = self._judged(bench, aim, found)
         own = {**dict.fromkeys(("helper", "helper-protocol", "provider")), **found.own}
+        self._remember(bench, aim)
+        bench.bindings.record_for_login(repository.name, aim.bindable, further=aim.added is not None)
         bench.settings.save_own(repository.name, own)
-        self._bind(bench, aim)
         until = found.credential.expires_at if found.credential is not None else None
         good = f"good for {remaining(until)}" if until is not None else ""
         if keep(bench.access, found):
             tail = f"; what it handed out is {good} and in the keyring until then."
         else:
             tail = f"{f'; what it handed out is {good}' if good else ''}. Nothing secret was stored."
-        self.say(f"{repository.name} ({repository.host}) asks {found.what}{tail}")
+        self.say(f"{repository.name} ({Origin.of(aim.url).netloc}) asks {found.what}{tail}")
         self._tell_verdict(repository.name, verdict)
 
     # -- a further URL -------------------------------------------------------------------------------------------------
@@ -291,14 +301,12 @@ another host does not get it; <c1>--url</c1> adds a host."""
             self.warn(f"{name}: {verdict.value}.")
 
     @staticmethod
-    def _bind(bench: Bench, aim: Aim) -> list[Prefix]:
-        """Record where a new credential belongs; a new repository is remembered now."""
-        name = aim.repository.name
+    def _remember(bench: Bench, aim: Aim) -> None:
+        """A new repository is remembered now, and the client certificate belongs to the further URL as well."""
         if aim.is_new:
-            bench.settings.save_own(name, {"url": aim.added})
+            bench.settings.save_own(aim.repository.name, {"url": aim.added})
         if aim.added is not None and bench.access.tls.has_identity(aim.repository):
             further.bind(bench.access, aim.repository, Kind.CERTIFICATE, aim.added)
-        return bench.bindings.record_for_login(name, [*([aim.added] if aim.added else []), *aim.repository.bindable])
 
 
 def _profile(repository: Repository) -> Profile | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import ClassVar
 
 from cleo.helpers import argument, option
@@ -9,8 +10,7 @@ from cleo.helpers import argument, option
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
-from poetry_repo_plugin.errors import InputError
-from poetry_repo_plugin.logins import forget_login
+from poetry_repo_plugin.errors import InputError, RepoError
 
 
 class Command(RepoCommand):
@@ -33,12 +33,19 @@ The repositories themselves and their certificates stay; <c1>poetry repo remove<
             raise InputError("Name the repositories to forget, or say --all.", "poetry repo logout NAME")
         known = [repository.name for repository in bench.catalogue]
         chosen = known if self.option("all") else [bench.catalogue.require(name).name for name in given]
+        left = []
         for name in dict.fromkeys(chosen):
-            if forget_login(bench.settings, bench.gate, bench.notices, name):
+            forgotten = bench.logins.forget(name)
+            if forgotten.left is not None:
+                left.append(name)
+            elif forgotten.found:
                 self.say(f"Logged out of {name}.")
             elif given:
                 self.say(f"Nothing was stored for {name}.")
             self._tell_environment(bench, name)
+        if left:
+            names = " ".join(map(shlex.quote, left))
+            raise RepoError(f"Not everything is forgotten of {', '.join(left)}.", f"poetry repo logout {names}")
         return 0
 
     def _tell_environment(self, bench: Bench, name: str) -> None:

@@ -8,8 +8,8 @@ from typing import ClassVar
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
-from poetry_repo_plugin.errors import InputError
-from poetry_repo_plugin.logins import forget_login, forget_passphrase
+from poetry_repo_plugin.errors import InputError, RepoError
+from poetry_repo_plugin.logins import forget_passphrase, require_writable
 from poetry_repo_plugin.names import is_pypi
 
 
@@ -44,11 +44,13 @@ class Command(RepoCommand):
                 raise InputError("PyPI is built into Poetry; to forget its token, log out.", "poetry repo logout pypi")
             self._from_files(bench, name, project)
             return 0
+        if bench.settings.folder.exists():
+            require_writable(bench.settings)
         self._from_files(bench, name, [*project, own_file])
-        self._from_settings(bench, name)
-        return 0
+        return self._from_settings(bench, name)
 
-    def _from_settings(self, bench: Bench, name: str) -> None:
+    def _from_settings(self, bench: Bench, name: str) -> int:
+        """Returns the exit code: what a keyring keeps to itself is not removed, nor what leads to it."""
         keep = bool(self.option("keep-credentials"))
         own = bench.settings.own_for(name)
         kept: dict[str, object] = {
@@ -57,16 +59,18 @@ class Command(RepoCommand):
             "helper-protocol": own.helper_protocol,
             "provider": own.provider,
         }
-        if not keep:
-            forget_login(bench.settings, bench.gate, bench.notices, name)
+        left = None if keep else bench.logins.forget(name, thorough=False).left
         forget_passphrase(bench.settings, bench.gate, name)
         bench.settings.forget(name)
-        if keep:
-            bench.settings.save_own(name, kept)
+        if keep or left is not None:
+            bench.settings.save_own(name, kept if keep else {"credential-origins": kept["credential-origins"]})
         self.say(f"Removed {name}." + (" Its credentials were kept." if keep else ""))
         variable = bench.settings.variable("REPOSITORIES", name, "_URL")
         if variable is not None:
             self.warn(f"{name} is still named by the environment variable {variable[0]}.")
+        if left is not None:
+            self.fail(RepoError("Its credential is left.", f"poetry repo logout {name}"))
+        return 0 if left is None else 1
 
     def _from_files(self, bench: Bench, name: str, files: list[Path]) -> bool:
         """Take the source out of all of ``files``, or of none; whether it was in one of them."""

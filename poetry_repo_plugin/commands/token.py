@@ -58,10 +58,12 @@ It goes to standard output; do not let it end up in a log."""
     @staticmethod
     def _credential(bench: Bench, repository: Repository, url: str) -> Credential:
         purpose = Purpose.INDEX if url == repository.index_url else Purpose.PUBLISH
-        query = Query(repository.name, url, purpose, Effort.FULL, repository.url_username)
+        leave = bench.access.places.leave(url, owner=repository.name, purpose=purpose)
+        query = leave.query or Query(repository.name, url, purpose, Effort.FULL, repository.url_username)
         resolution = bench.access.chain.resolve(query)
-        if resolution.credential is not None:
-            return resolution.credential
+        credential = resolution.credential
+        if credential is not None and bench.access.may_go(leave, credential):
+            return credential
         if resolution.broken is not None:
             raise unanswered(repository, resolution.broken, host=repository.host)
         withheld = withheld_of(resolution)

@@ -13,7 +13,7 @@ from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
 from poetry_repo_plugin.doctor import local
 from poetry_repo_plugin.doctor.secrets import is_owned, login_in, sources_with_login, strip_lock, without_logins
 from poetry_repo_plugin.errors import RepoError
-from poetry_repo_plugin.logins import store_login
+from poetry_repo_plugin.logins import Logins
 from poetry_repo_plugin.migrate import migrate
 from poetry_repo_plugin.project import read_text
 from poetry_repo_plugin.secret import Secret
@@ -106,7 +106,8 @@ def _keep(access: Access, name: str, login: tuple[str, str, Secret], mended: Men
             f"poetry repo logout {name}, or take the one in the URL out by hand."
         )
         return False
-    place = store_login(access.settings, access.gate, access.notices, name, username, secret)
-    access.bindings.record_for_login(name, [url])
-    mended.done.append(f"{name}: the login in its URL is kept in {place} now.")
+    logins = Logins(access.settings, access.gate, access.notices, access.bindings)
+    mended.done.append(
+        f"{name}: the login in its URL is kept in {logins.store(name, username, secret, [url]).place} now."
+    )
     return True

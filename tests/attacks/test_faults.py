@@ -252,7 +252,7 @@ def test_many_logins_at_once(fresh: PoetryHome) -> None:
     assert {name: login["password"] for name, login in logins.items()} == {f"r{n}": f"pw{n}" for n in range(MANY)}
     own = fresh.toml("poetry-repo-plugin.toml")["repositories"]
     assert {name: entry["credential-origins"] for name, entry in own.items()} == {
-        f"r{n}": [f"https://r{n}.example/upload"] for n in range(MANY)
+        f"r{n}": [f"https://r{n}.example"] for n in range(MANY)
     }
 
 

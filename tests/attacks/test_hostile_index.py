@@ -125,6 +125,22 @@ def test_twin_a_redirect_on_the_same_origin_keeps_the_credential(arena: Arena, t
     assert [request.path for request in arena.company.requests if request.authorization is None] == []
 
 
+def test_a_cookie_does_not_go_over_plain_http(arena: Arena) -> None:
+    """The server, sloppily, does not say that it is for https only."""
+    arena.tap_plain_http()
+    name, content = packages.wheel("omega", "1.0")
+    arena.evil.add(name, content)
+    first, second = (packages.wheel(name, "1.0") for name in ("alpha", "beta"))
+    arena.company.add_all((first, second))
+    cookie = Response(200, first[1], {"Set-Cookie": "SESSION=s3ssion; Path=/"})
+    arena.company.respond = lambda request: cookie if request.path == f"/team-a/files/{first[0]}" else None
+    ours = [f"{wheel[0].split('-')[0]} @ https://{HOST}/team-a/files/{wheel[0]}" for wheel in (first, second)]
+    arena.project(*ours, f"omega @ http://{HOST}/files/{name}", url=URL)
+    arena.home.ok("lock")
+    assert [request.path for request in arena.company.requests if "cookie" in request.headers]
+    assert [request.target for request in arena.proxy.requests if request.method == "GET"]
+
+
 @pytest.mark.parametrize("status", [301, 307, 308])
 def test_an_upload_is_not_redirected(arena: Arena, status: int) -> None:
     arena.settle("config.toml", "repositories", NAME, "url", value=UPLOAD)

@@ -277,6 +277,52 @@ def test_a_strangers_file_on_the_companys_host(arena: Arena, how: str) -> None:
     assert [request.path for request in arena.company.requests if request.path.startswith("/evil/")]
 
 
+@pytest.mark.parametrize("trust", ["a CA of the project", "no verification"])
+def test_a_host_that_is_reached_through_borrowed_trust_gets_nothing(arena: Arena, trust: str) -> None:
+    """The index of ``other`` leads to the intranet, where somebody else sits on the line with a certificate that only
+    the project's word for ``other`` vouches for; netrc has a login for the intranet."""
+    del arena.home.environ["REQUESTS_CA_BUNDLE"]
+    (arena.home.project / "own.pem").write_bytes(arena.certs.ca.pem)
+    netrc = arena.home.root / "netrc"
+    netrc.write_text(f"machine intranet.{EVIL} login {USER} password {PASSWORD}\n")
+    arena.home.environ["NETRC"] = str(netrc)
+    name, content = packages.wheel("omega", "1.0")
+    arena.evil.add(name, content)
+    page = f'<a href="https://intranet.{EVIL}/files/{name}">{name}</a>'.encode()
+    arena.evil.respond = lambda request: (
+        Response(200, page, {"Content-Type": "text/html"}) if request.path == "/simple/omega/" else None
+    )
+    if trust == "no verification":
+        arena.settle("auth.toml", "certificates", "other", value={"cert": False})
+    table = '[tool.poetry-repo-plugin.other]\nca = "own.pem"\n'
+    arena.project("omega", sources={"other": EVIL_URL}, extra=table if trust != "no verification" else "")
+    arena.home.ok("lock")
+    assert arena.locked() == ["omega-1.0"]
+    assert [request for request in arena.evil.requests if request.headers.get("host", "").startswith("intranet.")]
+
+
+def test_what_a_reused_name_says_of_a_package_is_not_remembered(arena: Arena) -> None:
+    """Poetry's cache of metadata goes by the name of the source: the company's project would lock what the stranger
+    said of its package."""
+    name, content = packages.wheel("private-lib", "1.0", ["public-lib"])
+    arena.evil.add(name, content)
+    arena.project("private-lib (==1.0)", url=EVIL_URL)
+    arena.home.ok("lock")
+    assert arena.locked() == ["private-lib-1.0", "public-lib-1.0"]
+    (arena.home.project / "poetry.lock").unlink()
+    arena.project("private-lib (==1.0)", url=URL)
+    arena.home.ok("lock")
+    assert arena.locked() == ["private-lib-1.0"]
+
+
+def test_a_project_does_not_hide_that_something_was_withheld(arena: Arena) -> None:
+    """By calling refusals harmless."""
+    arena.refuse()
+    table = f"[tool.poetry-repo-plugin.{NAME}]\nignore-error-codes = [401, 403]\n"
+    arena.project("private-lib", url=EVIL_URL, extra=table)
+    assert "[origin-mismatch]" in arena.home.fails("lock").text
+
+
 def test_a_token_of_pypi_is_for_pypi(arena: Arena) -> None:
     """A project says that PyPI takes its uploads elsewhere."""
     arena.project(url=URL)

@@ -294,11 +294,22 @@ class TestCredentialsInTheUrl:
         assert home.files_with("hunter2") == []
         assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "bob"}}}
 
+    def test_of_the_project_do_not_replace_what_the_user_stored(self, home: WarmHome) -> None:
+        """The project may be a stranger's."""
+        home.ok("repo", "login", "acme", "--url", URL, "-u", "bob", "-p", "hunter2", "--plaintext", "--no-verify")
+        url = "https://evil:evilpw@evil.example/simple/"
+        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n')
+        home.refuses(
+            *("repo", "add", "acme", "--priority", "explicit"),
+            err="acme: another login than the one in its URL is stored. Decide which one is right: log out, or take "
+            "the one in the URL out by hand.\nTry: poetry repo logout acme\n",
+        )
+
     def test_of_a_publish_url_belong_there(self, home: WarmHome) -> None:
         home.ok("repo", "add", "acme", URL, "--publish-url", "https://bob:hunter2@up.example.org/legacy/")
         assert home.toml("config.toml") == {"repositories": {"acme": {"url": "https://up.example.org/legacy/"}}}
         assert home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["credential-origins"] == [
-            "https://up.example.org/legacy"
+            "https://up.example.org"
         ]
 
     def test_a_token_that_is_the_user_name(self, home: WarmHome) -> None:

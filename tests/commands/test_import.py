@@ -75,7 +75,7 @@ class TestPypirc:
         }
         assert home.toml("config.toml") == {"repositories": {"acme": {"url": "https://up.example.org/legacy/"}}}
         origins = home.toml("poetry-repo-plugin.toml")["repositories"]
-        assert origins["acme"] == {"credential-origins": ["https://up.example.org/legacy"]}
+        assert origins["acme"] == {"credential-origins": ["https://up.example.org"]}
         assert pypirc.read_text() == PYPIRC
 
     def test_goes_to_the_keyring(self, keyed: WarmHome, pypirc: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -276,7 +277,7 @@ class TestWhatCannotBeVerified:
         assert done.err == (
             f"pypi (pypi.org): a login with a token is stored in {auth}, not verified.\n"
             "pypi: its server cannot be asked without uploading, so it could not be verified.\n"
-            "It is sent to https://pypi.org and https://upload.pypi.org/legacy, and nowhere else.\n"
+            "It is sent to https://pypi.org and https://upload.pypi.org, and nowhere else.\n"
         )
         assert home.toml("auth.toml") == {"pypi-token": {"pypi": "pypi-t0ken"}}
 
@@ -468,6 +469,52 @@ class TestOnATerminal:
         assert "There is no terminal to ask on" in terminal.screen
 
 
+class TestAnotherPlace:
+    """What is stored for the name belongs elsewhere, and only a project says that it has moved."""
+
+    @pytest.fixture
+    def moved(self, home: WarmHome, index: IndexServer) -> Iterator[IndexServer]:
+        home.ok(*password_words(), "--url", index.index_url, stdin=PASSWORD)
+        with IndexServer(credentials={USER: PASSWORD}) as other:
+            home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n')
+            yield other
+
+    def test_nothing_is_sent_and_the_way_out_is_named(
+        self, home: WarmHome, index: IndexServer, moved: IndexServer
+    ) -> None:
+        home.refuses(
+            *password_words(),
+            stdin=PASSWORD,
+            err=f"Repository acme ({moved.netloc}): what is stored for it belongs to {index.origin}, and only this "
+            f"project says {moved.index_url}; nothing was sent there. [origin-mismatch]\n"
+            f"Try: poetry repo login acme --url {moved.index_url}\nNothing was stored.\n",
+        )
+        assert moved.requests == []
+        home.ok(*password_words(), "--url", moved.index_url, stdin=PASSWORD)
+        assert own(home)["credential-origins"] == [index.origin, moved.origin]
+
+    def test_nor_a_helper_or_a_client_certificate(
+        self, home: WarmHome, moved: IndexServer, certs: CertificateFactory
+    ) -> None:
+        done = home.fails("repo", "login", "acme", "--helper", "/bin/true")
+        assert "[origin-mismatch]" in done.err
+        client = ("--client-cert", str(certs.pem(certs.client())))
+        home.ok("repo", "certs", "acme", *client)  # none was set, so it belongs nowhere yet
+        home.write_project(extra='[[tool.poetry.source]]\nname = "acme"\nurl = "https://third.example/simple/"\n')
+        before = home.files()
+        assert "[origin-mismatch]" in home.fails("repo", "certs", "acme", *client).err
+        assert home.files() == before
+        assert moved.requests == []
+
+    @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 1)])
+    def test_on_a_terminal_a_person_decides(self, home: WarmHome, moved: IndexServer, answer: str, code: int) -> None:
+        with home.terminal("repo", "login", "acme", "--username", USER, "--password", PASSWORD) as terminal:
+            terminal.expect(f"this project says {moved.index_url}. Go on there? (y/n) [n]: ")
+            terminal.type(answer)
+            assert terminal.end() == code
+        assert bool(moved.requests) == (code == 0)
+
+
 class TestUrl:
     """``--url`` binds what is stored to a further origin, or gives a new repository its first."""
 
@@ -558,6 +605,22 @@ class TestUrl:
     def test_twin_bad_ones(self, home: WarmHome, url: str, said: str) -> None:
         home.refuses(*password_words(), "--url", url, stdin=PASSWORD, err=said)
 
+    def test_binds_nothing_that_only_a_project_says(self, home: WarmHome, index: IndexServer) -> None:
+        """Nobody asked the project's index, which may be a stranger's with the same name."""
+        with IndexServer(credentials={}) as other:
+            home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n')
+            done = home.ok(*password_words(), "--plaintext", "--url", index.index_url, stdin=PASSWORD)
+            assert done.err == f"Logged in to acme ({index.netloc}) as {USER}; stored in {home.config}/auth.toml.\n"
+            assert own(home)["credential-origins"] == [index.origin]
+            home.fails("repo", "token", "acme")
+            assert other.requests == []
+
+    def test_a_new_secret_keeps_the_other_origins(self, home: WarmHome, index: IndexServer) -> None:
+        home.ok(*password_words(), "--url", index.index_url, stdin=PASSWORD)
+        with IndexServer(credentials={USER: PASSWORD}) as other:
+            home.ok(*password_words(), "--url", other.index_url, stdin=PASSWORD)
+            assert own(home)["credential-origins"] == [index.origin, other.origin]
+
     def test_pypi_has_no_other(self, home: WarmHome) -> None:
         home.refuses(
             *("repo", "login", "pypi", "--token", TOKEN, "--url", "https://h.example/"),
@@ -576,7 +639,7 @@ def test_several_origins_are_named(home: WarmHome, index: IndexServer) -> None:
     add(home, index.index_url)
     home.ok("config", "repositories.acme", "https://up.example.org/legacy/")
     done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
-    assert done.err.endswith(f"It is sent to {index.origin} and https://up.example.org/legacy, and nowhere else.\n")
+    assert done.err.endswith(f"It is sent to {index.origin} and https://up.example.org, and nowhere else.\n")
 
 
 BAZEL = 'print(json.dumps({{"headers": {{"Authorization": ["Bearer {token}"]}}}}))'

@@ -141,10 +141,14 @@ class TestLogout:
         add(keyed, "acme")
         log_in(keyed)
         keyed.environ["KEYRING_MODE"] = mode
-        keyed.says(
+        keyed.refuses(
             *("repo", "logout", "acme"),
-            err=f"The keyring entry poetry-repository-acme may be left, because {why}.\nLogged out of acme.\n",
+            err=f"The keyring entry poetry-repository-acme may be left, because {why}.\n"
+            "Not everything is forgotten of acme.\nTry: poetry repo logout acme\n",
         )
+        keyed.environ["KEYRING_MODE"] = "ok"
+        keyed.says("repo", "logout", "acme", err="Logged out of acme.\n")
+        assert not any(json.loads((keyed.keyring_home / "keyring.json").read_text()).values())
         assert keyed.toml("auth.toml") == {}
 
     @pytest.mark.parametrize(("mode", "said"), [(None, ""), ("locked", "may be left, because the keyring is locked")])

@@ -68,7 +68,7 @@ class TestOnATerminal:
         assert home.files_with(PASSWORD) == []
         assert home.toml("auth.toml") == {"http-basic": {"foo": {"username": USER}}}
         bound = home.toml("poetry-repo-plugin.toml")["repositories"]["foo"]["credential-origins"]
-        assert bound == [f"{index.origin}/upload"]
+        assert bound == [index.origin]
         # The next one needs no terminal.
         index.index.overwrite = True
         home.ok("publish", "-r", "foo")
