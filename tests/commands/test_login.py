@@ -275,7 +275,7 @@ class TestWhatCannotBeVerified:
         done = home.ok("repo", "login", "pypi", "--token-stdin", "--plaintext", stdin="pypi-t0ken\n")
         auth = home.config / "auth.toml"
         assert done.err == (
-            f"pypi (pypi.org): a login with a token is stored in {auth}, not verified.\n"
+            f"pypi (upload.pypi.org): a login with a token is stored in {auth}, not verified.\n"
             "pypi: its server cannot be asked without uploading, so it could not be verified.\n"
             "It is sent to https://pypi.org and https://upload.pypi.org, and nowhere else.\n"
         )
