@@ -314,7 +314,10 @@ class TestAsking:
 
 
 class TestBadInput:
-    @pytest.mark.skipif(Path("/etc/pip.conf").exists(), reason="this machine has a pip.conf for everybody")
+    @pytest.mark.skipif(
+        any(Path(file).exists() for file in ("/etc/pip.conf", "/etc/xdg/pip/pip.conf")),
+        reason="this machine has a pip.conf for everybody",
+    )
     def test_no_file_at_all(self, home: WarmHome) -> None:
         home.refuses("repo", "import", err="There is no .pypirc and no pip.conf here.\nTry: poetry repo import FILE\n")
 
