@@ -110,15 +110,19 @@ class Access:
         tried: list[Credential],
         status: int,
         still_there: Callable[[str], bool] = lambda url: False,
+        *,
+        strict: bool = False,
     ) -> Credential | None:
         """A credential to try again with after a 401 or 403, or ``None`` to hand the answer on.
 
         Raises :class:`RepositoryFailure` where a repository's refusal is final.
 
         :param still_there: asks for a URL that was answered before, with the credential that was tried last.
+        :param strict: also where the status was declared harmless: for uploads, and for questions about a credential.
         """
         repository, query = leave.repository, leave.query
-        if repository is not None and status in self._ignored(repository, query):
+        ignored = repository is not None and status in self._ignored(repository, query)
+        if ignored and not strict:
             return None
         sent = tried[-1] if tried else leave.given
         hidden = status not in (401, 403)  # the server hides what one may not see
@@ -151,7 +155,7 @@ class Access:
             url=unmistakable(query.url) if query is not None else str(leave.origin),
             renewed=renewed,
             proven=proven,
-            reading=query is not None and query.purpose is Purpose.INDEX and leave.given is None,
+            reading=query is not None and query.purpose is Purpose.INDEX and leave.given is None and not ignored,
         )
         if not proven and (renewed or query is None or query.purpose is Purpose.INDEX):
             self._doubts.setdefault(repository.name, found)  # told if it turns out that all was answered so

@@ -10,6 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from cachecontrol import CacheControlAdapter
@@ -43,6 +45,7 @@ class _Carrier(HTTPAdapter):
     :param given: a credential from the command line.
     :param context: a TLS context from the command line, instead of the repository's.
     :param judge: turn a 401 or 403 into an error; else the caller reads it.
+    :param strict: judge them also where the settings declare them harmless, as every upload is judged.
     :param anonymous: send no credential at all, to see what a repository does then.
     """
 
@@ -57,6 +60,7 @@ class _Carrier(HTTPAdapter):
         context: Callable[[], Any] | None = None,
         anonymous: bool = False,
         judge: bool = True,
+        strict: bool = False,
         **options: Any,
     ) -> None:
         self._get_access = access
@@ -67,6 +71,7 @@ class _Carrier(HTTPAdapter):
         self._own_context = context
         self._anonymous = anonymous
         self._judge = judge
+        self._strict = strict or purpose is Purpose.PUBLISH
         self._trip = threading.local()
         super().__init__(**options)
 
@@ -106,7 +111,7 @@ class _Carrier(HTTPAdapter):
             if self._anonymous:
                 leave = replace(leave, query=None, given=None)
             self._trip.leave, self._trip.tried = leave, []
-            self._trip.direct = select_proxy(url, dict(proxies or {})) is None
+            self._trip.proxy = select_proxy(url, dict(proxies or {}))
             response = self._travel(leave, request, stream, timeout, verify, cert, proxies, options)
             if response.is_redirect:
                 cast("Any", request.headers)[_HOP] = Hop(url, leave, led_away)
@@ -134,14 +139,16 @@ class _Carrier(HTTPAdapter):
                 cut(response)
                 settle_retry_after(response)
             self._read_tls_page(leave, response)
+            if response.status_code == 407 and self._judge:
+                message = "the proxy asks for a user name and a password (407)."
+                raise failure(Cause.PROXY, message, leave.repository, host=leave.origin.netloc)
             if not self._judge or not self._access.means_refusal(leave, response.status_code):
                 break
             if self._is_about_content(response):
                 break
             request.headers.pop("Authorization", None)
-            fresh = self._access.after_refusal(
-                leave, tried, response.status_code, lambda url: self._is_still_there(leave, url, request, arguments)
-            )
+            there = partial(self._is_still_there, leave, like=request, arguments=arguments)
+            fresh = self._access.after_refusal(leave, tried, response.status_code, there, strict=self._strict)
             if fresh is None or not _rewind(request):
                 break
             response.close()
@@ -153,7 +160,7 @@ class _Carrier(HTTPAdapter):
             self._access.succeeded(leave, tried[-1] if tried else None, proof)
         return response
 
-    def _is_still_there(self, leave: Leave, url: str, like: PreparedRequest, arguments: Sequence[Any]) -> bool:
+    def _is_still_there(self, leave: Leave, url: str, *, like: PreparedRequest, arguments: Sequence[Any]) -> bool:
         """Whether ``url``, which was answered before, is now, with the credential that was tried last. What can only be
         uploaded to is taken for gone.
         """
@@ -257,14 +264,21 @@ class _Carrier(HTTPAdapter):
 
     def _explain(self, leave: Leave, error: Exception) -> None:
         """Raise the failure that ``error`` means, unless Poetry's own retries may help."""
-        found = self._for_purpose(leave, self._access.tls.explain(leave, error, direct=self._trip.direct))
+        found = self._for_purpose(leave, self._access.tls.explain(leave, error, proxy=self._trip.proxy))
         if found is not None and (self._purpose is Purpose.PUBLISH or not found.retry):
             raise found from error
 
     def _for_purpose(self, leave: Leave, found: RepositoryFailure | None) -> RepositoryFailure | None:
         if found is None or found.cause is not Cause.NOT_AN_INDEX or self._purpose is not Purpose.PUBLISH:
             return found
-        return failure(Cause.NOT_AN_UPLOAD_URL, found.message, leave.repository, host=leave.origin.netloc)
+        repository, hint = leave.repository, None
+        if leave.origin.scheme == "http" and repository is not None and repository.publish_url is not None:
+            publish, index = (
+                quote(url.replace("http://", "https://", 1) if Origin.of(url) == leave.origin else url)
+                for url in (repository.publish_url, repository.index_url or repository.publish_url)
+            )
+            hint = f"poetry repo add {quote(repository.name)} {index} --publish-url {publish}"
+        return failure(Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=leave.origin.netloc, hint=hint)
 
 
 class DirectAdapter(_Carrier):
@@ -311,18 +325,32 @@ def _judge_upload(leave: Leave, request: PreparedRequest, response: Response) ->
         note = profile.refusal_notes.get(status) if profile is not None else None
         message = f"{url} takes no uploads ({status})." + (f" {note}" if note else "")
         raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
+    if 300 <= status < 400:
+        target = redact(response.headers.get("location", "nowhere"))
+        message = f"{url} redirects to {target} ({status}), and an upload follows no redirect."
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
     if not request.body:
         return
-    from poetry_repo_plugin.asking import is_login_page
-
     if status == 429 or status >= 500:
         plain = response.headers.get("content-type", "").startswith("text/plain")
         said = f": {response.text.strip()[:200]}" if plain and response.text.strip() else ""
         message = f"the server failed to take the upload ({status} {response.reason}){said}."
         raise failure(Cause.SERVER_ERROR, message, leave.repository, host=host)
-    if status == 200 and is_login_page(response):
-        message = f"{url} answers with a login page; nothing was uploaded."
+    if status < 300 and (page := _page_of(response)) is not None:
+        message = f"{url} answers with {page}"
         raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
+
+
+def _page_of(response: Response) -> str | None:
+    """What a page is that was answered to an upload; ``None`` for what servers answer that have taken one."""
+    from poetry_repo_plugin.pages import is_html, is_login_page, title_of
+
+    if is_login_page(response):
+        return "a login page; nothing was uploaded."
+    if not is_html(response) or not any(tag in response.content.lower() for tag in (b"<form", b"<title")):
+        return None
+    what = f"the page “{title}”" if (title := title_of(response)) else "a web page"
+    return f"{what}, as no upload URL does; what became of the upload cannot be told."
 
 
 def _rewind(request: PreparedRequest) -> bool:

@@ -14,11 +14,11 @@ from poetry_repo_plugin.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.origin import Origin
+from poetry_repo_plugin.pages import ENOUGH, is_index, is_login_page, no_page
 from poetry_repo_plugin.profiles import looks_like_index, profile_of
 from poetry_repo_plugin.repository import Repository
 
 TIMEOUT = 10.0  # seconds, for connecting and for each read
-_ENOUGH = 256 * 1024  # bytes of a body that are read: the root of a mirror of PyPI has 30 MB
 
 
 class Verdict(Enum):
@@ -26,6 +26,8 @@ class Verdict(Enum):
 
     ACCEPTED = "accepted"
     OPEN = "the index is open to everyone, so it could not be verified"
+    SILENT = "its root answers as if nothing were there, so it could not be verified"
+    UNTOLD = "what it answers without a credential could not be found out, so it could not be verified"
     UNASKABLE = "its server cannot be asked without uploading, so it could not be verified"
 
 
@@ -38,16 +40,19 @@ def ask(
     purpose: Purpose = Purpose.INDEX,
     given: Credential | None = None,
     anonymous: bool = False,
+    strict: bool = True,
     timeout: float = TIMEOUT,
 ) -> Any:
     """One request on behalf of ``repository``; returns the ``requests.Response`` with the beginning of its body.
 
     A POST follows no redirect, as Poetry's uploads follow none. Raises :class:`RepositoryFailure` for every failure,
     passing ones included, and for a 401 or 403.
+
+    :param strict: judge a 401 or 403 also where the settings say that it is harmless for a page.
     """
     from requests.exceptions import ChunkedEncodingError, RequestException
 
-    with _session(access, repository, purpose, given, anonymous) as session:
+    with _session(access, repository, purpose, given, anonymous, strict=strict) as session:
         try:
             posted = method == "POST"
             response = session.request(
@@ -57,7 +62,7 @@ def ask(
             return response
         except RequestException as error:
             leave = access.places.leave(url, owner=repository.name, purpose=purpose)
-            found = access.tls.explain(leave, error, direct=proxy_of(url) is None)
+            found = access.tls.explain(leave, error, proxy=proxy_of(url))
             if found is not None:
                 raise found from None
             broken_off = isinstance(error, ChunkedEncodingError)
@@ -73,12 +78,19 @@ def check_login(access: Access, repository: Repository, url: str, credential: Cr
     if is_pypi(repository.name):
         return Verdict.UNASKABLE  # its index is open and its upload URL answers everyone alike
     if url == repository.publish_url and url != repository.index_url:
-        ask(access, repository, url, method="POST", purpose=Purpose.PUBLISH, given=credential)
-        return Verdict.ACCEPTED if _is_closed(access, repository, url, "POST", Purpose.PUBLISH) else Verdict.UNASKABLE
-    check_index(access, repository, url, given=credential)
-    if _is_closed(access, repository, index_page(url), "GET", Purpose.INDEX):
+        return _check_upload(access, repository, url, credential)
+    response = ask(access, repository, index_page(url), given=credential)
+    wrong = _wrong_index(access, repository, url, response)
+    if wrong is not None and (response.status_code not in (404, 405) or looks_like_index(url)):
+        raise wrong
+    stranger = _refusal_of_nobody(access, repository, url)
+    if stranger is not None and stranger.cause is Cause.CREDENTIAL_MISSING:
         return Verdict.ACCEPTED
-    return Verdict.OPEN
+    if wrong is not None:
+        raise wrong
+    if stranger is None:
+        return Verdict.OPEN if response.status_code < 400 else Verdict.SILENT
+    return Verdict.ACCEPTED if stranger.cause is Cause.NOT_AN_INDEX else Verdict.UNTOLD
 
 
 def check_index(
@@ -88,20 +100,72 @@ def check_index(
     *,
     given: Credential | None = None,
     anonymous: bool = False,
+    strict: bool = True,
     timeout: float = TIMEOUT,
 ) -> Any:
-    """Fetch the root of an index; the response. Raises :class:`RepositoryFailure`, also for what is no index."""
-    response = ask(access, repository, index_page(url), given=given, anonymous=anonymous, timeout=timeout)
-    host = Origin.of(url).netloc
-    if response.status_code >= 500 or response.status_code == 429:
-        message = f"the server failed to answer ({response.status_code} {response.reason})."
-        raise failure(Cause.SERVER_ERROR, message, repository, host=host)
-    if is_login_page(response):
-        raise failure(Cause.NOT_AN_INDEX, f"{url} answers with a login page, not with an index.", repository, host=host)
-    profile = profile_of(url, repository.name)
-    if response.status_code == 404 and looks_like_index(url) and (profile is None or profile.lists_projects):
-        raise failure(Cause.NOT_AN_INDEX, f"there is no index at {url} (404).", repository, host=host)
+    """Fetch the root of an index; the response. Raises :class:`RepositoryFailure`, also for what is no index.
+
+    A status that the settings declare harmless is no failure, unless it is a 401 or 403 and ``strict``.
+    """
+    response = ask(
+        access, repository, index_page(url), given=given, anonymous=anonymous, strict=strict, timeout=timeout
+    )
+    wrong = _wrong_index(access, repository, url, response)
+    if wrong is not None:
+        raise wrong
     return response
+
+
+def wrong_upload(repository: Repository, url: str, response: Any) -> RepositoryFailure | None:
+    """What is wrong with a server that has answered an upload of nothing; a 500 may be its way to say just that."""
+    status, host = response.status_code, Origin.of(url).netloc
+    if is_login_page(response):
+        message = f"{url} answers with a login page."
+        return failure(Cause.NOT_AN_UPLOAD_URL, message, repository, host=host)
+    if status > 500 or status == 429:
+        message = f"the server failed to answer ({status} {response.reason})."
+        return failure(Cause.SERVER_ERROR, message, repository, host=host)
+    return None
+
+
+def _check_upload(access: Access, repository: Repository, url: str, credential: Credential) -> Verdict:
+    response = ask(access, repository, url, method="POST", purpose=Purpose.PUBLISH, given=credential)
+    wrong = wrong_upload(repository, url, response)
+    if wrong is not None:
+        raise wrong
+    try:
+        ask(access, repository, url, method="POST", purpose=Purpose.PUBLISH, anonymous=True)
+    except RepositoryFailure as error:
+        if error.cause is Cause.CREDENTIAL_MISSING:
+            return Verdict.ACCEPTED
+    return Verdict.UNASKABLE
+
+
+def _refusal_of_nobody(access: Access, repository: Repository, url: str) -> RepositoryFailure | None:
+    """Why the index is not to be had without a credential; ``None`` where it is."""
+    try:
+        check_index(access, repository, url, anonymous=True)
+    except RepositoryFailure as error:
+        return error
+    return None
+
+
+def _wrong_index(access: Access, repository: Repository, url: str, response: Any) -> RepositoryFailure | None:
+    status, host = response.status_code, Origin.of(url).netloc
+    if status in access.ignored_codes(repository):
+        return None
+    if status >= 500 or status == 429:
+        message = f"the server failed to answer ({status} {response.reason})."
+        return failure(Cause.SERVER_ERROR, message, repository, host=host)
+    profile = profile_of(url, repository.name)
+    lists = profile is None or profile.lists_projects
+    if is_login_page(response):
+        message = f"{url} answers with a login page, not with an index."
+    elif (status == 404 and not lists) or (status < 300 and (not lists or is_index(response))):
+        return None
+    else:
+        message = f"there is no index at {url} (404)." if status == 404 else f"{url} {no_page(response)}."
+    return failure(Cause.NOT_AN_INDEX, message, repository, host=host)
 
 
 def exchange(access: Access, name: str, method: str, url: str, json: object = None) -> tuple[int, object]:
@@ -118,12 +182,6 @@ def exchange(access: Access, name: str, method: str, url: str, json: object = No
         return response.status_code, response.json()
     except ValueError:
         return response.status_code, response.text
-
-
-def is_login_page(response: Any) -> bool:
-    """Whether a response is an HTML page that asks for a password."""
-    kind = response.headers.get("content-type", "")
-    return kind.startswith("text/html") and b'type="password"' in response.content.lower()
 
 
 def proxy_of(url: str) -> str | None:
@@ -143,18 +201,10 @@ def _read_beginning(response: Any) -> None:
     kept = b""
     for piece in response.iter_content(16 * 1024):
         kept += piece
-        if len(kept) >= _ENOUGH:
+        if len(kept) >= ENOUGH:
             break
     response._content = kept
     response.close()
-
-
-def _is_closed(access: Access, repository: Repository, url: str, method: str, purpose: Purpose) -> bool:
-    try:
-        ask(access, repository, url, method=method, purpose=purpose, anonymous=True)
-    except RepositoryFailure as error:
-        return error.cause is Cause.CREDENTIAL_MISSING
-    return False
 
 
 @contextmanager
@@ -166,6 +216,7 @@ def _session(
     anonymous: bool,
     *,
     judge: bool = True,
+    strict: bool = True,
 ) -> Iterator[Any]:
     import requests
 
@@ -188,6 +239,7 @@ def _session(
         given=given,
         anonymous=anonymous,
         judge=judge,
+        strict=strict,
     )
     with requests.Session() as session:
         session.headers["User-Agent"] = f"poetry-repo-plugin/{__version__}"

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
     from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
     from poetry_repo_plugin.credentials.outside import OutsideSource
+    from poetry_repo_plugin.tls.facts import CertificateFacts
+    from poetry_repo_plugin.tls.identity import ClientIdentity
     from poetry_repo_plugin.tls.material import TlsSettings
-    from poetry_repo_plugin.tls.probe import Peer
+    from poetry_repo_plugin.tls.probe import Connect, Peer
     from poetry_repo_plugin.tls.refusal import Classified
 
 _LOOK_SECONDS = 5.0
@@ -150,7 +153,7 @@ class Connections:
             told = any(self._settings.environ.get(name) for name in BUNDLE_VARIABLES)
             if settings.is_default and handed_out is None and not told:
                 return None, None
-            context = build_context(settings)
+            context = build_context(settings, seen=partial(self.warn_of_end, repository))
             if handed_out is not None:
                 from poetry_repo_plugin.tls.identity import apply_pem
 
@@ -158,9 +161,14 @@ class Connections:
                 self._handed_out_to.add(repository.name)
             return context, _renewal(handed_out)
         except MaterialError as error:
-            return failure(error.cause, f"{error.message}.", repository), None
+            return failure(error.cause, f"{error.message}.", repository, host=leave.origin.netloc), None
         except RepositoryFailure as error:
             return error, None
+
+    def warn_of_end(self, repository: Repository, identity: ClientIdentity) -> None:
+        """Say once that a client certificate which is offered ends soon."""
+        if identity.expires_soon:
+            self._notices.once(expiry_warning(repository.name, identity.path, identity.facts))
 
     def _handed_out(self, repository: Repository, leave: Leave) -> HelperIdentity | None:
         """The client certificate of the repository's helper, if it hands one out (ExecCredential).
@@ -176,25 +184,31 @@ class Connections:
             raise unanswered(repository, found, host=leave.origin.netloc)
         return found
 
-    def explain(self, leave: Leave, error: BaseException, *, direct: bool = True) -> RepositoryFailure | None:
+    def explain(
+        self, leave: Leave, error: BaseException, *, proxy: str | None = None, look_closer: bool = True
+    ) -> RepositoryFailure | None:
         """What a failed connection means, or ``None`` if it is nothing that we know.
 
-        :param direct: no proxy stood between, so the server may be looked at once more for a better message.
+        :param proxy: the URL of the proxy that stood between; it is gone through as well where that is possible.
+        :param look_closer: whether the server may be looked at once more for a better message.
         """
         from poetry_repo_plugin.tls.failure import classify
         from poetry_repo_plugin.tls.probe import handshake, look_at
 
         host, port = leave.origin.host, leave.origin.port
+        connect, passable = _way_through(proxy, leave.origin)
 
         def again() -> object:
             context = self.context(leave)
-            return handshake(host, port, context, timeout=_LOOK_SECONDS) if context is not None else None
+            if context is None:
+                return None
+            return handshake(host, port, context, timeout=_LOOK_SECONDS, connect=connect)
 
         def look() -> Peer | None:
-            return look_at(host, port)
+            return look_at(host, port, connect=connect)
 
-        earlier = self._passing.get(leave.origin)
-        look_closer = direct and earlier is None  # a server in distress is not looked at with each of Poetry's retries
+        # A server in distress is not looked at with each of Poetry's retries.
+        look_closer = look_closer and passable and leave.origin not in self._passing
         secured = leave.origin.scheme == "https"
         found = classify(
             error,
@@ -243,6 +257,26 @@ class Connections:
         message = f"it demands a client certificate, and the configured one belongs to {bound}; it was not offered."
         url = unmistakable(leave.query.url) if leave.query is not None else str(leave.origin)
         return failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, url=url)
+
+
+def expiry_warning(name: str, path: Path, facts: CertificateFacts) -> str:
+    """What is said, once in a command, of a client certificate that ends soon."""
+    from poetry_repo_plugin.tls.identity import expiry_of
+
+    return f"{name}: {expiry_of(path, facts)}. Renew it: poetry repo certs {quote(name)} --client-cert PATH"
+
+
+def _way_through(proxy: str | None, origin: Origin) -> tuple[Connect | None, bool]:
+    """What opens a connection through ``proxy`` (``None``: nothing is needed), and whether it can be gone through."""
+    if proxy is None:
+        return None, True
+    from poetry_repo_plugin.proxies import Proxy
+
+    try:
+        way = Proxy.of(proxy)
+    except ValueError:
+        return None, False
+    return partial(way.tunnel, origin, _LOOK_SECONDS), way.is_plain and origin.scheme == "https"
 
 
 def _silence_urllib3() -> None:

@@ -62,7 +62,7 @@ def prepare_upload(
     if username is not None and password is not None:
         upload.given = Credential(Secret(password), username, "option", "the command line")
     if cert is not None or client_cert is not None:
-        upload.context = _own_context(access, repository, cert, client_cert)
+        upload.context = _own_context(access, repository, url, cert, client_cert)
     return upload
 
 
@@ -191,7 +191,7 @@ def _upload_url(repository: Repository) -> str:
 
 
 def _own_context(
-    access: Access, repository: Repository, cert: Path | None, client_cert: Path | None
+    access: Access, repository: Repository, url: str | None, cert: Path | None, client_cert: Path | None
 ) -> Callable[[], Any]:
     built: list[Any] = []
 
@@ -206,9 +206,12 @@ def _own_context(
             if client_cert is not None:
                 settings = replace(settings, client_cert=client_cert.expanduser().absolute(), client_key=None)
             try:
-                built.append(build_context(settings))
+                built.append(
+                    build_context(settings, seen=lambda identity: access.tls.warn_of_end(repository, identity))
+                )
             except MaterialError as error:
-                raise failure(error.cause, error.message, repository) from None
+                host = Origin.of(url).netloc if url is not None else ""
+                raise failure(error.cause, f"{error.message}.", repository, host=host) from None
         return built[0]
 
     return context

@@ -27,7 +27,10 @@ from poetry_repo_plugin.settings import TOKEN_USER
 from poetry_repo_plugin.times import remaining
 
 SECRETS = ("password", "password-stdin", "token", "token-stdin")
-_UNASKED = (Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.PROXY, Cause.SERVER_ERROR)
+_UNASKED = (
+    *(Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.PROXY, Cause.SERVER_ERROR),
+    *(Cause.NOT_AN_INDEX, Cause.NOT_AN_UPLOAD_URL),
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,9 @@ another host does not get it; <c1>--url</c1> adds a host."""
                 self._log_in(bench, aim)
         except RepositoryFailure as error:
             self.fail(error)
-            self.say("Nothing was stored." + (" --no-verify stores it unasked." if error.cause in _UNASKED else ""))
+            ignored = Cause.CREDENTIAL_REJECTED if bench.access.ignored_codes(aim.repository) else None
+            unasked = error.cause in (*_UNASKED, ignored)
+            self.say("Nothing was stored." + (" --no-verify stores it unasked." if unasked else ""))
             return 1
         return 0
 
@@ -297,7 +302,7 @@ another host does not get it; <c1>--url</c1> adds a host."""
         return judge(aim.repository, found, ask, bench.notices.once)
 
     def _tell_verdict(self, name: str, verdict: Verdict | None) -> None:
-        if verdict in (Verdict.OPEN, Verdict.UNASKABLE):
+        if verdict not in (None, Verdict.ACCEPTED):
             self.warn(f"{name}: {verdict.value}.")
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from poetry_repo_plugin.asking import check_index
 from poetry_repo_plugin.credentials.base import Effort, Purpose, Resolution
@@ -28,7 +29,7 @@ class Answers(Asker):
             return self.at_rest(reached), skipped("index", reached)
         if is_pypi(self._repository.name):
             return self.at_rest("PyPI cannot be asked without an upload"), self._of_index(self._ask_index())
-        stranger = self._ask_index(anonymous=True)
+        stranger = self._ask_index(anonymous=True, strict=False)
         if isinstance(stranger, RepositoryFailure) and stranger.cause not in _AN_ANSWER:
             return self.at_rest("not tried, because index failed"), self._of_index(stranger)
         is_open = _is_welcome(stranger)
@@ -40,7 +41,9 @@ class Answers(Asker):
             return self._not_needed(), self._of_index(stranger)
         if resolution.credential is None and not _is_closed(stranger):
             return skipped("credential", "none is set; whether one is needed cannot be told"), self._of_index(stranger)
-        return self._of_both(self._ask_index(), resolution, is_open)
+        # What it answers to everyone alike says nothing of the credential.
+        alike = not isinstance(stranger, RepositoryFailure) and stranger.status_code in (401, 403)
+        return self._of_both(self._ask_index(strict=not alike), resolution, is_open)
 
     def _of_both(self, known: Outcome, resolution: Resolution, is_open: bool) -> tuple[Finding, Finding]:
         """What the answer to a request with the credential says of both."""
@@ -106,29 +109,21 @@ class Answers(Asker):
             query = self._access.places.leave(url, owner=self._repository.name, purpose=Purpose.PUBLISH).query
         return self._look_up(query, effort)
 
-    def _ask_index(self, *, anonymous: bool = False) -> Outcome:
+    def _ask_index(self, *, anonymous: bool = False, strict: bool = True) -> Outcome:
         url = self._repository.index_url or ""
-        return self._bounded(
-            url,
-            lambda: check_index(self._access, self._repository, url, anonymous=anonymous, timeout=self._timeout),
-        )
+        ask = partial(check_index, self._access, self._repository, url, timeout=self._timeout)
+        return self._bounded(url, lambda: ask(anonymous=anonymous, strict=strict))
 
     def _of_index(self, outcome: Outcome) -> Finding:
         if isinstance(outcome, RepositoryFailure):
             return failed("index", outcome)
-        status, url = outcome.status_code, self._repository.index_url
+        status = outcome.status_code
         title = f" ({self._profile.title}: {self._profile.advice.rstrip('.')})" if self._profile else ""
         if status in self._access.ignored_codes(self._repository):
             return Finding("index", State.WARN, f"answers {status}, which the settings take for “not here”")
-        if status == 404 and self._profile is not None and not self._profile.lists_projects:
+        if status == 404:
             return fine("index", f"answers 404 at its root, which is normal{title}")
-        if status < 300:
-            return fine("index", f"answers{title}")
-        if status == 407:
-            message = "the proxy asks for a user name and a password (407)"
-            return failed("index", self._failure(Cause.PROXY, message))
-        what = f"there is no index at {url} (404)" if status == 404 else f"{url} answers {status}, not with an index"
-        return failed("index", self._failure(Cause.NOT_AN_INDEX, what))
+        return fine("index", f"answers{title}")
 
 
 def _is_welcome(outcome: Outcome) -> bool:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import ipaddress
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.asking import proxy_of
@@ -20,43 +16,12 @@ from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.origin import DEFAULT_PORTS
 from poetry_repo_plugin.places import Leave
+from poetry_repo_plugin.proxies import Proxy
 
 Resolve = Callable[..., list[Any]]
 
 _GRACE = 0.5  # seconds in which a socket's own time limit may strike first, and close it
 _SLOW = 1.0  # seconds that an address may keep us before it is worth a word
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """A proxy as an environment variable names it. ``userinfo`` is never printed."""
-
-    scheme: str
-    host: str
-    port: int
-    userinfo: str
-
-    @classmethod
-    def of(cls, url: str) -> Proxy | None:
-        """The proxy that a request to ``url`` takes. Raises :class:`ValueError` for one that is not a URL."""
-        found = proxy_of(url)
-        if found is None:
-            return None
-        parts = urlsplit(found)
-        if not parts.hostname:
-            raise ValueError("it names no host")
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 1080)
-        return cls(parts.scheme, parts.hostname, port, parts.netloc.rpartition("@")[0])
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Its ``Proxy-Authorization``, where it wants one."""
-        if not self.userinfo:
-            return {}
-        return {"Proxy-Authorization": f"Basic {base64.b64encode(unquote(self.userinfo).encode()).decode()}"}
 
 
 class Route:
@@ -75,15 +40,16 @@ class Route:
         self.origin = leave.origin
         self.proxy: Proxy | None = None
         self._bad_proxy = ""
+        self.proxy_url = proxy_of(url)
         try:
-            self.proxy = Proxy.of(url)
+            self.proxy = Proxy.of(self.proxy_url) if self.proxy_url is not None else None
         except ValueError as error:
             self._bad_proxy = str(error)
 
     @property
     def probable(self) -> bool:
         """Whether we can go this way ourselves, without requests: directly, or through a plain http proxy."""
-        return self.proxy is None or self.proxy.scheme == "http"
+        return self.proxy is None or self.proxy.is_plain
 
     def dns(self) -> Finding:
         """Whether the name leads to an address; through a proxy, the proxy's name."""
@@ -130,17 +96,9 @@ class Route:
         """A connected socket, through the proxy where there is one. Raises :class:`OSError`."""
         if self.proxy is None:
             return self._direct()
-        if self.proxy.scheme != "http" or self.origin.scheme == "http":
+        if not self.proxy.is_plain or self.origin.scheme == "http":
             return socket.create_connection((self.proxy.host, self.proxy.port), self._timeout)
-        tunnel = http.client.HTTPConnection(self.proxy.host, self.proxy.port, timeout=self._timeout)
-        tunnel.set_tunnel(self.origin.host, self.origin.port, self.proxy.headers)
-        try:
-            tunnel.connect()
-        except http.client.HTTPException:
-            tunnel.close()
-            raise OSError("what it answers is not HTTP") from None
-        link: socket.socket = tunnel.sock
-        return link
+        return self.proxy.tunnel(self.origin, self._timeout)
 
     def _direct(self) -> socket.socket:
         """To the first address that answers, which from then on is the first."""
@@ -164,7 +122,7 @@ class Route:
         return failed("dns", failure(Cause.DNS, message, self._leave.repository, host=self.origin.netloc))
 
     def _unconnected(self, error: OSError) -> Finding:
-        found = self._access.tls.explain(self._leave, error, direct=False)
+        found = self._access.tls.explain(self._leave, error, look_closer=False)
         cause = found.cause if found is not None else Cause.REFUSED
         why = found.message if found is not None else error.strerror or str(error)
         if isinstance(error, TimeoutError):

@@ -90,6 +90,7 @@ class Security:
         self._material = material
         self._timeout = timeout
         self._refusal: RepositoryFailure | None = None
+        self.asks_in_vain = False  # for a client certificate, optionally, and none is set
 
     def tls(self, reached: str) -> Finding:
         """Who answers, and whether that is verified."""
@@ -149,9 +150,9 @@ class Security:
         if isinstance(error, TimeoutError):
             message = "it takes the connection and does not finish the TLS handshake in time."
             return failure(Cause.TIMEOUT, message, repository, host=host)
-        direct, found = self._route.proxy is None, None
+        found, proxy = None, self._route.proxy_url
         with suppress(TimeoutError):  # it may connect again, and ask a helper again
-            found = within(_EXPLAINING, lambda: self._access.tls.explain(self._leave, error, direct=direct))
+            found = within(_EXPLAINING, lambda: self._access.tls.explain(self._leave, error, proxy=proxy))
         message = f"the TLS handshake fails ({type(error).__name__})."
         return found or failure(Cause.SERVER_ERROR, message, repository, host=host)
 
@@ -198,7 +199,12 @@ class Security:
         repository = self._leave.repository
         if repository is not None and self._access.tls.has_identity(repository) and not self._leave.identify:
             return skipped("client-cert", "the one that is set belongs to another origin and is not offered here")
-        return skipped("client-cert", f"none is set{', and none is demanded' if not reached else ''}")
+        if reached:
+            return skipped("client-cert", "none is set")
+        peer = self._look() if self._route.probable else None
+        self.asks_in_vain = peer is not None and peer.asks_client_certificate is True
+        more = "; the server asks for one, optionally" if self.asks_in_vain else ", and none is demanded"
+        return skipped("client-cert", f"none is set{more}")
 
     def _expiring(self) -> Finding | None:
         """A warning for what will stop working soon, or is odd already."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from poetry_repo_plugin.asking import ask, is_login_page
+from poetry_repo_plugin.asking import ask, wrong_upload
 from poetry_repo_plugin.credentials.base import Effort, Purpose
 from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE
 from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker, Outcome
 from poetry_repo_plugin.doctor.finding import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.names import is_pypi
-from poetry_repo_plugin.origin import InvalidUrl, Origin, redact
+from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.profiles import profile_of
 from poetry_repo_plugin.publishing import prepare_upload
 
@@ -78,21 +78,11 @@ class Uploads(Asker):
 
     def _wrong_upload(self, url: str, response: Any) -> Finding | None:
         """What is wrong with a server that has answered an upload of nothing."""
-        status = response.status_code
-        if 300 <= status < 400:
-            target = redact(response.headers.get("location", "nowhere"))
-            message = f"{url} redirects to {target} ({status}), and an upload follows no redirect"
-            return failed("upload", self._failure(Cause.NOT_AN_UPLOAD_URL, message))
-        if is_login_page(response):
-            message = f"{url} answers with a login page"
-            return failed("upload", self._failure(Cause.NOT_AN_UPLOAD_URL, message))
-        if status == 407:
-            return failed("upload", self._failure(Cause.PROXY, "the proxy asks for a user name and a password (407)"))
+        status, wrong = response.status_code, wrong_upload(self._repository, url, response)
+        if wrong is not None:
+            return failed("upload", wrong)
         if status == 500:  # which may be this server's way to say that nothing was in it
             return Finding("upload", State.WARN, "answers an upload of nothing with 500", Cause.SERVER_ERROR)
-        if status > 500 or status == 429:
-            message = f"the server failed to answer ({status} {response.reason})"
-            return failed("upload", self._failure(Cause.SERVER_ERROR, message))
         if status < 300 and response.headers.get("content-type", "").startswith("text/html"):
             return Finding("upload", State.WARN, f"answers an upload of nothing with a page ({status}): is it the URL?")
         return None

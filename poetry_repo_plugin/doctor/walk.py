@@ -6,12 +6,13 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from poetry_repo_plugin import names
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.credentials.base import Purpose
 from poetry_repo_plugin.doctor.answers import Answers
+from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL
 from poetry_repo_plugin.doctor.finding import CHECKS, Examined, Finding, State, failed, skipped
 from poetry_repo_plugin.doctor.route import Resolve, Route
 from poetry_repo_plugin.doctor.secure import OF_CLIENT, Material, Security, prepare
@@ -23,6 +24,7 @@ from poetry_repo_plugin.places import Leave
 from poetry_repo_plugin.repository import Catalogue, Repository
 from poetry_repo_plugin.settings import Settings
 
+_OR_IDENTITY = "or it wants the client certificate for which it asks, optionally"
 Tell = Callable[[str, str], None]
 
 TIMEOUT = 10.0  # seconds, for each step
@@ -115,6 +117,7 @@ class Walk:
         self._url = repository.index_url or repository.publish_url or ""
         self._leave: Leave | None = None
         self._material: Material | None = None
+        self._wants_identity = False
         purpose = Purpose.INDEX if repository.index_url else Purpose.PUBLISH
         try:
             self._leave = access.places.leave(self._url, owner=repository.name, purpose=purpose)
@@ -142,6 +145,7 @@ class Walk:
         self._tell(self._repository.name, "tls")
         self._add([security.tls(self._blocked())])
         self._add([security.client_certificate(self._blocked())])
+        self._wants_identity = security.asks_in_vain
 
     def _answers(self, leave: Leave) -> None:
         repository = self._repository
@@ -159,18 +163,23 @@ class Walk:
 
     def _attributed(self, findings: Iterable[Finding]) -> list[Finding]:
         """A failure of TLS that shows only when a request is made belongs to the check of that name."""
-        settled = []
+        settled, moved = [], ""
         for finding in findings:
             check = "client-cert" if finding.cause in OF_CLIENT and finding.check == "index" else finding.check
             check = "tls" if finding.cause in _OF_SERVER and finding.check == "index" else check
             if check != finding.check:
                 self._found[check] = Finding(check, finding.state, finding.message, finding.cause, finding.hint)
-                finding = skipped(finding.check, f"not reached, because {check} failed")
+                finding, moved = skipped(finding.check, f"not reached, because {check} failed"), check
             settled.append(finding)
-        return settled
+        if not moved:
+            return settled
+        was, now = "because index failed", f"because {moved} failed"
+        return [replace(finding, message=finding.message.replace(was, now)) for finding in settled]
 
     def _add(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
+            if self._wants_identity and finding.cause in OF_CREDENTIAL and "(403)" in finding.message:
+                finding = replace(finding, message=f"{finding.message}; {_OR_IDENTITY}")
             self._found.setdefault(finding.check, finding)
 
     def _blocked(self, but: tuple[str, ...] = ()) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.tls.identity import load_identity
+from poetry_repo_plugin.tls.identity import ClientIdentity, load_identity
 from poetry_repo_plugin.tls.material import SYSTEM, MaterialError, TlsSettings, invalid
 from poetry_repo_plugin.tls.trust import WHAT, load_ca
 
@@ -17,10 +17,16 @@ from poetry_repo_plugin.tls.trust import WHAT, load_ca
 BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def build_context(settings: TlsSettings, environ: Mapping[str, str] | None = None) -> ssl.SSLContext:
+def build_context(
+    settings: TlsSettings,
+    environ: Mapping[str, str] | None = None,
+    *,
+    seen: Callable[[ClientIdentity], None] = lambda identity: None,
+) -> ssl.SSLContext:
     """A client's context for ``settings``: ciphers, versions and flags as plain requests has them.
 
     :param environ: where ``REQUESTS_CA_BUNDLE`` is looked up when no CA is set; by default ``os.environ``.
+    :param seen: told of the client certificate that the context offers.
     :raises MaterialError: for files that are missing or do not do, and for a key that does not open.
 
     Whoever passes the context to requests must keep requests from adding certifi's roots and from changing
@@ -37,7 +43,9 @@ def build_context(settings: TlsSettings, environ: Mapping[str, str] | None = Non
     elif settings.ca is None:
         _trust_default(context, os.environ if environ is None else environ)
     if settings.client_cert is not None:
-        load_identity(settings.client_cert, settings.client_key, settings.passphrase).apply(context)
+        identity = load_identity(settings.client_cert, settings.client_key, settings.passphrase)
+        identity.apply(context)
+        seen(identity)
     elif settings.client_key is not None:
         raise MaterialError(
             Cause.TLS_FILE_MISSING, f"the client key {settings.client_key} is set without a client certificate"

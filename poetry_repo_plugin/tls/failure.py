@@ -121,14 +121,15 @@ def _of_material(chain: list[BaseException], _: Situation) -> Classified | None:
 def _of_proxy(chain: list[BaseException], _: Situation) -> Classified | None:
     from urllib3.exceptions import ProxyError
 
-    for error in chain:
-        tunnel = (
-            re.search(r"Tunnel connection failed: (\d{3}[^'\"]*)", str(error)) if isinstance(error, OSError) else None
-        )
+    # The innermost says it in plain words; the ones around it quote it.
+    for error in reversed(chain):
+        tunnel = re.match(r"Tunnel connection failed: (\d{3}.*)", str(error)) if isinstance(error, OSError) else None
         if tunnel and tunnel[1].startswith("407"):
             return Classified(Cause.PROXY, "the proxy asks for a user name and a password (407)")
         if tunnel:
-            return Classified(Cause.PROXY, f"the proxy refuses to connect to it ({tunnel[1].strip()})", retry=True)
+            return Classified(
+                Cause.PROXY, f"the proxy refuses to connect to it ({tunnel[1].strip()[:200]})", retry=True
+            )
     for error in chain:
         if isinstance(error, ProxyError):
             return Classified(Cause.PROXY, f"the proxy cannot be used: {_innermost(chain)}", retry=True)

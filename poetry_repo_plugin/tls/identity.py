@@ -48,6 +48,16 @@ class ClientIdentity:
     # The files as OpenSSL can read them by itself (certificate, key), where it can.
     files: tuple[Path, Path] | None = field(default=None, repr=False)
 
+    @property
+    def expires_soon(self) -> bool:
+        """Whether it is time for another one."""
+        return self.facts.days_left() < SOON
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """The warnings without the one about its end."""
+        return tuple(warning for warning in self.warnings if warning != expiry_of(self.path, self.facts))
+
     def apply(self, context: ssl.SSLContext) -> None:
         """Makes ``context`` offer this certificate. Nobody is ever asked for a passphrase by OpenSSL.
 
@@ -170,13 +180,18 @@ def _require_valid(facts: CertificateFacts, path: Path, now: datetime) -> None:
         raise MaterialError(Cause.CLIENT_CERT_EXPIRED, f"the {CERT} {path} ({facts.name}) is not valid before {begin}")
 
 
+def expiry_of(path: Path, facts: CertificateFacts) -> str:
+    """The warning about a client certificate that ends soon, or has ended."""
+    return f"the {CERT} {path} {'expired' if facts.expired() else 'expires'} on {facts.valid_until}"
+
+
 def _concerns(own: x509.Certificate, facts: CertificateFacts, path: Path, now: datetime) -> tuple[str, ...]:
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     concerns = []
     if facts.days_left(now) < SOON:
-        concerns.append(f"the {CERT} {path} expires on {facts.valid_until}")
+        concerns.append(expiry_of(path, facts))
     try:
         usages = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

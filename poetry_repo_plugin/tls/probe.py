@@ -33,12 +33,14 @@ class Peer:
     :param version: ``TLSv1.3``; ``None`` where the handshake did not end.
     :param asks_client_certificate: whether the server asked for one; ``None`` where that could not be seen.
     :param refused: the error that ended the handshake, or that came right after it; ``None`` where we were let in.
+    :param said: the first bytes that came, where they are no TLS.
     """
 
     chain: tuple[CertificateFacts, ...] = ()
     version: str | None = None
     asks_client_certificate: bool | None = None
     refused: OSError | None = None
+    said: bytes = b""
 
     @property
     def certificate(self) -> CertificateFacts | None:
@@ -126,7 +128,8 @@ def _shake(
                     wire.drive(lambda: tls.read(1), until=lambda: _let_in(tls))
         except OSError as error:
             refused = error
-    return Peer(_chain(tls, messages or []), tls.version(), _asked(messages, refused), refused)
+    said = b"" if messages or tls.version() is not None else wire.first
+    return Peer(_chain(tls, messages or []), tls.version(), _asked(messages, refused), refused, said)
 
 
 def _let_in(tls: ssl.SSLObject) -> bool:
@@ -142,6 +145,7 @@ class _Wire:
     incoming: ssl.MemoryBIO
     outgoing: ssl.MemoryBIO
     deadline: float
+    first: bytes = b""
 
     def drive(self, operation: Callable[[], object], until: Callable[[], bool] = lambda: False) -> None:
         while True:
@@ -171,6 +175,7 @@ class _Wire:
         self._limit()
         data = self.link.recv(65536)
         if data:
+            self.first = self.first or data[:16]
             self.incoming.write(data)
         else:
             self.incoming.write_eof()

@@ -112,8 +112,8 @@ def wrong_name(said: str, situation: Situation) -> Classified:
         return Classified(Cause.HOSTNAME_MISMATCH, f"its certificate is not valid for {wanted}")
     names = situation.chain[0].sans
     shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    of_whom = f"is for {shown}" if names else "names no host"
-    return Classified(Cause.HOSTNAME_MISMATCH, f"its certificate {of_whom}, not for {wanted}")
+    of_whom = f"is for {shown}, not for {wanted}" if names else f"names no host, so it is not valid for {wanted}"
+    return Classified(Cause.HOSTNAME_MISMATCH, f"its certificate {of_whom}")
 
 
 def of_tls(error: ssl.SSLError, situation: Situation) -> Classified | None:
@@ -128,7 +128,10 @@ def of_tls(error: ssl.SSLError, situation: Situation) -> Classified | None:
     if alert in _CERTIFICATE_ALERTS:
         return _of_certificate_alert(alert, situation)
     if reason in _NOT_TLS or "wrong version number" in text:
-        return Classified(Cause.NOT_AN_INDEX, "it speaks plain http on this port, not https")
+        # Some answer what they cannot read as HTTP/0.9 does, with a page alone.
+        is_http = situation.peer is not None and situation.peer.said.startswith((b"HTTP/", b"<"))
+        detail = "it speaks plain http on this port, not https" if is_http else "it does not speak TLS on this port"
+        return Classified(Cause.NOT_AN_INDEX, detail)
     if reason in _WEAK:
         return Classified(Cause.SERVER_ERROR, _WEAK[reason])
     if alert is not None:

@@ -16,7 +16,7 @@ from tests.commands.conftest import PASSWORD, USER
 from tests.credentials.stand_ins import StandIn
 from tests.integration.outside_world import Helper, accept
 from tests.servers import IndexServer, Response, refused_url
-from tests.servers.faults import forbidden, login_page
+from tests.servers.faults import forbidden, login_page, proxy_authentication_required, redirect, unauthorized
 from tests.warm import WarmHome, mode_of
 
 TOKEN = "t0ken-{cache-dir}"
@@ -245,6 +245,117 @@ class TestWhereItIsStored:
             stdin=PASSWORD,
             err=f"{keyed.root}/file/config cannot be written: not a directory. Nothing was changed.\n",
         )
+
+
+class TestWhatIsNoIndex:
+    """Neither refused nor accepted: nothing is stored, unless that is asked for."""
+
+    @pytest.mark.parametrize(
+        ("response", "said"),
+        [
+            (Response.text(400, "no"), "answers 400 Bad Request, not with an index"),
+            (Response.text(402, "pay"), "answers 402 Payment Required, not with an index"),
+            (Response.text(405, "no"), "answers 405 Method Not Allowed, not with an index"),
+            (Response.text(410, "gone"), "answers 410 Gone, not with an index"),
+            (Response(301), "answers 301, and not where to go instead"),
+            (Response(204), "answers 204 No Content, not with an index"),
+            (Response(200, b'{"hello": 1}', {"Content-Type": "application/json"}), "JSON that is none of PEP 691"),
+            (
+                Response(200, b"<html>", {"Content-Type": "application/vnd.pypi.simple.v1+json"}),
+                "JSON that is none of PEP 691",
+            ),
+            (Response.html("<title>Login</title><form><input name=u></form>"), "answers with a login page"),
+        ],
+    )
+    def test_other_answers(self, home: WarmHome, index: IndexServer, response: Response, said: str) -> None:
+        add(home, index.index_url)
+        index.respond = lambda request: response
+        done = home.fails(*password_words(), stdin=PASSWORD)
+        assert said in done.err
+        assert "[not-an-index]" in done.err
+        assert done.err.endswith("Nothing was stored. --no-verify stores it unasked.\n")
+        assert home.toml("auth.toml") == {}
+
+    def test_a_root_that_is_no_index(self, home: WarmHome, index: IndexServer) -> None:
+        """Its URL does not look like one either: this, too, is nothing that has accepted a password."""
+        done = home.fails(*password_words(), "--url", f"{index.origin}/", stdin=PASSWORD)
+        assert f"there is no index at {index.origin}/ (404). [not-an-index]" in done.err
+        done = home.ok(*password_words(), "--url", f"{index.origin}/", "--no-verify", "--plaintext", stdin=PASSWORD)
+        assert "is stored in" in done.err
+
+    def test_twin_a_root_that_is_closed_to_strangers(self, home: WarmHome, index: IndexServer) -> None:
+        index.respond = lambda request: unauthorized() if request.authorization is None else None
+        done = home.ok(*password_words(), "--url", f"{index.origin}/", "--plaintext", stdin=PASSWORD)
+        assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}")
+
+    def test_an_upload_url_given_as_an_index(self, home: WarmHome, index: IndexServer) -> None:
+        index.respond = lambda request: Response.text(405, "no") if request.method == "GET" else None
+        done = home.fails(*password_words(), "--url", index.upload_url, stdin=PASSWORD)
+        assert "answers 405 Method Not Allowed, not with an index. [not-an-index]" in done.err
+
+    def test_a_server_that_hides_from_strangers(self, home: WarmHome, index: IndexServer) -> None:
+        """What it shows with the password, and only with it, it has accepted."""
+        add(home, index.index_url)
+        index.respond = lambda request: Response(404) if request.authorization is None else None
+        done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}")
+
+    def test_a_stranger_s_answer_that_is_missing(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        index.respond = lambda request: Response(503) if request.authorization is None else None
+        done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert "acme: what it answers without a credential could not be found out, so it could not be" in done.err
+
+    @pytest.mark.parametrize(
+        ("response", "said"),
+        [
+            (redirect("/login"), "redirects to /login (302), and an upload follows no redirect. [not-an-upload-url]"),
+            (login_page(), "answers with a login page. [not-an-upload-url]"),
+            (Response(503), "the server failed to answer (503 Service Unavailable). [server-error]"),
+        ],
+    )
+    def test_an_upload_url_that_is_none(
+        self, home: WarmHome, index: IndexServer, response: Response, said: str
+    ) -> None:
+        home.ok("repo", "add", "acme", index.upload_url, "--publish-only")
+        index.respond = lambda request: response
+        done = home.fails(*password_words(), stdin=PASSWORD)
+        assert said in done.err
+        assert home.toml("auth.toml") == {}
+
+    def test_a_407(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        index.respond = lambda request: proxy_authentication_required()
+        done = home.fails(*password_words(), stdin=PASSWORD)
+        assert "the proxy asks for a user name and a password (407). [proxy]" in done.err
+        assert home.toml("auth.toml") == {}
+
+
+class TestWhatTheSettingsIgnore:
+    """For pages that an index does not have. A question about a password wants an answer all the same."""
+
+    @pytest.fixture
+    def ignoring(self, home: WarmHome, index: IndexServer) -> WarmHome:
+        home.ok("repo", "add", "acme", index.index_url, "--ignore-error-code", "403")
+        return home
+
+    def test_a_wrong_password(self, ignoring: WarmHome, index: IndexServer) -> None:
+        index.respond = lambda request: (
+            None if request.authorization is not None and request.authorization.password == PASSWORD else forbidden()
+        )
+        done = ignoring.fails(*password_words(), stdin="wr0ng")
+        assert "has no right to this (403). [credential-rejected]\n" in done.err
+        assert done.err.endswith("Nothing was stored. --no-verify stores it unasked.\n")
+        assert ignoring.toml("auth.toml") == {}
+        done = ignoring.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}")
+
+    def test_a_root_that_is_not_there(self, home: WarmHome, index: IndexServer) -> None:
+        """Which the user has said is in order."""
+        home.ok("repo", "add", "acme", index.index_url, "--ignore-error-code", "404")
+        index.respond = lambda request: Response(404)
+        done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert done.err.endswith("acme: its root answers as if nothing were there, so it could not be verified.\n")
 
 
 class TestWhatCannotBeVerified:

@@ -89,6 +89,19 @@ class TestCredential:
         assert (checks["credential"].state, checks["index"].state) == (State.SKIP, State.WARN)
         assert well.report().ok
 
+    def test_a_password_that_is_refused_with_what_is_ignored(self, well: Place, index: IndexServer) -> None:
+        """A stranger gets another answer, so it is about the password."""
+        well.own("ignore-error-codes", [403])
+        well.publish_to(None)
+        index.respond = lambda request: faults.forbidden() if request.authorization else None
+        assert_fails(well.checks(), "credential", Cause.CREDENTIAL_REJECTED, "(403)", "poetry repo login foo")
+
+    def test_an_upload_that_is_refused_with_what_is_ignored(self, well: Place, index: IndexServer) -> None:
+        """What a page may answer, an upload may not."""
+        well.own("ignore-error-codes", [403])
+        index.respond = lambda request: faults.forbidden() if request.method == "POST" else None
+        assert_fails(well.checks(), "upload", Cause.CREDENTIAL_REJECTED, "(403)", "poetry repo login foo")
+
     def test_a_server_that_hides_from_strangers(self, well: Place, index: IndexServer) -> None:
         index.respond = lambda request: None if request.authorization else Response.text(404, "nothing here")
         assert states(well.checks())["credential"] == "ok"
@@ -161,6 +174,9 @@ class TestIndex:
             (faults.too_many_requests(), Cause.SERVER_ERROR, "429"),
             (faults.proxy_authentication_required(), Cause.PROXY, "407"),
             (Response.text(410, "gone"), Cause.NOT_AN_INDEX, "410"),
+            (Response(301), Cause.NOT_AN_INDEX, "answers 301, and not where to go instead"),
+            (Response.text(200, "{}", {"Content-Type": "application/json"}), Cause.NOT_AN_INDEX, "none of PEP 691"),
+            (faults.sign_on(), Cause.NOT_AN_INDEX, "login page"),
         ],
     )
     def test_another_answer(
@@ -199,9 +215,11 @@ class TestIndex:
             nonlocal sent
             for _ in range(400):
                 sent += 1
-                yield bytes(faults.PIECE)
+                yield b'<a href="x/">x</a>\n' * (faults.PIECE // 19)
 
-        index.respond = lambda request: Response(200, pages()) if request.method == "GET" else None
+        index.respond = lambda request: (
+            Response(200, pages(), {"Content-Type": "text/html"}) if request.method == "GET" else None
+        )
         assert states(well.checks())["index"] == "ok"
         assert 0 < sent < 100
 

@@ -32,7 +32,7 @@ from tests.doctor.place import (
     states,
     tls_versions,
 )
-from tests.servers import IndexServer, ProxyServer, ResetServer, Response, SilentServer, refused_url
+from tests.servers import IndexServer, ProxyServer, ResetServer, Response, SilentServer, faults, refused_url
 from tests.tls.wire import listening, plain_http
 
 
@@ -225,7 +225,8 @@ class TestTls:
             well.source(refused_url(scheme="https"))
             well.publish_to(None)
         found = well.checks()["tls"]
-        assert (found.state, found.cause, found.hint) == (State.FAIL, Cause.TLS_FILE_MISSING, "poetry repo certs foo")
+        hint = "poetry repo certs foo --ca PATH"
+        assert (found.state, found.cause, found.hint) == (State.FAIL, Cause.TLS_FILE_MISSING, hint)
         assert "gone.pem does not exist" in found.message
 
     def test_a_file_that_is_no_ca(self, well: Place, certs: CertificateFactory) -> None:
@@ -381,6 +382,22 @@ class TestClientCertificate:
         assert found.state is State.FAIL
         assert "helper" in found.message
 
+    @tls_versions
+    def test_wanted_and_not_demanded(
+        self, well: Place, index: IndexServer, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
+        """nginx's ``ssl_verify_client optional``, and a 403 for who has none."""
+        assert well.checks()["client-cert"].message == "none is set, and none is demanded"
+        index.tls = server_context(certs.server(), certs.ca, require=False, minimum=version, maximum=version)
+        index.respond = lambda request: None if request.peer else faults.forbidden()
+        checks = well.checks()
+        assert checks["client-cert"].message == "none is set; the server asks for one, optionally"
+        found = checks["credential"]
+        assert (found.state, found.cause) == (State.FAIL, Cause.CREDENTIAL_REJECTED)
+        assert found.message.endswith("; or it wants the client certificate for which it asks, optionally")
+        well.certificate("client-cert", certs.pem(certs.client()))
+        assert states(well.checks())["credential"] == "ok"
+
     def test_a_page_that_refuses_it(self, well: Place, index: IndexServer) -> None:
         """nginx ends the handshake well and says it in a 400."""
         page = "<html><center>No required SSL certificate was sent</center></html>"
@@ -388,6 +405,7 @@ class TestClientCertificate:
         checks = well.checks()
         assert_fails(checks, "client-cert", Cause.CLIENT_CERT_REQUIRED, hint="--client-cert")
         assert checks["index"].message == "not reached, because client-cert failed"
+        assert checks["credential"].message.endswith("not tried, because client-cert failed")
 
 
 class TestProxy:
@@ -430,6 +448,43 @@ class TestProxy:
             places = {"REFUSED": refused_url(""), "GARBAGE": f"http://127.0.0.1:{port}"}
             monkeypatch.setenv("HTTPS_PROXY", places.get(proxy, proxy))
             assert_fails(well.checks(), check, Cause.PROXY, words)
+
+    @pytest.mark.parametrize(
+        ("spoil", "check", "cause", "words"),
+        [
+            ("required", "client-cert", Cause.CLIENT_CERT_REQUIRED, "none is set"),
+            ("foreign", "client-cert", Cause.CLIENT_CERT_REJECTED, "not know the CA"),
+            ("expired", "tls", Cause.SERVER_CERT_EXPIRED, "its certificate expired on 20"),
+            ("wrong host", "tls", Cause.HOSTNAME_MISMATCH, "is for wrong.example.org, not for 127.0.0.1"),
+            ("unknown CA", "tls", Cause.UNKNOWN_CA, "Another root"),
+        ],
+    )
+    def test_what_fails_behind_one_is_told_as_without_it(
+        self,
+        well: Place,
+        index: IndexServer,
+        certs: CertificateFactory,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        spoil: str,
+        check: str,
+        cause: Cause,
+        words: str,
+    ) -> None:
+        made = {"expired": certs.server_expired, "wrong host": certs.server_wrong_host}
+        made |= {"unknown CA": certs.server_unknown_ca}
+        index.tls = server_context(
+            made.get(spoil, certs.server)(), certs.ca if spoil in ("required", "foreign") else None
+        )
+        if spoil == "foreign":
+            well.certificate("client-cert", certs.pem(certs.client_foreign(), "foreign.pem"))
+        with ProxyServer(credentials={"pat": OTHER}) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://pat:{OTHER}@{proxy.netloc}")
+            found = well.checks()[check]
+            assert proxy.tunnels
+        assert (found.state, found.cause) == (State.FAIL, cause), found
+        assert words in found.message
+        assert not index.saw_secret(OTHER)
 
     def test_plain_http_through_one(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         with ProxyServer() as proxy:

@@ -16,7 +16,7 @@ from tests.servers import ProxyServer, Response, Server, refused_url
 from tests.servers.listener import Listener
 
 RIGHT_PASSPHRASE, WRONG_PASSPHRASE, WRONG_PASSWORD = "s3same {cache-dir}", "0pen {cache-dir}", "not {cache-dir} this"
-PROXY_USER = "carol"
+PROXY_USER, PROXY_PASSWORD = "carol", "pr0xy-Pa55"
 
 
 class Damage(ExitStack):
@@ -145,6 +145,18 @@ def behind_proxy(**options: Any) -> Spoil:
     def spoil(world: World, damage: Damage) -> None:
         damage.put_in_place(ProxyServer(**options))
         world.home.environ["HTTPS_PROXY"] = damage.server.origin
+        damage.callback(world.home.environ.pop, "HTTPS_PROXY")
+
+    return spoil
+
+
+def seen_through_proxy(how: Spoil) -> Spoil:
+    """The same as ``how``, with a proxy on the way that does what is asked of it. Counted is what the index sees."""
+
+    def spoil(world: World, damage: Damage) -> None:
+        how(world, damage)
+        proxy = damage.enter_context(ProxyServer(credentials={PROXY_USER: PROXY_PASSWORD}))
+        world.home.environ["HTTPS_PROXY"] = proxy.origin.replace("://", f"://{PROXY_USER}:{PROXY_PASSWORD}@")
         damage.callback(world.home.environ.pop, "HTTPS_PROXY")
 
     return spoil

@@ -22,7 +22,7 @@ from tests.warm import WarmHome
 pytestmark = pytest.mark.failures
 
 HANDSHAKES = [row for row in rows(LOGGING_IN, (*SERVER, *CLIENT)) if row.name != "https-on-http"]
-SHOWN = {"client-cert-expired": ", expired\n", "passphrase-missing": "the passphrase of its key is not known\n"}
+SHOWN = {"client-cert-expired": ", expired\n", "passphrase-missing": "no passphrase is known\n"}
 
 LOGIN = ("repo", "login", NAME, "--username", USER, "--password-stdin")
 

@@ -11,8 +11,8 @@ from tests import packages
 from tests.integration.told import assert_clean, assert_once, assert_told, spoiled
 from tests.integration.world import NAME, World, installed, names_locked, source
 from tests.integration.wrong import ANSWERS, CLIENT, FILES, SERVER, Wrong
-from tests.servers import IndexServer, RecordedRequest, Response
-from tests.servers.faults import forbidden
+from tests.servers import IndexServer, ProxyServer, RecordedRequest, Response
+from tests.servers.faults import forbidden, proxy_authentication_required
 from tests.warm import WarmHome
 
 pytestmark = pytest.mark.failures
@@ -138,6 +138,27 @@ class TestIgnoredCodes:
         done = two.home.fails("lock")
         assert_once(done, "credential-rejected")
         assert other.paths() == []
+
+
+def test_a_proxy_that_wants_a_login_for_plain_http(world: World) -> None:
+    """There the proxy answers in the server's place; nobody takes that for a missing package, or tries it again."""
+    world.home.write_project(dependencies=("gamma",), extra=source(NAME, "http://pypi.example.invalid/simple/"))
+    with ProxyServer() as proxy:
+        proxy.respond = lambda request: proxy_authentication_required()
+        world.home.environ["HTTP_PROXY"] = proxy.origin
+        done = world.home.fails("lock")
+        assert_once(done, "proxy")
+        assert "the proxy asks for a user name and a password (407)." in done.text
+        assert len(proxy.requests) == 1
+
+
+def test_files_that_an_index_does_not_serve_are_left_to_poetry(world: World) -> None:
+    """It asks for metadata beside a file, and takes the file where that is refused in whatever way (PEP 658)."""
+    world.project("gamma")
+    world.index.respond = lambda request: Response(410) if request.path.endswith(".metadata") else None
+    world.home.ok("lock")
+    assert names_locked(world) == ["gamma-1.0"]
+    assert [path for path in world.index.paths() if path.endswith(".metadata")]
 
 
 class TestAdd:

@@ -87,6 +87,43 @@ def test_place_of_the_passphrase(world: World, venv: Path, place: str) -> None:
     assert_all_commands_work(world, venv, world.identity.common_name)
 
 
+def test_a_keyring_that_is_locked(world: World, venv: Path) -> None:
+    """It is there, out of reach: that is said, not that nobody knows it; the environment is the way around."""
+    cert, _ = ENCRYPTED["pkcs12"](world.certs, world.identity)
+    identify_with(world, cert, None)
+    world.home.keyring = FILE_KEYRING
+    world.home.ok(
+        *("repo", "certs", NAME, "--client-cert", str(cert), "--passphrase-stdin", "--no-verify"), stdin=PASSPHRASE
+    )
+    world.home.environ["KEYRING_MODE"] = "locked"
+    world.project("gamma")
+    done = world.home.fails("lock")
+    assert "the passphrase of its client key is in the keyring, and the keyring is locked" in done.text
+    assert f"POETRY_CERTIFICATES_{NAME.upper()}_PASSPHRASE can hold it instead. [passphrase-missing]" in done.text
+    assert_clean(done)
+    world.home.environ[f"POETRY_CERTIFICATES_{NAME.upper()}_PASSPHRASE"] = PASSPHRASE
+    assert_clean(world.home.ok("lock"))
+
+
+def test_one_that_ends_soon(world: World, venv: Path) -> None:
+    """Said once by each command that offers it, on stderr, with the command that renews it; not a word before."""
+    pem = world.certs.pem(world.certs.ca.client(valid=(-1, 20)), "soon.pem")
+    world.index.tls = server_context(world.certs.server(), world.certs.ca)
+    identify_with(world, pem)
+    world.project("gamma")
+    name, content = packages.wheel("app", "0.1.0")
+    (world.home.project / "dist").mkdir()
+    (world.home.project / "dist" / name).write_bytes(content)
+    said = f"{NAME}: the client certificate {pem} expires on 20"
+    for words in (("lock",), ("install", "--no-root"), ("publish", "-r", NAME)):
+        done = world.home.ok(*words)
+        assert done.err.count(said) == 1, done.text
+        assert f"Renew it: poetry repo certs {NAME} --client-cert PATH" in done.err
+        assert said not in done.out
+    identify_with(world, world.certs.pem(world.identity))
+    assert "expires on" not in world.home.ok("lock").text
+
+
 def test_one_that_an_intermediate_issued(world: World, venv: Path) -> None:
     """The server knows the root alone: the chain has to be sent along, from a store as from a file."""
     identity = world.certs.client_with_chain()

@@ -92,6 +92,17 @@ class TestEnvironment:
         assert_clean(done)
 
 
+@pytest.mark.parametrize("option", ["--cert", "--client-cert"])
+def test_a_file_of_the_command_line_is_named_with_the_host_of_the_upload(world: World, option: str) -> None:
+    world.project()
+    put_wheel(world)
+    world.publish_to("https://upload.example.invalid/legacy/")
+    done = world.home.fails("publish", "-r", NAME, "--username", "u", "--password", "p", option, str(gone(world)))
+    assert f"Repository {NAME} (upload.example.invalid): the " in done.text
+    assert f"{gone(world)} does not exist. [tls-file-missing]" in done.text
+    assert_clean(done)
+
+
 class TestInsecure:
     def test_works_and_warns_on_every_use(self, world: World, venv: Path) -> None:
         """Once per command, and by us: urllib3 would say it with every request."""

@@ -21,7 +21,14 @@ Record = Callable[[str, object], None]
 LATER = 1.0
 """Seconds by which a failure may be told later than a success."""
 
-SECRETS = (PASSWORD, PASSPHRASE, spoil.RIGHT_PASSPHRASE, spoil.WRONG_PASSPHRASE, spoil.WRONG_PASSWORD)
+SECRETS = (
+    PASSWORD,
+    PASSPHRASE,
+    spoil.PROXY_PASSWORD,
+    spoil.RIGHT_PASSPHRASE,
+    spoil.WRONG_PASSPHRASE,
+    spoil.WRONG_PASSWORD,
+)
 
 # A line of cleo's or Python's source traces.
 _TRACE = re.compile(r'^\s*(at .+\.py:\d+ in |File ".+", line \d+|Traceback|Stack trace)', re.MULTILINE)

@@ -16,13 +16,19 @@ from tests.integration import spoil
 from tests.integration.spoil import Spoil
 from tests.integration.world import NAME, USER, World
 from tests.servers import ResetServer, Response, SilentServer
-from tests.servers.faults import forbidden, login_page, too_many_requests
+from tests.servers.faults import (
+    forbidden,
+    login_page,
+    proxy_authentication_required,
+    redirect,
+    sign_on,
+    too_many_requests,
+)
 
 CA = f"Try: poetry repo certs {NAME} --ca PATH"
 CLIENT_CERT = f"Try: poetry repo certs {NAME} --client-cert PATH"
 CLIENT_KEY = f"Try: poetry repo certs {NAME} --client-cert PATH --client-key PATH"
 PASSPHRASE_HINT = f"Try: poetry repo certs {NAME} --passphrase"
-CERTS = f"Try: poetry repo certs {NAME}"
 LOGIN = f"Try: poetry repo login {NAME}"
 ADD = f"Try: poetry repo add {NAME} "
 PUBLISH_URL = " --publish-url URL"
@@ -113,13 +119,14 @@ SERVER = (
     ),
     _presents("wrong-usage", "unknown-ca", ("purpose",), CertificateFactory.server_wrong_usage, CA),
     Wrong("tls-1.0", "server-error", ("no version of TLS that is still in use",), spoil.tls_1_0),
-    Wrong("plain-http", "not-an-index", ("plain http on this port",), spoil.plain_http, ADD, on=INDEX),
+    Wrong("plain-http", "not-an-index", ("plain http on this port",), spoil.plain_http, ADD, looks=1, on=INDEX),
     Wrong(
         "plain-http-upload",
         "not-an-upload-url",
         ("plain http on this port",),
         spoil.plain_http,
         PUBLISH_URL,
+        looks=1,
         on=(PUBLISH,),
     ),
     Wrong(
@@ -130,7 +137,7 @@ SERVER = (
         "not-an-upload-url",
         ("https on this port",),
         spoil.http_url,
-        PUBLISH_URL,
+        " --publish-url https://",
         looks=1,
         on=(PUBLISH,),
     ),
@@ -154,6 +161,52 @@ def _client(version: ssl.TLSVersion, word: str) -> Iterator[Wrong]:
             f"client-cert-{name}-{word}", cause, (says,), how, CLIENT_CERT, looks=1, given=spoil.speaking(version)
         )
 
+
+TUNNELLED = (
+    Wrong(
+        "client-cert-required-proxy",
+        "client-cert-required",
+        ("none is set",),
+        spoil.seen_through_proxy(spoil.lacking("client certificate")),
+        CLIENT_CERT,
+        looks=1,
+        given=spoil.speaking(ssl.TLSVersion.TLSv1_3),
+    ),
+    Wrong(
+        "client-cert-foreign-proxy",
+        "client-cert-rejected",
+        ("not know the CA",),
+        spoil.seen_through_proxy(spoil.offering(CertificateFactory.client_foreign)),
+        CLIENT_CERT,
+        looks=1,
+        given=spoil.speaking(ssl.TLSVersion.TLSv1_3),
+    ),
+    Wrong(
+        "expired-proxy",
+        "server-cert-expired",
+        ("its certificate expired on 20",),
+        spoil.seen_through_proxy(spoil.presenting(CertificateFactory.server_expired)),
+        looks=1,
+    ),
+    Wrong(
+        "wrong-host-proxy",
+        "hostname-mismatch",
+        ("is for wrong.example.org, not for 127.0.0.1",),
+        spoil.seen_through_proxy(spoil.presenting(CertificateFactory.server_wrong_host)),
+        looks=1,
+        on=(LOCK,),
+    ),
+    Wrong(
+        "unknown-ca-proxy",
+        "unknown-ca",
+        ("Another root", "not trusted"),
+        spoil.seen_through_proxy(spoil.presenting(CertificateFactory.server_unknown_ca)),
+        CA,
+        looks=1,
+        on=(LOCK,),
+    ),
+)
+"""Behind a proxy that tunnels, everything is told as without one."""
 
 CLIENT = (*_client(ssl.TLSVersion.TLSv1_2, "tls1.2"), *_client(ssl.TLSVersion.TLSv1_3, "tls1.3"))
 
@@ -199,34 +252,36 @@ FILES = (
         ),
         PASSPHRASE_HINT,
     ),
-    _file("ca-missing", "tls-file-missing", ("gone.pem", "does not exist"), spoil.with_ca(spoil.gone), CERTS),
-    _file(
-        "ca-garbage", "tls-file-invalid", ("garbage.pem", "holds no certificate"), spoil.with_ca(spoil.garbage), CERTS
-    ),
+    _file("ca-missing", "tls-file-missing", ("gone.pem", "does not exist"), spoil.with_ca(spoil.gone), CA),
+    _file("ca-garbage", "tls-file-invalid", ("garbage.pem", "holds no certificate"), spoil.with_ca(spoil.garbage), CA),
     _file(
         "client-cert-missing",
         "tls-file-missing",
         ("client certificate", "gone.pem", "does not exist"),
         spoil.with_identity(lambda world: {"cert": spoil.gone(world)}),
-        CERTS,
+        CLIENT_CERT,
     ),
     _file(
         "client-key-file-missing",
         "tls-file-missing",
         ("client key", "gone.pem", "does not exist"),
         spoil.with_identity(lambda world: {"cert": spoil.own_cert(world), "key": spoil.gone(world)}),
-        CERTS,
+        CLIENT_KEY,
     ),
     _file(
         "client-cert-garbage",
         "tls-file-invalid",
         ("garbage.pem", "holds no certificate"),
         spoil.with_identity(lambda world: {"cert": spoil.garbage(world)}),
-        CERTS,
+        CLIENT_CERT,
     ),
 )
 
 _NOTHING = spoil.answering(lambda: Response(404))
+_SIGN_ON, _PROXY = spoil.answering(sign_on), spoil.answering(proxy_authentication_required)
+_GONE, _MOVED = spoil.answering(partial(Response, 410)), spoil.answering(partial(redirect, "/new/", 308))
+_PAGE = spoil.answering(partial(Response.html, "<title>Our wiki</title>"))
+_JSON = spoil.answering(lambda: Response(200, b'{"meta": {', {"Content-Type": "application/vnd.pypi.simple.v1+json"}))
 _FORBIDDEN, _LOGIN_PAGE = spoil.answering(forbidden), spoil.answering(login_page)
 
 ANSWERS = (
@@ -237,11 +292,18 @@ ANSWERS = (
     _answer("404-login", "not-an-index", ("there is no index at", "(404)"), _NOTHING, ADD, on=(LOGGING_IN,)),
     _answer("404-upload", "not-an-upload-url", ("takes no uploads (404)",), _NOTHING, PUBLISH_URL, on=(PUBLISH,)),
     _answer("login-page", "not-an-index", ("login page",), _LOGIN_PAGE, ADD, on=INDEX),
+    _answer("sign-on", "not-an-index", ("login page",), _SIGN_ON, ADD, on=INDEX),
+    _answer("sign-on-upload", "not-an-upload-url", ("nothing was uploaded",), _SIGN_ON, PUBLISH_URL, on=(PUBLISH,)),
+    _answer("page-upload", "not-an-upload-url", ("the page “Our wiki”",), _PAGE, PUBLISH_URL, on=(PUBLISH,)),
+    _answer("moved-upload", "not-an-upload-url", ("redirects to /new/ (308)",), _MOVED, PUBLISH_URL, on=(PUBLISH,)),
+    _answer("410", "not-an-index", ("answers 410 Gone, not with an index",), _GONE, ADD, on=INDEX),
+    _answer("json", "not-an-index", ("JSON that is none of PEP 691",), _JSON, ADD, on=INDEX),
+    _answer("407-index", "proxy", ("asks for a user name", "(407)"), _PROXY, ""),
     _answer("login-page-upload", "not-an-upload-url", ("login page",), _LOGIN_PAGE, PUBLISH_URL, on=(PUBLISH,)),
     Wrong("407", "proxy", ("asks for a user name", "(407)"), spoil.behind_proxy(credentials={spoil.PROXY_USER: "x"})),
 )
 
-FINAL = (*SERVER, *CLIENT, *FILES, *ANSWERS)
+FINAL = (*SERVER, *CLIENT, *TUNNELLED, *FILES, *ANSWERS)
 """Trying again cannot help, so it is not tried again."""
 
 PASSING = (

@@ -51,6 +51,12 @@ def login_page() -> Response:
     return Response.html(f"<!DOCTYPE html><html><head><title>Log in</title></head><body>{form}</body></html>")
 
 
+def sign_on() -> Response:
+    """200 and a page that sends a browser on to the company's single sign-on (SAML)."""
+    form = "<form method=post action=https://idp.example.org/><input type=hidden name=SAMLRequest value=PHNhbWw></form>"
+    return Response.html(f"<!DOCTYPE html><title>Sign in to your account</title><body onload=go()>{form}</body>")
+
+
 def huge(size: int, content_type: str = "text/html") -> Response:
     """A body of ``size`` bytes, announced with its length and made piece by piece."""
     headers = {"Content-Length": str(size), "Content-Type": content_type}

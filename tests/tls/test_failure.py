@@ -203,6 +203,12 @@ class TestServersCertificate:
         assert address == Classified(Cause.HOSTNAME_MISMATCH, f"{names} 127.0.0.1")
         assert unseen == Classified(Cause.HOSTNAME_MISMATCH, "its certificate is not valid for localhost")
 
+    def test_no_host(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+        with server(certs.ca.issue("localhost"), version) as port:
+            found = Client(certs.ca_file()).fails(port)
+        said = "its certificate names no host, so it is not valid for localhost"
+        assert found == Classified(Cause.HOSTNAME_MISMATCH, said)
+
     def test_certificate_of_a_client(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
         with server(certs.client("localhost"), version) as port:
             found = Client(certs.ca_file()).fails(port)
@@ -390,12 +396,21 @@ class TestProtocols:
     def test_plain_http_on_the_port_of_https(self, certs: CertificateFactory) -> None:
         with listening(plain_http) as port:
             client = Client(certs.ca_file())
-            found = client.fails(port)
-            assert found == client.handshake_fails(port)
+            found, unseen = client.fails(port), client.handshake_fails(port)
             peer = look_at("localhost", port)
         assert peer is not None
         assert (peer.chain, peer.version, peer.asks_client_certificate) == ((), None, False)
         assert found == Classified(Cause.NOT_AN_INDEX, "it speaks plain http on this port, not https")
+        assert unseen == Classified(Cause.NOT_AN_INDEX, "it does not speak TLS on this port")
+
+    def test_twin_anything_else_on_the_port_of_https(self, certs: CertificateFactory) -> None:
+        def serve(connection: socket.socket) -> None:
+            connection.recv(1024)
+            connection.sendall(b"\0\1garbage" * 20)
+
+        with listening(serve) as port:
+            found = Client(certs.ca_file()).fails(port)
+        assert found == Classified(Cause.NOT_AN_INDEX, "it does not speak TLS on this port")
 
     def test_https_on_the_port_of_plain_http(self, certs: CertificateFactory) -> None:
         def serve(connection: socket.socket) -> None:
@@ -521,11 +536,12 @@ class TestNetwork:
     def test_a_proxy_that_does_not_connect(self) -> None:
         def serve(connection: socket.socket) -> None:
             connection.recv(4096)
-            connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            connection.sendall(b'HTTP/1.1 502 Isn\'t "there"\r\nContent-Length: 0\r\n\r\n')
 
         with listening(serve) as port:
             found = self.proxied(port)
-        assert found == Classified(Cause.PROXY, "the proxy refuses to connect to it (502 Bad Gateway)", retry=True)
+        said = 'the proxy refuses to connect to it (502 Isn\'t "there")'
+        assert found == Classified(Cause.PROXY, said, retry=True)
 
     def test_a_proxy_that_is_not_there(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
