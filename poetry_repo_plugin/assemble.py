@@ -19,6 +19,8 @@ from poetry_repo_plugin.credentials.recognised import RecognisedSource
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE, PublishingSource
 from poetry_repo_plugin.credentials.url import GivenSource
+from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.names import env_key
 from poetry_repo_plugin.notices import Notices
 from poetry_repo_plugin.profiles import profile_of
 from poetry_repo_plugin.repository import Catalogue, Repository
@@ -64,7 +66,16 @@ def assemble(
         sources.append(publishing)
 
     def passphrase(repository: Repository) -> Secret | None:
-        return find_passphrase(settings, gate, repository.name) or ask_passphrase(repository)
+        from poetry_repo_plugin.tls.material import MaterialError
+
+        try:
+            found = known_passphrase(settings, gate, repository.name)
+        except MaterialError:
+            typed = ask_passphrase(repository)
+            if typed is None:
+                raise
+            return typed
+        return found or ask_passphrase(repository)
 
     access = Access(
         settings, catalogue, Chain(sources), bindings, notices, gate, passphrase=passphrase, outside=outside
@@ -122,14 +133,30 @@ def _mask(credential: Credential) -> None:
 
 def find_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secret | None:
     """The passphrase of ``name``'s client key: environment, ``auth.toml``, keyring; ``None`` if none of them has it."""
+    try:
+        return _stored_passphrase(settings, gate, name)
+    except KeyringUnavailable:
+        return None
+
+
+def known_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secret | None:
+    """The same. Raises ``MaterialError`` where it is in a keyring that does not answer."""
+    from poetry_repo_plugin.tls.material import MaterialError
+
+    try:
+        return _stored_passphrase(settings, gate, name)
+    except KeyringUnavailable as error:
+        other = f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE"
+        message = f"the passphrase of its client key is in the keyring, and {error}; {other} can hold it instead"
+        raise MaterialError(Cause.PASSPHRASE_MISSING, message) from None
+
+
+def _stored_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secret | None:
     variable = settings.variable("CERTIFICATES", name, "_PASSPHRASE")
     if variable is not None:
         return Secret(variable[1])
     stored = settings.passphrase(name)
     if stored is not None or not settings.own_for(name).passphrase_in_keyring:
         return stored
-    try:
-        entry = gate.stored(name, PASSPHRASE_USER)
-    except KeyringUnavailable:
-        return None
+    entry = gate.stored(name, PASSPHRASE_USER)
     return entry.secret if entry is not None else None

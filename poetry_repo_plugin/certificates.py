@@ -2,77 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.assemble import PASSPHRASE_USER
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.errors import Cause, InputError
 from poetry_repo_plugin.logins import forget_passphrase, require_writable
 from poetry_repo_plugin.names import env_key
+from poetry_repo_plugin.notices import Notices
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
 from poetry_repo_plugin.tls.facts import CertificateFacts
-from poetry_repo_plugin.tls.material import SOON, MaterialError, TlsSettings
+from poetry_repo_plugin.tls.material import SOON, AskPassphrase, MaterialError, TlsSettings
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.tls.identity import ClientIdentity
 
 
-def check(settings: TlsSettings) -> list[str]:
+@dataclass(frozen=True)
+class Shown:
+    """What is set, for a person.
+
+    :param rows: label by label.
+    :param problems: the files that do not do.
+    :param client: what the client certificate says, where it can be read.
+    """
+
+    rows: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[MaterialError] = field(default_factory=list)
+    client: list[CertificateFacts] = field(default_factory=list)
+
+
+def check(settings: TlsSettings, seen: Callable[[ClientIdentity], None] = lambda identity: None) -> list[str]:
     """Parse everything that ``settings`` name: the CA is one, the key fits, the passphrase opens it, nothing expired.
+
+    :param seen: told of the client certificate; what is to be said of its end is not in the result.
 
     Returns what is odd but works, each a clause. Raises ``MaterialError``.
     """
     from pathlib import Path
 
     from poetry_repo_plugin.tls.context import build_context
-    from poetry_repo_plugin.tls.identity import load_identity
     from poetry_repo_plugin.tls.trust import load_ca
 
     warnings: list[str] = []
+    identities: list[ClientIdentity] = []
     if isinstance(settings.ca, Path):
         warnings.extend(load_ca(settings.ca).warnings)
-    if settings.client_cert is not None:
-        identity = load_identity(settings.client_cert, settings.client_key, settings.passphrase)
-        warnings.extend(identity.warnings)
-    build_context(settings)
+    build_context(settings, seen=identities.append)
+    for identity in identities:
+        warnings.extend(identity.concerns)
+        seen(identity)
     return [warning.rstrip(".") for warning in warnings]
 
 
-def describe_settings(settings: TlsSettings) -> Iterator[tuple[str, str]]:
-    """What is set, label by label, for a person. Raises ``MaterialError`` on the way, for a file that does not do."""
+def show(settings: TlsSettings, ask: AskPassphrase | None = None) -> Shown:
+    """What is set; a file that does not do hides nothing of the others.
+
+    :param ask: asks for the passphrase of a file that cannot be shown without it.
+    """
+    shown = Shown()
+    shown.rows.append(("verified", "yes" if settings.verify else "NO (--insecure)"))
+    if settings.relaxed:
+        shown.rows.append(("checks", "relaxed (without the stricter X.509 checks of Python 3.13)"))
+    for part in (_show_ca, _show_client):
+        try:
+            part(settings, shown, ask)
+        except MaterialError as error:
+            if error.cause is Cause.PASSPHRASE_MISSING:
+                shown.rows.append(("", error.message))
+            elif error.cause is not Cause.CLIENT_CERT_EXPIRED or not shown.client:  # else it is shown
+                shown.problems.append(error)
+    return shown
+
+
+def _show_ca(settings: TlsSettings, shown: Shown, _: AskPassphrase | None) -> None:
     from pathlib import Path
 
-    from poetry_repo_plugin.tls.facts import facts_of
-    from poetry_repo_plugin.tls.identity import load_identity
     from poetry_repo_plugin.tls.trust import load_ca
 
-    yield "verified", "yes" if settings.verify else "NO (--insecure)"
-    if settings.relaxed:
-        yield "checks", "relaxed (without the stricter X.509 checks of Python 3.13)"
     if not isinstance(settings.ca, Path):
-        yield "ca", "the system's store" if settings.ca == "system" else "Poetry's default"
-    else:
-        yield "ca", str(settings.ca)
-        for facts in load_ca(settings.ca).facts:
-            yield from _describe(facts)
+        shown.rows.append(("ca", "the system's store" if settings.ca == "system" else "Poetry's default"))
+        return
+    shown.rows.append(("ca", str(settings.ca)))
+    for facts in load_ca(settings.ca).facts:
+        shown.rows.extend(_describe(facts))
+
+
+def _show_client(settings: TlsSettings, shown: Shown, ask: AskPassphrase | None) -> None:
+    from poetry_repo_plugin.tls.facts import facts_of
+    from poetry_repo_plugin.tls.identity import load_identity
+
     if settings.client_cert is None:
-        yield "client cert", "none"
+        shown.rows.append(("client cert", "none"))
         return
-    yield "client cert", str(settings.client_cert)
+    shown.rows.append(("client cert", str(settings.client_cert)))
     if settings.client_key is not None:
-        yield "client key", str(settings.client_key)
-    found = facts_of(settings.client_cert)
-    if found is None and settings.passphrase is not None:
-        found = facts_of(settings.client_cert, settings.passphrase())
+        shown.rows.append(("client key", str(settings.client_key)))
+    found, passphrase = facts_of(settings.client_cert), settings.passphrase
+    if found is None and ask is not None and (secret := ask()) is not None:
+        found, passphrase = facts_of(settings.client_cert, secret), lambda: secret
+        if found is None:
+            load_identity(settings.client_cert, settings.client_key, passphrase)  # says that it is the wrong one
     if found is None:
-        yield "", "its passphrase is not known, so it cannot be read"
+        shown.rows.append(("", "its passphrase is not known, so it cannot be read"))
         return
-    yield from _describe(found)
-    try:
-        load_identity(settings.client_cert, settings.client_key, settings.passphrase)
-    except MaterialError as error:
-        if error.cause is Cause.PASSPHRASE_MISSING:
-            yield "", "the passphrase of its key is not known"
-        elif error.cause is not Cause.CLIENT_CERT_EXPIRED:  # which is shown
-            raise
+    shown.client.append(found)
+    shown.rows.extend(_describe(found))
+    load_identity(settings.client_cert, settings.client_key, passphrase)
 
 
 def store(settings: Settings, name: str, wish: TlsSettings, *, ca: bool, identity: bool) -> None:
@@ -95,14 +134,14 @@ def store(settings: Settings, name: str, wish: TlsSettings, *, ca: bool, identit
 
 
 def store_passphrase(
-    settings: Settings, gate: KeyringGate, name: str, passphrase: Secret, *, plaintext: bool = False
+    settings: Settings, gate: KeyringGate, notices: Notices, name: str, passphrase: Secret, *, plaintext: bool = False
 ) -> str:
     """Keep the passphrase in the keyring, or in ``auth.toml`` only if that was asked for; says where.
 
     Raises ``InputError`` where there is no keyring and plain text was not asked for, ``StateError``.
     """
     if plaintext:
-        forget_passphrase(settings, gate, name)
+        forget_passphrase(settings, gate, notices, name)
         settings.save_passphrase(name, passphrase)
         return f"plain text, in {settings.auth_file}"
     require_writable(settings)
@@ -119,12 +158,13 @@ def store_passphrase(
     return f"the keyring ({backend})"
 
 
-def unset(settings: Settings, gate: KeyringGate, name: str) -> None:
-    """Forget everything about TLS that is stored for ``name``. Raises ``StateError``."""
+def unset(settings: Settings, gate: KeyringGate, notices: Notices, name: str) -> bool:
+    """Forget everything about TLS that is stored for ``name``; whether the keyring did, too. Raises ``StateError``."""
     require_writable(settings)
-    forget_passphrase(settings, gate, name)
+    gone = forget_passphrase(settings, gate, notices, name)
     settings.save_certificates(name, {"cert": None, "client-cert": None})
     settings.save_own(name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None})
+    return gone
 
 
 def _describe(facts: CertificateFacts) -> list[tuple[str, str]]:

@@ -21,8 +21,8 @@ _HINTS = {
     Cause.CLIENT_KEY_MISMATCH: _IDENTITY,
     Cause.PASSPHRASE_MISSING: "poetry repo certs {name} --passphrase-stdin",
     Cause.PASSPHRASE_WRONG: "poetry repo certs {name} --passphrase-stdin",
-    Cause.TLS_FILE_MISSING: "poetry repo certs {name}",
-    Cause.TLS_FILE_INVALID: "poetry repo certs {name}",
+    Cause.TLS_FILE_MISSING: "poetry repo certs {name} --client-cert PATH",
+    Cause.TLS_FILE_INVALID: "poetry repo certs {name} --client-cert PATH",
     Cause.CREDENTIAL_MISSING: "poetry repo login {name}",
     Cause.CREDENTIAL_REJECTED: "poetry repo login {name}",
     Cause.CREDENTIAL_EXPIRED: "poetry repo login {name}",
@@ -30,6 +30,8 @@ _HINTS = {
     Cause.NOT_AN_INDEX: "poetry repo add {name} URL --publish-url URL",
     Cause.NOT_AN_UPLOAD_URL: "poetry repo add {name} {url} --publish-url URL",
 }
+
+_HINTS_OF_FILES = {"CA bundle": "poetry repo certs {name} --ca PATH", "the client key": _IDENTITY}
 
 _WAY_OUT = " If it answers so for what it does not have: poetry repo add {name} --ignore-error-code 403."
 
@@ -54,6 +56,8 @@ def failure(
     pattern = _HINTS.get(cause)
     if cause is Cause.UNKNOWN_CA and "strict X.509" in message:  # the CA may be known; Python 3.13 wants more of it
         pattern = "poetry repo certs {name} --ca PATH --relaxed"
+    if cause in (Cause.TLS_FILE_MISSING, Cause.TLS_FILE_INVALID):
+        pattern = next((better for what, better in _HINTS_OF_FILES.items() if what in message), pattern)
     if hint is None and pattern is not None:
         target = url or (repository.index_url or repository.publish_url if repository else None) or "URL"
         hint = pattern.format(name=quote(name), url=quote(target))

@@ -181,13 +181,23 @@ def require_writable(settings: Settings) -> None:
             store.require_writable(file)
 
 
-def forget_passphrase(settings: Settings, gate: KeyringGate, name: str) -> None:
-    """Remove the passphrase of the client key, from the keyring and from ``auth.toml``."""
+def forget_passphrase(settings: Settings, gate: KeyringGate, notices: Notices, name: str) -> bool:
+    """Remove the passphrase of the client key, from the keyring and from ``auth.toml``; whether it is gone.
+
+    Where the keyring does not do it, that is said, and remembered: the next command tries again.
+    """
+    gone = True
     if settings.own_for(name).passphrase_in_keyring:
-        with suppress(KeyringUnavailable):
+        try:
             gate.forget(name, PASSPHRASE_USER)
-        settings.save_own(name, {"passphrase-in-keyring": None})
+        except KeyringUnavailable as error:
+            gone = False
+            entry = f"poetry-repository-{name} (user {PASSPHRASE_USER})"
+            notices.once(f"{name}: the passphrase may be left in the keyring, as {entry}, because {error}.")
+        else:
+            settings.save_own(name, {"passphrase-in-keyring": None})
     settings.save_passphrase(name, None)
+    return gone
 
 
 def _left(name: str, why: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.bindings import Kind
@@ -14,16 +14,23 @@ from poetry_repo_plugin.profiles import profile_of
 from poetry_repo_plugin.repository import Repository
 from poetry_repo_plugin.times import end_of_token, now, remaining, rfc3339
 
+if TYPE_CHECKING:
+    from poetry_repo_plugin.tls.material import CaSetting
+
 
 @dataclass(frozen=True)
 class TlsSummary:
-    """``ca`` is a path, ``system`` or ``None``; ``problem`` is what is wrong with the client certificate's file."""
+    """``ca`` is a path, ``system`` or ``None``; ``problem`` is what is wrong with the client certificate's file, and
+    ``ca_problem`` with the CA's.
+    """
 
     verify: bool
     ca: str | None
     client_cert: str | None
     expires_at: datetime | None
     problem: str | None = None
+    ca_problem: str | None = None
+    relaxed: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,8 @@ class Summary:
             lines.append("server NOT verified (--insecure)")
         if self.tls.ca is not None:
             lines.append("CA: the system's store" if self.tls.ca == "system" else f"CA: {self.tls.ca}")
+        if self.tls.relaxed:
+            lines.append("without the stricter X.509 checks of Python 3.13 (--relaxed)")
         if self.tls.client_cert is not None:
             left = f" ({remaining(self.tls.expires_at)} left)" if self.tls.expires_at else ""
             if self.tls.expires_at is not None and self.tls.expires_at <= now():
@@ -154,4 +163,17 @@ def _tls(access: Access, repository: Repository) -> TlsSummary:
         except MaterialError as error:
             problem = error.message
     ca = str(settings.ca) if settings.ca is not None else None
-    return TlsSummary(settings.verify, ca, client, expires_at, problem)
+    return TlsSummary(settings.verify, ca, client, expires_at, problem, _ca_problem(settings.ca), settings.relaxed)
+
+
+def _ca_problem(ca: CaSetting) -> str | None:
+    if ca is None or ca == "system":
+        return None
+    from poetry_repo_plugin.tls.material import MaterialError
+    from poetry_repo_plugin.tls.trust import load_ca
+
+    try:
+        load_ca(ca)
+    except MaterialError as error:
+        return error.message
+    return None

@@ -68,7 +68,7 @@ class Bench:
 
     def _assembled(self, bindings: Bindings | None = None) -> Access:
         known = (self.settings, self.catalogue, self.gate, self.notices)
-        return assemble(*known, ask_passphrase=self._ask_passphrase, bindings=bindings)
+        return assemble(*known, ask_passphrase=self.ask_passphrase, bindings=bindings)
 
     def new_name(self, given: str) -> str:
         """``given``, if a further repository can be called so beside those that are known.
@@ -93,7 +93,8 @@ class Bench:
 
         return self.terminal and ask(f"{question} (y/n) [n]: ").strip().lower() in ("y", "yes")
 
-    def _ask_passphrase(self, repository: Repository) -> Secret | None:
+    def ask_passphrase(self, repository: Repository) -> Secret | None:
+        """The passphrase of a client key as a person types it; ``None`` where nobody can."""
         from poetry_repo_plugin.prompts import ask_secret
 
         name = repository.name
@@ -183,7 +184,9 @@ class RepoCommand(PoetryCommand):
         """A path that was given as a word: ``~`` expanded, absolute from the folder where the command runs."""
         if not text:
             raise InputError("A path is empty.")
-        return Path(os.path.expanduser(text)).absolute()
+        whole = os.path.expanduser(text)
+        flat = os.path.abspath(whole)  # without `..`, unless that steps back over a link to somewhere else
+        return Path(flat) if os.path.realpath(flat) == os.path.realpath(whole) else Path(whole).absolute()
 
     def read_secret_line(self, what: str) -> Secret:
         """One line of standard input, without its end; on a terminal nothing of it is shown.

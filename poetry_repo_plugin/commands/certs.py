@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from shlex import quote
 from typing import ClassVar
 
 from cleo.helpers import argument, option
@@ -13,13 +13,14 @@ from poetry_repo_plugin import certificates
 from poetry_repo_plugin.asking import ask, index_page
 from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.connections import expiry_warning
 from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
 from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.further import require_home
 from poetry_repo_plugin.logins import forget_passphrase, require_writable
 from poetry_repo_plugin.repository import Repository
 from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.tls.material import SYSTEM, AskPassphrase, CaSetting, MaterialError, TlsSettings
+from poetry_repo_plugin.tls.material import SOON, SYSTEM, AskPassphrase, CaSetting, MaterialError, TlsSettings
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ Everything is checked before anything is stored, and then a handshake is tried."
         wish = self._wish(bench, repository)
         if self.given("client-cert", "client-key"):
             require_home(bench.bindings, repository, Kind.CERTIFICATE, bench.confirm)
-        self._check(repository, wish)
+        self._check(bench, repository, wish)
         self._store(bench, repository, wish)
         self._try(bench, repository, wish)
         return 0
@@ -87,8 +88,9 @@ Everything is checked before anything is stored, and then a handshake is tried."
     def _unset(self, bench: Bench, repository: Repository, given: list[str]) -> int:
         if given:
             raise InputError(f"--unset and --{given[0]} cannot be used together.")
-        certificates.unset(bench.settings, bench.gate, repository.name)
-        self.say(f"{repository.name}: no CA, client certificate or passphrase is set any more.")
+        gone = certificates.unset(bench.settings, bench.gate, bench.notices, repository.name)
+        what = "no CA, client certificate or passphrase" if gone else "no CA or client certificate"
+        self.say(f"{repository.name}: {what} is set any more.")
         if not bench.access.tls.settings_of(repository).is_default:
             self.warn(f"{repository.name}: the environment or the project still sets what `poetry repo certs` shows.")
         return 0
@@ -96,16 +98,19 @@ Everything is checked before anything is stored, and then a handshake is tried."
     # -- showing -------------------------------------------------------------------------------------------------------
 
     def _show(self, bench: Bench, repository: Repository) -> int:
-        from poetry_repo_plugin.assemble import find_passphrase
+        from poetry_repo_plugin.assemble import known_passphrase
 
-        settings = replace(
-            bench.access.tls.settings_of(repository),
-            passphrase=lambda: find_passphrase(bench.settings, bench.gate, repository.name),
-        )
-        with _named(repository):
-            for label, value in certificates.describe_settings(settings):
-                self.row(f"{label:<14}{value}".rstrip())
-        return 0
+        settings = bench.access.tls.settings_of(repository)
+        known = partial(known_passphrase, bench.settings, bench.gate, repository.name)
+        shown = certificates.show(replace(settings, passphrase=known), ask=settings.passphrase)
+        for label, value in shown.rows:
+            self.row(f"{label:<14}{value}".rstrip())
+        for facts in shown.client:
+            if settings.client_cert is not None and facts.days_left() < SOON:
+                bench.notices.once(expiry_warning(repository.name, settings.client_cert, facts))
+        for error in shown.problems:
+            self.fail(self._failure(repository, error))
+        return 1 if shown.problems else 0
 
     # -- setting -------------------------------------------------------------------------------------------------------
 
@@ -115,6 +120,7 @@ Everything is checked before anything is stored, and then a handshake is tried."
         settings = bench.access.tls.settings_of(repository)
         ca, client_cert, client_key = (self.text(word) for word in ("ca", "client-cert", "client-key"))
         if ca is not None:
+            settings = replace(settings, relaxed=False)  # which was for the CA before
             chosen: CaSetting = None if ca == "none" else SYSTEM if ca == SYSTEM else self.path(ca)
             settings = replace(settings, ca=chosen, verify=True)
         if self.option("insecure"):
@@ -144,17 +150,45 @@ Everything is checked before anything is stored, and then a handshake is tried."
             return Passphrase(self.read_secret_line("passphrase"))
         return Passphrase(find=settings.passphrase)
 
-    def _check(self, repository: Repository, wish: Wish) -> None:
+    def _check(self, bench: Bench, repository: Repository, wish: Wish) -> None:
         """Check what is new, and that alone: what was set before has its own command to mend it."""
-        settings = wish.settings
-        with _named(repository):
-            warnings = []
+        settings, warnings = wish.settings, []
+        try:
             if wish.sets_ca:
                 warnings += certificates.check(TlsSettings(settings.ca, verify=settings.verify))
             if wish.sets_identity:
-                warnings += certificates.check(replace(settings, ca=None, verify=False))
+                warnings += self._check_identity(bench, repository, wish)
+        except MaterialError as error:
+            raise self._failure(repository, error) from None
         for warning in warnings:
             self.warn(f"{repository.name}: {warning}.")
+
+    @staticmethod
+    def _check_identity(bench: Bench, repository: Repository, wish: Wish) -> list[str]:
+        """A passphrase that is kept may be of the certificate before: then a person is asked for the new one."""
+        new, passphrase = replace(wish.settings, ca=None, verify=False), wish.passphrase
+        check = partial(certificates.check, new, partial(bench.access.tls.warn_of_end, repository))
+        try:
+            return check()
+        except MaterialError as error:
+            is_kept = passphrase.given is None and repository.name not in bench.typed
+            if error.cause is not Cause.PASSPHRASE_WRONG or not is_kept:
+                raise
+            typed = bench.ask_passphrase(repository)
+            if typed is None:
+                what = error.message.replace("the passphrase", "the passphrase that is kept for it", 1)
+                raise MaterialError(error.cause, what) from None
+        passphrase.correct(typed)
+        return check()
+
+    def _failure(self, repository: Repository, error: MaterialError) -> RepositoryFailure:
+        """What is wrong with a file is a failure of the repository that it is set for."""
+        hint = None
+        if error.cause in (Cause.PASSPHRASE_MISSING, Cause.PASSPHRASE_WRONG) and self.given("client-cert"):
+            hint = f"poetry repo certs {quote(repository.name)} --passphrase-stdin"
+            for word in self.given("client-cert", "client-key"):
+                hint += f" --{word} {quote(self.text(word) or '')}"
+        return failure(error.cause, f"{error.message}.", repository, hint=hint)
 
     def _store(self, bench: Bench, repository: Repository, wish: Wish) -> None:
         name, settings = repository.name, wish.settings
@@ -179,7 +213,7 @@ Everything is checked before anything is stored, and then a handshake is tried."
         if not passphrase.was_needed:
             if passphrase.given is not None:
                 self.say(f"{name}: the key is not encrypted; the passphrase is not kept.")
-            forget_passphrase(bench.settings, bench.gate, name)
+            forget_passphrase(bench.settings, bench.gate, bench.notices, name)
             return
         secret = passphrase.given if passphrase.given is not None else typed
         if secret is None and plaintext:
@@ -187,7 +221,8 @@ Everything is checked before anything is stored, and then a handshake is tried."
         if secret is None:
             return  # it is kept already, or in the environment
         try:
-            place = certificates.store_passphrase(bench.settings, bench.gate, name, secret, plaintext=plaintext)
+            kept_by = (bench.settings, bench.gate, bench.notices)
+            place = certificates.store_passphrase(*kept_by, name, secret, plaintext=plaintext)
         except InputError as error:
             if typed is None:
                 raise
@@ -239,11 +274,6 @@ class Passphrase:
         self.was_needed = True
         return self._found
 
-
-@contextmanager
-def _named(repository: Repository) -> Iterator[None]:
-    """What is wrong with a file is a failure of the repository that it is set for."""
-    try:
-        yield
-    except MaterialError as error:
-        raise failure(error.cause, f"{error.message}.", repository) from None
+    def correct(self, typed: Secret) -> None:
+        """What was found is of another key; this is the right one."""
+        self._found = typed

@@ -95,7 +95,7 @@ PyPI is looked at when it is named, or when something is set for it. The exit co
         from poetry_repo_plugin.doctor.walk import choose, examine
 
         def access() -> Onlooker:
-            return Onlooker(bench.settings, bench.catalogue, bench.gate, bench._ask_passphrase)
+            return Onlooker(bench.settings, bench.catalogue, bench.gate, bench.ask_passphrase)
 
         repositories = choose(bench.catalogue, bench.settings, wanted)
         progress = _Progress(self, len(repositories))

@@ -60,7 +60,7 @@ class Command(RepoCommand):
             "provider": own.provider,
         }
         left = None if keep else bench.logins.forget(name, thorough=False).left
-        forget_passphrase(bench.settings, bench.gate, name)
+        forget_passphrase(bench.settings, bench.gate, bench.notices, name)
         bench.settings.forget(name)
         if keep or left is not None:
             bench.settings.save_own(name, kept if keep else {"credential-origins": kept["credential-origins"]})

@@ -143,8 +143,9 @@ def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
     wanted = access.tls.settings_of(repository)
     files = {"cert": wanted.ca, "client-cert": wanted.client_cert, "client-key": wanted.client_key}
     missing = {key: file for key, file in files.items() if isinstance(file, Path) and not os.path.exists(file)}
+    what = {"cert": "CA bundle", "client-key": "the client key"}
     for key, file in missing.items():
-        hint = failure(Cause.TLS_FILE_MISSING, "", repository).hint
+        hint = failure(Cause.TLS_FILE_MISSING, what.get(key, ""), repository).hint
         yield Finding("files", State.FAIL, f"certificates.{name}.{key}: {file} does not exist", hint=hint, about=name)
     if wanted.client_cert is None or "client-cert" in missing:
         return

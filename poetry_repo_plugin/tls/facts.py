@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.tls.forms import Form, first_value, form_of, pem_blocks
+from poetry_repo_plugin.tls.forms import Form, first_value, form_of, is_cut_off, pem_blocks
 from poetry_repo_plugin.tls.material import MaterialError, day, invalid, parsing, read_file, utc_now
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class CertificateFacts:
     :param not_before: aware UTC, as is ``not_after``.
     :param is_ca: the basic constraints say CA (RFC 5280, 4.2.1.9), or it is a self-signed certificate of X.509 v1.
     :param self_signed: its issuer is its subject and its signature is by its own key.
+    :param may_issue: its key usage, if it has one, allows to sign certificates (RFC 5280, 4.2.1.3).
     """
 
     subject: str
@@ -36,6 +37,7 @@ class CertificateFacts:
     not_after: datetime
     is_ca: bool
     self_signed: bool
+    may_issue: bool = True
 
     def days_left(self, now: datetime | None = None) -> int:
         """Whole days until it expires, rounded down; negative once it has."""
@@ -94,6 +96,7 @@ def describe(certificate: x509.Certificate) -> CertificateFacts:
         not_after=certificate.not_valid_after_utc,
         is_ca=is_ca,
         self_signed=self_signed,
+        may_issue=_may_issue(certificate),
     )
 
 
@@ -134,6 +137,8 @@ def facts_of(path: Path, passphrase: Secret | None = None) -> CertificateFacts |
 def _facts_of_pkcs12(path: Path, data: bytes, passphrase: Secret | None) -> CertificateFacts | None:
     from cryptography.hazmat.primitives.serialization import pkcs12
 
+    if is_cut_off(data):
+        raise invalid(path, "client certificate", "is cut off: its end is missing")
     for password in (None, b"") if passphrase is None else (passphrase.reveal().encode(),):
         try:
             certificate = pkcs12.load_pkcs12(data, password).cert
@@ -157,6 +162,15 @@ def _is_self_signed(certificate: x509.Certificate) -> bool:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         pass  # an old root signed with MD5, say: nobody checks a root's own signature
     return True
+
+
+def _may_issue(certificate: x509.Certificate) -> bool:
+    from cryptography import x509
+
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True
 
 
 def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -113,6 +113,12 @@ def first_value(data: bytes) -> bytes:
     return data if header is None or header[1] is None else data[: sum((header[0], header[1]))]
 
 
+def is_cut_off(data: bytes) -> bool:
+    """Whether the DER value that ``data`` begins with says that it is longer than what is there."""
+    header = _header(data)
+    return header is not None and header[1] is not None and sum((header[0], header[1])) > len(data)
+
+
 def _value(data: bytes) -> bytes | None:
     header = _header(data)
     if header is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.tls.forms import Form, form_of, pem_blocks
+from poetry_repo_plugin.tls.forms import Form, form_of, is_cut_off, pem_blocks
 from poetry_repo_plugin.tls.material import AskPassphrase, MaterialError, brief, invalid, parsing, read_file
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def pair_of_pkcs12(path: Path, data: bytes, ask: AskPassphrase | None) -> Pair:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import pkcs12
 
+    if is_cut_off(data):
+        raise invalid(path, CERT, "is cut off: its end is missing")
     secret: Secret | None = None
     found: pkcs12.PKCS12KeyAndCertificates | None = None
     with parsing(path, CERT):

@@ -117,6 +117,7 @@ def brief(error: Exception) -> str:
     """The first line of ``error``, shortened: parsers put whole dumps into their messages."""
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__
+    text = text.partition(": ParseError {")[0]  # Rust's own view of its error, in cryptography
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 

@@ -132,6 +132,10 @@ def _require_anchor(bundle: TrustBundle, now: datetime) -> None:
             WHAT,
             f"holds no CA but the certificate of {leaf.name}; the one of its issuer, {leaf.issuer_name}, is needed",
         )
+    # What may not sign certificates can vouch for itself alone, if it is a server's.
+    if not any(facts.may_issue or (facts.self_signed and facts.sans) for facts in bundle.anchors):
+        why = f"cannot vouch for a server: the key usage of {bundle.anchors[0].name} lacks keyCertSign"
+        raise invalid(bundle.path, WHAT, why)
     usable = [facts for facts in bundle.anchors if not facts.expired(now)]
     if not usable:
         last = max(bundle.anchors, key=lambda facts: facts.not_after)

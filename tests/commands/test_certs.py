@@ -11,6 +11,7 @@ import pytest
 
 from tests.certs import CertificateFactory, Identity, server_context
 from tests.servers import IndexServer, refused_url
+from tests.tls.test_material import signless
 from tests.warm import WarmHome, mode_of
 
 PASSPHRASE = "open {cache-dir} sésame"
@@ -109,6 +110,18 @@ class TestCa:
             (folder / "my-ca.pem").write_bytes(certs.ca.pem)
             acme.ok("repo", "certs", "acme", "--ca", word, "--no-verify")
             assert stored(acme) == {"cert": str(folder / "my-ca.pem")}
+
+    def test_a_path_holds_no_step_back(self, acme: WarmHome, certs: CertificateFactory) -> None:
+        """Unless that leads over a link to somewhere else."""
+        (acme.project / "my-ca.pem").write_bytes(certs.ca.pem)
+        (acme.project / "sub").mkdir()
+        acme.ok("repo", "certs", "acme", "--ca", "sub/../my-ca.pem", "--no-verify")
+        assert stored(acme) == {"cert": str(acme.project / "my-ca.pem")}
+        (acme.root / "far" / "off").mkdir(parents=True)
+        (acme.root / "far" / "my-ca.pem").write_bytes(certs.ca.pem)
+        (acme.project / "link").symlink_to(acme.root / "far" / "off")
+        acme.ok("repo", "certs", "acme", "--ca", "link/../my-ca.pem", "--no-verify")
+        assert os.path.samefile(str(stored(acme)["cert"]), acme.root / "far" / "my-ca.pem")
 
     def test_from_another_folder(self, acme: WarmHome, certs: CertificateFactory) -> None:
         (acme.project / "my-ca.pem").write_bytes(certs.ca.pem)
@@ -305,6 +318,30 @@ class TestPassphrase:
         assert terminal.screen.endswith("works (200).\n")
         assert acme.files_with(PASSPHRASE) == []
 
+    def test_of_the_certificate_before(self, keyed: WarmHome, certs: CertificateFactory) -> None:
+        """A new certificate has a passphrase of its own; the one that is kept does not open it."""
+        add(keyed, "https://pypi.example.org/simple/")
+        words = ("repo", "certs", "acme", "--no-verify", "--client-cert")
+        keyed.ok(*words, self.encrypted(certs, "pem")[1], "--passphrase-stdin", stdin=PASSPHRASE)
+        renewed = str(certs.pkcs12_file(certs.client("renewed"), "renewed.p12", passphrase="another"))
+        before = keyed.files()
+        done = keyed.fails(*words, renewed)
+        said = f"the passphrase that is kept for it does not open the client certificate {renewed}. [passphrase-wrong]"
+        assert said in done.err
+        assert f"Try: poetry repo certs acme --passphrase-stdin --client-cert {renewed}\n" in done.err
+        assert keyed.files() == before
+        with keyed.terminal(*words, renewed) as terminal:
+            terminal.expect("Passphrase of the client key for acme: ")
+            terminal.type("another")
+            assert terminal.end() == 0
+        kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
+        assert kept == {"poetry-repository-acme": {"__client_key_passphrase__": "another"}}
+        with keyed.terminal(*words, self.encrypted(certs, "pem")[1]) as terminal:
+            terminal.expect("Passphrase of the client key for acme: ")
+            terminal.type("wrong again")
+            assert terminal.end() == 1
+        assert "the passphrase does not open" in terminal.screen
+
     def test_ctrl_c_leaves_nothing(self, acme: WarmHome, certs: CertificateFactory) -> None:
         before = acme.files()
         with acme.terminal("repo", "certs", "acme", *self.encrypted(certs, "pem")) as terminal:
@@ -336,27 +373,36 @@ class TestWhatIsWrong:
 
     @pytest.mark.parametrize("option", ["--ca", "--client-cert"])
     def test_a_missing_file(self, acme: WarmHome, option: str) -> None:
-        said = self.refused(acme, "tls-file-missing", "poetry repo certs acme", option, "/no/such/file.pem")
+        hint = f"poetry repo certs acme {option} PATH"
+        said = self.refused(acme, "tls-file-missing", hint, option, "/no/such/file.pem")
         assert "/no/such/file.pem does not exist" in said
 
     def test_a_missing_key_file(self, acme: WarmHome, certs: CertificateFactory) -> None:
         cert = str(certs.cert_file(certs.client()))
         words = ("--client-cert", cert, "--client-key", "/no/such.key")
-        assert "/no/such.key" in self.refused(acme, "tls-file-missing", "poetry repo certs acme", *words)
+        hint = "poetry repo certs acme --client-cert PATH --client-key PATH"
+        assert "/no/such.key" in self.refused(acme, "tls-file-missing", hint, *words)
 
     @pytest.mark.parametrize("content", [b"", b"\0\1\2", b"<error>not PEM</error>", b"-----BEGIN CERTIFICATE-----\n"])
     @pytest.mark.parametrize("option", ["--ca", "--client-cert"])
     def test_no_certificate_in_it(self, acme: WarmHome, tmp_path: Path, option: str, content: bytes) -> None:
         file = tmp_path / "<info>.pem"
         file.write_bytes(content)
-        assert f" {file} " in self.refused(acme, "tls-file-invalid", "poetry repo certs acme", option, str(file))
+        hint = f"poetry repo certs acme {option} PATH"
+        assert f" {file} " in self.refused(acme, "tls-file-invalid", hint, option, str(file))
 
     def test_a_ca_that_is_none(self, acme: WarmHome, certs: CertificateFactory) -> None:
         file = str(certs.cert_file(certs.server(), "leaf.pem"))
-        assert "holds no CA" in self.refused(acme, "tls-file-invalid", "poetry repo certs acme", "--ca", file)
+        assert "holds no CA" in self.refused(acme, "tls-file-invalid", "poetry repo certs acme --ca PATH", "--ca", file)
+
+    def test_a_ca_that_may_not_sign(self, acme: WarmHome, certs: CertificateFactory) -> None:
+        file = str(certs.write("signless.pem", signless("Odd root").cert_pem))
+        said = self.refused(acme, "tls-file-invalid", "poetry repo certs acme --ca PATH", "--ca", file)
+        assert "lacks keyCertSign" in said
 
     def test_a_folder(self, acme: WarmHome) -> None:
-        self.refused(acme, "tls-file-invalid", "poetry repo certs acme", "--client-cert", str(acme.root))
+        hint = "poetry repo certs acme --client-cert PATH"
+        self.refused(acme, "tls-file-invalid", hint, "--client-cert", str(acme.root))
 
     def test_a_certificate_without_its_key(self, acme: WarmHome, certs: CertificateFactory) -> None:
         cert = str(certs.cert_file(certs.client()))
@@ -380,7 +426,8 @@ class TestWhatIsWrong:
     def test_a_passphrase_that_nobody_knows(self, acme: WarmHome, certs: CertificateFactory, form: str) -> None:
         make = {"pem": certs.pem, "pkcs12": certs.pkcs12_file}[form]
         file = str(make(certs.client(), f"secret.{form}", passphrase=PASSPHRASE))
-        self.refused(acme, "passphrase-missing", "poetry repo certs acme --passphrase-stdin", "--client-cert", file)
+        hint = f"poetry repo certs acme --passphrase-stdin --client-cert {file}"
+        self.refused(acme, "passphrase-missing", hint, "--client-cert", file)
 
     @pytest.mark.parametrize("form", ["pem", "pkcs12"])
     @pytest.mark.parametrize(("typed", "cause"), [("wrong", "passphrase-wrong"), ("", "passphrase-missing")])
@@ -390,11 +437,12 @@ class TestWhatIsWrong:
         make = {"pem": certs.pem, "pkcs12": certs.pkcs12_file}[form]
         file = str(make(certs.client(), f"wrong.{form}", passphrase=PASSPHRASE))
         words = ("--client-cert", file, "--passphrase-stdin")
-        self.refused(acme, cause, "poetry repo certs acme --passphrase-stdin", *words, stdin=f"{typed}\n")
+        hint = f"poetry repo certs acme --passphrase-stdin --client-cert {file}"
+        self.refused(acme, cause, hint, *words, stdin=f"{typed}\n")
 
     def test_one_of_two_and_the_good_one_is_not_stored_either(self, acme: WarmHome, certs: CertificateFactory) -> None:
         words = ("--ca", str(certs.ca_file()), "--client-cert", "/no/such.pem")
-        self.refused(acme, "tls-file-missing", "poetry repo certs acme", *words)
+        self.refused(acme, "tls-file-missing", "poetry repo certs acme --client-cert PATH", *words)
 
 
 class TestInsecure:
@@ -426,6 +474,17 @@ class TestInsecure:
         )
         assert own(acme)["relaxed"] is True
         assert "checks        relaxed (without" in acme.ok("repo", "certs", "acme").out
+        for words in (("list",), ("show", "acme")):
+            assert "without the stricter X.509 checks of Python 3.13 (--relaxed)\n" in acme.ok("repo", *words).out
+
+    def test_another_ca_ends_it(self, acme: WarmHome, certs: CertificateFactory) -> None:
+        acme.ok("repo", "certs", "acme", "--relaxed", "--no-verify")
+        pem = str(certs.pem(certs.client(), "not-relaxed.pem"))
+        acme.ok("repo", "certs", "acme", "--client-cert", pem, "--no-verify")
+        assert own(acme)["relaxed"] is True
+        acme.ok("repo", "certs", "acme", "--ca", "none", "--no-verify")
+        assert "relaxed" not in own(acme)
+        assert "--relaxed" not in acme.ok("repo", "list").out
 
 
 class TestUnset:
@@ -442,6 +501,25 @@ class TestUnset:
         )
         assert keyed.toml("auth.toml") == {}
         assert own(keyed) == {"url": "https://pypi.example.org/simple/"}
+        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repository-acme": {}}
+
+    @pytest.mark.parametrize("mode", ["locked", "fail"])
+    def test_but_what_the_keyring_keeps_back(self, keyed: WarmHome, certs: CertificateFactory, mode: str) -> None:
+        """It is not said to be gone, and the next time it is tried again."""
+        add(keyed, "https://pypi.example.org/simple/")
+        pem = certs.pem(certs.client(), "kept-back.pem", passphrase=PASSPHRASE)
+        words = ("--client-cert", str(pem), "--passphrase-stdin", "--no-verify")
+        keyed.ok("repo", "certs", "acme", *words, stdin=PASSPHRASE)
+        keyed.environ["KEYRING_MODE"] = mode
+        head, tail = keyed.ok("repo", "certs", "acme", "--unset").err.splitlines()
+        assert head.startswith("acme: the passphrase may be left in the keyring, as poetry-repository-acme (user ")
+        assert ", because " in head
+        assert tail == "acme: no CA or client certificate is set any more."
+        assert own(keyed)["passphrase-in-keyring"] is True
+        del keyed.environ["KEYRING_MODE"]
+        keyed.says(
+            "repo", "certs", "acme", "--unset", err="acme: no CA, client certificate or passphrase is set any more.\n"
+        )
         assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repository-acme": {}}
 
     def test_what_the_environment_sets_is_said_to_stay(self, acme: WarmHome) -> None:
@@ -494,6 +572,44 @@ class TestShow:
         done = acme.fails("repo", "certs", "acme")
         assert done.out.endswith("client cert   /gone.pem\n")
         assert "the client certificate /gone.pem does not exist. [tls-file-missing]\n" in done.err
+
+    def test_one_bad_file_hides_nothing_of_the_other(self, acme: WarmHome, certs: CertificateFactory) -> None:
+        pem = certs.pem(certs.client("alice-laptop"), "beside.pem")
+        acme.ok("config", "certificates.acme.cert", "/gone.pem")
+        acme.ok("config", "certificates.acme.client-cert", str(pem))
+        done = acme.fails("repo", "certs", "acme")
+        assert f"ca            /gone.pem\nclient cert   {pem}\n  subject     {subject('alice-laptop')}\n" in done.out
+        assert "the CA bundle /gone.pem does not exist. [tls-file-missing]\n" in done.err
+        assert done.err.endswith("Try: poetry repo certs acme --ca PATH\n")
+
+    def test_one_that_ends_soon(self, acme: WarmHome, certs: CertificateFactory) -> None:
+        pem = certs.pem(certs.client(days=20), "soon.pem")
+        acme.ok("config", "certificates.acme.client-cert", str(pem))
+        done = acme.ok("repo", "certs", "acme")
+        assert "(renew it soon)" in done.out
+        assert done.err.startswith(f"acme: the client certificate {pem} expires on 20")
+        assert done.err.endswith(". Renew it: poetry repo certs acme --client-cert PATH\n")
+
+    def test_a_person_is_asked_for_the_passphrase(self, acme: WarmHome, certs: CertificateFactory) -> None:
+        """Where nothing can be shown without it, once."""
+        store = certs.pkcs12_file(certs.client("alice"), "asked.p12", passphrase=PASSPHRASE)
+        acme.ok("config", "certificates.acme.client-cert", str(store))
+        for typed, code, said in ((PASSPHRASE, 0, subject("alice")), ("wrong", 1, "[passphrase-wrong]")):
+            with acme.terminal("repo", "certs", "acme") as terminal:
+                terminal.expect("Passphrase of the client key for acme: ")
+                terminal.type(typed)
+                assert terminal.end() == code
+            assert said in terminal.screen
+            assert terminal.screen.count("Passphrase of") == 1
+
+    def test_a_keyring_that_does_not_tell(self, keyed: WarmHome, certs: CertificateFactory) -> None:
+        add(keyed, "https://pypi.example.org/simple/")
+        pem = certs.pem(certs.client(), "locked-in.pem", passphrase=PASSPHRASE)
+        words = ("--client-cert", str(pem), "--passphrase-stdin", "--no-verify")
+        keyed.ok("repo", "certs", "acme", *words, stdin=PASSPHRASE)
+        keyed.environ["KEYRING_MODE"] = "locked"
+        done = keyed.ok("repo", "certs", "acme")
+        assert "the passphrase of its client key is in the keyring, and the keyring is locked" in done.out
 
     def test_insecure(self, acme: WarmHome) -> None:
         acme.ok("config", "certificates.acme.cert", "false")

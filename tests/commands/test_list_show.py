@@ -272,6 +272,20 @@ class TestTls:
         )
         assert parsed(done)["repositories"][0]["tls"]["client_cert_expires_at"] is None
 
+    @pytest.mark.parametrize(
+        ("content", "said"), [(None, "does not exist"), (b"odd", "holds no certificate: it is neither PEM nor DER")]
+    )
+    def test_a_ca_that_cannot_be_used_is_a_warning(self, home: WarmHome, content: bytes | None, said: str) -> None:
+        add(home)
+        file = home.root / "company-ca.pem"
+        if content is not None:
+            file.write_bytes(content)
+        home.ok("config", "certificates.acme.cert", str(file))
+        for words in (("list", "--json"), ("show", "acme")):
+            assert home.ok("repo", *words).err == (
+                f"Repository acme: the CA bundle {file} {said}. Mend it: poetry repo certs acme --ca PATH\n"
+            )
+
     def test_an_encrypted_store_is_opened_with_the_passphrase_that_is_kept(
         self, home: WarmHome, certs: CertificateFactory
     ) -> None:

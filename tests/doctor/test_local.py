@@ -101,7 +101,7 @@ class TestLocal:
         well.certificate("client-cert", certs.write("odd.pem", b"odd"), "baz")
         (missing, odd) = self.found(well, "files")
         assert missing.message == f"certificates.bar.cert: {well.root / 'gone.pem'} does not exist"
-        assert missing.hint == "poetry repo certs bar"
+        assert missing.hint == "poetry repo certs bar --ca PATH"
         assert "odd.pem" in odd.message
         (expired,) = self.found(well, "expiry")
         assert (expired.state, expired.hint) == (State.FAIL, "poetry repo certs bar --client-cert PATH")

@@ -47,6 +47,18 @@ def refused_identity(
     return caught.value.message.replace(str(cert), "CERT").replace(str(key), "KEY")
 
 
+def signless(name: str, *hosts: str) -> factory.Identity:
+    """A self-signed certificate that calls itself a CA and may not sign certificates."""
+    key = factory._new_key("ec")
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=None), True),
+        (factory._key_usage(ca=False), True),
+    ]
+    if hosts:
+        extensions.append((x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), False))
+    return factory.Identity(factory._build(factory._name(name), key, None, extensions, (-1, 365)), key)
+
+
 class TestCa:
     def test_a_root_is_taken_without_a_word(self, certs: CertificateFactory) -> None:
         bundle = load_ca(certs.ca_file())
@@ -94,6 +106,15 @@ class TestCa:
     def test_a_self_signed_server_is_trusted_for_itself(self, certs: CertificateFactory) -> None:
         bundle = load_ca(certs.write("self.pem", self_signed_server().cert_pem))
         assert "only that server is trusted" in bundle.warnings[0]
+
+    def test_a_ca_that_may_not_sign_is_refused(self, certs: CertificateFactory) -> None:
+        """Its key usage is for everything but certificates; one of a server vouches for itself all the same."""
+        message = refused_ca(certs.write("no-sign.pem", signless("Odd root").cert_pem))
+        assert message == "the CA bundle PATH cannot vouch for a server: the key usage of Odd root lacks keyCertSign"
+        bundle = load_ca(certs.write("own.pem", signless("localhost", "localhost").cert_pem))
+        assert [facts.may_issue for facts in bundle.facts] == [False]
+        beside = certs.write("both.pem", signless("Odd root").cert_pem + certs.ca.pem)
+        assert len(load_ca(beside).facts) == 2
 
     def test_an_expired_ca_is_refused_with_its_date(self, certs: CertificateFactory) -> None:
         path = certs.ca_file(Authority.root("Old root", valid=(-30, -2)))
@@ -254,6 +275,23 @@ class TestIdentity:
     def test_a_certificate_without_a_key(self, certs: CertificateFactory) -> None:
         message = refused_identity(Cause.CLIENT_KEY_MISSING, certs.cert_file(certs.client()))
         assert message == "the client certificate CERT comes without its private key"
+
+    def test_pkcs12_that_is_cut_off(self, certs: CertificateFactory) -> None:
+        """Not taken for one with another passphrase, which would be asked for in vain."""
+        whole = certs.pkcs12_file(certs.client(), passphrase="x").read_bytes()
+        path = certs.write("half.p12", whole[: len(whole) // 2])
+        message = refused_identity(Cause.TLS_FILE_INVALID, path, ask=lambda: Secret("x"))
+        assert message == "the client certificate CERT is cut off: its end is missing"
+        with pytest.raises(MaterialError, match="cut off"):
+            facts_of(path)
+
+    def test_nothing_of_another_language_s_innards_is_shown(self, certs: CertificateFactory) -> None:
+        der = certs.client().cert.public_bytes(Encoding.DER)
+        broken = base64.encodebytes(der[:-40])
+        path = certs.write("b.pem", b"-----BEGIN CERTIFICATE-----\n" + broken + b"-----END CERTIFICATE-----\n")
+        with pytest.raises(MaterialError, match="cannot be understood") as caught:
+            facts_of(path)
+        assert "{" not in caught.value.message
 
     def test_pkcs12_without_a_key(self, certs: CertificateFactory) -> None:
         path = certs.pkcs12_file(certs.client(), with_key=False)
