@@ -81,7 +81,7 @@ def check_login(access: Access, repository: Repository, url: str, credential: Cr
         return _check_upload(access, repository, url, credential)
     response = ask(access, repository, index_page(url), given=credential)
     wrong = _wrong_index(access, repository, url, response)
-    if wrong is not None and (response.status_code not in (404, 405) or looks_like_index(url)):
+    if wrong is not None and (wrong.cause is not Cause.NOT_AN_INDEX or _is_hopeless(url, response)):
         raise wrong
     stranger = _refusal_of_nobody(access, repository, url)
     if stranger is not None and stranger.cause is Cause.CREDENTIAL_MISSING:
@@ -139,6 +139,11 @@ def _check_upload(access: Access, repository: Repository, url: str, credential: 
         if error.cause is Cause.CREDENTIAL_MISSING:
             return Verdict.ACCEPTED
     return Verdict.UNASKABLE
+
+
+def _is_hopeless(url: str, response: Any) -> bool:
+    """Whether an answer is not even one that a server gives to those alone whom it knows."""
+    return is_login_page(response) or (response.status_code == 404 and looks_like_index(url))
 
 
 def _refusal_of_nobody(access: Access, repository: Repository, url: str) -> RepositoryFailure | None:

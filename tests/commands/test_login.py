@@ -288,6 +288,13 @@ class TestWhatIsNoIndex:
         done = home.ok(*password_words(), "--url", f"{index.origin}/", "--plaintext", stdin=PASSWORD)
         assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}")
 
+    def test_twin_what_answers_so_only_to_whom_it_knows(self, home: WarmHome, index: IndexServer) -> None:
+        """Then it has accepted the password, whatever is at its root."""
+        add(home, index.index_url)
+        index.respond = lambda request: Response.text(400, "no") if request.authorization is not None else None
+        done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}")
+
     def test_an_upload_url_given_as_an_index(self, home: WarmHome, index: IndexServer) -> None:
         index.respond = lambda request: Response.text(405, "no") if request.method == "GET" else None
         done = home.fails(*password_words(), "--url", index.upload_url, stdin=PASSWORD)
