@@ -18,11 +18,11 @@ ENOUGH = 256 * 1024  # bytes of a body that questions read: the root of a mirror
 
 # Every repetition is bounded: a hostile page must not make them slow.
 _PASSWORD = re.compile(rb"type\s{0,9}=\s{0,9}[\"']?\s{0,9}password\b")
-_TITLE = re.compile(rb"<(?:title|h1|h2)\b[^>]{0,200}>(.{0,200}?)</(?:title|h1|h2)", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(rb"<(?:title|h1|h2)\b[^<>]{0,200}>(.{0,200}?)</(?:title|h1|h2)", re.DOTALL | re.IGNORECASE)
 _WORDS = re.compile(rb"\blog[ -]?[io]n\b|\bsign(?:ing)?[ -]?(?:in|on)\b|\bsso\b")
 _OF_INDEX = re.compile(rb"\blinks for\b|\bsimple index\b|\bindex of\b")
-_LINK = re.compile(rb"<a\s[^>]{0,300}?\bhref\b")
-_FIELD = re.compile(rb"<input\b(?![^>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?(?:submit|button|reset|image))")
+_LINK = re.compile(rb"<a\s[^<>]{0,300}?\bhref\b")
+_FIELD = re.compile(rb"<input\b(?![^<>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?(?:submit|button|reset|image))")
 
 
 def is_html(response: Response) -> bool:

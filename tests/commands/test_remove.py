@@ -53,9 +53,8 @@ class TestRemove:
 
     def test_what_a_keyring_keeps_back_is_named(self, full: WarmHome) -> None:
         full.environ["KEYRING_MODE"] = "locked"
-        done = full.ok("repo", "remove", "acme")
+        done = full.fails("repo", "remove", "acme")
         assert "acme: the passphrase may be left in the keyring, as poetry-repository-acme (user " in done.err
-        assert done.err.endswith("Removed acme.\n")
 
     def test_but_its_credentials(self, full: WarmHome) -> None:
         done = full.ok("repo", "remove", "acme", "--keep-credentials")
