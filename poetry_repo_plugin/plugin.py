@@ -30,7 +30,7 @@ DESCRIPTIONS = {
     "doctor": "Find out what is wrong with repositories, and which command mends it.",
     "token": "Print the credential of a repository, for other tools.",
     "import": "Take over repositories and logins from .pypirc and pip.conf.",
-    "migrate": "Rewrite sources with `default` or `secondary`, which Poetry 2 refuses, with their meaning.",
+    "migrate": "Rewrite sources of Poetry 1 (`default`, `secondary`, plain) in the words of Poetry 2.",
     "demo": "See it all work, against a private index started on this machine.",
 }
 COMMANDS = tuple(name for name in DESCRIPTIONS if name)

@@ -102,6 +102,11 @@ class SourceText:
         return "".join([_ended(piece.text) for piece in pieces[:-1]] + [piece.text for piece in pieces[-1:]])
 
 
+def as_tables(text: str, what: str = "pyproject.toml") -> str:
+    """The sources of ``text`` alone, as tables, whatever the form that they are written in. Raises as the class."""
+    return "".join(map(_block, _source_tables(toml_text.parse(text, what), what)))
+
+
 def _source_tables(data: dict[str, Any], what: str) -> list[dict[str, Any]]:
     inner: Any = data
     for number, key in enumerate(SOURCE, 1):

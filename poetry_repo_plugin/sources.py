@@ -133,12 +133,17 @@ def write_priority(source: SourceText, unit: Unit, priority: str, changes: list[
         source.set(unit, "priority", priority)
 
 
-def keep_pypi(source: SourceText, changes: list[str]) -> None:
-    """List PyPI behind the last primary source, so that Poetry 2 does not switch it off."""
+def keep_pypi(source: SourceText, changes: list[str], *, again: bool = False) -> None:
+    """List PyPI behind the last primary source, so that Poetry 2 does not switch it off.
+
+    :param again: Poetry 2 had switched it off already.
+    """
     at = _last_primary(source)
     assert at is not None, "without a primary source PyPI is on"
     source.units.insert(at + 1, Unit({"name": "PyPI", "priority": "primary"}))
-    changes.append(f"PyPI: listed as primary behind {_shown(source.units[at])}, so that it stays on")
+    last = _shown(source.units[at])
+    why = f"it is on again. To keep it off: poetry repo add {last} --default" if again else "it stays on"
+    changes.append(f"PyPI: listed as primary behind {last}, so that {why}")
 
 
 def move_behind_primaries(source: SourceText, unit: Unit, changes: list[str]) -> None:

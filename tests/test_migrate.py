@@ -132,6 +132,69 @@ def test_without_a_legacy_word_nothing_changes(text: str) -> None:
     assert migrate(text) == (text, [])
 
 
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        (source("foo"), ["foo primary", "PyPI primary"]),
+        (source("foo") + source("bar"), ["foo primary", "bar primary", "PyPI primary"]),
+        (source("foo") + source("x", 'priority = "explicit"'), ["foo primary", "PyPI primary", "x explicit"]),
+    ],
+)
+def test_plain_sources_have_pypi_behind_them_again(tmp_path: Path, text: str, order: list[str]) -> None:
+    """Poetry 2 reads these, and asks PyPI no more; so somebody has to want it."""
+    assert "PyPI primary" not in poetry_reads(PROJECT + text, tmp_path / "before")
+    assert migrate(PROJECT + text) == (PROJECT + text, [])
+    new, changes = migrate(PROJECT + text, plain=True)
+    last = order[order.index("PyPI primary") - 1].split()[0]
+    assert changes[0] == 'foo: no priority → priority = "primary"'
+    off = f"poetry repo add {last} --default"
+    assert changes[-1] == f"PyPI: listed as primary behind {last}, so that it is on again. To keep it off: {off}"
+    assert poetry_reads(new, tmp_path / "after") == order
+    assert migrate(new, plain=True) == (new, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PROJECT,
+        source("foo", 'priority = "primary"'),  # as `poetry source add` of Poetry 2 writes it
+        source("x", 'priority = "explicit"'),
+        source("foo") + '[[tool.poetry.source]]\nname = "PyPI"\n',
+        migrate(source("corp", "default = true") + source("foo"))[0],
+        migrate(source("bar", "secondary = true"))[0],
+    ],
+)
+def test_twin_what_poetry_2_means_by_its_words_stays(text: str) -> None:
+    assert migrate(text, plain=True) == (text, [])
+
+
+INLINE = '[{{ name = "foo", url = "https://foo.example.org/"{} }}]'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "[tool]\npoetry = {{ source = {} }}\n",
+        "tool = {{ poetry = {{ source = {} }} }}\n",
+        "tool.poetry = {{ source = {} }}\n",
+    ],
+)
+def test_what_cannot_be_edited_is_told_in_full(form: str) -> None:
+    """Otherwise the hint of Poetry's refusal would lead here, and from here nowhere."""
+    text = form.format(INLINE.format(", secondary = true"))
+    with pytest.raises(StateError) as caught:
+        migrate(text)
+    assert caught.value.message == (
+        "pyproject.toml is written in a form in which its sources cannot be edited here. It was left as it is: write "
+        'them as [[tool.poetry.source]] tables. What is to change: foo: secondary = true → priority = "supplemental".'
+    )
+    for good in (', priority = "supplemental"', ""):
+        text = form.format(INLINE.format(good))
+        assert migrate(text) == (text, [])
+    with pytest.raises(StateError, match="poetry repo add foo --default"):
+        migrate(text, plain=True)
+
+
 def test_what_cannot_be_parsed_is_left() -> None:
     with pytest.raises(StateError, match=r"pyproject\.toml is not valid TOML.*line 1"):
         migrate("[[\n")
@@ -143,6 +206,9 @@ def test_migrate_twice_is_migrate_once(text: str) -> None:
     """All words of Poetry 2, no comment and no source lost, all else as before, and Poetry takes the pool."""
     new, changes = migrate(text)
     assert migrate(new) == (new, [])
+    wanted, more = migrate(text, plain=True)
+    assert migrate(wanted, plain=True) == (wanted, [])
+    assert (wanted, more) == (new, changes) or not changes
     assert (new == text) == (not changes)
     assert comments(new) == sorted(line for line in comments(text))
     assert toml_text.same(everything_else(new), everything_else(text))

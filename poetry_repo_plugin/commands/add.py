@@ -219,6 +219,9 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
             self.say(f"{change} (in {where})" if own_environment else change)
         if not changes:
             self.say(f"{wish.name} is in {where} already, just so.")
+        if not own_environment and read_project(file).needs_migration:
+            why = "it has sources with `default` or `secondary`"
+            self.warn(f"Poetry 2 cannot read this project yet: {why}. Try: poetry repo migrate")
 
     def _remember(self, bench: Bench, wish: Wish) -> None:
         name, url = wish.name, wish.url

@@ -14,15 +14,15 @@ class Command(RepoCommand):
     """Rewrites sources that Poetry 2 refuses to read, with the meaning that they had."""
 
     name = "repo migrate"
-    description = "Rewrite sources with `default` or `secondary`, which Poetry 2 refuses, with their meaning."
+    description = "Rewrite sources of Poetry 1 (`default`, `secondary`, plain) in the words of Poetry 2."
     options: ClassVar = [option("dry-run", None, "Show what would change, and change nothing.")]
     help = """\
     <c1>poetry repo migrate --dry-run</c1>
     <c1>poetry repo migrate</c1>
 
-A source without flags becomes primary, and PyPI is listed behind it, because it was asked before.
-<c1>secondary = true</c1> becomes supplemental. <c1>default = true</c1> becomes primary, behind the other
-primaries, and PyPI stays off."""
+A source without flags or <c1>priority</c1> becomes primary, and PyPI is listed behind it, because Poetry 1 asked it,
+too; so PyPI is on again where Poetry 2 alone had left it out. <c1>secondary = true</c1> becomes supplemental.
+<c1>default = true</c1> becomes primary, behind the other primaries, and PyPI stays off."""
 
     def work(self, bench: Bench) -> int:
         """Show the difference, or write it."""
@@ -36,21 +36,36 @@ primaries, and PyPI stays off."""
         file = bench.project / "pyproject.toml"
         if self.option("dry-run"):
             before = read_text(file)
-            text, changes = migrate(before)
+            text, changes = migrate(before, plain=True)
             for line in diff(before, text).splitlines():
                 self.row(line)
         else:
             with store.locked(bench.settings.folder):
                 before = read_text(file)
-                text, changes = migrate(before)
+                text, changes = migrate(before, plain=True)
                 if text != before:
                     store.write_text(file, text)
         for change in changes:
             self.say(change)
+        self._tell_passwords(text)
         if not changes:
             self.say("There is nothing to migrate: Poetry 2 reads these sources.")
         elif self.option("dry-run"):
             self.say("Nothing was changed; without --dry-run it will be.")
         elif (bench.project / "poetry.lock").exists():
             self.say("The sources have changed, so poetry.lock is out of date. Next: poetry lock")
+        else:
+            self.say("Poetry 2 reads these sources now. Next: poetry lock")
         return 0
+
+    def _tell_passwords(self, text: str) -> None:
+        """What Poetry 1 had no better place for may still stand in a URL."""
+        from poetry_repo_plugin.doctor.secrets import sources_with_login
+        from poetry_repo_plugin.errors import StateError
+
+        try:
+            names = list(sources_with_login(text))
+        except StateError:  # a form that cannot be edited; the doctor tells more
+            return
+        for name in names:
+            self.warn(f"The URL of the source {name} holds a password. Move it out: poetry repo doctor --fix")

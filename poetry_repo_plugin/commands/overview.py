@@ -11,6 +11,7 @@ from poetry_repo_plugin.commands.list import table
 from poetry_repo_plugin.errors import InputError
 from poetry_repo_plugin.names import did_you_mean, is_pypi
 from poetry_repo_plugin.overview import Summary, summarise
+from poetry_repo_plugin.project import Project
 
 
 class Command(RepoCommand):
@@ -41,13 +42,15 @@ class Command(RepoCommand):
         for line in table(summaries):
             self.row(line)
         self.row("")
-        self.row(f"Next: {next_step(summaries)}")
+        self.row(f"Next: {next_step(summaries, bench.catalogue.project)}")
         self.row("All commands: poetry list repo")
         return 0
 
 
-def next_step(summaries: list[Summary]) -> str:
-    """The command that most likely comes next."""
+def next_step(summaries: list[Summary], project: Project | None) -> str:
+    """The command that most likely comes next; in a project that Poetry refuses to read, no other one helps."""
+    if project is not None and project.needs_migration:
+        return "poetry repo migrate"
     private = [summary for summary in summaries if not is_pypi(summary.repository.name)]
     if not private:
         return "poetry repo add NAME URL"

@@ -127,6 +127,17 @@ class TestInsideAProject:
         assert f"lab: poetry publish -r lab uploads to {moved} (was {GITLAB})\n" in done.err
         assert home.toml("config.toml") == {"repositories": {"lab": {"url": moved}}}
 
+    @pytest.mark.parametrize("flag", ["default = true", "secondary = false"])
+    def test_a_project_that_poetry_still_refuses(self, home: WarmHome, project: Path, flag: str) -> None:
+        project.write_text(HEAD + source("old", URL).replace('priority = "primary"', flag))
+        said = (
+            "Poetry 2 cannot read this project yet: it has sources with `default` or `secondary`. "
+            "Try: poetry repo migrate\n"
+        )
+        assert home.ok("repo", "add", "acme", URL).err.endswith(f"\n{said}")
+        home.ok("repo", "migrate")
+        assert "migrate" not in home.ok("repo", "add", "acme", URL).err
+
     def test_a_file_that_cannot_be_edited_is_left_alone(self, home: WarmHome, project: Path) -> None:
         project.write_text('[tool.poetry]\nsource = "no"\n')
         done = home.fails("repo", "add", "acme", URL, "--publish-url", UPLOAD)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.poetry_process import PoetryHome
 from tests.pyproject_texts import poetry_reads
+from tests.warm import WarmHome
 
 HEAD = '[project] # the app\nname = "app"\nversion = "0.1.0"\n\n'
 LEGACY = (
@@ -27,6 +28,7 @@ CHANGES = (
     'bar: secondary = true → priority = "supplemental"',
     "PyPI: listed as primary behind foo, so that it stays on",
 )
+PASSWORD = "The URL of the source foo holds a password. Move it out: poetry repo doctor --fix"
 
 
 @pytest.fixture
@@ -47,13 +49,14 @@ def test_it_rewrites_the_sources(home: PoetryHome, pyproject: Path, tmp_path: Pa
     assert (done.code, done.out) == (0, "")
     assert done.err.splitlines() == [
         *CHANGES,
+        PASSWORD,
         "The sources have changed, so poetry.lock is out of date. Next: poetry lock",
     ]
     assert pyproject.read_text() == MIGRATED
     assert pyproject.stat().st_mode & 0o777 == mode
     assert poetry_reads(MIGRATED, tmp_path / "probe") == ["foo primary", "PyPI primary", "bar supplemental"]
     again = home.ok("repo", "migrate")
-    assert again.text.splitlines() == ["There is nothing to migrate: Poetry 2 reads these sources."]
+    assert again.text.splitlines() == [PASSWORD, "There is nothing to migrate: Poetry 2 reads these sources."]
     assert pyproject.read_text() == MIGRATED
 
 
@@ -68,7 +71,41 @@ def test_dry_run(home: PoetryHome, pyproject: Path) -> None:
         assert line in lines
     assert ' url = "https://****@foo.example.org/simple/"' in lines
     assert "s3cret" not in done.text
-    assert done.err.splitlines() == [*CHANGES, "Nothing was changed; without --dry-run it will be."]
+    assert done.err.splitlines() == [*CHANGES, PASSWORD, "Nothing was changed; without --dry-run it will be."]
+
+
+def test_plain_sources(home: WarmHome) -> None:
+    """Poetry 2 reads them, so nobody but this command touches them: PyPI is on again behind it."""
+    file = home.project / "pyproject.toml"
+    file.write_text(f'{HEAD}[[tool.poetry.source]]\nname = "foo"\nurl = "https://foo.example.org/simple/"\n')
+    home.run("repo", "doctor", "foo", "--fix", "--timeout", "0.001")
+    assert "priority" not in file.read_text()
+    assert "migrate" not in home.ok("repo").text
+    home.says(
+        *("repo", "migrate"),
+        err='foo: no priority → priority = "primary"\nPyPI: listed as primary behind foo, so that it is on again. '
+        "To keep it off: poetry repo add foo --default\nPoetry 2 reads these sources now. Next: poetry lock\n",
+    )
+    migrated = file.read_text()
+    home.says("repo", "migrate", err="There is nothing to migrate: Poetry 2 reads these sources.\n")
+    assert file.read_text() == migrated
+    home.ok("repo", "add", "foo", "--default")
+    assert "PyPI" not in file.read_text()
+    home.says("repo", "migrate", err="There is nothing to migrate: Poetry 2 reads these sources.\n")
+
+
+def test_what_cannot_be_edited_here(home: WarmHome) -> None:
+    """The loop from Poetry's refusal to this command and back ends here, with what to write."""
+    file = home.project / "pyproject.toml"
+    source = '{ name = "foo", url = "https://alice:s3cret@foo.example.org/", default = true }'
+    file.write_text(f"{HEAD}[tool]\npoetry = {{ source = [{source}] }}\n")
+    assert "Try: poetry repo migrate" in home.fails("lock").text
+    home.refuses(
+        *("repo", "migrate"),
+        err="pyproject.toml is written in a form in which its sources cannot be edited here. It was left as it is: "
+        "write them as [[tool.poetry.source]] tables. What is to change: "
+        'foo: default = true → priority = "primary"; PyPI: stays off.\n',
+    )
 
 
 @pytest.mark.parametrize("text", [None, "[tool.poetry]\nsource = [1]\n"])

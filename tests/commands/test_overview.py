@@ -36,6 +36,12 @@ class TestOverview:
             "All commands: poetry list repo\n"
         )
 
+    def test_a_project_that_poetry_refuses_is_mended_first(self, home: WarmHome) -> None:
+        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\ndefault = true\n')
+        assert "\nNext: poetry repo migrate\n" in home.ok("repo").out
+        home.ok("repo", "migrate")
+        assert "\nNext: poetry repo login acme\n" in home.ok("repo").out
+
     def test_a_locked_keyring_is_the_doctors(self, keyed: WarmHome) -> None:
         keyed.ok("repo", "add", "acme", URL)
         keyed.ok("config", "http-basic.acme", "u", "p")
