@@ -233,23 +233,27 @@ ARTIFACT_REGISTRY = Profile(
 AZURE_ARTIFACTS = Profile(
     title="Azure Artifacts",
     forms=_forms(
-        (rf"(?P<base>https://{_AZURE_HOST}{_AZURE_FEED}/pypi)/(?:(?P<index>simple)|upload)", r"\g<base>/upload"),
+        (rf"(?P<base>https://{_AZURE_HOST}{_AZURE_FEED}/pypi)/(?:(?P<index>simple)|upload)", r"\g<base>/upload/"),
         # A view (FEED@VIEW) is read-only: packages are promoted to it.
         (rf"https://{_AZURE_HOST}{_AZURE_FEED}(?:@|%40)<view>/pypi/(?P<index>simple)", None),
     ),
     token_username=_AZURE_USER,  # "any string"; this is the one that artifacts-keyring answers with
     provider="azure",
     refusal_notes={403: "the account lacks a role in the feed", 409: "the feed contains this file, and is immutable"},
-    advice="A token needs the scope Packaging (Read, or Read & write); uploads go to /pypi/upload.",
+    advice="A token needs the scope Packaging (Read, or Read & write); uploads go to /pypi/upload/.",
     source="https://learn.microsoft.com/azure/devops/artifacts/quickstarts/python-packages",
 )
 
 GEMFURY = Profile(
     title="Gemfury",
     forms=_forms(
-        (r"https://(?:(?P<index>pypi)|push)\.fury\.io/<account>(?:/simple)?", r"https://push.fury.io/\g<account>/"),
+        # repo.fury.io serves packages of all languages: https://fury.blog/changelog/2021-03-18-user-token-auth/
+        (
+            r"https://(?:(?P<index>pypi|repo)|push)\.fury\.io/<account>(?:/simple)?",
+            r"https://push.fury.io/\g<account>/",
+        ),
         # TOKEN/ACCOUNT or ACCOUNT/PACKAGE: they cannot be told apart.
-        (r"https://(?P<index>pypi)\.fury\.io/[^/]+/[^/]+", None),
+        (r"https://(?P<index>pypi|repo)\.fury\.io/[^/]+/[^/]+", None),
     ),
     token_is_username=True,
     refusal_notes={401: "the token is not valid, or not for this (a deploy token reads, a push token uploads)"},
@@ -275,7 +279,8 @@ CLOUDSMITH = Profile(
 
 ARTIFACTORY = Profile(
     title="Artifactory",
-    forms=_forms((rf"(?P<base>{_ROOT}/artifactory/api/pypi/<repository>){_SIMPLE}", r"\g<base>")),
+    # Mostly below /artifactory, but a proxy may leave that out or call it otherwise. devpi's +simple is no repository.
+    forms=_forms((rf"(?P<base>{_ROOT}/api/pypi/(?P<repository>[^/+][^/]*)){_SIMPLE}", r"\g<base>")),
     refusal_notes={403: "the user lacks a permission (Read, Deploy), or the file exists and may not be overwritten"},
     advice="A token goes with the name of its user; publish to a local repository, never to a remote one.",
     source="https://jfrog.com/help/r/jfrog-artifactory-documentation/pypi-repositories",

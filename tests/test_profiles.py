@@ -58,6 +58,8 @@ GITLAB_BELOW = "https://example.com/gitlab/api/v4/projects/42/packages/pypi"
 GITLAB_GROUP = "https://gitlab.example.com/api/v4/groups/7/-/packages/pypi"
 ARTIFACTORY = "https://soleng.jfrog.io/artifactory/api/pypi/demo-pypi-local"
 ARTIFACTORY_OWN = "http://repo.example.com:8081/tools/artifactory/api/pypi/pypi-local"
+ARTIFACTORY_PROXIED = "https://artifactory.example.com/api/pypi/pypi-local"
+ARTIFACTORY_OLD = "https://example.jfrog.io/example/api/pypi/pypi-local"
 NEXUS = "http://localhost:8081/repository/pypi-internal"
 NEXUS_BELOW = "https://example.com/nexus/repository/pypi-internal"
 DEVPI = "http://localhost:3141/emilie/prod"
@@ -76,16 +78,18 @@ PAIRS: list[tuple[Profile, str, str | None]] = [
     (profiles.CODEARTIFACT, f"{AWS_VPC}/simple/", f"{AWS_VPC}/"),
     (profiles.ARTIFACT_REGISTRY, f"{GCP}/simple/", f"{GCP}/"),
     (profiles.ARTIFACT_REGISTRY, "https://europe-python.pkg.dev/p/r/simple/", "https://europe-python.pkg.dev/p/r/"),
-    (profiles.AZURE_ARTIFACTS, f"{AZURE}/simple/", f"{AZURE}/upload"),
-    (profiles.AZURE_ARTIFACTS, f"{AZURE_PROJECT}/simple", f"{AZURE_PROJECT}/upload"),
-    (profiles.AZURE_ARTIFACTS, f"{AZURE_OLD}/simple", f"{AZURE_OLD}/upload"),
-    (profiles.AZURE_ARTIFACTS, f"{AZURE_OLD_PLAIN}/simple", f"{AZURE_OLD_PLAIN}/upload"),
-    (profiles.AZURE_ARTIFACTS, f"{AZURE_OLD_COLLECTION}/simple", f"{AZURE_OLD_COLLECTION}/upload"),
+    (profiles.AZURE_ARTIFACTS, f"{AZURE}/simple/", f"{AZURE}/upload/"),
+    (profiles.AZURE_ARTIFACTS, f"{AZURE_PROJECT}/simple", f"{AZURE_PROJECT}/upload/"),
+    (profiles.AZURE_ARTIFACTS, f"{AZURE_OLD}/simple", f"{AZURE_OLD}/upload/"),
+    (profiles.AZURE_ARTIFACTS, f"{AZURE_OLD_PLAIN}/simple", f"{AZURE_OLD_PLAIN}/upload/"),
+    (profiles.AZURE_ARTIFACTS, f"{AZURE_OLD_COLLECTION}/simple", f"{AZURE_OLD_COLLECTION}/upload/"),
     (profiles.AZURE_ARTIFACTS, "https://pkgs.dev.azure.com/org/_packaging/feed@Release/pypi/simple", None),
     (profiles.AZURE_ARTIFACTS, "https://org.pkgs.visualstudio.com/p/_packaging/feed%40Release/pypi/simple", None),
     (profiles.GEMFURY, "https://pypi.fury.io/account/", "https://push.fury.io/account/"),
     (profiles.GEMFURY, "https://pypi.fury.io/account/simple/", "https://push.fury.io/account/"),
     (profiles.GEMFURY, "https://pypi.fury.io/TOKEN/account/", None),
+    (profiles.GEMFURY, "https://repo.fury.io/account/", "https://push.fury.io/account/"),
+    (profiles.GEMFURY, "https://repo.fury.io/TOKEN/account/", None),
     (profiles.CLOUDSMITH, f"{CLOUDSMITH}/basic/owner/repo/python/simple/", CLOUDSMITH_UPLOAD),
     (profiles.CLOUDSMITH, f"{CLOUDSMITH}/public/owner/repo/python/simple/", CLOUDSMITH_UPLOAD),
     (profiles.CLOUDSMITH, f"{CLOUDSMITH}/TOKEN/owner/repo/python/simple/", CLOUDSMITH_UPLOAD),
@@ -96,11 +100,14 @@ PAIRS: list[tuple[Profile, str, str | None]] = [
     (profiles.GITLAB, GITLAB_GROUP, None),
     (profiles.ARTIFACTORY, f"{ARTIFACTORY}/simple", ARTIFACTORY),
     (profiles.ARTIFACTORY, f"{ARTIFACTORY_OWN}/simple", ARTIFACTORY_OWN),
+    (profiles.ARTIFACTORY, f"{ARTIFACTORY_PROXIED}/simple", ARTIFACTORY_PROXIED),
+    (profiles.ARTIFACTORY, f"{ARTIFACTORY_OLD}/simple", ARTIFACTORY_OLD),
     (profiles.NEXUS, f"{NEXUS}/simple", f"{NEXUS}/"),
     (profiles.NEXUS, f"{NEXUS_BELOW}/simple", f"{NEXUS_BELOW}/"),
     (profiles.DEVPI, f"{DEVPI}/+simple/", f"{DEVPI}/"),
     (profiles.DEVPI, f"{DEVPI_BELOW}/+simple/", f"{DEVPI_BELOW}/"),
     (profiles.DEVPI, "http://localhost:3141/root/pypi/+simple/", None),
+    (profiles.DEVPI, "https://example.com/api/pypi/+simple/", "https://example.com/api/pypi/"),
 ]
 
 # Nobody's, or not what they look like.
@@ -120,6 +127,7 @@ STRANGERS = [
     "https://my-domain-1111.d.codeartifact.us-west-2.amazonaws.com/pypi/r/simple/",
     "https://pypi.fury.io.evil.example/account/",
     "https://notpypi.fury.io/account/",
+    "https://repo.fury.io.evil.example/account/",
     "https://dl.cloudsmith.io.evil.example/basic/owner/repo/python/simple/",
     PYPI_ROOT.replace("://", "://not"),
     PYPI_ROOT.rstrip("/") + ".evil.example/simple/",
@@ -131,7 +139,9 @@ NEAR_MISSES = [
     "https://gitlab.example.com/api/v4/projects/42/packages/pypi-old/simple",
     "https://gitlab.example.com/xapi/v4/projects/42/packages/pypi/simple",
     "https://gitlab.example.com/api/v4/projects/42/43/packages/pypi/simple",
-    "https://example.com/notartifactory/api/pypi/repo/simple",
+    "https://example.com/artifactory/notapi/pypi/repo/simple",
+    "https://example.com/artifactory/api/pypi-old/repo/simple",
+    "https://example.com/artifactory/api/pypi/repo/path/simple",
     "https://example.com/myrepository/name/simple",
     "https://example.com/emilie/prod/simple",
     f"{AZURE}/simples",
@@ -285,6 +295,7 @@ def test_eleven_kinds_each_with_its_source() -> None:
 @pytest.mark.parametrize(
     ("url", "parts"),
     [
+        (f"{ARTIFACTORY}/simple", {"repository": "demo-pypi-local"}),
         (
             f"{AWS}/simple/",
             {"domain": "my_domain", "owner": "111122223333", "region": "us-west-2", "repository": "my_repo"},

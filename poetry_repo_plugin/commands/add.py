@@ -288,3 +288,7 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
         profile = profile_of(wish.url, name) if wish.url else None
         if profile is not None and (profile.provider is not None or profile.token_is_username):
             self.say(f"{profile.title}: {profile.advice}")
+        inside = bench.project is not None and not self.option("self")  # outside it is said of every server
+        known = bench.catalogue.get(name)  # as it was before
+        if inside and profile is not None and known.publish_url is None and known.index_url != wish.url:
+            self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")

@@ -24,6 +24,8 @@ Outcome = Union[Any, RepositoryFailure]  # a requests.Response, or why there is 
 OF_CREDENTIAL = frozenset(
     {Cause.CREDENTIAL_MISSING, Cause.CREDENTIAL_REJECTED, Cause.CREDENTIAL_EXPIRED, Cause.ORIGIN_MISMATCH}
 )
+# What a vendor's line of advice is about.
+_ADVISED = OF_CREDENTIAL | {Cause.NOT_AN_UPLOAD_URL}
 _GRACE = 0.5  # seconds in which requests' own time limit may strike first, with the better message
 
 
@@ -56,7 +58,7 @@ class Asker:
             ) from None
 
     def _refused(self, check: str, error: RepositoryFailure) -> Finding:
-        advice = self._profile.advice.rstrip(".") if self._profile is not None else ""
+        advice = self._profile.advice.rstrip(".") if self._profile is not None and error.cause in _ADVISED else ""
         finding = failed(check, error, note=advice)
         return self._softened(finding) if check == "upload" else finding
 

@@ -115,6 +115,21 @@ class TestInsideAProject:
         ]
         assert home.toml("config.toml") == {"repositories": {"lab": {"url": GITLAB}}}
 
+    def test_a_known_server_from_whose_url_none_follows(self, home: WarmHome, project: Path) -> None:
+        """It looks like one whose publish URL is derived; an unknown server in a project may be to read from only."""
+        group = "https://gitlab.example.org/api/v4/groups/7/-/packages/pypi/simple"
+        unknown = "lab: where to upload to is not known; --publish-url URL sets it."
+        assert home.ok("repo", "add", "lab", group, "--secondary").err.splitlines() == [
+            f"lab ({group}): added as supplemental",
+            "GitLab: A deploy token goes with its own user name; publish to a project, never to a group.",
+            unknown,
+        ]
+        assert unknown not in home.ok("repo", "add", "lab", group, "--priority", "explicit").err
+        assert unknown not in home.ok("repo", "add", "other", URL).err
+        home.ok("repo", "add", "lab", group, "--publish-url", GITLAB)
+        assert home.toml("config.toml") == {"repositories": {"lab": {"url": GITLAB}}}
+        assert unknown not in home.ok("repo", "add", "lab", group.replace("/7/", "/8/")).err
+
     def test_a_publish_url_of_ones_own_outlives_the_derived_one(self, home: WarmHome, project: Path) -> None:
         home.ok("repo", "add", "lab", f"{GITLAB}/simple", "--publish-url", UPLOAD)
         home.ok("repo", "add", "lab", f"{GITLAB}/simple", "--secondary")

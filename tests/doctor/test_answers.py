@@ -228,6 +228,21 @@ class TestIndex:
             place.remember(server.index_url)
             assert "Nexus Repository: Publish to a hosted repository" in place.checks()["index"].message
 
+    def test_advice_goes_with_refusals_only(self, place: Place) -> None:
+        """What a vendor says about credentials is no help against a name that cannot be resolved."""
+        with IndexServer(prefix="/repository/pypi/simple/", credentials={USER: PASSWORD}) as server:
+            place.remember(server.index_url)
+            refused = place.checks()["credential"]
+            assert refused.cause is Cause.CREDENTIAL_MISSING
+            assert refused.message.endswith("a proxy or a group is to read from only")
+            place.publish_to("https://no-such-host.invalid/repository/pypi/")
+            place.log_in()
+            place.own("credential-origins", [server.origin])
+            checks = place.checks()
+            assert checks["credential"].state is State.OK
+            assert checks["upload"].cause is Cause.DNS
+            assert "read from only" not in checks["upload"].message
+
     def test_a_server_that_lists_nothing(
         self, well: Place, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch
     ) -> None:

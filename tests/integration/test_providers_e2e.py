@@ -92,7 +92,7 @@ AZURE = Vendor(
     "{'accessToken': token, 'expires_on': int(end), 'tokenType': 'Bearer'}",
     "pkgs.dev.azure.com",
     "/org/_packaging/feed/pypi/simple/",
-    "/org/_packaging/feed/pypi/upload",
+    "/org/_packaging/feed/pypi/upload/",
     "VssSessionToken",
     "az login",
     "ERROR: AADSTS70043: The refresh token has expired or is invalid due to sign-in frequency checks.",
