@@ -1,7 +1,8 @@
 """Everything that can go wrong and that a user is told about.
 
     RepoError                    what happened, and the command that mends it
-    ├── InputError               the user's words: a bad URL, an unknown name, options that contradict each other
+    ├── InputError               the user's words: a bad URL, options that contradict each other
+    │   └── UnknownNameError     no repository is called so; carries the name that was probably meant
     ├── StateError               a file of settings that cannot be read, parsed, locked or written
     └── RepositoryFailure        a repository did not do what was asked; carries a Cause (DESIGN section 7)
 
@@ -64,6 +65,20 @@ class RepoError(Exception):
 
 class InputError(RepoError):
     """The user's words do not fit. Nothing was done."""
+
+
+class UnknownNameError(InputError):
+    """No repository is called so.
+
+    :param given: the name that was asked for.
+    :param meant: the one that was probably meant, or ``None``.
+    """
+
+    def __init__(self, given: str, meant: str | None, hint: str) -> None:
+        suggestion = f" Did you mean {meant}?" if meant is not None else ""
+        super().__init__(f"No repository is called {given!r}.{suggestion}", hint)
+        self.given = given
+        self.meant = meant
 
 
 class StateError(RepoError):

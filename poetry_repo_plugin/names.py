@@ -66,9 +66,8 @@ def collision(name: str, known: Iterable[str]) -> str | None:
     return next((other for other in known if other != name and env_key(other) == env_key(name)), None)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence such as ``Did you mean foo?``, or ``""``."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The name in ``known`` that ``name`` is probably a misspelling of, or ``None``."""
     names = list(known)
     close = difflib.get_close_matches(name.lower(), [other.lower() for other in names], n=1, cutoff=0.6)
-    found = next((other for other in names if close and other.lower() == close[0]), None)
-    return f" Did you mean {found}?" if found else ""
+    return next((other for other in names if close and other.lower() == close[0]), None)

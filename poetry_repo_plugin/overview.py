@@ -69,10 +69,10 @@ class Summary:
 
     @property
     def credential_text(self) -> str:
-        """The same for a person, on one line."""
+        """The same for a person, on one line. That nobody has logged in is no fault, and should not read like one."""
         credential = self.resolution.credential
         if credential is None:
-            return self.state
+            return "no login" if self.state == "missing" else self.state
         parts = [self.state, f"{self.username}," if self.username else None, credential.source]
         if self.expires_at is not None and self.state == "ok":
             parts.append(f"({remaining(self.expires_at)} left)")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
-from poetry_repo_plugin.errors import Cause, InputError, RepoError
+from poetry_repo_plugin.errors import Cause, InputError, RepoError, UnknownNameError
 from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.origin import InvalidUrl, Origin
@@ -54,7 +54,11 @@ def prepare_upload(
 
     Raises ``InputError`` for an unknown repository, ``RepositoryFailure`` where no upload URL is known.
     """
-    repository = access.catalogue.require(name or "pypi")
+    try:
+        repository = access.catalogue.require(name or "pypi", to_add=True)
+    except UnknownNameError as error:
+        error.hint = f"poetry publish -r {error.meant}" if error.meant is not None else error.hint
+        raise
     url = _upload_url(repository) if name is not None else None  # plain `poetry publish` is to PyPI, by Poetry's word
     upload = Upload(repository, url, username=username)
     if username is None and password is not None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from poetry_repo_plugin import names
-from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.errors import UnknownNameError
 from poetry_repo_plugin.origin import InvalidUrl, Origin, Prefix, redact, split_userinfo
 from poetry_repo_plugin.profiles import publish_url_of
 from poetry_repo_plugin.project import Project, ProjectSettings
@@ -126,12 +126,15 @@ class Catalogue:
             found = name
         return self.get(found) if found is not None else None
 
-    def require(self, name: str) -> Repository:
-        """As :meth:`find`; raises :class:`InputError` with a suggestion where there is none."""
+    def require(self, name: str, *, to_add: bool = False) -> Repository:
+        """As :meth:`find`; raises :class:`UnknownNameError` with a suggestion where there is none.
+
+        :param to_add: whoever asks wants the repository to be there, so the way out is to add it.
+        """
         found = self.find(name)
         if found is None:
-            suggestion = names.did_you_mean(name, self.names())
-            raise InputError(f"No repository is called {name!r}.{suggestion}", f"poetry repo add {name} URL")
+            hint = f"poetry repo add {name} URL" if to_add else "poetry repo list"
+            raise UnknownNameError(name, names.nearest(name, self.names()), hint)
         return found
 
     def get(self, name: str) -> Repository:

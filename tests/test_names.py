@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from poetry_repo_plugin.errors import InputError
-from poetry_repo_plugin.names import check_name, collision, did_you_mean, env_key, is_folder_name, is_pypi, match_name
+from poetry_repo_plugin.names import check_name, collision, env_key, is_folder_name, is_pypi, match_name, nearest
 
 good_names = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-])){0,20}[A-Za-z0-9]?", fullmatch=True).filter(
     lambda name: name[-1].isalnum()
@@ -155,7 +155,7 @@ def test_names_that_share_their_variables_collide() -> None:
 
 
 def test_a_near_name_is_suggested_as_it_is_spelled() -> None:
-    assert did_you_mean("compny", ["foo", "Company"]) == " Did you mean Company?"
-    assert did_you_mean("COMPANY", ["company"]) == " Did you mean company?"
-    assert did_you_mean("zzz", ["foo", "Company"]) == ""
-    assert did_you_mean("foo", []) == ""
+    assert nearest("compny", ["foo", "Company"]) == "Company"
+    assert nearest("COMPANY", ["company"]) == "company"
+    assert nearest("zzz", ["foo", "Company"]) is None
+    assert nearest("foo", []) is None

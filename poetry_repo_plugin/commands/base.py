@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.assemble import assemble
 from poetry_repo_plugin.bindings import Bindings
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
-from poetry_repo_plugin.errors import InputError, RepoError, printable
+from poetry_repo_plugin.errors import InputError, RepoError, UnknownNameError, printable
 from poetry_repo_plugin.logins import Logins
 from poetry_repo_plugin.notices import Notices
 from poetry_repo_plugin.origin import InvalidUrl
@@ -111,6 +112,9 @@ class RepoCommand(PoetryCommand):
         try:
             self._refuse_bytes()
             return self.work(self._bench())
+        except UnknownNameError as error:
+            error.hint = self._again(error.given, error.meant) if error.meant is not None else error.hint
+            self.fail(error)
         except RepoError as error:
             self.fail(error)
         except InvalidUrl as error:  # of a file that was written by hand
@@ -208,6 +212,26 @@ class RepoCommand(PoetryCommand):
         if not line:
             raise InputError(f"Standard input is empty; a line with the {what} was expected.")
         return Secret(line.removesuffix("\n").removesuffix("\r"))
+
+    def _again(self, given: str, meant: str) -> str:
+        """This command as it was typed, with the name ``meant``. What a user gave beside names and switches, which may
+        be a secret, is an ellipsis.
+        """
+        words, rest = [f"poetry {self.name}"], False
+        for argument in self.arguments:
+            value = self.argument(argument.name) or []
+            if argument.name in ("name", "names"):
+                known = [meant if word == given else str(word) for word in ([value], value)[argument.is_list()]]
+                words += map(shlex.quote, dict.fromkeys(known))
+            else:
+                rest = rest or bool(value)
+        for option in self.options:
+            value = self.option(option.name)
+            if value is True:
+                words.append(f"--{option.name}")
+            else:
+                rest = rest or value not in (None, False, [], option.default)
+        return " ".join([*words, "…"] if rest else words)
 
     @property
     def terminal(self) -> bool:

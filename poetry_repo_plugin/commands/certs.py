@@ -69,7 +69,7 @@ Everything is checked before anything is stored, and then a handshake is tried."
 
     def work(self, bench: Bench) -> int:
         """Show, unset, or check and set."""
-        repository = bench.catalogue.require(str(self.argument("name")))
+        repository = bench.catalogue.require(str(self.argument("name")), to_add=True)
         given = self.given(
             "ca", "client-cert", "client-key", "passphrase", "passphrase-stdin", "insecure", "relaxed", "plaintext"
         )

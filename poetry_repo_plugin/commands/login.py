@@ -127,7 +127,7 @@ another host does not get it; <c1>--url</c1> adds a host."""
         """A repository that is new is known to this command only, until it stores."""
         given, url = str(self.argument("name")), self._url()
         if url is None:
-            repository = bench.catalogue.require(given)
+            repository = bench.catalogue.require(given, to_add=True)
             target = repository.index_url or repository.publish_url
             if names.is_pypi(repository.name):  # its index is open: what is handed out is for uploads
                 target = repository.publish_url

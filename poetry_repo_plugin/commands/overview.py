@@ -9,7 +9,7 @@ from cleo.helpers import argument
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.commands.list import table
 from poetry_repo_plugin.errors import InputError
-from poetry_repo_plugin.names import did_you_mean, is_pypi
+from poetry_repo_plugin.names import is_pypi, nearest
 from poetry_repo_plugin.overview import Summary, summarise
 from poetry_repo_plugin.project import Project
 
@@ -34,10 +34,10 @@ class Command(RepoCommand):
         if unknown:  # a known one would have been found under its own name
             from poetry_repo_plugin.plugin import COMMANDS
 
-            raise InputError(
-                f"There is no command `poetry repo {unknown[0]}`.{did_you_mean(unknown[0], COMMANDS)}",
-                "poetry list repo",
-            )
+            meant = nearest(unknown[0], COMMANDS)
+            suggestion = f" Did you mean {meant}?" if meant is not None else ""
+            hint = f"poetry repo {meant}" if meant is not None else "poetry list repo"
+            raise InputError(f"There is no command `poetry repo {unknown[0]}`.{suggestion}", hint)
         summaries = [summarise(bench.access, repository) for repository in bench.catalogue]
         for line in table(summaries):
             self.row(line)

@@ -653,7 +653,7 @@ class TestBadInput:
     def test_an_unknown_name(self, acme: WarmHome) -> None:
         acme.refuses(
             *("repo", "certs", "acne", "--ca", "system"),
-            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo add acne URL\n",
+            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo certs acme …\n",
         )
 
     def test_a_folder_that_cannot_be_written(self, keyed: WarmHome, certs: CertificateFactory) -> None:

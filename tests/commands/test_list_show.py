@@ -313,7 +313,7 @@ class TestText:
             *("repo", "list"),
             out=f"acme  explicit      ok alice, auth.toml\n      {URL}\n"
             "      uploads: https://pypi.example.org/upload/\n"
-            "pypi  primary       missing\n      https://pypi.org/simple/\n",
+            "pypi  primary       no login\n      https://pypi.org/simple/\n",
         )
 
     def test_show(self, home: WarmHome) -> None:
@@ -338,10 +338,11 @@ class TestText:
 
     def test_twin_an_unknown_name(self, home: WarmHome) -> None:
         add(home)
-        for words in (("show", "acne"), ("show", "acne", "--json")):
+        for words in (("show", "{}"), ("show", "{}", "--json")):
+            right = " ".join(words).format("acme")
             home.refuses(
-                *("repo", *words),
-                err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo add acne URL\n",
+                *("repo", *[word.format("acne") for word in words]),
+                err=f"No repository is called 'acne'. Did you mean acme?\nTry: poetry repo {right}\n",
             )
 
     def test_case_makes_no_difference(self, home: WarmHome) -> None:

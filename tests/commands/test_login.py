@@ -1084,8 +1084,31 @@ class TestContradictions:
         add(home, "https://h.example/")
         home.refuses(
             *("repo", "login", "acne", "--token", "x"),
-            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo add acne URL\n",
+            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo login acme …\n",
         )
+        home.refuses(
+            *("repo", "login", "acne", "--password-stdin", "--helper", ""),
+            err="--password-stdin and --helper cannot be used together.\n",
+        )
+        home.refuses(
+            *("repo", "login", "acne", "--token-stdin", "--plaintext"),
+            err="No repository is called 'acne'. Did you mean acme?\n"
+            "Try: poetry repo login acme --token-stdin --plaintext\n",
+        )
+
+    def test_twin_a_name_like_no_other(self, home: WarmHome) -> None:
+        add(home, "https://h.example/")
+        said = "No repository is called 'zzz'.\nTry: poetry repo {}\n"
+        for command in ("login", "certs"):
+            home.refuses(
+                "repo",
+                command,
+                "zzz",
+                *(("--token", "x") if command == "login" else ()),
+                err=said.format("add zzz URL"),
+            )
+        for command in ("show", "token", "logout", "remove", "doctor"):
+            home.refuses("repo", command, "zzz", err=said.format("list"))
 
     def test_a_name_without_a_url(self, home: WarmHome) -> None:
         home.ok("config", "http-basic.acme", "u", "p")

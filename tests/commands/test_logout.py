@@ -178,7 +178,10 @@ class TestBadInput:
         log_in(home)
         home.refuses(
             *("repo", "logout", "acme", "acne"),
-            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo add acne URL\n",
+            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo logout acme\n",
+        )
+        home.refuses(
+            *("repo", "logout", "beta", "acne"), err="No repository is called 'beta'.\nTry: poetry repo list\n"
         )
 
     def test_a_broken_file(self, home: WarmHome) -> None:

@@ -12,7 +12,7 @@ from tests.servers import IndexServer
 from tests.warm import WarmHome
 
 URL = "https://pypi.example.org/simple/"
-PYPI = "pypi  primary       missing\n      https://pypi.org/simple/\n"
+PYPI = "pypi  primary       no login\n      https://pypi.org/simple/\n"
 
 
 class TestOverview:
@@ -24,7 +24,7 @@ class TestOverview:
     @pytest.mark.parametrize(
         ("environ", "state", "step"),
         [
-            ({}, "missing", "login acme"),
+            ({}, "no login", "login acme"),
             ({"POETRY_HTTP_BASIC_ACME_PASSWORD": "x"}, "ok env", "doctor"),
         ],
     )
@@ -56,14 +56,14 @@ class TestOverview:
     @pytest.mark.parametrize(
         ("word", "said"),
         [
-            ("lst", "There is no command `poetry repo lst`. Did you mean list?\n"),
-            ("log-in", "There is no command `poetry repo log-in`. Did you mean login?\n"),
-            ("xyz", "There is no command `poetry repo xyz`.\n"),
-            ("<error>\x1b[31m", "There is no command `poetry repo <error>\\x1b[31m`.\n"),
+            ("lst", "There is no command `poetry repo lst`. Did you mean list?\nTry: poetry repo list\n"),
+            ("log-in", "There is no command `poetry repo log-in`. Did you mean login?\nTry: poetry repo login\n"),
+            ("xyz", "There is no command `poetry repo xyz`.\nTry: poetry list repo\n"),
+            ("<error>\x1b[31m", "There is no command `poetry repo <error>\\x1b[31m`.\nTry: poetry list repo\n"),
         ],
     )
     def test_twin_an_unknown_command(self, home: WarmHome, word: str, said: str) -> None:
-        home.refuses("repo", word, err=f"{said}Try: poetry list repo\n")
+        home.refuses("repo", word, err=said)
 
     def test_help_names_the_commands(self, home: WarmHome) -> None:
         done = home.ok("repo", "--help")

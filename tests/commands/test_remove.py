@@ -156,7 +156,7 @@ class TestBadInput:
         home.ok("repo", "add", "acme", URL)
         home.refuses(
             *("repo", "remove", "acne"),
-            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo add acne URL\n",
+            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo remove acme\n",
         )
 
     @pytest.mark.parametrize("name", ["../x", "<error>", "a\x1b[31m\nb"])

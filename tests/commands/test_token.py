@@ -188,7 +188,7 @@ class TestBadInput:
     def test_an_unknown_name(self, acme: WarmHome) -> None:
         acme.refuses(
             *("repo", "token", "acne"),
-            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo add acne URL\n",
+            err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo token acme\n",
         )
 
     def test_a_name_without_a_url(self, home: WarmHome) -> None:

@@ -159,6 +159,8 @@ class TestPlaces:
         assert "--publish-url" in done.text
 
     def test_a_name_that_nobody_knows(self, world: World) -> None:
-        done = world.home.fails("publish", "-r", "fooo")
-        assert "foo" in done.text
+        done = world.home.fails("publish", "-r", f"{NAME}o")
+        assert f"Did you mean {NAME}?" in done.text
+        assert f"Try: poetry publish -r {NAME}\n" in done.text
+        assert "Try: poetry repo add zzz URL\n" in world.home.fails("publish", "-r", "zzz").text
         assert world.index.requests == []
