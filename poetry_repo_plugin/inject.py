@@ -206,7 +206,8 @@ class Injection:
             from poetry_repo_plugin.notices import Notices
             from poetry_repo_plugin.session import build_access
 
-            return build_access(surroundings(self._command), Notices(self._warn), self.terminal, self._waiting)
+            where, notices = surroundings(self._command), Notices(self._warn)
+            return build_access(where, notices, self.terminal, self._waiting, self._clear_line)
 
     def add_live(self, name: str, url: str) -> None:
         if is_pypi(name):
@@ -241,7 +242,15 @@ class Injection:
     def _warn(self, line: str) -> None:
         from cleo.formatters.formatter import Formatter
 
-        self.io.write_error_line(f"<warning>{Formatter.escape(line)}</warning>")
+        self.io.write_error_line(f"{self._wiped}<warning>{Formatter.escape(line)}</warning>")
+
+    def _clear_line(self) -> None:
+        self.io.write_error(self._wiped)
+
+    @property
+    def _wiped(self) -> str:
+        """What takes the line of Poetry's spinner away (as it does itself); it draws itself again below."""
+        return "\r\x1b[2K" if self.io.error_output.is_decorated() else ""
 
 
 # -- the replacements --------------------------------------------------------------------------------------------------

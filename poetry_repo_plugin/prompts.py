@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from poetry_repo_plugin.errors import InputError, printable
 from poetry_repo_plugin.secret import Secret
 
-_turn = threading.Lock()  # two threads may have a question; a person answers one after the other
+# Two threads may have a question; a person answers one after the other. Who draws on the terminal meanwhile waits.
+turn = threading.RLock()
 
 
 def ask(question: str) -> str:
@@ -15,7 +17,7 @@ def ask(question: str) -> str:
     import sys
 
     try:
-        with _turn:
+        with turn:
             sys.stderr.write(printable(question))
             sys.stderr.flush()
             line = sys.stdin.readline()
@@ -26,14 +28,18 @@ def ask(question: str) -> str:
     return line.rstrip("\r\n")
 
 
-def ask_secret(question: str) -> Secret:
-    """One line that is not shown. Raises :class:`InputError` if the terminal goes away, or would show it."""
+def ask_secret(question: str, clear_line: Callable[[], None] = lambda: None) -> Secret:
+    """One line that is not shown. Raises :class:`InputError` if the terminal goes away, or would show it.
+
+    :param clear_line: called before the question, when nobody else draws on the terminal any more.
+    """
     import getpass
     import warnings
 
     try:
-        with _turn, warnings.catch_warnings():
+        with turn, warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)
+            clear_line()
             return Secret(getpass.getpass(printable(question)))
     except EOFError:
         raise InputError("No answer: the input ended.") from None

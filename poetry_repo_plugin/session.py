@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,11 +45,18 @@ def build_gate(settings: Settings, notices: Notices, terminal: bool) -> KeyringG
     return KeyringGate(enabled=lambda: settings.keyring_enabled, terminal=terminal, announce=notices.once)
 
 
-def build_access(where: Surroundings, notices: Notices, terminal: bool, live: Iterable[tuple[str, str]] = ()) -> Access:
+def build_access(
+    where: Surroundings,
+    notices: Notices,
+    terminal: bool,
+    live: Iterable[tuple[str, str]] = (),
+    clear_line: Callable[[], None] = lambda: None,
+) -> Access:
     """The access for Poetry's own commands.
 
     :param terminal: whether somebody can answer a question.
     :param live: names and URLs of the repositories that Poetry has built already.
+    :param clear_line: called before a question.
     """
     settings, catalogue = read_settings(where)
     for name, url in live:
@@ -58,7 +65,9 @@ def build_access(where: Surroundings, notices: Notices, terminal: bool, live: It
     def ask_passphrase(repository: Repository) -> Secret | None:
         from poetry_repo_plugin.prompts import ask_secret
 
-        return ask_secret(f"Passphrase of the client key for {repository.name}: ") if terminal else None
+        if not terminal:
+            return None
+        return ask_secret(f"Passphrase of the client key for {repository.name}: ", clear_line)
 
     gate = build_gate(settings, notices, terminal)
     return assemble(settings, catalogue, gate, notices, ask_passphrase=ask_passphrase)

@@ -195,6 +195,17 @@ class Terminal:
             self.screen = re.sub(r"\x1b\[[0-9;]*m", "", self.screen).replace("\r\n", "\n")
         return self._code
 
+    def lines(self) -> list[str]:
+        """The screen as a person sees it: what was wiped away (by Poetry's spinner) is not there any more."""
+        text = re.sub(r"\x1b\[[0-9;]*m", "", self.screen).replace("\r\n", "\n")
+        return [line.rpartition("\r\x1b[2K")[2] for line in text.split("\n")]
+
+    def watch(self, seconds: float) -> None:
+        """Look on for so long."""
+        until = time.monotonic() + seconds
+        while self._read(until):
+            pass
+
     def _read(self, until: float) -> bool:
         ready, _, _ = select.select([self._controller], [], [], max(0.0, until - time.monotonic()))
         if not ready:

@@ -138,6 +138,19 @@ class TestReusedName:
         assert f"poetry repo login {NAME} --url {stranger.index_url.rstrip('/')}" in done.text
         assert f"https://{world.index.netloc}" in done.text
 
+    def test_the_warning_has_a_line_of_its_own(self, world: World, home: WarmHome, stranger: IndexServer) -> None:
+        """Poetry's spinner leaves its cursor behind what it has drawn."""
+        world.project("gamma")
+        home.ok("lock")
+        world.project("gamma", url=stranger.index_url)
+        (world.home.project / "poetry.lock").unlink()
+        with home.terminal("lock", "--ansi") as terminal:
+            assert terminal.end() == 1
+        lines = terminal.lines()
+        assert "Resolving dependencies..." in terminal.screen
+        assert [line for line in lines if "is not sent there" in line and line.startswith(f"Repository {NAME}: ")]
+        assert [line for line in lines if "[origin-mismatch]" in line and line.startswith(f"Repository {NAME} (")]
+
     def test_until_its_owner_says_so(self, world: World, stranger: IndexServer) -> None:
         world.project("gamma")
         world.home.ok("lock")

@@ -184,6 +184,16 @@ class TestTerminal:
         assert RIGHT_PASSPHRASE not in terminal.screen
         assert names_locked(world) == ["gamma-1.0"]
 
+    def test_the_question_stays_where_a_spinner_turns(self, world: World, home: WarmHome) -> None:
+        with home.terminal("lock", "--ansi") as terminal:
+            terminal.expect(self.PROMPT)
+            terminal.watch(0.5)
+            assert terminal.lines()[-1] == self.PROMPT
+            terminal.type(RIGHT_PASSPHRASE)
+            assert terminal.end() == 0, terminal.screen
+        assert any(line.startswith("Resolving dependencies...") for line in terminal.lines())
+        assert names_locked(world) == ["gamma-1.0"]
+
     def test_twin_a_wrong_answer(self, world: World, home: WarmHome) -> None:
         with home.terminal("lock") as terminal:
             terminal.expect(self.PROMPT)
