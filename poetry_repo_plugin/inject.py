@@ -117,11 +117,12 @@ def inject(command: Command, io: IO) -> None:
 def explain_not_found(error: Exception) -> None:
     """The command ends with ``error``: say so where a repository that had nothing turns out to be no index at all."""
     from poetry_repo_plugin.reported import is_reported, markup
+    from poetry_repo_plugin.wrapping import width_of
 
     if _current is None or is_reported(error) or "access" not in _current.__dict__:
         return
     for found in _current.answers.explain(_current.access):
-        _current.io.write_error_line(markup(found.lines()))
+        _current.io.write_error_line(markup(found.lines(), width_of(_current.io.error_output)))
 
 
 def poetry_version() -> str:
@@ -242,7 +243,11 @@ class Injection:
     def _warn(self, line: str) -> None:
         from cleo.formatters.formatter import Formatter
 
-        self.io.write_error_line(f"{self._wiped}<warning>{Formatter.escape(line)}</warning>")
+        from poetry_repo_plugin.wrapping import width_of, wrapped
+
+        lines = wrapped(line, width_of(self.io.error_output))
+        text = "\n".join(f"<warning>{Formatter.escape(one)}</warning>" for one in lines)
+        self.io.write_error_line(f"{self._wiped}{text}")
 
     def _clear_line(self) -> None:
         self.io.write_error(self._wiped)

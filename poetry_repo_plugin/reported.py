@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
 from cleo.formatters.formatter import Formatter
 
 from poetry_repo_plugin.errors import RepoError
+from poetry_repo_plugin.wrapping import width_of, wrapped
 
 try:
     from poetry.console.exceptions import PoetryRuntimeError as _Base
@@ -36,7 +38,8 @@ class Reported(_Base):
             _said.add(str(self))
         if again:
             return f"{indent}{'(as above)' if strip else '<fg=default;options=dark>(as above)</>'}"
-        text = str(self) if strip else markup(self.lines)
+        width = width_of(sys.stderr)
+        text = str(self) if strip else markup(self.lines, width - len(indent) if width is not None else None)
         return "\n".join(f"{indent}{line}" for line in text.splitlines())
 
 
@@ -51,10 +54,14 @@ def is_reported(error: BaseException) -> bool:
     return isinstance(error, Reported)
 
 
-def markup(lines: list[str]) -> str:
-    """The message in red, the command that mends it as Poetry shows commands; what is in them is not markup."""
-    head, *rest = (str(Formatter.escape(line)) for line in lines)
-    return "\n".join([f"<error>{head}</error>", *(f"<c1>{line}</c1>" for line in rest)])
+def markup(lines: list[str], width: int | None = None) -> str:
+    """The message in red, the command that mends it as Poetry shows commands; what is in them is not markup.
+
+    :param width: of the terminal in columns, if it is one.
+    """
+    head, *rest = lines
+    told = [f"<error>{Formatter.escape(one)}</error>" for one in wrapped(head, width)]
+    return "\n".join([*told, *(f"<c1>{Formatter.escape(line)}</c1>" for line in rest)])
 
 
 def _teach_old_poetry() -> None:

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +122,15 @@ class WarmHome(PoetryHome):
 
     @contextlib.contextmanager
     def terminal(self, *words: str) -> Iterator[Terminal]:
-        """Run ``poetry WORDS`` on a terminal, for a person to talk to; ended when the block ends."""
+        """Run ``poetry WORDS`` on a terminal, for a person to talk to; ended when the block ends.
+
+        It is wide enough for every sentence, unless ``COLUMNS`` says otherwise.
+        """
         assert self.zygote is not None
+        user = replace(self, environ={"COLUMNS": "500", **self.environ})
         controller, line = pty.openpty()
         try:
-            pid = self.zygote.start(words, self, self.project, [line, line, line], terminal=True)
+            pid = self.zygote.start(words, user, self.project, [line, line, line], terminal=True)
             os.close(line)
             screen = Terminal(self.zygote, pid, controller)
             try:

@@ -27,6 +27,7 @@ from poetry_repo_plugin.origin import InvalidUrl
 from poetry_repo_plugin.repository import Catalogue, Repository
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
+from poetry_repo_plugin.wrapping import width_of, wrapped
 
 # What a Windows code page or an ASCII terminal is shown for the marks that our sentences hold.
 _PLAIN = str.maketrans({"→": "->", "…": "...", "“": '"', "”": '"', "’": "'", "–": "-"})
@@ -164,8 +165,10 @@ class RepoCommand(PoetryCommand):
         self.data(json.dumps(document, indent=2))
 
     def _tell(self, line: str, style: str | None = None) -> None:
-        text = str(Formatter.escape(_shown(line, self.io.error_output)))
-        self.io.write_error_line(f"<{style}>{text}</{style}>" if style else text)
+        output = self.io.error_output
+        for one in wrapped(_shown(line, output), width_of(output)):
+            text = str(Formatter.escape(one))
+            self.io.write_error_line(f"<{style}>{text}</{style}>" if style else text)
 
     # -- words ---------------------------------------------------------------------------------------------------------
 

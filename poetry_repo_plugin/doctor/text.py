@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from poetry_repo_plugin.doctor.finding import Finding, Report, State
 from poetry_repo_plugin.errors import printable
+from poetry_repo_plugin.wrapping import fill
 
 WIDTH = 80
 
@@ -90,9 +90,7 @@ def _wrapped(text: str, indent: str, *, breaks: bool = True, style: str = "") ->
 
 def _fill(text: str, width: int, *, breaks: bool = True) -> list[str]:
     """``text`` in lines; a command's words stay whole."""
-    return textwrap.wrap(
-        text, width, break_long_words=breaks, break_on_hyphens=False, subsequent_indent="" if breaks else "     "
-    ) or [""]
+    return fill(text, width, breaks=breaks, indent="" if breaks else "     ")
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -70,6 +70,42 @@ class TestOverview:
         assert "poetry repo add acme URL" in done.out
 
 
+class TestNarrowTerminal:
+    """At 80 columns nothing is cut in the middle of a word, and what is to be copied is on one line."""
+
+    def test_messages(self, home: WarmHome) -> None:
+        home.write_project()
+        home.environ["COLUMNS"] = "80"
+        lab = "https://gitlab.example.org/api/v4/projects/7/packages/pypi"
+        with home.terminal("repo", "add", "lab", f"{lab}/simple", "--secondary") as terminal:
+            assert terminal.end() == 0
+        assert terminal.lines() == [
+            f"lab ({lab}/simple): added",
+            "as supplemental",
+            "lab: poetry publish -r lab uploads to",
+            lab,
+            "GitLab: A deploy token goes with its own user name; publish to a project, never",
+            "to a group.",
+            "",
+        ]
+
+    def test_errors(self, home: WarmHome) -> None:
+        home.environ["COLUMNS"] = "80"
+        words = ("repo", "add", "acme", URL, "--publish-url", "https://upload.example.org/a/rather/long/path/simple/")
+        with home.terminal(*words) as terminal:
+            assert terminal.end() == 1
+        assert terminal.lines() == [
+            "https://upload.example.org/a/rather/long/path/simple/ is an index, for",
+            "installing; uploads go to another URL.",
+            f"Try: poetry repo add acme {URL} --publish-url URL",
+            "",
+        ]
+
+    def test_twin_without_a_terminal_a_line_is_a_line(self, home: WarmHome) -> None:
+        home.environ["COLUMNS"] = "40"
+        assert len(home.ok("repo", "add", "acme", URL).err.splitlines()) == 2
+
+
 class TestAllCommands:
     @pytest.mark.parametrize("name", COMMANDS)
     def test_help_shows_an_example_and_the_shared_switches(self, home: WarmHome, name: str) -> None:

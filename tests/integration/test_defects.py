@@ -151,6 +151,21 @@ class TestReusedName:
         assert [line for line in lines if "is not sent there" in line and line.startswith(f"Repository {NAME}: ")]
         assert [line for line in lines if "[origin-mismatch]" in line and line.startswith(f"Repository {NAME} (")]
 
+    def test_the_warning_and_the_error_fit_the_terminal(
+        self, world: World, home: WarmHome, stranger: IndexServer
+    ) -> None:
+        world.project("gamma")
+        home.ok("lock")
+        world.project("gamma", url=stranger.index_url)
+        (world.home.project / "poetry.lock").unlink()
+        home.environ["COLUMNS"] = "60"
+        with home.terminal("lock", "--ansi") as terminal:
+            assert terminal.end() == 1
+        ours = [line for line in terminal.lines() if "Resolving" not in line]
+        assert "is not sent there" in " ".join(ours)
+        assert [line for line in ours if len(line) > 60 and not ("poetry " in line and NAME in line)] == []
+        assert f"Try: poetry repo login {NAME} --url {stranger.index_url.rstrip('/')}" in ours
+
     def test_until_its_owner_says_so(self, world: World, stranger: IndexServer) -> None:
         world.project("gamma")
         world.home.ok("lock")
