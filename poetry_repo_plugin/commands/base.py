@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from cleo.formatters.formatter import Formatter
 from cleo.io.outputs.output import Output, Type
@@ -23,7 +23,7 @@ from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
 from poetry_repo_plugin.errors import InputError, RepoError, UnknownNameError, printable
 from poetry_repo_plugin.logins import Logins
 from poetry_repo_plugin.notices import Notices
-from poetry_repo_plugin.origin import InvalidUrl
+from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.repository import Catalogue, Repository
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
@@ -106,7 +106,12 @@ class Bench:
 
 
 class RepoCommand(PoetryCommand):
-    """Runs :meth:`work`; turns what goes wrong into one message on stderr and exit code 1."""
+    """Runs :meth:`work`; turns what goes wrong into one message on stderr and exit code 1.
+
+    ``tells_ignored`` is false for a command that has its own place for settings of the project that are ignored.
+    """
+
+    tells_ignored: ClassVar[bool] = True
 
     def handle(self) -> int:
         """Poetry's entry."""
@@ -145,6 +150,11 @@ class RepoCommand(PoetryCommand):
     def say(self, line: str) -> None:
         """Tell what was done. Data goes to stdout; this is not data."""
         self._tell(line)
+
+    def asking(self, url: str) -> None:
+        """Tell a person at a terminal who keeps them waiting."""
+        if width_of(self.io.error_output) is not None:
+            self.say(f"Asking {Origin.of(url).netloc} …")
 
     def row(self, text: str) -> None:
         """Write a line of data for a person: what a terminal would act on is escaped."""
@@ -259,7 +269,7 @@ class RepoCommand(PoetryCommand):
         settings, catalogue = read_settings(where)
         settings.check()
         notices = Notices(self.warn)
-        for line in (*catalogue.complaints, *settings.ignored_in_local()):
+        for line in (*catalogue.complaints, *settings.ignored_in_local()) if self.tells_ignored else ():
             notices.once(line)
         gate = build_gate(settings, notices, self.terminal)
         return Bench(settings, catalogue, gate, notices, where.project_folder, self.terminal)

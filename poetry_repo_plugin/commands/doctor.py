@@ -33,6 +33,7 @@ class Command(RepoCommand):
         option("fix", None, "Mend what can be mended safely, then look."),
         option("timeout", None, "Seconds for each step.", flag=False, default="10"),
     ]
+    tells_ignored = False
     help = """\
     <c1>poetry repo doctor</c1>
     <c1>poetry repo doctor acme --timeout 3</c1>

@@ -287,6 +287,8 @@ another host does not get it; <c1>--url</c1> adds a host."""
     ) -> Verdict | None:
         if self.option("no-verify") or (credential is None and identity is None):
             return None
+        if not names.is_pypi(aim.repository.name):
+            self.asking(aim.url)
         access = bench.access_to(aim.repository.name, aim.added)
         if identity is not None:
             access.tls.lend(aim.repository.name, identity)

@@ -303,7 +303,8 @@ class TestPassphrase:
         assert terminal.screen.count("Passphrase of") == 1
         assert PASSPHRASE not in terminal.screen
         assert "acme: the passphrase is kept in the keyring" in terminal.screen
-        assert terminal.screen.endswith("works (200).\n")
+        host = server.netloc
+        assert terminal.screen.endswith(f"Asking {host} …\nacme: the handshake with {host} works (200).\n")
 
     def test_one_prompt_and_no_keyring_to_keep_it(
         self, acme: WarmHome, server: IndexServer, certs: CertificateFactory

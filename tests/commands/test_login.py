@@ -496,6 +496,7 @@ class TestOnATerminal:
             terminal.type(USER)
             terminal.expect(f"Password of {USER} for acme ({index.netloc}): ")
             terminal.type(PASSWORD)
+            terminal.expect(f"Asking {index.netloc} …")
             assert terminal.end() == 0
         assert PASSWORD not in terminal.screen
         assert terminal.screen.endswith(

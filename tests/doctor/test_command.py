@@ -149,6 +149,13 @@ class TestCommand:
         assert (ready.config / "poetry-repo-plugin.toml").stat().st_mode & 0o777 == 0o600
         assert not [secret for secret in SECRETS if secret in done.text]
 
+    def test_what_is_ignored_is_said_once(self, home: PoetryHome) -> None:
+        home.write_project(extra='[tool.poetry-repo-plugin.foo]\npassword = "x"\n')
+        done = home.ok("repo", "doctor")
+        assert done.err == ""
+        assert done.out.count("[tool.poetry-repo-plugin.foo] password is ignored") == 1
+        assert home.ok("repo", "list").err.count("password is ignored") == 1
+
     def test_words_that_do_not_fit(self, home: PoetryHome) -> None:
         done = home.fails("repo", "doctor", "--timeout", "soon")
         assert (done.out, "'soon' is not a number of seconds" in done.err) == ("", True)
