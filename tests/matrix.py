@@ -4,8 +4,12 @@
     .venv/bin/python tests/matrix.py 2.0.1 3.12   only these versions of Poetry or Python
 
 A row is one Poetry on one Python, a column one path by which Poetry opens connections; a cell says how many tests of
-it passed. Each pairing gets a virtual environment of its own below ``.venvs``, made once. The tests themselves run
-under this Python; ``POETRY_UNDER_TEST`` tells them which Poetry to start.
+it passed. There is every Poetry on this Python, the newest on every Python, and the oldest on the oldest and the
+newest. Each pairing gets a virtual environment of its own below ``.venvs``, made once. The tests themselves run under
+this Python; ``POETRY_UNDER_TEST`` tells them which Poetry to start.
+
+A Python that this machine lacks is a row that says so. Where ``REQUIRE_SYSTEM_PARTS`` is set, at least one other than
+this one must be there.
 """
 
 from __future__ import annotations
@@ -23,32 +27,42 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 POETRIES = ("2.0.1", "2.1.4", "2.2.1", "2.3.4", "2.4.3", "2.5.1")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-NEWEST = POETRIES[-1]
+OLDEST, NEWEST = POETRIES[0], POETRIES[-1]
+OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # Each path, and the tests that walk it. The suite runs them, and all others of `-m paths`, on the newest Poetry.
 PATHS = {
-    "seams": "test_seams.py",
-    "lock, add": "test_paths_index.py::TestLookUps",
-    "install": "test_paths_index.py::TestDownloads",
-    "build": "test_paths_index.py::TestBuild",
-    "URL": "test_paths_index.py::TestUrlDependency",
-    "git": "test_paths_git.py",
-    "self add": "test_paths_self.py",
-    "publish": "test_paths_publish.py",
+    "seams": "integration/test_seams.py",
+    "lock, add": "integration/test_paths_index.py::TestLookUps",
+    "install": "integration/test_paths_index.py::TestDownloads",
+    "build": "integration/test_paths_index.py::TestBuild",
+    "URL": "integration/test_paths_index.py::TestUrlDependency",
+    "git": "integration/test_paths_git.py",
+    "self add": "integration/test_paths_self.py::TestSelfAdd",
+    "plugins": "integration/test_paths_self.py::TestRequiredPlugins",
+    "publish": "integration/test_paths_publish.py",
+    # The plugin itself, into a Poetry without it. The suite does that on the newest Poetry; here it is done on the
+    # oldest, under this Python, for which the index is stocked.
+    "itself": "infrastructure/test_self.py",
 }
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """One Poetry on one Python."""
+    """One Poetry on one Python; ``interpreter`` is ``None`` where this machine does not have that Python."""
 
     poetry: str
     python: str
-    interpreter: str
+    interpreter: str | None
 
     @property
     def folder(self) -> Path:
         return ROOT / ".venvs" / f"poetry-{self.poetry}-py{self.python}"
+
+    @property
+    def paths(self) -> list[str]:
+        """The columns that this row has."""
+        return [path for path in PATHS if path != "itself" or (self.poetry, self.python) == (OLDEST, OWN)]
 
     @property
     def executable(self) -> Path:
@@ -84,13 +98,12 @@ def _cell(counted: tuple[int, int] | None) -> str:
 
 
 def pairings(chosen: list[str]) -> list[Pairing]:
-    """Every Poetry on this Python, and the newest on every other Python that is installed."""
-    own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    found = [Pairing(poetry, own, sys.executable) for poetry in POETRIES]
-    for python in PYTHONS:
-        interpreter = _interpreter(python) if python != own else None
-        if interpreter is not None:
-            found.append(Pairing(NEWEST, python, interpreter))
+    """Every Poetry on this Python, the newest on every other Python, and the oldest on the oldest and the newest."""
+    others = {python: _interpreter(python) for python in PYTHONS if python != OWN}
+    corners = [python for python in (PYTHONS[0], PYTHONS[-1]) if python in others]
+    found = [Pairing(poetry, OWN, sys.executable) for poetry in POETRIES]
+    found += [Pairing(NEWEST, python, interpreter) for python, interpreter in others.items()]
+    found += [Pairing(OLDEST, python, others[python]) for python in corners]
     return [pairing for pairing in found if not chosen or pairing.poetry in chosen or pairing.python in chosen]
 
 
@@ -107,6 +120,7 @@ def _interpreter(python: str) -> str | None:
 
 def prepare(pairing: Pairing) -> str | None:
     """Make the pairing's environment; the error if that did not work."""
+    assert pairing.interpreter is not None
     stamp = pairing.folder / ".complete"
     if stamp.exists() and stamp.stat().st_mtime > (ROOT / "pyproject.toml").stat().st_mtime:
         return None
@@ -139,7 +153,7 @@ def run(pairing: Pairing) -> Row:
             (passed, ran), (more, _) = cells[path], again[path]
             cells[path] = (passed + more, ran)
         note = "at the second try"
-    complete = set(cells) == set(PATHS)
+    complete = set(cells) == set(pairing.paths)
     note = note if complete else "not every path was tested"
     output = done.stdout + done.stderr
     return Row(pairing, done.returncode == 0 and complete, cells, note, time.monotonic() - started, output)
@@ -148,7 +162,7 @@ def run(pairing: Pairing) -> Row:
 def _tests(pairing: Pairing, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, tuple[int, int]]]:
     report = pairing.folder / "report.xml"
     report.unlink(missing_ok=True)
-    files = sorted({f"tests/integration/{tests.partition('::')[0]}" for tests in PATHS.values()})
+    files = sorted({f"tests/{PATHS[path].partition('::')[0]}" for path in pairing.paths})
     cache = ("-o", f"cache_dir={pairing.folder / '.pytest_cache'}")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-m", "paths", *cache, f"--junitxml={report}", *files, *options],
@@ -170,7 +184,8 @@ def counted(report: Path) -> dict[str, tuple[int, int]]:
         where = f"{case.get('classname', '')}."
         for path, tests in PATHS.items():
             file, _, room = tests.partition("::")
-            if f".{file.removesuffix('.py')}." in where and (not room or f".{room}." in where):
+            module = f".{file.removesuffix('.py').replace('/', '.')}."
+            if module in where and (not room or f".{room}." in where):
                 passed, ran = cells.get(path, (0, 0))
                 good = case.find("failure") is None and case.find("error") is None
                 cells[path] = (passed + good, ran + 1)
@@ -181,16 +196,24 @@ def main() -> int:
     """Run all, print the table; 1 if any failed."""
     chosen = pairings(sys.argv[1:])
     print(f"{'Poetry':<8}{'Python':<8}{'':<6}{''.join(path.center(len(path) + 2) for path in PATHS)}", flush=True)
+    here = [pairing for pairing in chosen if pairing.interpreter is not None]
     failed = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        for row in pool.map(run, chosen):
+        for row in pool.map(run, here):
             print(row.line(), flush=True)
             if not row.ok:
                 failed.append(row)
+    absent = [pairing for pairing in chosen if pairing.interpreter is None]
+    for pairing in absent:
+        print(f"{pairing.poetry:<8}{pairing.python:<8}not installed: this machine has no Python {pairing.python}")
     for row in failed:
         print(f"\n== Poetry {row.pairing.poetry} on Python {row.pairing.python}\n{row.output[-6000:]}")
-    print(f"\n{len(chosen) - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    lacking = f", {len(absent)} not installed" if absent else ""
+    print(f"\n{len(here) - len(failed)} passed, {len(failed)} failed{lacking}")
+    alone = absent and {pairing.python for pairing in here} <= {OWN} and bool(os.environ.get("REQUIRE_SYSTEM_PARTS"))
+    if alone:
+        print(f"Not one Python beside {OWN} is installed here.")
+    return 1 if failed or alone else 0
 
 
 if __name__ == "__main__":

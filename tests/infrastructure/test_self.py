@@ -45,6 +45,7 @@ def own_packages(home: PoetryHome) -> list[str]:
     return installed(next((home.executable.parents[1] / "lib").glob("python*/site-packages")))
 
 
+@pytest.mark.paths
 def test_self_add_show_remove(home: PoetryHome, public: IndexServer, wheel: Path) -> None:
     assert home.run("repo").code == 1
     (home.config / "pyproject.toml").write_text(source("public", public.index_url))
@@ -91,10 +92,16 @@ class TestProjectPlugin:
             del home.environ[name]
         return make_venv(tmp_path / "venv")
 
-    def test_clone_and_install(self, home: PoetryHome, venv: Path) -> None:
+    def test_clone_and_install(self, home: PoetryHome, venv: Path, private: IndexServer) -> None:
         """The first ``install`` fetches the plugin, beside the project; from then on it says what is missing."""
         first = home.run("install", "--no-root")
         assert first.code == 1, first.text
+        installing = first.out.index("  - Installing poetry-repo-plugin (")
+        assert "  - poetry-repo-plugin (>=0.1)\n" in first.out[:installing]
+        assert "  - Installing lib (1.0)" in first.out[installing:]
+        # It is there, but a Poetry that runs already does not load it: these are Poetry's own words still.
+        assert f"Authorization error accessing {private.index_url}lib/" in first.err
+        assert "[credential-missing]" not in first.text
         plugins = home.project / ".poetry" / "plugins"
         assert "poetry_repo_plugin" in {name.split("-")[0] for name in installed(plugins)}
         assert own_packages(home) == []
