@@ -561,4 +561,4 @@ class TestGitlabOverTls:
         settle(home, "foo", {"provider": "gitlab"})
         assert "[credential-missing]" in home.fails("lock").text
         assert server.authorizations() == []
-        assert "missing" in home.ok("repo", "list").out
+        assert "foo   primary       no login\n" in home.ok("repo", "list").out
