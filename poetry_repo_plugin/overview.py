@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.bindings import Kind
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, Purpose, Query, Resolution
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Broken,
+    Credential,
+    Effort,
+    NotMine,
+    Purpose,
+    Query,
+    Resolution,
+)
+from poetry_repo_plugin.credentials.url import USER_IN_URL
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.profiles import profile_of
 from poetry_repo_plugin.repository import Repository
@@ -16,6 +26,10 @@ from poetry_repo_plugin.times import end_of_token, now, remaining, rfc3339
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.tls.material import CaSetting
+
+# DESIGN section 5: the list of sources by their names. What is not in it is asked behind netrc, and has no number.
+_IN_ORDER = ("command line or URL", "env", "helper or provider", "stored", "keyring by URL", "netrc")
+_NUMBERS = {source: number for number, source in enumerate((*_IN_ORDER, "trusted publishing"), 1)}
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,8 @@ class Summary:
 
     def document(self) -> dict[str, Any]:
         """The JSON of DESIGN section 3."""
-        credential = self.resolution.credential
+        resolution = self.resolution
+        answer = resolution.credential or resolution.broken
         return {
             "name": self.repository.name,
             "url": self.repository.index_url,
@@ -105,7 +120,7 @@ class Summary:
             "priority": self.priority,
             "credential": {
                 "state": self.state,
-                "source": credential.source if credential is not None else "none",
+                "source": answer.source if answer is not None else "none",
                 "username": self.username,
                 "expires_at": rfc3339(self.expires_at),
             },
@@ -124,10 +139,12 @@ def summarise(access: Access, repository: Repository) -> Summary:
     name = repository.name
     url = repository.publish_url if is_pypi(name) else repository.index_url or repository.publish_url
     purpose = Purpose.PUBLISH if url == repository.publish_url and url != repository.index_url else Purpose.INDEX
-    resolution = Resolution(None)
-    if url is not None:
-        resolution = access.chain.resolve(Query(name, url, purpose, Effort.LOOK, repository.url_username))
-    bound = [*access.bindings.of(name, Kind.CREDENTIAL), *access.bindings.of(name, Kind.CERTIFICATE)]
+    belongs_to = access.bindings.of(name, Kind.CREDENTIAL)
+    bound = [*belongs_to, *access.bindings.of(name, Kind.CERTIFICATE)]
+    if url is None:  # another project's, say: what is stored is still there
+        url, purpose = str(belongs_to[0]) if belongs_to else "", Purpose.INDEX
+    username = repository.username_for(upload=purpose is Purpose.PUBLISH)
+    resolution = access.chain.resolve(Query(name, url, purpose, Effort.GLANCE, username))
     project = access.catalogue.project
     priority = repository.priority
     if is_pypi(name) and priority is None and (project is None or project.pypi_is_on):
@@ -136,8 +153,20 @@ def summarise(access: Access, repository: Repository) -> Summary:
     return Summary(repository, resolution, _tls(access, repository), origins, priority)
 
 
-def explain_step(answer: Answer) -> str:
-    """What a source said, on one line, for ``repo show``."""
+def explain_steps(resolution: Resolution) -> list[str]:
+    """What each source said, for ``repo show``, under the numbers of the README's list. What has no number is left out
+    where it has nothing to say.
+    """
+    lines = []
+    for source, answer in resolution.steps:
+        number = _NUMBERS.get(source)
+        if number is None and isinstance(answer, NotMine) and (source == USER_IN_URL or not answer.why):
+            continue
+        lines.append(f"{f'{number}.' if number is not None else '  '} {source}: {_explain_step(answer)}")
+    return lines
+
+
+def _explain_step(answer: Answer) -> str:
     if isinstance(answer, Credential):
         return f"found: {answer.detail}"
     if isinstance(answer, Broken):

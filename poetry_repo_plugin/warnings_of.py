@@ -1,8 +1,9 @@
-"""What is told before it hurts: certificates and credentials that are about to expire."""
+"""What is told before it hurts: certificates that are about to expire, credentials that cannot be had."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from shlex import quote
 
 from poetry_repo_plugin.overview import Summary, TlsSummary
 from poetry_repo_plugin.times import now, remaining
@@ -11,12 +12,23 @@ SOON = timedelta(days=30)
 
 
 def warnings_of(summary: Summary) -> list[str]:
-    """A line for a CA that cannot be used, and one for a client certificate with under 30 days left, or one that has
-    expired or cannot be used at all.
+    """A line for a credential that cannot be had, one for a CA that cannot be used, and one for a client certificate
+    with under 30 days left, or one that has expired or cannot be used at all.
     """
-    name, tls = summary.repository.name, summary.tls
-    bad_ca = f"Repository {name}: {tls.ca_problem}. Mend it: poetry repo certs {name} --ca PATH"
-    return ([bad_ca] if tls.ca_problem is not None else []) + _of_client(name, tls)
+    return [*_of_credential(summary), *_of_ca(summary), *_of_client(summary.repository.name, summary.tls)]
+
+
+def _of_credential(summary: Summary) -> list[str]:
+    name, broken = summary.repository.name, summary.resolution.broken
+    if broken is None:
+        return []
+    mend = f"Mend it: {broken.hint}" if broken.hint else f"Find out more: poetry repo doctor {quote(name)}"
+    return [f"Repository {name}: {broken.why}. {mend}"]
+
+
+def _of_ca(summary: Summary) -> list[str]:
+    name, problem = summary.repository.name, summary.tls.ca_problem
+    return [f"Repository {name}: {problem}. Mend it: poetry repo certs {name} --ca PATH"] if problem is not None else []
 
 
 def _of_client(name: str, tls: TlsSummary) -> list[str]:

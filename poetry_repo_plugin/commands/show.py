@@ -7,7 +7,7 @@ from typing import ClassVar
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
-from poetry_repo_plugin.overview import Summary, explain_step, summarise
+from poetry_repo_plugin.overview import Summary, explain_steps, summarise
 from poetry_repo_plugin.profiles import profile_of
 from poetry_repo_plugin.warnings_of import warnings_of
 
@@ -57,9 +57,7 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
         ),
         ("belongs to", " ".join(summary.origins) or "not bound yet"),
     ]
-    steps = enumerate(summary.resolution.steps, 1)
-    asked = [f"{number}. {source}: {explain_step(answer)}" for number, (source, answer) in steps]
-    return [*found, *_listed("looked in", asked)]
+    return [*found, *_listed("looked in", explain_steps(summary.resolution))]
 
 
 def _listed(label: str, lines: list[str]) -> list[tuple[str, str]]:

@@ -31,10 +31,11 @@ class Effort(Enum):
 
     ``EVIDENT`` asks only sources of which a trace can be seen without asking a keyring in vain (settings, files,
     environment); ``FULL`` asks all. A request starts with the first and comes back with the second when it is refused,
-    so that a public index never touches a keyring. ``LOOK`` is for listings: all, but no tool is run and no network
-    used.
+    so that a public index never touches a keyring. ``LOOK`` is for ``doctor``: all, but no tool is run and no network
+    used. ``GLANCE`` is for listings: as little as ``EVIDENT`` of a keyring, and as quiet as ``LOOK``.
     """
 
+    GLANCE = 0
     EVIDENT = 1
     LOOK = 2
     FULL = 3
@@ -108,11 +109,13 @@ class Broken:
 
     :param why: what is wrong, without a secret.
     :param hint: the command that mends it.
+    :param source: one of DESIGN section 3, as of a credential.
     """
 
     why: str
     cause: Cause = Cause.CREDENTIAL_MISSING
     hint: str | None = None
+    source: str = field(default="none", compare=False)
 
 
 Answer = Union[Credential, NotMine, Broken]

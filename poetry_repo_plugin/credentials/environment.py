@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Query
+from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Purpose, Query
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import TOKEN_USER, Settings
 
 
 class EnvironmentSource:
-    """``POETRY_PYPI_TOKEN_<NAME>``, then ``POETRY_HTTP_BASIC_<NAME>_USERNAME`` and ``_PASSWORD``."""
+    """``POETRY_PYPI_TOKEN_<NAME>``, and ``POETRY_HTTP_BASIC_<NAME>_USERNAME`` and ``_PASSWORD``."""
 
     name = "env"
 
@@ -16,14 +16,23 @@ class EnvironmentSource:
         self._settings = settings
 
     def get(self, query: Query) -> Answer:
-        """A token wins over a pair, as in Poetry. A password alone has an empty user name; a user name alone is no
-        credential (it is never completed with another source's password).
+        """As in Poetry, a token wins over a pair for an upload, and a pair over a token for everything else: the token
+        may be for uploads only. A password alone has an empty user name; a user name alone is no credential (it is
+        never completed with another source's password).
         """
         if not query.name:
             return NotMine()
+        token, pair = self._token(query), self._pair(query)
+        first, second = (token, pair) if query.purpose is Purpose.PUBLISH else (pair, token)
+        return first if isinstance(first, Credential) or not isinstance(second, Credential) else second
+
+    def _token(self, query: Query) -> Answer:
         token = self._settings.variable("PYPI_TOKEN", query.name)
-        if token is not None and token[1]:
-            return self._checked(query, TOKEN_USER, token[1], f"environment variable {token[0]}")
+        if token is None or not token[1]:
+            return NotMine("no environment variable is set for it")
+        return self._checked(query, TOKEN_USER, token[1], f"environment variable {token[0]}")
+
+    def _pair(self, query: Query) -> Answer:
         username = self._settings.variable("HTTP_BASIC", query.name, "_USERNAME")
         password = self._settings.variable("HTTP_BASIC", query.name, "_PASSWORD")
         if password is not None:

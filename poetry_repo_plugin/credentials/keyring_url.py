@@ -14,7 +14,7 @@ class KeyringUrlSource:
     """Asks as pip does (``pip._internal.network.auth``): by the whole URL, then by ``host[:port]``.
 
     :param later: the sources behind this one. Before a refusal the keyring is asked only if one of them would answer,
-        because only then does the order matter.
+        because only then does the order matter. A listing asks for a user whom a URL names, and else not.
     """
 
     name = "keyring by URL"
@@ -25,10 +25,9 @@ class KeyringUrlSource:
 
     def get(self, query: Query) -> Answer:
         """The entry of the index's URL, else of its host; for a host without a repository, of the host only."""
-        if query.effort is Effort.EVIDENT and not any(
-            isinstance(source.get(query), Credential) for source in self._later
-        ):
-            return NotMine("not asked before the repository refuses")
+        if not self._is_called_for(query):
+            listing = query.effort is Effort.GLANCE
+            return NotMine("not asked for a listing" if listing else "not asked before the repository refuses")
         try:
             Origin.of(query.url)
         except InvalidUrl:
@@ -40,5 +39,12 @@ class KeyringUrlSource:
                 if entry is not None:
                     return Credential(entry.secret, entry.username, "keyring-url", f"keyring entry {service}")
         except KeyringUnavailable as error:
-            return Broken(str(error)) if error.gone else NotMine(str(error))
+            return Broken(str(error), source="keyring-url") if error.gone else NotMine(str(error))
         return NotMine(f"the keyring has no entry for {netloc}")
+
+    def _is_called_for(self, query: Query) -> bool:
+        if query.effort is Effort.GLANCE:
+            return query.username is not None
+        return query.effort is not Effort.EVIDENT or any(
+            isinstance(source.get(query), Credential) for source in self._later
+        )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from shlex import quote
@@ -32,7 +33,7 @@ from poetry_repo_plugin.credentials.maker import asked_about, identifies, maker_
 from poetry_repo_plugin.credentials.short_lived import ShortLived
 from poetry_repo_plugin.credentials.stored import Withheld
 from poetry_repo_plugin.credentials.vendors import provider
-from poetry_repo_plugin.origin import Origin
+from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.project import PROVIDERS
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
@@ -79,11 +80,11 @@ class OutsideSource:
         if is_helper and self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
             return Withheld(f"its helper was set for {' and '.join(bound)}", bound)
-        look = query.effort is Effort.LOOK
+        look = query.effort in (Effort.LOOK, Effort.GLANCE)
         answer = self._looked_at(query, source) if look else self._answer(query, source).credential
         if isinstance(answer, Broken) and self._only_proposed(query.name):
             return NotMine(answer.why)
-        return answer
+        return replace(answer, source=source.name) if isinstance(answer, Broken) else answer
 
     def may_identify(self, name: str) -> bool:
         """Whether a helper is set that may hand out a client certificate. It is not run to find out."""
@@ -146,7 +147,8 @@ class OutsideSource:
             return None
         if own.misread == "helper" or (own.helper and own.helper_protocol not in set(HelperProtocol)):
             hint = f"poetry repo login {quote(name)} --helper COMMAND"
-            return Broken(f"its helper setting in {self._settings.own_file} is not understood", hint=hint)
+            why = f"its helper setting in {self._settings.own_file} is not understood"
+            return Broken(why, hint=hint, source="helper")
         if not own.helper and (own.misread or (own.provider and own.provider not in PROVIDERS)):
             hint = f"poetry repo login {quote(name)} --provider PROVIDER"
             return Broken(f"its provider setting in {self._settings.own_file} is not understood", hint=hint)
@@ -220,7 +222,9 @@ class OutsideSource:
         cannot: Union[NotMine, Broken, None] = look(query) if look is not None else None
         if isinstance(cannot, NotMine):
             return cannot
-        kept = self.between.get(query, maker_of(source, asked_about(source, query)))
+        kept = None
+        with suppress(InvalidUrl):
+            kept = self.between.get(query, maker_of(source, asked_about(source, query)))
         return kept or cannot or Credential(Secret(""), None, source.name, "asked when it is needed")
 
     def _lock_of(self, key: tuple[str, ...]) -> threading.Lock:

@@ -17,7 +17,7 @@ class RecognisedSource:
     :param kind_of: the provider that serves a URL's kind of server, or ``None``.
     """
 
-    name = "the server's own login"
+    name = "the cloud's own login"
 
     def __init__(self, kind_of: Callable[[str], Union[str, None]], between: ShortLived) -> None:
         self._kind_of = kind_of

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from poetry_repo_plugin.bindings import Bindings, Kind
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Query
+from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
-from poetry_repo_plugin.settings import TOKEN_USER, Settings
+from poetry_repo_plugin.settings import TOKEN_USER, Settings, StoredLogin
+
+# Under such user names the keyring keeps what is no password: a key's passphrase, a helper's token. A project's URL may
+# name any user, and must not get those.
+_OURS = re.compile(r"__.*__", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -31,48 +37,77 @@ class StoredSource:
         self._bindings = bindings
 
     def get(self, query: Query) -> Answer:
-        """A token first, then user name and password; the keyring is asked only for what the files point to, or at
-        full effort. Nothing is looked up for an origin that the name is not bound to.
+        """For an upload a token first, for everything else user name and password: the token may be for uploads only.
+        The keyring is asked only for what the files point to, or at full effort. Nothing is looked up for an origin
+        that the name is not bound to.
         """
         if not query.name:
             return NotMine()
+        if query.username is not None and _OURS.fullmatch(query.username) and query.username != TOKEN_USER:
+            return NotMine("such a user name is that of a keyring entry of another kind")
         if self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
             return Withheld(f"what is stored belongs to {' and '.join(bound)}", bound)
-        found = self._from_files(query)
-        if isinstance(found, Credential) and query.username not in (None, found.username):
-            return NotMine(f"what {found.detail} holds is for another user")
-        return found
+        login, token = self._settings.login(query.name), self._settings.token(query.name)
+        in_order = (token, login) if query.purpose is Purpose.PUBLISH else (login, token)
+        kept = [one for one in in_order if one is not None]
+        if kept:
+            return self._first_of([one for one in kept if query.username in (None, one.username)], query, kept[0].file)
+        if not self._is_called_for(query):
+            asked = "; the keyring is not asked for a listing" if query.effort is Effort.GLANCE else ""
+            return NotMine(f"nothing is stored in auth.toml{asked}")
+        return self._untold(query)
 
-    def _from_files(self, query: Query) -> Answer:
-        token = self._settings.token(query.name)
-        if token is not None and token.secret is not None:
-            return Credential(token.secret, TOKEN_USER, "auth.toml", str(token.file))
-        login = self._settings.login(query.name)
-        if login is not None and login.secret is not None:
-            return Credential(login.secret, login.username, "auth.toml", str(login.file))
-        if login is not None:
-            return self._from_keyring(query, login.username, evident=True)
-        if query.effort is Effort.EVIDENT:
-            return NotMine("nothing is stored in auth.toml")
-        return self._from_keyring(query, self._likely_user(query), evident=False)
+    def _first_of(self, kept: list[StoredLogin], query: Query, file: Path) -> Answer:
+        """The first that has a secret, in ``auth.toml`` or in the keyring. One behind it stands in where the keyring
+        has none, or there is no keyring; not where the keyring failed.
+        """
+        nothing: Answer = NotMine(f"what {file} holds is for another user")
+        for one in kept:
+            if one.secret is not None:
+                return Credential(one.secret, one.username, "auth.toml", str(one.file))
+            try:
+                found = self._of_named_user(query, one.username)
+            except KeyringUnavailable as error:
+                nothing = Broken(f"its password is in the keyring, but {error}", source="keyring")
+                if error.gone:
+                    break
+            else:
+                if found is not None:
+                    return found
+                # The name is not told: it may be a token.
+                nothing = NotMine("auth.toml names a user, but the keyring has no password for it")
+        return nothing
 
-    def _likely_user(self, query: Query) -> str:
+    def _of_named_user(self, query: Query, username: str) -> Credential | None:
+        """From the keyring; an upload may have a token there, of which Poetry leaves no trace in a file."""
+        thorough = query.effort in (Effort.LOOK, Effort.FULL) and query.username is None
+        found = None
+        if query.purpose is Purpose.PUBLISH and thorough:
+            found = self._from_keyring(query, TOKEN_USER)
+        return found or self._from_keyring(query, username)
+
+    def _is_called_for(self, query: Query) -> bool:
+        """Whether the keyring is asked although no file names a user."""
+        if query.effort is Effort.GLANCE:  # a login leaves a record of where it belongs; a URL may name its user
+            return query.username is not None or bool(self._bindings.shown(query.name, Kind.CREDENTIAL))
+        return query.effort is not Effort.EVIDENT
+
+    def _untold(self, query: Query) -> Answer:
+        """What the keyring may have although no file says so."""
         variable = self._settings.variable("HTTP_BASIC", query.name, "_USERNAME")
-        if query.username is not None:
-            return query.username
-        return variable[1] if variable is not None and variable[1] else TOKEN_USER
-
-    def _from_keyring(self, query: Query, username: str, *, evident: bool) -> Answer:
+        likely = variable[1] if variable is not None and variable[1] else TOKEN_USER
         try:
-            entry = self._gate.stored(query.name, username)
+            found = self._from_keyring(query, query.username if query.username is not None else likely)
         except KeyringUnavailable as error:
-            if evident:
-                return Broken(f"its password is in the keyring, but {error}")
-            return NotMine(str(error)) if not error.gone else Broken(f"nothing is stored in auth.toml, and {error}")
-        if entry is not None:
-            where = f"keyring entry poetry-repository-{query.name}"
-            return Credential(entry.secret, entry.username, "keyring", where)
-        if evident:
-            return NotMine("auth.toml names a user, but the keyring has no password for it")  # the name may be a token
-        return NotMine("nothing is stored in auth.toml or under its name in the keyring")
+            if not error.gone:
+                return NotMine(str(error))
+            return Broken(f"nothing is stored in auth.toml, and {error}", source="keyring")
+        return found or NotMine("nothing is stored in auth.toml or under its name in the keyring")
+
+    def _from_keyring(self, query: Query, username: str) -> Credential | None:
+        """Raises :class:`KeyringUnavailable`."""
+        entry = self._gate.stored(query.name, username)
+        if entry is None:
+            return None
+        return Credential(entry.secret, entry.username, "keyring", f"keyring entry poetry-repository-{query.name}")

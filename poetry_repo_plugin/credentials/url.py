@@ -6,17 +6,19 @@ from collections.abc import Callable
 
 from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Query
 
+USER_IN_URL = "user name of the URL"
+
 
 class GivenSource:
     """A credential that was given for this command, or that a project's source URL carries.
 
     :param given: finds it for a query; the credential says itself whether it is ``option`` or ``url``.
+    :param name: how it is called in ``repo show``.
     """
 
-    name = "command line or URL"
-
-    def __init__(self, given: Callable[[Query], Credential | None]) -> None:
+    def __init__(self, given: Callable[[Query], Credential | None], name: str = "command line or URL") -> None:
         self._given = given
+        self.name = name
 
     def get(self, query: Query) -> Answer:
         """The credential that was given, if there is one."""

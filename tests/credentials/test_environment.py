@@ -38,8 +38,13 @@ def test_a_pair_and_a_token_which_wins(tmp_path: Path) -> None:
     assert got(source(tmp_path, **pair).get(Query(NAME, URL))) == ("me", "pw", detail)
     both = source(tmp_path, **pair, PYPI_TOKEN_CORP="t")
     token = ("__token__", "t", "environment variable POETRY_PYPI_TOKEN_CORP")
-    for purpose in Purpose:
-        assert got(both.get(Query(NAME, URL, purpose))) == token
+    assert got(both.get(Query(NAME, URL, Purpose.PUBLISH))) == token
+    for purpose in (Purpose.INDEX, Purpose.GIT):  # the token may be for uploads only, as in Poetry
+        assert got(both.get(Query(NAME, URL, purpose))) == ("me", "pw", detail)
+        assert got(both.get(Query(NAME, URL, purpose, username="__token__"))) == token
+        alone = source(tmp_path, PYPI_TOKEN_CORP="t", HTTP_BASIC_CORP_USERNAME="me")
+        assert got(alone.get(Query(NAME, URL, purpose))) == token
+    assert got(both.get(Query(NAME, URL, Purpose.PUBLISH, username="me"))) == ("me", "pw", detail)
     empty = source(tmp_path, **pair, PYPI_TOKEN_CORP="")
     assert got(empty.get(Query(NAME, URL)))[0] == "me"
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
+from poetry_repo_plugin.assemble import PASSPHRASE_USER
 from poetry_repo_plugin.bindings import Bindings, Kind
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Query
+from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.credentials.short_lived import CACHE_USER
 from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import TOKEN_USER, Settings
@@ -34,9 +36,19 @@ class World:
         return StoredSource(self.settings, KeyringGate(enabled=lambda: self.enabled), self.bindings)
 
     def get(
-        self, name: str = NAME, url: str = URL, effort: Effort = Effort.FULL, username: str | None = None
+        self,
+        name: str = NAME,
+        url: str = URL,
+        effort: Effort = Effort.FULL,
+        username: str | None = None,
+        purpose: Purpose = Purpose.INDEX,
     ) -> Answer:
-        return self.source.get(Query(name, url, effort=effort, username=username))
+        return self.source.get(Query(name, url, purpose, effort, username))
+
+    def both(self, token: str) -> None:
+        """A user of whom a keyring has the password, and a token in the file."""
+        text = f'[http-basic.{NAME}]\nusername = "me"\n\n[pypi-token]\n{NAME} = "{token}"\n'
+        self.settings.auth_file.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture
@@ -90,6 +102,20 @@ class TestFiles:
         assert got(world.get()) == (TOKEN_USER, "t", "auth.toml")
         assert world.backend.calls == []
 
+    def test_a_token_and_a_pair_go_by_what_the_request_is_for(self, world: World) -> None:
+        """As in Poetry: the token may be for uploads only, and the pair for reading only."""
+        world.settings.save_token(NAME, Secret("t"))
+        world.settings.auth_file.write_text(
+            f'{world.settings.auth_file.read_text()}[http-basic.{NAME}]\nusername = "me"\npassword = "pw"\n'
+        )
+        world.settings.refresh()
+        for purpose in (Purpose.INDEX, Purpose.GIT):
+            assert got(world.get(purpose=purpose)) == ("me", "pw", "auth.toml")
+            assert got(world.get(purpose=purpose, username=TOKEN_USER)) == (TOKEN_USER, "t", "auth.toml")
+        assert got(world.get(purpose=Purpose.PUBLISH)) == (TOKEN_USER, "t", "auth.toml")
+        assert got(world.get(purpose=Purpose.PUBLISH, username="me")) == ("me", "pw", "auth.toml")
+        assert world.backend.calls == []
+
     def test_another_user_s_is_not_taken(self, world: World) -> None:
         world.settings.save_login(NAME, "me", Secret("pw"))
         assert got(world.get(username="me"))[1] == "pw"
@@ -120,6 +146,63 @@ class TestKeyring:
         world.backend.entries[SERVICE, "me"] = "pw"
         assert got(world.get(username="me")) == ("me", "pw", "keyring")
         assert world.backend.calls == [("get", SERVICE, "me")]
+
+    @pytest.mark.parametrize("effort", [Effort.EVIDENT, Effort.FULL])
+    def test_a_token_in_the_file_stands_in_for_a_pair_that_the_keyring_has_not(
+        self, world: World, effort: Effort
+    ) -> None:
+        world.both("t")
+        assert got(world.get(effort=effort)) == (TOKEN_USER, "t", "auth.toml")
+        assert world.backend.calls == [("get", SERVICE, "me")], "the pair is asked for once, the token not at all"
+        world.backend.entries[SERVICE, "me"] = "pw"
+        assert got(world.get(effort=effort)) == ("me", "pw", "keyring")
+
+    def test_and_where_there_is_no_keyring(self, world: World) -> None:
+        world.both("t")
+        world.enabled = False
+        assert got(world.get()) == (TOKEN_USER, "t", "auth.toml")
+
+    def test_twin_not_where_the_keyring_fails(self, world: World) -> None:
+        """The token may be for uploads only, and its refusal would hide what is wrong."""
+        world.both("t")
+        world.backend.before = raising(KeyringLocked())
+        assert world.get() == Broken("its password is in the keyring, but the keyring is locked")
+
+    def test_an_upload_takes_the_token_first(self, world: World) -> None:
+        """As in Poetry, which leaves no trace of it in a file; one call for each entry."""
+        world.settings.save_login(NAME, "me", None)
+        world.backend.entries = {(SERVICE, "me"): "pw", (SERVICE, TOKEN_USER): "t"}
+        assert got(world.get(purpose=Purpose.PUBLISH)) == (TOKEN_USER, "t", "keyring")
+        assert got(world.get(purpose=Purpose.PUBLISH, username="me")) == ("me", "pw", "keyring")
+        assert got(world.get()) == ("me", "pw", "keyring")
+        world.backend.calls.clear()
+        del world.backend.entries[SERVICE, TOKEN_USER]
+        source = world.source
+        for _ in range(3):
+            assert got(source.get(Query(NAME, URL, Purpose.PUBLISH))) == ("me", "pw", "keyring")
+        assert world.backend.calls == [("get", SERVICE, TOKEN_USER), ("get", SERVICE, "me")]
+
+    def test_an_upload_with_a_token_in_the_file_asks_nobody(self, world: World) -> None:
+        world.both("t")
+        assert got(world.get(purpose=Purpose.PUBLISH)) == (TOKEN_USER, "t", "auth.toml")
+        assert world.backend.calls == []
+
+    def test_a_listing_asks_only_for_what_a_file_points_to(self, world: World) -> None:
+        world.backend.entries = {(SERVICE, "me"): "pw", (SERVICE, TOKEN_USER): "t"}
+        assert isinstance(world.get(effort=Effort.GLANCE), NotMine)
+        assert world.backend.calls == []
+        assert got(world.get(effort=Effort.GLANCE, username="me"))[1] == "pw", "a URL names its user"
+        world.bindings.record(NAME, Kind.CREDENTIAL, [URL])
+        assert got(world.get(effort=Effort.GLANCE))[1] == "t", "a login leaves a record of where it belongs"
+
+    @pytest.mark.parametrize("user", [PASSPHRASE_USER, CACHE_USER, "__poetry_source_empty_username__"])
+    def test_what_is_kept_beside_it_is_no_password_of_a_user(self, world: World, user: str) -> None:
+        """A project's URL may name any user, and would be sent the passphrase of the client key."""
+        world.backend.entries = {(SERVICE, user): MARK}
+        for effort in Effort:
+            for purpose in Purpose:
+                assert isinstance(world.get(effort=effort, purpose=purpose, username=user), NotMine)
+        assert world.backend.calls == []
 
     def test_a_password_that_is_not_there_is_not_made_up(self, world: World) -> None:
         """The user name may itself be the secret, so it is not in the words."""
