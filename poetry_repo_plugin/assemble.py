@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.bindings import Bindings
-from poetry_repo_plugin.credentials.base import Credential, Effort, Query, Source
+from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose, Query, Source
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
@@ -18,7 +18,7 @@ from poetry_repo_plugin.credentials.outside import OutsideSource
 from poetry_repo_plugin.credentials.recognised import RecognisedSource
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE, PublishingSource
-from poetry_repo_plugin.credentials.url import GivenSource
+from poetry_repo_plugin.credentials.url import USER_IN_URL, GivenSource
 from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.names import env_key
 from poetry_repo_plugin.notices import Notices
@@ -56,7 +56,7 @@ def assemble(
         KeyringUrlSource(gate, later=[netrc]),
         netrc,
         RecognisedSource(_recognised, outside.between),
-        GivenSource(known.user_in_url),
+        GivenSource(known.user_in_url, USER_IN_URL),
     ]
     mode = (environ.get(MODE_VARIABLE) or "automatic").strip().lower()
     publishing = PublishingSource(lambda query: _trusted_publishing(access, query.name, mode == "always"), mode, _mask)
@@ -90,24 +90,35 @@ class _Known:
     catalogue: Catalogue
 
     def in_url(self, query: Query) -> Credential | None:
-        """User name and password that stand in the source's URL."""
+        """User name and password that stand in the source's URL, or in the one for uploads."""
         repository = self.catalogue.find(query.name) if query.name else None
-        if repository is None or repository.url_secret is None or query.url != repository.index_url:
+        username, secret = _login_in(repository, query) if repository is not None else (None, None)
+        if repository is None or secret is None or query.username not in (None, username):
             return None
-        return Credential(repository.url_secret, repository.url_username, "url", "the source's URL")
+        return Credential(secret, username, "url", _whose_url(repository, query))
 
     def user_in_url(self, query: Query) -> Credential | None:
         """A user name without a password, as servers want it where the token is the user name."""
         profile = profile_of(query.url) if query.name and query.effort is not Effort.EVIDENT else None
         repository = self.catalogue.find(query.name) if profile is not None and profile.token_is_username else None
-        if repository is None or not repository.url_username or query.url != repository.index_url:
+        username = _login_in(repository, query)[0] if repository is not None else None
+        if repository is None or not username or query.username not in (None, username):
             return None
-        return Credential(Secret(""), repository.url_username, "url", "the source's URL")
+        return Credential(Secret(""), username, "url", _whose_url(repository, query))
 
     def provider(self, name: str) -> str | None:
         """The provider that the project names for a repository."""
         found = self.catalogue.find(name)
         return found.project.provider if found is not None else None
+
+
+def _login_in(repository: Repository, query: Query) -> tuple[str | None, Secret | None]:
+    return repository.login_in(query.url, upload=query.purpose is Purpose.PUBLISH)
+
+
+def _whose_url(repository: Repository, query: Query) -> str:
+    of_source = _login_in(repository, query) == (repository.url_username, repository.url_secret)
+    return "the source's URL" if of_source else "its publish URL"
 
 
 def _recognised(url: str) -> str | None:

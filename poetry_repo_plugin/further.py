@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from shlex import quote
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.bindings import Bindings, Kind
@@ -82,6 +83,16 @@ def is_open(access: Access, repository: Repository, url: str) -> bool:
             return False
         raise
     return True
+
+
+def mending(hint: str | None, repository: Repository, added: str | None, *, is_new: bool) -> str | None:
+    """``hint`` where a login to ``added`` has failed, so that nothing is stored: the next command must say it again."""
+    if hint is None or added is None:
+        return hint
+    name, url = quote(repository.name), quote(added)
+    if hint == f"poetry repo login {name}":
+        return f"{hint} --url {url}"
+    return f"poetry repo add {name} {url} && {hint}" if is_new and hint.startswith("poetry repo certs") else hint
 
 
 def bind(access: Access, repository: Repository, kind: Kind, url: str) -> None:

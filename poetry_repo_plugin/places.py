@@ -99,7 +99,9 @@ class Places:
         if not mine and purpose is Purpose.INDEX and not self._is_among(prefix, repository):
             # A direct URL, or another index's link: strangers may share the host.
             return Leave(prefix.origin, repository, Query("", f"{prefix.origin}/", purpose), identify, stray=True)
-        query = Query(repository.name, anchor, purpose, username=repository.url_username)
+        query = Query(
+            repository.name, anchor, purpose, username=repository.username_for(upload=purpose is Purpose.PUBLISH)
+        )
         return Leave(prefix.origin, repository, query, identify)
 
     def _stranger(self, prefix: Prefix, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Leave:

@@ -19,7 +19,8 @@ from poetry_repo_plugin.settings import Settings
 class Repository:
     """A name, where its index is, where one publishes to, and its place in the project.
 
-    URLs hold no userinfo; what a project's URL held is in ``url_username`` and ``url_secret``.
+    URLs hold no userinfo; what the index URL held is in ``url_username`` and ``url_secret``, what the publish URL held
+    in ``publish_username`` and ``publish_secret``.
 
     :param priority: ``primary``, ``supplemental`` or ``explicit`` in this project; ``None`` if it is no source of it.
     :param publish_derived: the publish URL follows from the index URL (a server profile); nothing stores it.
@@ -37,6 +38,20 @@ class Repository:
     project: ProjectSettings = field(default_factory=ProjectSettings)
     publish_by_project: bool = False
     user_urls: tuple[str, ...] = ()
+    publish_username: str | None = None
+    publish_secret: Secret | None = None
+
+    def login_in(self, url: str, *, upload: bool) -> tuple[str | None, Secret | None]:
+        """User name and password that stand in the repository's own URL ``url``: an upload takes those of the publish
+        URL, if it holds some.
+        """
+        if upload and self.publish_username is not None and url in self._same_as_publish:
+            return self.publish_username, self.publish_secret
+        return (self.url_username, self.url_secret) if url == self.index_url else (None, None)
+
+    def username_for(self, *, upload: bool) -> str | None:
+        """The user whose credential alone will do, because a URL names one."""
+        return self.publish_username if upload and self.publish_username is not None else self.url_username
 
     @property
     def bindable(self) -> list[str]:
@@ -51,6 +66,16 @@ class Repository:
     def urls(self) -> list[str]:
         """The URLs that are known for it, without repetition."""
         return list(dict.fromkeys(url for url in (self.index_url, self.publish_url) if url))
+
+    @property
+    def _same_as_publish(self) -> list[str]:
+        """The URLs that are the publish URL: an index at the same place may spell it with or without a slash."""
+        found = []
+        for url in self.urls:
+            with suppress(InvalidUrl):
+                if url == self.publish_url or Prefix.of(url) == Prefix.of(self.publish_url or ""):
+                    found.append(url)
+        return found
 
     @property
     def host(self) -> str:
@@ -144,7 +169,8 @@ class Catalogue:
         raw, priority = self._index_of(name)
         index_url, username, secret = (None, None, None) if raw is None else _split(raw)
         project = self._project.settings_for(name) if self._project else ProjectSettings()
-        publish = self._publish_url_of(name, project)
+        raw_publish = self._publish_url_of(name, project)
+        publish, publish_username, publish_secret = (None, None, None) if raw_publish is None else _split(raw_publish)
         derived = publish_url_of(index_url) if publish is None and index_url else None
         own_publish = self._own_publish_url_of(name)
         remembered = self._settings.own_for(name).url
@@ -157,9 +183,29 @@ class Catalogue:
             username,
             secret,
             project,
-            publish is not None and publish != own_publish,
-            tuple(url for url in (remembered, own_publish) if url),
+            raw_publish is not None and raw_publish != own_publish,
+            tuple(bare(url) for url in (remembered, own_publish) if url),
+            publish_username,
+            publish_secret,
         )
+
+    def check_url(self, repository: Repository, url: str) -> None:
+        """Raises :class:`InputError`, naming the file that ``url`` was written in, where that is no URL."""
+        try:
+            Prefix.of(url)
+        except InvalidUrl as error:
+            where = self._written_in(repository, url)
+            message = f"The URL of {repository.name} in {where} cannot be used: {error}."
+            raise InputError(message, f"poetry repo add {repository.name} URL") from None
+
+    def _written_in(self, repository: Repository, url: str) -> str:
+        settings = self._settings
+        if url == repository.index_url:
+            return str(self._project.path if repository.priority is not None and self._project else settings.own_file)
+        variable = settings.variable("REPOSITORIES", repository.name, "_URL")
+        if variable is not None and variable[1]:
+            return f"the environment variable {variable[0]}"
+        return "poetry.toml" if settings.user_publish_url(repository.name) is None else str(settings.config_file)
 
     def _index_of(self, name: str) -> tuple[str | None, str | None]:
         priority = None
@@ -167,22 +213,24 @@ class Catalogue:
         for source in self._project.sources if self._project else ():
             if source.name.lower() == name.lower():
                 priority = source.priority
-                url = url or source.url
+                if url is None or (source.url is not None and source.url.rstrip("/") == url.rstrip("/")):
+                    url = source.url  # Poetry takes a slash at the end off
         return url or self._settings.own_for(name).url, priority
 
     def _publish_url_of(self, name: str, project: ProjectSettings) -> str | None:
-        local = self._settings.publish_url(name)
-        return self._own_publish_url_of(name) or (_split(local)[0] if local else None) or project.publish_url
+        """As it is written, perhaps with userinfo."""
+        return self._own_publish_url_of(name) or self._settings.publish_url(name) or project.publish_url
 
     def _own_publish_url_of(self, name: str) -> str | None:
         """What the environment or the user's own file says, whatever a project says."""
         variable = self._settings.variable("REPOSITORIES", name, "_URL")
-        url = variable[1] if variable is not None and variable[1] else self._settings.user_publish_url(name)
-        return _split(url)[0] if url else None
+        return variable[1] if variable is not None and variable[1] else self._settings.user_publish_url(name)
 
     def _pypi_with_priority(self) -> Repository:
         """PyPI, uploading to where the user or the environment says instead; no project can say so."""
-        pypi = replace(self._pypi, publish_url=self._own_publish_url_of("pypi") or self._pypi.publish_url)
+        raw = self._own_publish_url_of("pypi")
+        url, username, secret = (self._pypi.publish_url, None, None) if raw is None else _split(raw)
+        pypi = replace(self._pypi, publish_url=url, publish_username=username, publish_secret=secret)
         for source in self._project.sources if self._project else ():
             if names.is_pypi(source.name):
                 return replace(pypi, priority=source.priority)
@@ -195,6 +243,11 @@ def _prefixes(urls: Iterable[str]) -> list[Prefix]:
         with suppress(InvalidUrl):
             found.append(Prefix.of_index(url))
     return found
+
+
+def bare(url: str) -> str:
+    """``url``, however it was written, without its userinfo."""
+    return _split(url)[0]
 
 
 def _split(url: str) -> tuple[str, str | None, Secret | None]:

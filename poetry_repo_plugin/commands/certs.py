@@ -242,6 +242,7 @@ Everything is checked before anything is stored, and then a handshake is tried."
                 why = "no URL is known for it" if url is None else f"{url} is not https"
                 self.warn(f"{name}: no handshake was tried, because {why}.")
             return
+        bench.catalogue.check_url(repository, url)
         self.asking(url)
         try:
             response = ask(bench.access, repository, index_page(url), anonymous=True)

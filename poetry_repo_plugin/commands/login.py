@@ -18,6 +18,7 @@ from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
 from poetry_repo_plugin.logins import check_username
 from poetry_repo_plugin.origin import Origin, Prefix, split_userinfo
 from poetry_repo_plugin.outside_logins import Tried, judge, keep, try_helper, try_provider
+from poetry_repo_plugin.precedence import ahead
 from poetry_repo_plugin.profiles import Profile, profile_of
 from poetry_repo_plugin.project import PROVIDERS
 from poetry_repo_plugin.prompts import ask, ask_secret
@@ -96,6 +97,7 @@ another host does not get it; <c1>--url</c1> adds a host."""
         """Find out what to store and for whom, ask, then store."""
         self._check_words()
         aim = self._aim(bench)
+        bench.catalogue.check_url(aim.repository, aim.url)
         try:
             if aim.added is None:
                 further.require_home(bench.bindings, aim.repository, Kind.CREDENTIAL, bench.confirm)
@@ -104,6 +106,7 @@ another host does not get it; <c1>--url</c1> adds a host."""
             elif not self._extend(bench, aim):
                 self._log_in(bench, aim)
         except RepositoryFailure as error:
+            error.hint = further.mending(error.hint, aim.repository, aim.added, is_new=aim.is_new)
             self.fail(error)
             ignored = Cause.CREDENTIAL_REJECTED if bench.access.ignored_codes(aim.repository) else None
             unasked = error.cause in (*_UNASKED, ignored)
@@ -181,6 +184,8 @@ another host does not get it; <c1>--url</c1> adds a host."""
         else:
             self.say(f"{name} ({host}): a login {who} is stored in {stored.place}, not verified.")
         self._tell_verdict(name, verdict)
+        for where, urls in ahead(bench.access, repository, credential).items():
+            self.warn(f"{name}: {where} holds another credential, which goes to {' and '.join(urls)} instead of this.")
         if len({prefix.origin for prefix in stored.bound}) > 1:
             self.say(f"It is sent to {' and '.join(map(str, stored.bound))}, and nowhere else.")
 

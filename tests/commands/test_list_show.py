@@ -105,8 +105,12 @@ class TestSources:
 
     @pytest.mark.parametrize("service", [URL, "pypi.example.org"])
     def test_keyring_by_url_and_by_host(self, keyed: WarmHome, service: str) -> None:
-        add(keyed)
+        """Where the URL names a user; without a sign of anything in it the keyring is not asked."""
         (keyed.keyring_home / "keyring.json").write_text(json.dumps({service: {USER: PASSWORD}}))
+        add(keyed)
+        assert credential(keyed) == NONE
+        assert keyed.keyring_calls() == []
+        add(keyed, URL.replace("//", f"//{USER}@"))
         assert credential(keyed) == {"state": "ok", "source": "keyring-url", "username": USER, "expires_at": None}
 
     def test_netrc(self, home: WarmHome) -> None:
@@ -114,7 +118,9 @@ class TestSources:
         netrc = home.root / ".netrc"
         netrc.write_text(f"machine pypi.example.org login {USER} password hunter2\n")
         netrc.chmod(0o600)
+        home.keyring = FILE_KEYRING
         assert credential(home) == {"state": "ok", "source": "netrc", "username": USER, "expires_at": None}
+        assert home.keyring_calls() == []
 
     def test_url(self, home: WarmHome) -> None:
         url = URL.replace("//", "//bob:hunter2@")
@@ -122,6 +128,24 @@ class TestSources:
         assert credential(home) == {"state": "ok", "source": "url", "username": "bob", "expires_at": None}
         for words in (("list",), ("list", "--json"), ("show", "acme"), ("show", "acme", "--json")):
             assert "hunter2" not in home.ok("repo", *words).text
+
+    @pytest.mark.parametrize("where", ["config.toml", "environment", "poetry.toml"])
+    def test_url_for_uploads(self, home: WarmHome, where: str) -> None:
+        url = "https://bob:hunter2@pypi.example.org/upload/"
+        text = f'[repositories.acme]\nurl = "{url}"\n'
+        if where == "environment":
+            home.environ["POETRY_REPOSITORIES_ACME_URL"] = url
+        elif where == "poetry.toml":
+            home.write_project()
+            (home.project / "poetry.toml").write_text(text)
+        else:
+            (home.config / "config.toml").write_text(text)
+        assert credential(home) == {"state": "ok", "source": "url", "username": "bob", "expires_at": None}
+        for words in ((), ("list",), ("show", "acme"), ("show", "acme", "--json")):
+            done = home.ok("repo", *words)
+            assert "hunter2" not in done.text
+            assert "bob@" not in done.text
+        assert "found: its publish URL" in home.ok("repo", "show", "acme").out
 
     def test_helper_is_not_run(self, home: WarmHome, tmp_path: Path) -> None:
         helper = StandIn(tmp_path / "bin", "helper", 'print("{}")')
@@ -144,7 +168,7 @@ class TestSources:
         add(home)
         with (home.config / "poetry-repo-plugin.toml").open("a") as file:
             file.write(f'helper = ["{tmp_path / "gone"}"]\nhelper-protocol = "bazel"\n')
-        assert credential(home) == {**NONE, "state": "unavailable"}
+        assert credential(home) == {**NONE, "state": "unavailable", "source": "helper"}
         assert "cannot be started: No such file" in home.ok("repo", "show", "acme").out
 
     def test_a_providers_tool_that_is_missing_is_unavailable(self, home: WarmHome, tmp_path: Path) -> None:
@@ -152,7 +176,7 @@ class TestSources:
         add(home, "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/")
         with (home.config / "poetry-repo-plugin.toml").open("a") as file:
             file.write('provider = "aws"\n')
-        assert credential(home) == {**NONE, "state": "unavailable"}
+        assert credential(home) == {**NONE, "state": "unavailable", "source": "provider:aws"}
         assert "aws is not on PATH" in home.ok("repo", "show", "acme").out
 
     @pytest.mark.parametrize("provider", ["aws", "gcp", "azure", "gitlab"])
@@ -186,11 +210,57 @@ class TestSources:
         add(keyed)
         keyed.ok("config", "http-basic.acme", USER, PASSWORD)
         keyed.environ["KEYRING_MODE"] = "locked"
-        assert credential(keyed) == {"state": "unavailable", "source": "none", "username": None, "expires_at": None}
-        assert (
-            "stored: broken: its password is in the keyring, but the keyring is locked\n"
-            in keyed.ok("repo", "show", "acme").out
-        )
+        assert credential(keyed) == {
+            "state": "unavailable",
+            "source": "keyring",
+            "username": None,
+            "expires_at": None,
+        }
+        why = "its password is in the keyring, but the keyring is locked"
+        said = f"Repository acme: {why}. Find out more: poetry repo doctor acme\n"
+        shown = keyed.ok("repo", "show", "acme")
+        assert f"stored: broken: {why}\n" in shown.out
+        assert shown.err == said
+        for words in (("list",), ("list", "--json")):
+            assert keyed.ok("repo", *words).err == said
+        assert credential(keyed, "pypi") == NONE, "nothing was ever stored for it"
+
+    @pytest.mark.parametrize("mode", ["locked", "fail"])
+    def test_twin_nothing_is_unavailable_of_which_there_is_no_sign(self, keyed: WarmHome, mode: str) -> None:
+        add(keyed)
+        keyed.environ["KEYRING_MODE"] = mode
+        assert credential(keyed) == credential(keyed, "pypi") == NONE
+        assert keyed.ok("repo", "list").err == ""
+
+    @pytest.mark.parametrize(
+        "text", ['[http-basic.acme]\nusername = "u"\npassword = "x"\n', '[pypi-token]\nacme = "x"\n']
+    )
+    def test_a_repository_without_a_url(self, home: WarmHome, text: str) -> None:
+        (home.config / "auth.toml").write_text(text)
+        found = credential(home)
+        assert (found["state"], found["source"]) == ("ok", "auth.toml")
+
+    def test_a_repository_of_another_project(self, keyed: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        """What was stored for it is found where its URL is not known: in the keyring, by its name."""
+        keyed.write_project()
+        keyed.ok("repo", "add", "acme", index.index_url)
+        keyed.ok("repo", "login", "acme", "-u", USER, "--password-stdin", stdin=PASSWORD)
+        done = keyed.run("repo", "list", "--json", cwd=tmp_path)
+        acme = parsed(done)["repositories"][0]
+        assert (acme["name"], acme["url"], acme["publish_url"]) == ("acme", None, None)
+        assert acme["credential"] == {"state": "ok", "source": "keyring", "username": USER, "expires_at": None}
+
+    @pytest.mark.parametrize(
+        ("extra", "state"),
+        [
+            ('helper = ["/bin/sh"]\nhelper-protocol = "bazel"\n', "ok"),
+            ('helper = ["/bin/sh"]\nhelper-protocol = "exec-credential"\n', "ok"),
+            ('provider = "aws"\n', "missing"),  # it is asked for its vendor's hosts only
+        ],
+    )
+    def test_a_helper_or_provider_without_a_url(self, home: WarmHome, extra: str, state: str) -> None:
+        (home.config / "poetry-repo-plugin.toml").write_text(f"[repositories.acme]\n{extra}")
+        assert credential(home)["state"] == state
 
     @pytest.mark.parametrize(("end", "state"), [(1_600_000_000, "expired"), (4_000_000_000, "ok")])
     def test_a_token_that_says_when_it_ends(self, home: WarmHome, end: int, state: str) -> None:
@@ -336,6 +406,27 @@ class TestText:
             f"              4. stored: found: {home.config}/auth.toml",
         ]
 
+    def test_show_numbers_the_sources_as_they_are_documented(self, home: WarmHome) -> None:
+        add(home)
+        listed = home.ok("repo", "show", "acme").out.partition("looked in")[2].split("\n")
+        assert [line.strip().partition(":")[0] for line in listed if line] == [
+            "1. command line or URL",
+            "2. env",
+            "3. helper or provider",
+            "4. stored",
+            "5. keyring by URL",
+            "6. netrc",
+            "7. trusted publishing",
+        ]
+        add(home, "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/")
+        assert "\n                 the cloud's own login: not asked before" in home.ok("repo", "show", "acme").out
+
+    def test_show_of_a_token_that_is_the_user_name_in_the_url(self, home: WarmHome) -> None:
+        add(home, "https://t0ken@pypi.fury.io/acme/")
+        shown = home.ok("repo", "show", "acme").out
+        assert "   user name of the URL: found: the source's URL\n" in shown
+        assert "t0ken" not in shown
+
     def test_twin_an_unknown_name(self, home: WarmHome) -> None:
         add(home)
         for words in (("show", "{}"), ("show", "{}", "--json")):
@@ -379,6 +470,21 @@ class TestNothingIsAsked:
         add(home)
         home.ok("repo", "list")
         assert home.keyring_calls() == []
+
+    @pytest.mark.parametrize("words", [(), ("list",), ("list", "--json"), ("show", "pypi"), ("show", "acme")])
+    def test_no_keyring_without_a_sign_of_anything_in_it(self, keyed: WarmHome, words: tuple[str, ...]) -> None:
+        add(keyed)
+        keyed.ok("repo", *words)
+        assert keyed.keyring_calls() == []
+
+    def test_twin_a_login_is_a_sign(self, keyed: WarmHome) -> None:
+        """Poetry keeps a token for PyPI without a trace in a file; our own record of where it belongs is one."""
+        keyed.ok("repo", "login", "pypi", "--token-stdin", stdin="t0ken\n")
+        before = len(keyed.keyring_calls())
+        assert credential(keyed, "pypi")["source"] == "keyring"
+        assert {tuple(call) for call in keyed.keyring_calls()[before:]} == {
+            ("get_password", "poetry-repository-pypi", "__token__")
+        }
 
     def test_at_most_one_look_into_the_keyring_for_each_entry(self, keyed: WarmHome) -> None:
         add(keyed)

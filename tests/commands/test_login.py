@@ -365,6 +365,48 @@ class TestWhatTheSettingsIgnore:
         assert done.err.endswith("acme: its root answers as if nothing were there, so it could not be verified.\n")
 
 
+class TestWhatComesBeforeIt:
+    """A login that is not used would be a riddle."""
+
+    def test_a_variable(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.environ.update(POETRY_HTTP_BASIC_ACME_USERNAME="bob", POETRY_HTTP_BASIC_ACME_PASSWORD="hunter2")
+        done = home.ok(*password_words(), stdin=f"{PASSWORD}\n")
+        assert done.err.endswith(
+            "acme: environment variable POETRY_HTTP_BASIC_ACME_PASSWORD holds another credential, which goes to "
+            f"{index.index_url} instead of this.\n"
+        )
+        assert not index.saw_secret("hunter2"), "nobody is asked to find that out"
+
+    def test_the_url_of_a_projects_source(self, home: WarmHome, index: IndexServer) -> None:
+        url = index.with_userinfo(index.index_url, "bob:hunter2")
+        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n')
+        done = home.ok(*password_words(), stdin=f"{PASSWORD}\n")
+        assert done.err.endswith(
+            f"acme: the source's URL holds another credential, which goes to {index.index_url} instead of this.\n"
+        )
+        assert "hunter2" not in done.text
+
+    def test_a_token_for_uploads_only(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.ok("config", "repositories.acme", index.upload_url)
+        home.environ.update(
+            POETRY_PYPI_TOKEN_ACME=TOKEN,
+            POETRY_HTTP_BASIC_ACME_USERNAME=USER,
+            POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD,
+        )
+        done = home.ok(*password_words(), stdin=f"{PASSWORD}\n")
+        assert done.err.endswith(
+            "acme: environment variable POETRY_PYPI_TOKEN_ACME holds another credential, which goes to "
+            f"{index.upload_url} instead of this.\n"
+        )
+
+    def test_twin_the_same_is_no_other(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        home.environ.update(POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD)
+        assert "another credential" not in home.ok(*password_words(), stdin=f"{PASSWORD}\n").text
+
+
 class TestWhatCannotBeVerified:
     def test_an_open_index(self, home: WarmHome, open_index: IndexServer) -> None:
         add(home, open_index.index_url)
@@ -762,6 +804,40 @@ def test_several_origins_are_named(home: WarmHome, index: IndexServer) -> None:
 
 
 BAZEL = 'print(json.dumps({{"headers": {{"Authorization": ["Bearer {token}"]}}}}))'
+
+
+def test_a_refused_new_name_is_told_what_to_type(home: WarmHome, index: IndexServer) -> None:
+    """It is not known, so its URL must be said again; and it was said to be refused, not to be unknown."""
+    done = home.fails("repo", "login", "oth", "--url", index.index_url, "-u", USER, "-p", "wr0ng")
+    assert f"\nTry: poetry repo login oth --url {index.index_url}\n" in done.err
+    words = done.err.partition("Try: poetry ")[2].splitlines()[0].split()
+    home.ok(*words, "-u", USER, "-p", PASSWORD)
+
+
+def test_a_new_name_with_an_unknown_ca_is_told_to_be_added_first(home: WarmHome, certs: CertificateFactory) -> None:
+    with IndexServer(tls=server_context(certs.server()), credentials={USER: PASSWORD}) as index:
+        done = home.fails("repo", "login", "oth", "--url", index.index_url, "-u", USER, "-p", PASSWORD)
+    assert f"\nTry: poetry repo add oth {index.index_url} && poetry repo certs oth --ca PATH\n" in done.err
+
+
+@pytest.mark.parametrize("where", ["pyproject.toml", "poetry-repo-plugin.toml", "config.toml", "environment"])
+def test_a_url_that_is_none_is_named_with_its_place(home: WarmHome, where: str) -> None:
+    place = str(home.config / where)
+    if where == "pyproject.toml":
+        place = str(home.write_project(extra='[[tool.poetry.source]]\nname = "acme"\nurl = "nourl"\n'))
+    elif where == "poetry-repo-plugin.toml":
+        add(home, "nourl")
+    elif where == "config.toml":
+        (home.config / where).write_text('[repositories.acme]\nurl = "nourl"\n')
+    else:
+        home.environ["POETRY_REPOSITORIES_ACME_URL"] = "nourl"
+        place = "the environment variable POETRY_REPOSITORIES_ACME_URL"
+    home.refuses(
+        *password_words(),
+        stdin=f"{PASSWORD}\n",
+        err=f"The URL of acme in {place} cannot be used: 'nourl' is not an http or https URL: it has no scheme.\n"
+        "Try: poetry repo add acme URL\n",
+    )
 
 
 class TestHelper:

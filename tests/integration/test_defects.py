@@ -135,7 +135,7 @@ class TestReusedName:
         assert stranger.authorizations() == []
         assert {request.peer for request in stranger.requests} == {None}
         assert "[origin-mismatch]" in done.text
-        assert f"poetry repo login {NAME} --url {stranger.index_url.rstrip('/')}" in done.text
+        assert f"poetry repo login {NAME} --url {stranger.index_url}\n" in done.text
         assert f"https://{world.index.netloc}" in done.text
 
     def test_the_warning_has_a_line_of_its_own(self, world: World, home: WarmHome, stranger: IndexServer) -> None:

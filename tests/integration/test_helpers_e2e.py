@@ -341,7 +341,7 @@ class TestBoundToOrigins:
             project(home, server.index_url, *PACKAGES)
             home.ok("lock")
             assert [json.loads(call["stdin"])["uri"] for call in helper.tool.calls] == [
-                server.index_url.rstrip("/"),
+                server.index_url,
                 files.origin,
             ]
             assert secrets_seen(server) == [helper.token(1)]

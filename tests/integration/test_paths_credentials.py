@@ -194,6 +194,94 @@ def test_userinfo_of_a_source_url(world: World, venv: Path) -> None:
     assert world.home.lock()["package"][0]["source"]["url"] == world.index.index_url.rstrip("/")
 
 
+@pytest.fixture
+def dist(world: World) -> str:
+    """A project with a wheel ready to upload; the wheel's name."""
+    world.project("gamma")
+    wheel, content = packages.wheel("app", "0.1.0")
+    (world.home.project / "dist").mkdir()
+    (world.home.project / "dist" / wheel).write_bytes(content)
+    return wheel
+
+
+UPLOAD_URLS = ("config.toml", "environment", "poetry.toml")
+
+
+def upload_to(world: World, where: str, url: str) -> None:
+    """``repositories.NAME.url`` in one of its places."""
+    world.settle("config.toml", "repositories", value={})
+    if where == "environment":
+        world.home.environ["POETRY_REPOSITORIES_FOO_URL"] = url
+    elif where == "poetry.toml":
+        (world.home.project / where).write_text(f'[repositories.{NAME}]\nurl = "{url}"\n', encoding="utf-8")
+    else:
+        world.publish_to(url)
+
+
+@pytest.mark.parametrize("where", UPLOAD_URLS)
+def test_userinfo_of_a_publish_url(world: World, dist: str, where: str) -> None:
+    """As plain Poetry has it: it is sent, before what is stored; to that URL only, and nobody is told."""
+    world.index.credentials = {USER: PASSWORD, "__token__": TOKEN}
+    upload_to(world, where, world.index.with_userinfo(world.index.upload_url, f"__token__:{quote(TOKEN, safe='')}"))
+    for words in (("publish", "-r", NAME, "-vvv"), ("lock", "-vvv")):
+        done = world.home.ok(*words)
+        assert_no_secret(done, TOKEN, quote(TOKEN, safe=""), quote(TOKEN))
+        assert "__token__:" not in done.text
+    assert [(upload.filename, upload.username) for upload in world.index.uploads] == [(dist, "__token__")]
+    reading = [request for request in world.index.requests if request.path != "/upload/"]
+    assert reading
+    assert_authorized(reading)
+
+
+@pytest.mark.parametrize("where", UPLOAD_URLS)
+def test_twin_a_wrong_password_in_it_is_named(world: World, dist: str, where: str) -> None:
+    upload_to(world, where, world.index.with_userinfo(world.index.upload_url, f"{USER}:hunter2"))
+    done = world.home.fails("publish", "-r", NAME)
+    assert f"it refused the credential of user {USER} from its publish URL (401)" in done.text
+    assert "hunter2" not in done.text
+    assert not world.index.saw_secret(PASSWORD), "nothing takes its place"
+
+
+def test_a_user_name_in_a_publish_url_says_whose_password_is_meant(world: World, dist: str) -> None:
+    world.publish_to(world.index.with_userinfo(world.index.upload_url, USER))
+    world.home.ok("publish", "-r", NAME)
+    assert_authorized(world.index.requests)
+    world.index.clear()
+    world.publish_to(world.index.with_userinfo(world.index.upload_url, "bob"))
+    assert "[credential-missing]" in world.home.fails("publish", "-r", NAME).text
+    assert not world.index.saw_secret(PASSWORD)
+
+
+def reader_and_token_in_files(world: World) -> None:
+    world.log_in()
+    world.settle("auth.toml", "pypi-token", NAME, value=TOKEN)
+
+
+def reader_and_token_in_keyring(world: World) -> None:
+    in_keyring(SERVICE, USER, PASSWORD, known=True)(world)
+    entries = {SERVICE: {USER: PASSWORD, "__token__": TOKEN}}
+    (world.home.keyring_home / "keyring.json").write_text(json.dumps(entries))
+
+
+BOTH: dict[str, Store] = {
+    "auth.toml": reader_and_token_in_files,
+    "environment": in_environment(HTTP_BASIC_FOO_USERNAME=USER, HTTP_BASIC_FOO_PASSWORD=PASSWORD, PYPI_TOKEN_FOO=TOKEN),
+    "keyring": reader_and_token_in_keyring,
+}
+
+
+@pytest.mark.parametrize("place", BOTH)
+def test_a_token_for_uploads_beside_a_pair_for_reading(world: World, dist: str, place: str) -> None:
+    """As in plain Poetry: each where it is good, and neither is tried at the other's door."""
+    BOTH[place](logged_out(world))
+    world.index.index.upload_credentials = {"__token__": TOKEN}
+    for words, username, password in ((("lock",), USER, PASSWORD), (("publish", "-r", NAME), "__token__", TOKEN)):
+        world.index.clear()
+        world.home.ok(*words)
+        assert_authorized(world.index.requests, username=username, password=password)
+    assert [upload.filename for upload in world.index.uploads] == [dist]
+
+
 def test_a_wrong_variable_is_not_replaced_by_what_is_stored(world: World) -> None:
     """The first source that has an answer wins, whole; its failure names it."""
     world.home.environ["POETRY_HTTP_BASIC_FOO_USERNAME"] = USER

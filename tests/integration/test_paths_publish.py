@@ -64,7 +64,9 @@ class TestPublish:
         assert sorted(uploaded(world.index)) == [("app-0.1.0-py3-none-any.whl", USER), ("app-0.1.0.tar.gz", USER)]
         assert world.index.paths() == ["/upload/", "/upload/"]
         assert_authorized(world.index.requests)
-        assert world.home.keyring_calls() == [["get_password", f"poetry-repository-{NAME}", USER]]
+        service = f"poetry-repository-{NAME}"  # where a token for uploads may lie without a trace in a file
+        asked = [["get_password", service, "__token__"], ["get_password", service, USER]]
+        assert world.home.keyring_calls() == asked
 
     def test_the_command_line_wins_over_everything_stored(self, world: World) -> None:
         world.index.credentials = {USER: PASSWORD, "bob": "bob's {data-dir} wörd"}
@@ -149,8 +151,7 @@ class TestPlaces:
         done = world.home.fails("publish", "-r", NAME)
         assert world.index.requests == []
         assert "[not-an-upload-url]" in done.text
-        assert f"poetry repo add {NAME} {world.index.index_url}" in done.text.replace("/simple ", "/simple/ ")
-        assert "--publish-url" in done.text
+        assert f"poetry repo add {NAME} {world.index.index_url} --publish-url URL" in done.text
 
     def test_a_url_that_takes_no_uploads(self, world: World) -> None:
         world.publish_to(f"{world.index.origin}/nowhere/")
