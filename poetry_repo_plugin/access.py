@@ -201,7 +201,7 @@ class Access:
         return profile is not None and status in profile.expired_statuses
 
     def ignored_codes(self, repository: Repository) -> frozenset[int]:
-        """The codes that the user or the project declared harmless for this repository."""
+        """The codes that the user or the project declared to mean “not here” with this repository."""
         own = self.settings.own_for(repository.name).ignore_error_codes
         return frozenset((*own, *repository.project.ignore_error_codes))
 

@@ -159,8 +159,11 @@ def builtin_pypi() -> Repository:
 
 
 def project_folder(command: Command) -> Path | None:
-    """The folder of the project that ``command`` works in; ``None`` for none, and for Poetry's own environment."""
-    from poetry_repo_plugin.project import find_project
+    """The folder of the project that ``command`` works in; ``None`` for none, and for Poetry's own environment.
+
+    Poetry looks no further up than the first ``pyproject.toml``, be it one that it can work with or not.
+    """
+    from poetry_repo_plugin.project import find_project, is_project
 
     if (command.name or "").startswith("self "):
         return None
@@ -168,7 +171,7 @@ def project_folder(command: Command) -> Path | None:
     start = getattr(application, "project_directory", None) or getattr(application, "_project_directory", None)
     start = start or Path.cwd()
     file = find_project(Path(start))
-    return file.parent if file is not None else None
+    return file.parent if file is not None and is_project(file) else None
 
 
 def surroundings(command: Command) -> Surroundings:
@@ -233,6 +236,11 @@ class Injection:
         repository = unasked() if unasked is not None else None
         if repository is not None and self.access.is_elsewhere(repository.name, getattr(repository, "_url", "")):
             repository._disable_cache = True
+
+    def ignored_codes(self, name: str) -> frozenset[int]:
+        """The error codes, but for 401 and 403, that mean “not here” with the repository ``name``."""
+        repository = self.access.catalogue.find(name)
+        return self.access.ignored_codes(repository) - {401, 403} if repository is not None else frozenset()
 
     def report(self, error: RepoError) -> Exception:
         """The exception that this Poetry prints well, once."""
@@ -386,6 +394,9 @@ def _request(self: Any, method: str, url: str, raise_for_status: bool = True, **
     owner = _now().owners.get(self)
     if owner is not None:
         _now().answers.note(owner, response.status_code)
+        if response.status_code >= 400 and response.status_code in _now().ignored_codes(owner):
+            response.status_code = 404  # Poetry's “not here”; without it, all but 401 and 403 would end the command
+            return response
     found = explain_answer(_now().access, owner, url, response)
     if found is not None:
         raise _now().report(found)

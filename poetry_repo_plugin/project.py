@@ -19,6 +19,7 @@ from poetry_repo_plugin.toml_text import dump_key, parse, shown
 
 PRIORITIES = ("primary", "supplemental", "explicit")
 PROVIDERS = ("aws", "gcp", "azure", "gitlab")
+ERROR_CODES = range(400, 600)  # HTTP statuses that can be taken for "not here"
 
 Legacy = Literal["default", "secondary"]
 
@@ -99,6 +100,18 @@ def find_project(start: Path) -> Path | None:
         except OSError:  # a folder that may not be searched holds no project of ours
             continue
     return None
+
+
+def is_project(path: Path) -> bool:
+    """Whether Poetry would work with ``path``: a ``pyproject.toml`` that only holds the settings of other tools is no
+    project (``poetry.core``: ``PyProjectTOML.is_poetry_project``). One that cannot be read is for others to name.
+    """
+    try:
+        data = parse(read_text(path), str(path))
+    except StateError:
+        return True
+    tool = data.get("tool")
+    return "project" in data or (isinstance(tool, dict) and "poetry" in tool)
 
 
 def read_text(path: Path) -> str:
@@ -262,8 +275,8 @@ def _provider(value: object) -> str:
 
 def _codes(value: object) -> tuple[int, ...]:
     codes = value if isinstance(value, list) else [None]
-    if not all(isinstance(code, int) and not isinstance(code, bool) and 400 <= code <= 599 for code in codes):
-        raise _RefusedError("it is not a list of HTTP status codes from 400 to 599")
+    if not all(isinstance(code, int) and not isinstance(code, bool) and code in ERROR_CODES for code in codes):
+        raise _RefusedError(f"it is not a list of HTTP status codes from {ERROR_CODES[0]} to {ERROR_CODES[-1]}")
     return tuple(codes)
 
 

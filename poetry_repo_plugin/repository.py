@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from poetry_repo_plugin import names
-from poetry_repo_plugin.errors import UnknownNameError
+from poetry_repo_plugin.errors import InputError, UnknownNameError
 from poetry_repo_plugin.origin import InvalidUrl, Origin, Prefix, redact, split_userinfo
 from poetry_repo_plugin.profiles import publish_url_of
 from poetry_repo_plugin.project import Project, ProjectSettings

@@ -16,7 +16,7 @@ from poetry_repo_plugin.errors import InputError
 from poetry_repo_plugin.inline_sources import Unit
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.origin import InvalidUrl, Origin, redact, split_userinfo
-from poetry_repo_plugin.project import PRIORITIES, effective_priority, pypi_is_on, read_text
+from poetry_repo_plugin.project import PRIORITIES, effective_priority, has_legacy_words, pypi_is_on, read_text
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.source_text import SourceText
 
@@ -58,17 +58,23 @@ def remove_source(text: str, name: str) -> tuple[str, list[str]]:
     """``text`` without the source of that name (in any case) and without ``[tool.poetry-repo-plugin.NAME]``.
 
     A primary PyPI entry (without a comment) that would be all that is left goes too: Poetry does the same without it.
+    So does one just as ``add`` writes it, where the last other primary source goes, for which it was written.
     Returns and raises as :func:`add_source`; a name that is not there changes nothing.
     """
     source = SourceText(text)
     was_on, could_search = pypi_is_on(_data(source)), _searchable(source)
     changes: list[str] = []
+    was_primary = False
     for unit in [unit for unit in source.units if _name(unit).lower() == name.lower()]:
+        was_primary = was_primary or effective_priority(unit.data) == "primary"
         source.units.remove(unit)
         changes.append(f"{_shown(unit)}: removed")
     if changes and len(source.units) == 1 and _says_nothing(source.units[0]):
         del source.units[0]
         changes.append("PyPI: its entry is removed; without other sources it is what Poetry uses anyway")
+    elif was_primary and (entry := _needless_pypi(source)) is not None:
+        source.units.remove(entry)
+        changes.append("PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway")
     if was_on and not is_pypi(name) and not pypi_is_on(_data(source)):
         keep_pypi(source, changes)  # the last legacy word went
     if source.drop_settings(name):
@@ -250,6 +256,14 @@ def _says_nothing(unit: Unit) -> bool:
     text = f"{unit.before}\n{unit.text}\n{unit.between}\n{unit.after}"
     commented = any(kind == "comment" for kind, _, _ in toml_text.tokens(text))
     return is_pypi(_name(unit)) and effective_priority(unit.data) == "primary" and not commented
+
+
+def _needless_pypi(source: SourceText) -> Unit | None:
+    """The one primary source, if it is PyPI, just as ``add`` lists it, and Poetry has it without an entry, too."""
+    primary = [unit for unit in source.units if effective_priority(unit.data) == "primary"]
+    if has_legacy_words(_data(source)) or len(primary) != 1 or not _says_nothing(primary[0]):
+        return None
+    return primary[0] if primary[0].data == {"name": "PyPI", "priority": "primary"} else None
 
 
 def _find(source: SourceText, name: str) -> Unit | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from poetry_repo_plugin.errors import StateError
-from poetry_repo_plugin.project import ProjectSettings, SourceEntry, find_project, read_project
+from poetry_repo_plugin.project import ProjectSettings, SourceEntry, find_project, is_project, read_project
 from tests.pyproject_texts import INDEX
 
 PROJECT = '[project]\nname = "probe"\nversion = "1"\n'
@@ -43,6 +43,35 @@ class TestFindProject:
         project(tmp_path, PROJECT)
         (tmp_path / "a").mkdir()
         assert find_project(tmp_path / "a") == Factory.locate(tmp_path / "a")
+
+
+class TestIsProject:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("", False),
+            ("[tool.black]\n", False),
+            ("[build-system]\nrequires = []\n", False),
+            ("[tool.poetry-repo-plugin.foo]\nprovider = 'aws'\n", False),
+            ("tool = 1\n", False),
+            ("[project]\nname = 'x'\nversion = '1'\n", True),
+            ("[tool.poetry]\npackage-mode = false\n", True),
+            (FOO, True),
+        ],
+    )
+    def test_as_poetry_sees_it(self, tmp_path: Path, text: str, expected: bool) -> None:
+        path = project(tmp_path, text)
+        assert is_project(path) == expected
+        if not expected and text != "tool = 1\n":
+            from poetry.factory import Factory
+
+            with pytest.raises(RuntimeError):
+                Factory().create_poetry(tmp_path)
+
+    @pytest.mark.parametrize("content", [b"[", b"\xff"])
+    def test_one_that_cannot_be_read_is_for_others_to_name(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "pyproject.toml").write_bytes(content)
+        assert is_project(tmp_path / "pyproject.toml")
 
 
 class TestReadSources:

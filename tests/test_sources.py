@@ -276,6 +276,34 @@ class TestRemove:
         ]
         assert poetry_reads(new, tmp_path) == ["PyPI primary"]
 
+    @pytest.mark.parametrize("priority", ["supplemental", "explicit"])
+    def test_with_that_entry_beside_a_source_that_is_not_primary(self, tmp_path: Path, priority: str) -> None:
+        before = f"{PROJECT}\n{CORP.replace('primary', priority)}"
+        text, _ = add_source(before, "foo", INDEX)
+        new, changes = remove_source(text, "foo")
+        assert new == before
+        assert changes == [
+            "foo: removed",
+            "PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway",
+        ]
+        assert poetry_reads(new, tmp_path)[0] == poetry_reads(text, tmp_path)[1] == "PyPI primary"
+
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            f"{PYPI}\n{CORP}",  # another primary source needs it
+            PYPI.replace("PyPI", "pypi") + CORP.replace("primary", "explicit"),  # not as we write it
+            PYPI.replace('"PyPI"', '"PyPI" # why') + CORP.replace("primary", "explicit"),
+        ],
+    )
+    def test_twin_that_entry_stays_for_another_reason(self, rest: str) -> None:
+        assert remove_source(f"{FOO}\n{rest}", "foo") == (rest, ["foo: removed"])
+
+    def test_twin_it_stays_when_no_primary_source_goes(self) -> None:
+        rest = f"{PYPI}\n{CORP.replace('primary', 'explicit')}"
+        text = f"{FOO.replace('primary', 'supplemental')}\n{rest}"
+        assert remove_source(text, "foo") == (rest, ["foo: removed"])
+
     def test_pypi_with_another_priority_stays(self) -> None:
         other = PYPI.replace("primary", "supplemental")
         assert remove_source(f"{FOO}\n{other}", "foo") == (other, ["foo: removed"])

@@ -15,7 +15,8 @@ from poetry_repo_plugin.errors import InputError
 from poetry_repo_plugin.logins import check_username, require_writable
 from poetry_repo_plugin.origin import Origin, split_userinfo
 from poetry_repo_plugin.profiles import looks_like_index, profile_of, publish_url_of
-from poetry_repo_plugin.project import PRIORITIES, read_project
+from poetry_repo_plugin.project import ERROR_CODES, PRIORITIES, read_project
+from poetry_repo_plugin.repository import bare
 from poetry_repo_plugin.secret import Secret
 
 
@@ -34,13 +35,14 @@ class Wish:
 
     :param publish_url: as given, or as it follows from the index URL; ``None`` to leave it as it is.
     :param priority: ``None`` to leave it as it is; primary for a new source.
+    :param codes: ``None`` to leave them as they are.
     """
 
     name: str
     url: str | None
     publish_url: str | None
     priority: str | None
-    codes: list[int]
+    codes: list[int] | None
     lifted: Lifted | None
 
 
@@ -60,15 +62,22 @@ class Command(RepoCommand):
         option("default", None, "Use it instead of PyPI, as the last of the primary sources."),
         option("publish-only", None, "The URL is for uploads; it is no source to install from."),
         option("self", None, "Add it to Poetry's own environment, for <c1>poetry self add</c1>."),
-        option("ignore-error-code", None, "Go on to the next source when it answers so.", flag=False, multiple=True),
+        option(
+            "ignore-error-code",
+            None,
+            "Take this answer (400 to 599) for “not here”, and go on to the next source; <c1>none</c1> for no answer.",
+            flag=False,
+            multiple=True,
+        ),
     ]
     help = """\
 Inside a project, the repository becomes a source in pyproject.toml, asked before PyPI:
 
     <c1>poetry repo add acme https://pypi.example.org/simple/</c1>
 
-Outside of one it is remembered for you: as a target of <c1>poetry publish -r acme</c1>, and so that
-<c1>poetry repo add acme</c1> in a project needs no URL. The next step is <c1>poetry repo login acme</c1>."""
+Outside of one it is remembered for you: so that <c1>poetry repo add acme</c1> in a project needs no URL, and as a
+target of <c1>poetry publish -r acme</c1> where the publish URL is given, known for its kind of server, or the same; a
+URL that ends in /simple/ is for installing only. The next step is <c1>poetry repo login acme</c1>."""
 
     def work(self, bench: Bench) -> int:
         """Check all words first, then write."""
@@ -173,7 +182,7 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
         Outside a project what is no index by its looks is taken for both.
         """
         before = bench.catalogue.get(name)
-        stored = bench.settings.user_publish_url(name)
+        stored = _publish_url_before(bench, name)
         followed = (publish_url_of(before.index_url), before.index_url) if before.index_url else ()
         if before.project.publish_url is not None or (stored is not None and stored not in followed):
             return None
@@ -192,13 +201,17 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
             raise InputError(f"{priority!r} is not a priority; there are {', '.join(PRIORITIES)}.")
         return priority.lower() if priority is not None else None
 
-    def _codes(self) -> list[int]:
+    def _codes(self) -> list[int] | None:
+        words = self.option("ignore-error-code") or []
+        if words == ["none"]:
+            return []
         codes = []
-        for word in self.option("ignore-error-code") or []:
-            if not (word.isascii() and word.isdigit() and len(word) == 3 and 400 <= int(word) <= 499):
-                raise InputError(f"{word!r} is not an HTTP error code between 400 and 499.")
+        for word in words:
+            if not (word.isascii() and word.isdigit() and len(word) == 3 and int(word) in ERROR_CODES):
+                first, last = ERROR_CODES[0], ERROR_CODES[-1]
+                raise InputError(f"{word!r} is not an HTTP error code from {first} to {last}, nor `none` alone.")
             codes.append(int(word))
-        return sorted(set(codes))
+        return sorted(set(codes)) or None
 
     # -- the writing ---------------------------------------------------------------------------------------------------
 
@@ -250,7 +263,7 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
 
     def _keep_publish_url(self, bench: Bench, wish: Wish) -> None:
         name, url = wish.name, wish.publish_url
-        before = bench.settings.user_publish_url(name)
+        before = _publish_url_before(bench, name)
         if url is None or (self.option("self") and self.text("publish-url") is None):
             return
         if before != url:
@@ -262,11 +275,12 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
 
     def _keep_codes(self, bench: Bench, wish: Wish) -> None:
         before = list(bench.settings.own_for(wish.name).ignore_error_codes)
-        if not wish.codes or before == wish.codes:
+        if wish.codes is None or before == wish.codes:
             return
-        bench.settings.save_own(wish.name, {"ignore-error-codes": wish.codes})
+        bench.settings.save_own(wish.name, {"ignore-error-codes": wish.codes or None})
         was = f" (was {', '.join(map(str, before))})" if before else ""
-        self.say(f"{wish.name}: an answer {', '.join(map(str, wish.codes))} is taken as “not here”{was}")
+        which = f"an answer {', '.join(map(str, wish.codes))}" if wish.codes else "no answer"
+        self.say(f"{wish.name}: {which} is taken as “not here”{was}")
 
     def _keep_lifted(self, bench: Bench, wish: Wish) -> None:
         if wish.lifted is None:
@@ -277,7 +291,7 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
 
     def _next_step(self, bench: Bench, wish: Wish) -> None:
         name = wish.name
-        urls = [url for url in (wish.url, bench.settings.publish_url(name)) if url is not None]
+        urls = [bare(url) for url in (wish.url, bench.settings.publish_url(name)) if url is not None]
         bound = bench.bindings.of(name, Kind.CREDENTIAL)
         beyond = [url for url in urls if bound and not any(prefix.covers(url) for prefix in bound)]
         if beyond:
@@ -292,3 +306,9 @@ Outside of one it is remembered for you: as a target of <c1>poetry publish -r ac
         known = bench.catalogue.get(name)  # as it was before
         if inside and profile is not None and known.publish_url is None and known.index_url != wish.url:
             self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")
+
+
+def _publish_url_before(bench: Bench, name: str) -> str | None:
+    """What the user's file says; a credential that stands in it stays there, and is not printed."""
+    before = bench.settings.user_publish_url(name)
+    return bare(before) if before is not None else None

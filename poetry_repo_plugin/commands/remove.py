@@ -10,7 +10,7 @@ from cleo.helpers import argument, option
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.errors import InputError, RepoError
 from poetry_repo_plugin.logins import forget_passphrase, require_writable
-from poetry_repo_plugin.names import is_pypi
+from poetry_repo_plugin.names import is_pypi, match_name
 
 
 class Command(RepoCommand):
@@ -46,8 +46,16 @@ class Command(RepoCommand):
             return 0
         if bench.settings.folder.exists():
             require_writable(bench.settings)
-        self._from_files(bench, name, [*project, own_file])
+        if not self._from_files(bench, name, [*project, own_file]):
+            self._refuse_if_only_named_by_environment(bench, name)
         return self._from_settings(bench, name)
+
+    @staticmethod
+    def _refuse_if_only_named_by_environment(bench: Bench, name: str) -> None:
+        variable = bench.settings.variable("REPOSITORIES", name, "_URL")
+        if variable is not None and match_name(name, bench.settings.names()) is None:
+            message = f"{name} is named by the environment variable {variable[0]} only; there is nothing to remove."
+            raise InputError(message, f"unset {variable[0]}")
 
     def _from_settings(self, bench: Bench, name: str) -> int:
         """Returns the exit code: what a keyring keeps to itself is not removed, nor what leads to it."""

@@ -291,11 +291,61 @@ class TestIgnoredErrorCodes:
     def test_twin_a_code_that_is_none(self, home: WarmHome, word: str) -> None:
         home.refuses(
             *("repo", "add", "acme", URL, f"--ignore-error-code={word}"),
-            err=f"{word!r} is not an HTTP error code between 400 and 499.\n",
+            err=f"{word!r} is not an HTTP error code from 400 to 599, nor `none` alone.\n",
         )
+
+    def test_none_forgets_them(self, home: WarmHome, project: Path) -> None:
+        home.ok("repo", "add", "acme", URL, "--ignore-error-code", "403", "--ignore-error-code", "599")
+        home.says(
+            *("repo", "add", "acme", "--ignore-error-code", "none"),
+            err="acme is in pyproject.toml already, just so.\nacme: no answer is taken as “not here” (was 403, 599)\n",
+        )
+        assert home.toml("poetry-repo-plugin.toml") == {}
+        home.says(
+            *("repo", "add", "acme", "--ignore-error-code", "none"),
+            err="acme is in pyproject.toml already, just so.\n",
+        )
+
+    def test_twin_none_beside_a_code(self, home: WarmHome) -> None:
+        done = home.fails("repo", "add", "acme", URL, "--ignore-error-code=403", "--ignore-error-code=none")
+        assert done.err == "'none' is not an HTTP error code from 400 to 599, nor `none` alone.\n"
+
+
+class TestAFileThatIsNoProject:
+    """Poetry works with no ``pyproject.toml`` that only holds the settings of other tools."""
+
+    @pytest.mark.parametrize("text", ["", "[tool.black]\nline-length = 100\n", "[build-system]\nrequires = []\n"])
+    def test_is_left_alone(self, home: WarmHome, text: str) -> None:
+        file = home.project / "pyproject.toml"
+        file.write_text(text)
+        done = home.ok("repo", "add", "acme", URL)
+        assert done.err.startswith(f"acme ({URL}) is remembered;")
+        assert file.read_text() == text
+        assert home.toml("poetry-repo-plugin.toml") == {"repositories": {"acme": {"url": URL}}}
+        home.ok("repo", "remove", "acme")
+        assert file.read_text() == text
+
+    def test_twin_one_that_is_a_project(self, home: WarmHome) -> None:
+        file = home.project / "pyproject.toml"
+        file.write_text("[tool.poetry]\npackage-mode = false\n")
+        home.ok("repo", "add", "acme", URL)
+        assert "tool.poetry.source" in file.read_text()
 
 
 class TestCredentialsInTheUrl:
+    def test_of_a_publish_url_in_a_file_are_never_shown(self, home: WarmHome, project: Path) -> None:
+        """They stay where the user has put them, unless another publish URL is given."""
+        text = '[repositories.acme]\nurl = "https://bob:hunter2@pypi.example.org/upload/"\n'
+        (home.config / "config.toml").write_text(text)
+        for words in ((URL,), (URL, "--publish-url", UPLOAD)):
+            done = home.ok("repo", "add", "acme", *words)
+            assert "hunter2" not in done.text
+            assert (home.config / "config.toml").read_text() == text
+        other = "https://other.example.org/upload/"
+        done = home.ok("repo", "add", "acme", "--publish-url", other)
+        assert f"acme: poetry publish -r acme uploads to {other} (was {UPLOAD})\n" in done.err
+        assert home.files_with("hunter2") == []
+
     def test_are_lifted_and_never_written(self, home: WarmHome, project: Path) -> None:
         secret = "p@ss:wörd/#?"
         given = "https://bob:p%40ss%3Aw%C3%B6rd%2F%23%3F@pypi.example.org/simple/"

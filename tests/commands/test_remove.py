@@ -102,6 +102,25 @@ class TestRemove:
         done = home.ok("repo", "remove", "acme")
         assert done.err.endswith("acme is still named by the environment variable POETRY_REPOSITORIES_ACME_URL.\n")
 
+    def test_twin_one_that_only_a_variable_names_was_not_removed(self, home: WarmHome) -> None:
+        home.environ["POETRY_REPOSITORIES_ZED_URL"] = UPLOAD
+        home.refuses(
+            *("repo", "remove", "zed"),
+            err="zed is named by the environment variable POETRY_REPOSITORIES_ZED_URL only; there is nothing to "
+            "remove.\nTry: unset POETRY_REPOSITORIES_ZED_URL\n",
+        )
+
+    def test_leaves_a_project_as_it_was_before_it_was_added(self, home: WarmHome) -> None:
+        home.write_project(extra=f'[[tool.poetry.source]]\nname = "beta"\nurl = "{URL}"\npriority = "supplemental"\n')
+        before = (home.project / "pyproject.toml").read_text()
+        home.ok("repo", "add", "acme", URL)
+        home.says(
+            *("repo", "remove", "acme"),
+            err="acme: removed\nPyPI: its entry is removed; without other primary sources it is what Poetry uses "
+            "anyway\nRemoved acme.\n",
+        )
+        assert (home.project / "pyproject.toml").read_text() == before
+
     def test_the_projects_own_settings_go_too(self, home: WarmHome) -> None:
         table = f'[tool.poetry-repo-plugin.acme]\npublish-url = "{UPLOAD}"\n'
         home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\n\n{table}')

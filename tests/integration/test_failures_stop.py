@@ -130,6 +130,15 @@ class TestIgnoredCodes:
         assert_once(done, "credential-rejected")
         assert other.paths() == []
 
+    def test_a_code_that_poetry_would_take_for_an_error(self, two: World) -> None:
+        two.index.respond = lambda request: Response(410) if "gamma" in request.path else None
+        assert "410" in two.home.fails("lock").text
+        two.home.ok("repo", "add", NAME, "--ignore-error-code", "410")
+        two.home.ok("lock")
+        assert (names_locked(two), locked_from(two)) == ([ANYBODYS], "other")
+        two.home.ok("repo", "add", NAME, "--ignore-error-code", "none")
+        assert "410" in two.home.fails("lock", "--regenerate", "--no-cache").text
+
     def test_and_a_401_still_stops(self, two: World, other: IndexServer) -> None:
         """A password that has expired must not open the way to the stranger."""
         two.index.respond = None
