@@ -104,6 +104,16 @@ class NotMine:
 
 
 @dataclass(frozen=True)
+class Unheard(NotMine):
+    """The source could not be asked, and nothing says that it has anything: the others get their chance first.
+
+    :param source: the word of DESIGN section 3 for it.
+    """
+
+    source: str = "none"
+
+
+@dataclass(frozen=True)
 class Broken:
     """The source is responsible and cannot answer: the chain stops here and says why.
 

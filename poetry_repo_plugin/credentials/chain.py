@@ -16,6 +16,7 @@ from poetry_repo_plugin.credentials.base import (
     Query,
     Resolution,
     Source,
+    Unheard,
 )
 
 RENEW_BEFORE = {
@@ -28,7 +29,9 @@ NEW = timedelta(minutes=1)  # so long a token that was just made cannot have run
 
 
 def resolve(sources: Sequence[Source], query: Query) -> Resolution:
-    """Ask ``sources`` in order; the first that has an answer wins, whole. A broken one stops the search."""
+    """Ask ``sources`` in order; the first that has an answer wins, whole. A broken one stops the search; one that could
+    not be asked is broken where nobody else answered.
+    """
     steps: list[tuple[str, Answer]] = []
     for source in sources:
         answer = source.get(query)
@@ -37,7 +40,9 @@ def resolve(sources: Sequence[Source], query: Query) -> Resolution:
             return Resolution(answer, steps=tuple(steps))
         if isinstance(answer, Broken):
             return Resolution(None, answer, tuple(steps))
-    return Resolution(None, steps=tuple(steps))
+    unheard = next((answer for _, answer in steps if isinstance(answer, Unheard)), None)
+    broken = Broken(unheard.why, source=unheard.source) if unheard is not None else None
+    return Resolution(None, broken, tuple(steps))
 
 
 class Chain:

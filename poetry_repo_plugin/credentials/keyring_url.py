@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Query, Source
+from poetry_repo_plugin.credentials.base import Answer, Credential, Effort, NotMine, Query, Source, Unheard
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.origin import InvalidUrl, Origin
 
@@ -39,7 +39,7 @@ class KeyringUrlSource:
                 if entry is not None:
                     return Credential(entry.secret, entry.username, "keyring-url", f"keyring entry {service}")
         except KeyringUnavailable as error:
-            return Broken(str(error), source="keyring-url") if error.gone else NotMine(str(error))
+            return Unheard(str(error), "keyring-url") if error.gone else NotMine(str(error))
         return NotMine(f"the keyring has no entry for {netloc}")
 
     def _is_called_for(self, query: Query) -> bool:

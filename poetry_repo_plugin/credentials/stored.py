@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poetry_repo_plugin.bindings import Bindings, Kind
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query
+from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query, Unheard
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.settings import TOKEN_USER, Settings, StoredLogin
 
@@ -102,7 +102,7 @@ class StoredSource:
         except KeyringUnavailable as error:
             if not error.gone:
                 return NotMine(str(error))
-            return Broken(f"nothing is stored in auth.toml, and {error}", source="keyring")
+            return Unheard(f"nothing is stored in auth.toml, and {error}", "keyring")
         return found or NotMine("nothing is stored in auth.toml or under its name in the keyring")
 
     def _from_keyring(self, query: Query, username: str) -> Credential | None:

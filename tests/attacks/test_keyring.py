@@ -98,6 +98,16 @@ def test_environment_credentials_win_without_touching_it(home: PoetryHome, index
     assert home.keyring_calls() == []
 
 
+def test_netrc_answers_in_the_place_of_one_that_nothing_points_to(home: PoetryHome, index: IndexServer) -> None:
+    """As in plain Poetry; the twin without netrc says that the keyring is locked."""
+    close(index)
+    home.write_project(dependencies=("lib0",), extra=source("foo", index.index_url))
+    home.environ.update(KEYRING_MODE="locked", NETRC=str(home.root / "netrc"))
+    assert "the keyring is locked" in home.fails("lock").err
+    (home.root / "netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
+    home.ok("lock")
+
+
 @pytest.mark.parametrize("mode", [*BROKEN, "fail-write"])
 def test_login_falls_back_and_says_so(home: PoetryHome, index: IndexServer, mode: str) -> None:
     close(index)

@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query, Source
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Broken,
+    Credential,
+    Effort,
+    NotMine,
+    Purpose,
+    Query,
+    Source,
+    Unheard,
+)
 from poetry_repo_plugin.credentials.chain import Chain, resolve
 from poetry_repo_plugin.credentials.helper import HelperProtocol, HelperSettings, HelperSource
 from poetry_repo_plugin.credentials.url import GivenSource
@@ -108,6 +118,13 @@ class TestOrder:
         assert found.credential is None
         assert found.broken == Broken("it is locked")
         assert later.asked == []
+
+    def test_one_that_could_not_be_asked_lets_the_others_answer_first(self) -> None:
+        unheard = Unheard("the keyring is locked", "keyring")
+        answered = resolve([Scripted(unheard), Scripted(credential("netrc"))], QUERY)
+        assert (answered.credential, answered.broken) == (credential("netrc"), None)
+        nobody = resolve([Scripted(unheard), Scripted(NotMine("no entry"))], QUERY)
+        assert (nobody.credential, nobody.broken) == (None, Broken("the keyring is locked"))
 
     def test_nobody(self) -> None:
         assert resolve([], QUERY).credential is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
-from poetry_repo_plugin.credentials.base import Broken, Credential, Effort, NotMine, Query, Source
+from poetry_repo_plugin.credentials.base import Credential, Effort, NotMine, Query, Source, Unheard
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
@@ -44,7 +44,7 @@ class TestBrokenContract(SourceContract):
         return source()
 
     def test_it_has_a_credential_in_this_world(self, source: KeyringUrlSource) -> None:  # type: ignore[override]
-        assert source.get(Query(NAME, URL)) == Broken("the keyring is locked")
+        assert source.get(Query(NAME, URL)) == Unheard("the keyring is locked", "keyring-url")
 
 
 def test_by_url_then_by_host(backend: MemoryKeyring) -> None:

@@ -10,7 +10,16 @@ from keyring.errors import KeyringLocked
 
 from poetry_repo_plugin.assemble import PASSPHRASE_USER
 from poetry_repo_plugin.bindings import Bindings, Kind
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Broken,
+    Credential,
+    Effort,
+    NotMine,
+    Purpose,
+    Query,
+    Unheard,
+)
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
 from poetry_repo_plugin.credentials.short_lived import CACHE_USER
 from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
@@ -213,7 +222,7 @@ class TestKeyring:
     def test_one_that_is_locked(self, world: World) -> None:
         world.backend.before = raising(KeyringLocked())
         answer = world.get()
-        assert answer == Broken("nothing is stored in auth.toml, and the keyring is locked")
+        assert answer == Unheard("nothing is stored in auth.toml, and the keyring is locked", "keyring")
         world.settings.save_login(NAME, "me", None)
         assert world.get() == Broken("its password is in the keyring, but the keyring is locked")
         world.settings.save_login(NAME, "me", Secret("pw"))
