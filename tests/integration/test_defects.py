@@ -164,7 +164,7 @@ class TestReusedName:
         ours = [line for line in terminal.lines() if "Resolving" not in line]
         assert "is not sent there" in " ".join(ours)
         assert [line for line in ours if len(line) > 60 and not ("poetry " in line and NAME in line)] == []
-        assert f"Try: poetry repo login {NAME} --url {stranger.index_url.rstrip('/')}" in ours
+        assert f"Try: poetry repo login {NAME} --url {stranger.index_url}" in ours
 
     def test_until_its_owner_says_so(self, world: World, stranger: IndexServer) -> None:
         world.project("gamma")
