@@ -177,19 +177,12 @@ class TestKeyring:
         world.backend.before = raising(KeyringLocked())
         assert world.get() == Broken("its password is in the keyring, but the keyring is locked")
 
-    def test_an_upload_takes_the_token_first(self, world: World) -> None:
-        """As in Poetry, which leaves no trace of it in a file; one call for each entry."""
+    def test_an_upload_asks_for_the_user_whom_the_file_names_and_no_further(self, world: World) -> None:
+        """Poetry leaves no trace of a token in a file; looking for one would be a second call for each upload."""
         world.settings.save_login(NAME, "me", None)
         world.backend.entries = {(SERVICE, "me"): "pw", (SERVICE, TOKEN_USER): "t"}
-        assert got(world.get(purpose=Purpose.PUBLISH)) == (TOKEN_USER, "t", "keyring")
-        assert got(world.get(purpose=Purpose.PUBLISH, username="me")) == ("me", "pw", "keyring")
-        assert got(world.get()) == ("me", "pw", "keyring")
-        world.backend.calls.clear()
-        del world.backend.entries[SERVICE, TOKEN_USER]
-        source = world.source
-        for _ in range(3):
-            assert got(source.get(Query(NAME, URL, Purpose.PUBLISH))) == ("me", "pw", "keyring")
-        assert world.backend.calls == [("get", SERVICE, TOKEN_USER), ("get", SERVICE, "me")]
+        assert got(world.get(purpose=Purpose.PUBLISH)) == ("me", "pw", "keyring")
+        assert world.backend.calls == [("get", SERVICE, "me")]
 
     def test_an_upload_with_a_token_in_the_file_asks_nobody(self, world: World) -> None:
         world.both("t")

@@ -64,9 +64,7 @@ class TestPublish:
         assert sorted(uploaded(world.index)) == [("app-0.1.0-py3-none-any.whl", USER), ("app-0.1.0.tar.gz", USER)]
         assert world.index.paths() == ["/upload/", "/upload/"]
         assert_authorized(world.index.requests)
-        service = f"poetry-repository-{NAME}"  # where a token for uploads may lie without a trace in a file
-        asked = [["get_password", service, "__token__"], ["get_password", service, USER]]
-        assert world.home.keyring_calls() == asked
+        assert world.home.keyring_calls() == [["get_password", f"poetry-repository-{NAME}", USER]]
 
     def test_the_command_line_wins_over_everything_stored(self, world: World) -> None:
         world.index.credentials = {USER: PASSWORD, "bob": "bob's {data-dir} wörd"}
