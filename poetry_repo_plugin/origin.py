@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 from poetry_repo_plugin.secret import Secret
 
 _T = TypeVar("_T")
+_G = TypeVar("_G")
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _REMEMBERED = 8192  # URLs, for which parsing is not repeated
@@ -33,7 +34,7 @@ _USERINFO_IN_TEXT = re.compile(
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]*")  # RFC 3986, 3.3: nothing in it is ever escaped
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")  # RFC 3986, 3.3: nothing in it is ever escaped
 _LABEL = re.compile(r"[a-z0-9_-]+")
 # Dot segments that only some servers see: behind an encoded slash, or before a path parameter (`..;x`).
 _HIDDEN_DOTS = re.compile(r"(?:^|%2F|%5C)\.{1,2}(?:;[^%]*)?(?:%2F|%5C|$)")
@@ -57,11 +58,7 @@ class Origin:
 
         Raises :class:`InvalidUrl` for anything that is not an absolute ``http`` or ``https`` URL.
         """
-        parts = _split(url)
-        origin = _origin_at(parts.scheme, parts.netloc.rpartition("@")[2])
-        if isinstance(origin, str):
-            raise InvalidUrl(f"{_hidden(url)!r} {origin}")
-        return origin
+        return _origin_of(url)
 
     @property
     def netloc(self) -> str:
@@ -93,11 +90,7 @@ class Prefix:
         beside it, or ``upload`` or ``legacy``, beside which they keep the index; and without the file name of a
         single-page index.
         """
-        segments = _certain_segments(url)
-        beside = ("simple", "+simple", "upload", "legacy")
-        if segments and (segments[-1] in beside or re.search(r"\.html?$", segments[-1])):
-            segments.pop()
-        return cls(Origin.of(url), "".join(f"/{segment}" for segment in segments))
+        return _index_prefix_of(url)
 
     def covers(self, url: str) -> bool:
         """Whether ``url`` lies at this origin and below this path, compared by whole segments."""
@@ -109,8 +102,10 @@ class Prefix:
 
     def contains(self, other: Prefix) -> bool:
         """Whether everything below ``other`` is also below this prefix."""
+        if self.origin != other.origin:
+            return False
         own = path_segments(self.path)
-        return self.origin == other.origin and path_segments(other.path)[: len(own)] == own
+        return path_segments(other.path)[: len(own)] == own
 
     @property
     def depth(self) -> int:
@@ -122,8 +117,32 @@ class Prefix:
 
 
 @lru_cache(maxsize=_REMEMBERED)
+def _origin_of(url: str) -> Origin:
+    return _origin_in(url, _split(url))
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _prefix_of(url: str) -> Prefix:
-    return Prefix(Origin.of(url), "".join(f"/{segment}" for segment in _certain_segments(url)))
+    parts = _split(url)
+    segments = _certain_segments(url, parts.path)
+    return Prefix(_origin_in(url, parts), "".join([f"/{segment}" for segment in segments]))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _index_prefix_of(url: str) -> Prefix:
+    parts = _split(url)
+    segments = _certain_segments(url, parts.path)
+    beside = ("simple", "+simple", "upload", "legacy")
+    if segments and (segments[-1] in beside or re.search(r"\.html?$", segments[-1])):
+        segments = segments[:-1]
+    return Prefix(_origin_in(url, parts), "".join([f"/{segment}" for segment in segments]))
+
+
+def _origin_in(url: str, parts: SplitResult) -> Origin:
+    origin = _origin_at(parts.scheme, parts.netloc.rpartition("@")[2])
+    if isinstance(origin, str):
+        raise InvalidUrl(f"{_hidden(url)!r} {origin}")
+    return origin
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -133,8 +152,9 @@ def path_segments(path: str) -> tuple[str, ...]:
     ``/a/%2e%2e/b`` and ``/a/../b`` are ``/b``: a server resolves them, so a comparison must too.
     """
     segments: list[str] = []
+    plain = _PLAIN_PATH.fullmatch(path) is not None
     for raw in path.split("/"):
-        segment = _normal_escapes(raw)
+        segment = raw if plain else _normal_escapes(raw)
         if segment in ("", "."):
             continue
         if segment == "..":
@@ -196,26 +216,29 @@ def _split(url: str) -> SplitResult:
         raise InvalidUrl(f"{_hidden(url)!r} contains white space or a control character")
     if "\\" in url:  # urllib3 reads `https://a\@b` as host a, urllib as host b
         raise InvalidUrl(f"{_hidden(url)!r} contains a backslash")
-    parts = _tried(_parsed, url)
-    if isinstance(parts, ValueError):
-        why = "" if "@" in url else f" ({parts})"  # its text quotes what it takes for the port
+    parts = _tried(urlsplit, url)
+    host, problem = ("", str(parts)) if isinstance(parts, ValueError) else _host_at(parts.netloc.rpartition("@")[2])
+    if problem or isinstance(parts, ValueError):
+        why = "" if "@" in url else f" ({problem})"  # its text quotes what it takes for the port
         raise InvalidUrl(f"{_hidden(url)!r} is not a URL{why}")
-    scheme, host = parts.scheme, parts.hostname
+    scheme = parts.scheme
     if scheme not in DEFAULT_PORTS:
         what = f"its scheme is {scheme!r}" if url[len(scheme) :].startswith("://") and scheme else "it has no scheme"
         raise InvalidUrl(f"{_hidden(url)!r} is not an http or https URL: {what}")
-    if not host or not host.strip("."):
+    if not host.strip("."):
         raise InvalidUrl(f"{_hidden(url)!r} names no host")
     return parts
 
 
-def _parsed(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    _ = parts.hostname, parts.port  # read now, because reading them raises ValueError
-    return parts
+@lru_cache(maxsize=_REMEMBERED)
+def _host_at(where: str) -> tuple[str, str]:
+    """The host of ``host:port``, and what Python says is wrong with either (or ``""``): it reads them late."""
+    parts = SplitResult("", where, "", "", "")
+    problem = _tried(lambda parts: (parts.hostname, parts.port), parts)
+    return ("", str(problem)) if isinstance(problem, ValueError) else (parts.hostname or "", "")
 
 
-def _tried(parse: Callable[[str], _T], text: str) -> _T | ValueError:
+def _tried(parse: Callable[[_G], _T], text: _G) -> _T | ValueError:
     """What ``parse`` makes of ``text``, or its error: to be asked for, not caught.
 
     Python's errors quote the userinfo, and Poetry prints the context of an error at ``-vvv``, ``from None`` or not.
@@ -254,21 +277,19 @@ def _origin_at(scheme: str, where: str) -> Origin | str:
     return Origin(scheme, host, port)
 
 
-def _certain_segments(url: str) -> list[str]:
-    path = _split(url).path
+def _certain_segments(url: str, path: str) -> tuple[str, ...]:
     segments = path_segments(path)
-    climbs = any(_normal_escapes(raw) in (".", "..") for raw in path.split("/"))
     if (  # some servers take `//` for one slash before they resolve `..`, and some for an empty segment
-        _NO_ESCAPE.search(path)
-        or (climbs and "//" in path)
-        or any(_HIDDEN_DOTS.search(segment) for segment in segments)
+        ("%" in path and _NO_ESCAPE.search(path))
+        or ("//" in path and any(_normal_escapes(raw) in (".", "..") for raw in path.split("/")))
+        or any(_HIDDEN_DOTS.search(one) for one in segments if "%" in one or one[0] == ".")
     ):
         raise InvalidUrl(f"{_hidden(url)!r} has a path that not every server reads alike")
-    return list(segments)
+    return segments
 
 
 def _normal_escapes(segment: str) -> str:
-    if _PLAIN_SEGMENT.fullmatch(segment):
+    if _PLAIN_PATH.fullmatch(segment):
         return segment
 
     def decode(match: re.Match[str]) -> str:

@@ -91,7 +91,7 @@ class Places:
             return self._stranger(prefix, url, owner, purpose, led_away)
         if led_away:
             return Leave(prefix.origin, repository)
-        anchor = self._anchor(repository, prefix.origin, url, purpose)
+        anchor = self._anchor(repository, prefix, url, purpose)
         identify = self.bindings.allows(repository.name, Kind.CERTIFICATE, anchor) is not False
         if is_pypi(repository.name) and purpose is not Purpose.PUBLISH:
             return Leave(prefix.origin, repository, None, identify)  # PyPI's index is public; its token is for uploads
@@ -169,13 +169,13 @@ class Places:
             return self._by_origin.get(origin, [])
 
     @staticmethod
-    def _anchor(repository: Repository, origin: Origin, url: str, purpose: Purpose) -> str:
+    def _anchor(repository: Repository, prefix: Prefix, url: str, purpose: Purpose) -> str:
         """The repository's own URL at this origin, so that its answer is looked up once and not for every file."""
         if purpose is Purpose.GIT:
             return url
         for own in repository.urls:
             with suppress(InvalidUrl):
-                if (Prefix.of(own) == Prefix.of(url)) if purpose is Purpose.PUBLISH else (Origin.of(own) == origin):
+                if Prefix.of(own) == prefix if purpose is Purpose.PUBLISH else Origin.of(own) == prefix.origin:
                     return own
         return url
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from poetry_repo_plugin import names
 from poetry_repo_plugin.errors import InputError, UnknownNameError
@@ -60,12 +61,12 @@ class Repository:
         Without the publish URL that a project's file names: it would be asked for nothing before the secret goes there.
         """
         urls = [url for url in (self.index_url, None if self.publish_by_project else self.publish_url) if url]
-        return list(dict.fromkeys(urls)) or self.urls
+        return list(dict.fromkeys(urls)) or list(self.urls)
 
-    @property
-    def urls(self) -> list[str]:
+    @cached_property
+    def urls(self) -> tuple[str, ...]:
         """The URLs that are known for it, without repetition."""
-        return list(dict.fromkeys(url for url in (self.index_url, self.publish_url) if url))
+        return tuple(dict.fromkeys(url for url in (self.index_url, self.publish_url) if url))
 
     @property
     def _same_as_publish(self) -> list[str]:
@@ -85,13 +86,13 @@ class Repository:
                 return Origin.of(url).netloc
         return "no host"
 
-    @property
-    def prefixes(self) -> list[Prefix]:
+    @cached_property
+    def prefixes(self) -> tuple[Prefix, ...]:
         """Below what it owns URLs; an URL that is none owns nothing."""
         return _prefixes(self.urls)
 
-    @property
-    def download_prefixes(self) -> list[Prefix]:
+    @cached_property
+    def download_prefixes(self) -> tuple[Prefix, ...]:
         """The same for downloads: an upload URL that a project's file names owns none, so that it widens nothing."""
         return _prefixes(url for url in self.urls if url != self.publish_url or not self.publish_by_project)
 
@@ -237,12 +238,12 @@ class Catalogue:
         return pypi
 
 
-def _prefixes(urls: Iterable[str]) -> list[Prefix]:
+def _prefixes(urls: Iterable[str]) -> tuple[Prefix, ...]:
     found = []
     for url in urls:
         with suppress(InvalidUrl):
             found.append(Prefix.of_index(url))
-    return found
+    return tuple(found)
 
 
 def bare(url: str) -> str:

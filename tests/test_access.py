@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import pytest
 
@@ -230,6 +230,36 @@ class TestWhose:
         assert whose(access.places.leave(INDEX)) == "a"
         for repository in access.catalogue:
             assert MARK not in f"{repository} {repository.urls}"
+
+
+class TestLookUps:
+    """Thousands of URLs are looked up in a run: each is taken apart once, and the repositories' own are not again."""
+
+    def test_a_new_url_is_parsed_once_and_a_known_one_never(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.sources(a=INDEX, b="https://other.example/simple/")
+        world.login("a", INDEX)
+        access = world.access()
+        access.places.leave(f"{INDEX}first/")
+        parsed: list[str] = []
+
+        def counting(url: str) -> SplitResult:
+            parsed.append(url)
+            return urlsplit(url)
+
+        monkeypatch.setattr("poetry_repo_plugin.origin.urlsplit", counting)
+        urls = [f"https://host.example/team-a/files/lib-{number}.whl" for number in range(50)]
+        for url in urls * 3:
+            assert whose(access.places.leave(f"{url}#sha256=0f")) == "a"
+        assert parsed == urls
+
+    def test_what_a_repository_owns_is_worked_out_once(self) -> None:
+        one = Repository("a", INDEX, EVIL)
+        assert one.prefixes is one.prefixes
+        assert one.download_prefixes is one.download_prefixes
+        other = replace(one, publish_url=None)
+        assert [str(prefix) for prefix in other.prefixes] == ["https://host.example/team-a"]
 
 
 class TestPyPI:

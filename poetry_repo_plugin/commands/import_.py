@@ -67,7 +67,7 @@ The files themselves are not changed."""
         """
         if names.is_pypi(found.name):
             return found
-        urls = {one.name: one.urls for one in bench.catalogue if not names.is_pypi(one.name)}
+        urls = {one.name: list(one.urls) for one in bench.catalogue if not names.is_pypi(one.name)}
         for other in others:
             urls.setdefault(other.name, []).extend(other.urls)
         apart = {other.name for other in others if not found.goes_with(other)}
