@@ -51,7 +51,7 @@ def check(settings: TlsSettings, seen: Callable[[ClientIdentity], None] = lambda
     identities: list[ClientIdentity] = []
     if isinstance(settings.ca, Path):
         warnings.extend(load_ca(settings.ca).warnings)
-    build_context(settings, seen=identities.append)
+    build_context(settings, seen=identities.append, closely=True)
     for identity in identities:
         warnings.extend(identity.concerns)
         seen(identity)

@@ -7,11 +7,14 @@ import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.tls.identity import ClientIdentity, load_identity
 from poetry_repo_plugin.tls.material import SYSTEM, MaterialError, TlsSettings, invalid
-from poetry_repo_plugin.tls.trust import WHAT, load_ca
+from poetry_repo_plugin.tls.plain import CA, identify, trust
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.tls.identity import ClientIdentity
 
 # requests.Session.merge_environment_settings; SSL_CERT_FILE means nothing to it.
 BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -22,11 +25,13 @@ def build_context(
     environ: Mapping[str, str] | None = None,
     *,
     seen: Callable[[ClientIdentity], None] = lambda identity: None,
+    closely: bool = False,
 ) -> ssl.SSLContext:
     """A client's context for ``settings``: ciphers, versions and flags as plain requests has them.
 
     :param environ: where ``REQUESTS_CA_BUNDLE`` is looked up when no CA is set; by default ``os.environ``.
-    :param seen: told of the client certificate that the context offers.
+    :param seen: told of the client certificate that the context offers, if there may be something to say of its end.
+    :param closely: look at what is plainly in order as well, so that ``seen`` is told of each client certificate.
     :raises MaterialError: for files that are missing or do not do, and for a key that does not open.
 
     Whoever passes the context to requests must keep requests from adding certifi's roots and from changing
@@ -39,13 +44,11 @@ def build_context(
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif isinstance(settings.ca, Path):
-        load_ca(settings.ca).apply(context)
+        _trust(context, settings.ca)
     elif settings.ca is None:
         _trust_default(context, os.environ if environ is None else environ)
     if settings.client_cert is not None:
-        identity = load_identity(settings.client_cert, settings.client_key, settings.passphrase)
-        identity.apply(context)
-        seen(identity)
+        _identify(context, settings.client_cert, settings, seen, closely)
     elif settings.client_key is not None:
         raise MaterialError(
             Cause.TLS_FILE_MISSING, f"the client key {settings.client_key} is set without a client certificate"
@@ -119,12 +122,30 @@ def _system_context() -> ssl.SSLContext:
     return context
 
 
+def _trust(context: ssl.SSLContext, ca: Path) -> None:
+    if not trust(context, ca):
+        from poetry_repo_plugin.tls.trust import load_ca
+
+        load_ca(ca).apply(context)
+
+
+def _identify(
+    context: ssl.SSLContext, cert: Path, settings: TlsSettings, seen: Callable[[ClientIdentity], None], closely: bool
+) -> None:
+    if closely or not identify(context, cert, settings.client_key):
+        from poetry_repo_plugin.tls.identity import load_identity
+
+        identity = load_identity(cert, settings.client_key, settings.passphrase)
+        identity.apply(context)
+        seen(identity)
+
+
 def _trust_default(context: ssl.SSLContext, environ: Mapping[str, str]) -> None:
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
     variable = next((name for name in BUNDLE_VARIABLES if environ.get(name)), None)
     bundle = Path(environ[variable] if variable is not None else DEFAULT_CA_BUNDLE_PATH)
-    origin = f"{WHAT} of {variable}" if variable is not None else f"default {WHAT}"
+    origin = f"{CA} of {variable}" if variable is not None else f"default {CA}"
     if not os.path.exists(bundle):
         raise MaterialError(Cause.TLS_FILE_MISSING, f"the {origin}, {bundle}, does not exist")
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -117,6 +118,17 @@ def is_cut_off(data: bytes) -> bool:
     """Whether the DER value that ``data`` begins with says that it is longer than what is there."""
     header = _header(data)
     return header is not None and header[1] is not None and sum((header[0], header[1])) > len(data)
+
+
+def values(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The DER values of which ``data`` is a row, each with its tag; they end where one is not plainly to be read."""
+    position = 0
+    while (header := _header(data[position : position + 6])) is not None and header[1] is not None:
+        start = position + header[0]
+        if start + header[1] > len(data):
+            return
+        yield data[position], data[start : start + header[1]]
+        position = start + header[1]
 
 
 def _value(data: bytes) -> bytes | None:

@@ -15,7 +15,7 @@ from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.tls.facts import CertificateFacts, describe
 from poetry_repo_plugin.tls.forms import Form, first_value, form_of, pem_blocks
-from poetry_repo_plugin.tls.keys import CERT, Key, pair_of_pkcs12, read_key, separate_key
+from poetry_repo_plugin.tls.keys import Key, pair_of_pkcs12, read_key, separate_key
 from poetry_repo_plugin.tls.material import (
     SOON,
     AskPassphrase,
@@ -26,6 +26,7 @@ from poetry_repo_plugin.tls.material import (
     read_file,
     utc_now,
 )
+from poetry_repo_plugin.tls.plain import CERT
 from poetry_repo_plugin.tls.sealed import readable
 
 if TYPE_CHECKING:

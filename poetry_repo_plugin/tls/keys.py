@@ -11,13 +11,11 @@ from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.tls.forms import Form, form_of, is_cut_off, pem_blocks
 from poetry_repo_plugin.tls.material import AskPassphrase, MaterialError, brief, invalid, parsing, read_file
+from poetry_repo_plugin.tls.plain import CERT, KEY
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-
-CERT = "client certificate"
-KEY = "client key"
 
 
 @dataclass(frozen=True)

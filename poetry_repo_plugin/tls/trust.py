@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import ssl
 import sys
 from dataclasses import dataclass
@@ -11,13 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from poetry_repo_plugin.tls.facts import CertificateFacts, describe_der
-from poetry_repo_plugin.tls.forms import Form, first_value, form_of, pem_blocks
-from poetry_repo_plugin.tls.material import SOON, MaterialError, day, invalid, read_file, utc_now
-
-WHAT = "CA bundle"
-
-# What `openssl rehash` calls the certificates in a directory (openssl-rehash(1)).
-_HASHED = re.compile(r"^[0-9a-f]{8}\.\d+$")
+from poetry_repo_plugin.tls.material import SOON, day, invalid, utc_now
+from poetry_repo_plugin.tls.plain import CA as WHAT
+from poetry_repo_plugin.tls.plain import certificates_in
 
 
 @dataclass(frozen=True)
@@ -50,14 +44,12 @@ class TrustBundle:
 def load_ca(path: Path, now: datetime | None = None) -> TrustBundle:
     """The CAs in ``path``: PEM, one DER certificate, or a directory of hashed certificates (openssl-rehash(1)).
 
-    Raises :class:`MaterialError` where none of it can vouch for a server: nothing but a server's own certificate
-    (unless self-signed: then it is trusted for that server alone), a private key, or only expired CAs.
+    Raises :class:`~poetry_repo_plugin.tls.material.MaterialError` where none of it can vouch for a server: nothing but
+    a server's own certificate (unless self-signed: then it is trusted for that server alone), a private key, or only
+    expired CAs.
     """
     now = now or utc_now()
-    if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
-        certificates, has_key = _from_directory(path), False
-    else:
-        certificates, has_key = _from_file(path)
+    certificates, has_key = certificates_in(path)
     described = [describe_der(der) for der in certificates]
     facts = tuple(found for found in described if found is not None)
     warnings = []
@@ -71,47 +63,6 @@ def load_ca(path: Path, now: datetime | None = None) -> TrustBundle:
     if len(facts) == len(certificates):
         _require_anchor(bundle, now)
     return TrustBundle(path, bundle.certificates, facts, (*warnings, *_concerns(bundle, now)))
-
-
-def _from_file(path: Path) -> tuple[list[bytes], bool]:
-    data = read_file(path, WHAT)
-    form = form_of(data)
-    if form is Form.CERTIFICATE:
-        return [first_value(data)], False
-    if form is Form.PKCS12:
-        raise invalid(path, WHAT, "is a PKCS#12 file, which is a client certificate with its key; the CA comes as PEM")
-    if form is not Form.PEM:
-        raise invalid(path, WHAT, f"holds no certificate: it is {form.value}")
-    blocks = pem_blocks(data)
-    has_key = any(block.is_key for block in blocks)
-    wanted = [block for block in blocks if block.is_certificate]
-    if not wanted and has_key:
-        raise invalid(path, WHAT, "holds a private key and no certificate")
-    if not wanted:
-        seen = ", ".join(sorted({block.label for block in blocks})) or "no complete PEM block"
-        raise invalid(path, WHAT, f"holds no certificate ({seen})")
-    decoded = [block.der() for block in wanted]
-    if None in decoded:
-        number = decoded.index(None) + 1
-        raise invalid(path, WHAT, f"is damaged: certificate {number} of {len(decoded)} is not base64")
-    return [der for der in decoded if der is not None], has_key
-
-
-def _from_directory(path: Path) -> list[bytes]:
-    try:
-        files = sorted(entry for entry in path.iterdir() if _HASHED.match(entry.name))
-    except OSError as error:
-        raise invalid(path, WHAT, f"cannot be read: {error.strerror}") from None
-    found: list[bytes] = []
-    for file in files:
-        # OpenSSL skips what it cannot read in such a directory, and so do we.
-        try:
-            found.extend(der for der in _from_file(file)[0] if der not in found)
-        except MaterialError:
-            continue
-    if not found:
-        raise invalid(path, WHAT, "is a directory without hashed certificates; `openssl rehash` makes them")
-    return found
 
 
 def _undescribed(path: Path, der: bytes, number: int, count: int) -> str:

@@ -18,6 +18,7 @@ from poetry_repo_plugin.tls.facts import facts_of
 from poetry_repo_plugin.tls.forms import form_of, pem_blocks
 from poetry_repo_plugin.tls.identity import load_identity
 from poetry_repo_plugin.tls.material import MaterialError
+from poetry_repo_plugin.tls.plain import identify, trust
 from poetry_repo_plugin.tls.probe import _certificates_in
 from poetry_repo_plugin.tls.trust import load_ca
 from tests.certs import CertificateFactory
@@ -90,6 +91,8 @@ def test_any_bytes_are_understood_or_refused(data: bytes) -> None:
 Attempt = Callable[[Path, ssl.SSLContext], object]
 
 ATTEMPTS: list[Attempt] = [
+    lambda path, context: trust(context, path),
+    lambda path, context: identify(context, path, path),
     lambda path, context: load_ca(path).apply(context),
     lambda path, context: load_identity(path).apply(context),
     lambda path, context: load_identity(path, path, lambda: Secret("secret")).apply(context),
