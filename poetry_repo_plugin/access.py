@@ -195,7 +195,7 @@ class Access:
         """Whether ``status`` says that the credential is missing, wrong or expired, at this kind of server."""
         if status in (401, 403):
             return True
-        if leave.repository is None or leave.query is None:
+        if status < 400 or leave.repository is None or leave.query is None:
             return False
         profile = profile_of(leave.query.url, leave.repository.name)
         return profile is not None and status in profile.expired_statuses

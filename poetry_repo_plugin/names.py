@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.patterns import Pattern
 
-_VALID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_VALID = Pattern(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _LONGEST = 100
 _LONGEST_ENTRY = 255  # bytes of an entry of a folder: the limit of ext4, NTFS and APFS
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
+from poetry_repo_plugin.patterns import Pattern
 from poetry_repo_plugin.secret import Secret
 
 _T = TypeVar("_T")
@@ -24,20 +25,20 @@ _REMEMBERED = 8192  # URLs, for which parsing is not repeated
 # Everything up to the last "@" is hidden unless what stands behind the slashes is plainly a host: a password with an
 # unescaped slash or quote looks to a parser like a host and a path. In a text, white space and quotes end a URL.
 _NOT_PLAIN = r"""(?! (?: \[[0-9A-Fa-f:.]*\] | [^\s"'/?\#@:\[\]]* ) (?: :\d{1,5} )? """
-_USERINFO_OF_URL = re.compile(r"(?<=//)" + _NOT_PLAIN + r"(?: [/?\#] | $ )) .* @", re.VERBOSE | re.DOTALL)
-_USERINFO_IN_TEXT = re.compile(
+_USERINFO_OF_URL = Pattern(r"(?<=//)" + _NOT_PLAIN + r"(?: [/?\#] | $ )) .* @", re.VERBOSE | re.DOTALL)
+_USERINFO_IN_TEXT = Pattern(
     r"(?: (?<=//)"
     + _NOT_PLAIN
     + r"""(?: [/?\#\s"'] | $ )) | (?<=https:)(?!//) | (?<=http:)(?!//) ) (?: \\. | [^\s"'\\] )* @""",
     re.VERBOSE,
 )
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
-_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
-_NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_URL = Pattern(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
+_ESCAPE = Pattern(r"%([0-9A-Fa-f]{2})")
+_NO_ESCAPE = Pattern(r"%(?![0-9A-Fa-f]{2})")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")  # RFC 3986, 3.3: nothing in it is ever escaped
 _LABEL = re.compile(r"[a-z0-9_-]+")
 # Dot segments that only some servers see: behind an encoded slash, or before a path parameter (`..;x`).
-_HIDDEN_DOTS = re.compile(r"(?:^|%2F|%5C)\.{1,2}(?:;[^%]*)?(?:%2F|%5C|$)")
+_HIDDEN_DOTS = Pattern(r"(?:^|%2F|%5C)\.{1,2}(?:;[^%]*)?(?:%2F|%5C|$)")
 
 
 class InvalidUrl(ValueError):
@@ -202,6 +203,8 @@ def redact(text: str) -> str:
     """``text``, a URL or words around some, as it may be printed: any userinfo is replaced by ``****``, also one that
     is written wrongly.
     """
+    if "@" not in text:
+        return text
     return (_USERINFO_OF_URL if _URL.fullmatch(text) else _USERINFO_IN_TEXT).sub("****@", text)
 
 

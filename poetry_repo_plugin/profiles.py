@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from poetry_repo_plugin.origin import InvalidUrl, Prefix
+from poetry_repo_plugin.patterns import Pattern
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Form:
     :param publish: the upload URL as a template for :meth:`re.Match.expand`; ``None`` where one cannot publish.
     """
 
-    pattern: re.Pattern[str]
+    pattern: Pattern
     publish: str | None
 
 
@@ -30,6 +31,7 @@ class Form:
 class Profile:
     """One kind of server.
 
+    :param mark: stands in each of its URLs, so that no other URL is held against the forms.
     :param forms: the shapes of its URLs; the first that matches counts.
     :param source: the vendor's page.
     :param advice: one line for ``doctor``.
@@ -42,6 +44,7 @@ class Profile:
     """
 
     title: str
+    mark: str
     forms: tuple[Form, ...]
     source: str
     advice: str
@@ -118,9 +121,10 @@ def is_vendor_host(provider: str, url: str) -> bool:
 
 def _find(url: str) -> tuple[Profile, Form, re.Match[str]] | None:
     prefix = _prefix(url)
-    for profile in PROFILES if prefix else ():
-        for form in profile.forms:
-            if match := form.pattern.fullmatch(str(prefix)):
+    text = str(prefix) if prefix is not None else ""
+    for profile in PROFILES:
+        for form in profile.forms if profile.mark in text else ():
+            if match := form.pattern.fullmatch(text):
                 return profile, form, match
     return None
 
@@ -137,13 +141,14 @@ def _prefix(url: str) -> Prefix | None:
 
 def _forms(*rows: tuple[str, str | None]) -> tuple[Form, ...]:
     # In a row, <name> is one path segment.
-    return tuple(Form(re.compile(re.sub(r"(?<!P)<(\w+)>", r"(?P<\1>[^/]+)", row)), publish) for row, publish in rows)
+    return tuple(Form(Pattern(re.sub(r"(?<!P)<(\w+)>", r"(?P<\1>[^/]+)", row)), publish) for row, publish in rows)
 
 
 # Building blocks. Hosts are whole: every label is spelled out, or can hold no dot.
 _ROOT = r"https?://[^/]+(?:/[^/]+)*?"  # a self-hosted server, perhaps below a path
 _SIMPLE = r"(?:/(?P<index>simple))?"
-_PYPI = re.escape(".".join(("pypi", "org")))
+_PYPI_HOST = ".".join(("pypi", "org"))
+_PYPI = re.escape(_PYPI_HOST)
 _WWW, _PYPI_PATH = r"(?P<index>(?:www\.)?)", r"(?:/simple|/pypi|/legacy)?"
 _DOMAIN_OWNER = r"(?P<domain>[a-z0-9][a-z0-9_-]*)-(?P<owner>[0-9]{12})"
 _REGION = r"(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2})"  # no S3 host fits, whose buckets anyone can name
@@ -156,10 +161,10 @@ _AZURE_HOST = r"(?:pkgs\.dev\.azure\.com/<organization>|(?P<account>[a-z0-9-]+)\
 _AZURE_FEED = r"(?:/DefaultCollection)?(?:/<project>)?/_packaging/(?P<feed>(?:(?!%40)[^/@])+)"
 
 _VENDOR_HOSTS = {
-    "aws": (re.compile(_AWS_HOST), re.compile(_AWS_VPC_HOST)),
-    "gcp": (re.compile(_GCP_HOST),),
-    "azure": (re.compile(r"pkgs\.dev\.azure\.com"), re.compile(r"[a-z0-9-]+\.pkgs\.visualstudio\.com")),
-    "gitlab": (re.compile(r"gitlab\.com"),),
+    "aws": (Pattern(_AWS_HOST), Pattern(_AWS_VPC_HOST)),
+    "gcp": (Pattern(_GCP_HOST),),
+    "azure": (Pattern(r"pkgs\.dev\.azure\.com"), Pattern(r"[a-z0-9-]+\.pkgs\.visualstudio\.com")),
+    "gitlab": (Pattern(r"gitlab\.com"),),
 }
 
 _TOKEN_USER, _AWS_USER, _GOOGLE_USER, _AZURE_USER = "__token__", "aws", "oauth2accesstoken", "VssSessionToken"
@@ -168,6 +173,7 @@ _PYPI_NOTES = {400: "published before, or bad metadata", 403: "the token is not 
 
 PYPI = Profile(
     title="PyPI",
+    mark=_PYPI_HOST,
     # Root, /simple and the older /pypi are to read from; uploads go to a host of their own.
     forms=_forms((rf"https://(?:{_WWW}|upload\.)(?P<host>{_PYPI}){_PYPI_PATH}", r"https://upload.\g<host>/legacy/")),
     token_username=_TOKEN_USER,
@@ -178,6 +184,7 @@ PYPI = Profile(
 
 TESTPYPI = Profile(
     title="TestPyPI",
+    mark=_PYPI_HOST,
     forms=_forms((rf"(?P<base>https://test\.{_PYPI})(?:/legacy|(?P<index>(?:/simple|/pypi)?))", r"\g<base>/legacy/")),
     token_username=_TOKEN_USER,
     refusal_notes=_PYPI_NOTES,
@@ -187,6 +194,7 @@ TESTPYPI = Profile(
 
 GITLAB = Profile(
     title="GitLab",
+    mark="/api/v4/",
     forms=_forms(
         (rf"(?P<base>{_ROOT}/api/v4/projects/<project>/packages/pypi){_SIMPLE}", r"\g<base>"),
         # "PyPI packages are published using your project ID": a group is to read from only.
@@ -205,6 +213,7 @@ GITLAB = Profile(
 
 CODEARTIFACT = Profile(
     title="AWS CodeArtifact",
+    mark="codeartifact",
     forms=_forms(
         (rf"(?P<base>https://{_AWS_HOST}/pypi/<repository>){_SIMPLE}", r"\g<base>/"),
         # …/ug/use-codeartifact-from-vpc.html: an endpoint without private DNS
@@ -222,6 +231,7 @@ CODEARTIFACT = Profile(
 
 ARTIFACT_REGISTRY = Profile(
     title="Google Artifact Registry",
+    mark="-python.pkg.dev",
     forms=_forms((rf"(?P<base>https://{_GCP_HOST}/<project>/<repository>){_SIMPLE}", r"\g<base>/")),
     token_username=_GOOGLE_USER,
     provider="gcp",
@@ -232,6 +242,7 @@ ARTIFACT_REGISTRY = Profile(
 
 AZURE_ARTIFACTS = Profile(
     title="Azure Artifacts",
+    mark="/_packaging/",
     forms=_forms(
         (rf"(?P<base>https://{_AZURE_HOST}{_AZURE_FEED}/pypi)/(?:(?P<index>simple)|upload)", r"\g<base>/upload/"),
         # A view (FEED@VIEW) is read-only: packages are promoted to it.
@@ -246,6 +257,7 @@ AZURE_ARTIFACTS = Profile(
 
 GEMFURY = Profile(
     title="Gemfury",
+    mark="fury",
     forms=_forms(
         # repo.fury.io serves packages of all languages: https://fury.blog/changelog/2021-03-18-user-token-auth/
         (
@@ -263,6 +275,7 @@ GEMFURY = Profile(
 
 CLOUDSMITH = Profile(
     title="Cloudsmith",
+    mark="cloudsmith",
     forms=_forms(
         # The first segment is "basic", "public" or an entitlement token.
         (
@@ -279,6 +292,7 @@ CLOUDSMITH = Profile(
 
 ARTIFACTORY = Profile(
     title="Artifactory",
+    mark="/api/pypi/",
     # Mostly below /artifactory, but a proxy may leave that out or call it otherwise. devpi's +simple is no repository.
     forms=_forms((rf"(?P<base>{_ROOT}/api/pypi/(?P<repository>[^/+][^/]*)){_SIMPLE}", r"\g<base>")),
     refusal_notes={403: "the user lacks a permission (Read, Deploy), or the file exists and may not be overwritten"},
@@ -288,6 +302,7 @@ ARTIFACTORY = Profile(
 
 NEXUS = Profile(
     title="Nexus Repository",
+    mark="/repository/",
     forms=_forms((rf"(?P<base>{_ROOT}/repository/<repository>){_SIMPLE}", r"\g<base>/")),
     refusal_notes={400: "the file was published before and the repository does not allow updating it"},
     advice="Publish to a hosted repository; a proxy or a group is to read from only.",
@@ -296,6 +311,7 @@ NEXUS = Profile(
 
 DEVPI = Profile(
     title="devpi",
+    mark="/+simple",
     forms=_forms(
         # The built-in mirror of PyPI; `devpi use --urls` says "pypisubmit: None".
         (rf"{_ROOT}/root/pypi/(?P<index>\+simple)", None),

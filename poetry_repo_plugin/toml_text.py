@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from poetry_repo_plugin.errors import StateError
+from poetry_repo_plugin.patterns import Pattern
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-_TOKEN = re.compile(
+_TOKEN = Pattern(
     r"""
     (?P<string> \"{3} (?:[^\\]|\\.)*? \"{3,5} | '{3} .*? '{3,5} | "(?:[^"\\\n]|\\.)*" | '[^'\n]*' )
     | (?P<comment> \#[^\n]* )

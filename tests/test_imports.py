@@ -21,7 +21,7 @@ PACKAGE = Path(poetry_repo_plugin.__file__).parent
 GROUND = frozenset(
     (
         *("secret", "origin", "errors", "names", "toml_text", "store", "spellings", "own", "settings", "bindings"),
-        *("profiles", "project", "repository", "notices"),
+        *("profiles", "project", "repository", "notices", "patterns"),
     )
 )
 HEIGHT = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import datetime, timezone
 
-_FRACTION = re.compile(r"[.,](\d+)")
+from poetry_repo_plugin.patterns import Pattern
+
+_FRACTION = Pattern(r"[.,](\d+)")
 
 
 def from_text(text: str) -> datetime | None:

@@ -25,14 +25,15 @@ from poetry_repo_plugin.credentials.base import BASIC, BEARER, Answer, Broken, C
 from poetry_repo_plugin.credentials.process import presentable
 from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.origin import Origin
+from poetry_repo_plugin.patterns import Pattern
 from poetry_repo_plugin.secret import Secret
 
 SOURCE = "helper"
 
-_SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110, 5.6.2
-_FIELD_VALUE = re.compile(r"[!-~](?:[\t -~]*[!-~])?")  # RFC 9110, 5.5, without obs-text
-_TOKEN = re.compile(r"[!-~]+")
-_PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+_SCHEME = Pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110, 5.6.2
+_FIELD_VALUE = Pattern(r"[!-~](?:[\t -~]*[!-~])?")  # RFC 9110, 5.5, without obs-text
+_TOKEN = Pattern(r"[!-~]+")
+_PRIVATE_KEY = Pattern(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 
 
 class HelperProtocol(str, Enum):

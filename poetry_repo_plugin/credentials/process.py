@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
+from poetry_repo_plugin.patterns import Pattern
+
 if TYPE_CHECKING:
     import subprocess
     import threading
@@ -30,12 +32,12 @@ LINGER = 1.0
 _REAP = 5.0
 
 # Secrets of other repositories (POETRY_… of Poetry's own documentation, DESIGN section 6 for the passphrase).
-_OTHERS_SECRETS = re.compile(
+_OTHERS_SECRETS = Pattern(
     r"POETRY_HTTP_BASIC_.*_PASSWORD|POETRY_PYPI_TOKEN_.*|POETRY_CERTIFICATES_.*_PASSPHRASE", re.IGNORECASE
 )
 
-_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_LOOKS_SECRET = re.compile(
+_ESCAPE_SEQUENCE = Pattern(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_LOOKS_SECRET = Pattern(
     r"eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)*"  # a JSON web token
     r"|(?<=\bbearer )[^\s'\"]+|(?<=\bbasic )[A-Za-z0-9+/=]{8,}"
     r"|(?<=\bpassword=)[^\s&'\"]+|(?<=\btoken=)[^\s&'\"]+|(?<=//)[^\s/@]+(?=@)",

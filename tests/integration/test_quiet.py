@@ -89,6 +89,16 @@ class TestCommandsWithoutARequest:
         assert any(path.endswith("poetry-repo-plugin.toml") for path in seen["open"])
         assert any(str(world.index.port) in address for address in seen["socket.connect"])
         assert "poetry_repo_plugin.adapter" in seen["modules"]
+        assert "cryptography" in seen["modules"]  # the key is encrypted
+
+    def test_a_look_up_over_tls_loads_nothing_that_it_does_not_need(self, world: World) -> None:
+        """A private CA, a client certificate in PEM, a password in auth.toml: each of these modules is felt."""
+        at_start(world, WATCHER)
+        world.settle("poetry-repo-plugin.toml", "repositories", NAME, "client-key", value=None)
+        world.identify_with_one_file()
+        world.project("gamma")
+        costly = {"keyring.backend", "cryptography", "truststore", "id", "poetry_repo_plugin.tls.identity"}
+        assert not costly & set(watched(world, "lock")["modules"])
 
 
 class TestPublicIndexes:
