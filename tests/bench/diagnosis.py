@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests import packages
-from tests.bench.measure import Row, Run, Side, Sides, home, in_seconds, in_turn, run
+from tests.bench.measure import Compared, Row, Run, Side, Sides, home, in_turn, run
 from tests.certs import CertificateFactory, server_context
 from tests.integration.spoil import WRONG_PASSWORD, gone, identify_with, own_cert, sealed_key
 from tests.integration.world import PEER, USER, World
@@ -51,12 +51,12 @@ def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
             sound = 0.0
             for name, spoil in MISTAKES:
                 runs = in_turn(both, pairs, partial(once, spoil))
-                plain, plugin = (statistics.median(run.seconds for run in runs[side.name]) for side in both)
-                sound = sound or plugin
+                compared = Compared.of(runs)
+                sound = sound or compared.plugin
                 notes = [f"{side.name}: {said(runs[side.name][0])}" for side in both if runs[side.name][0].code]
-                figures = (in_seconds(plain), in_seconds(plugin))
-                limit = f"a success + {LATER:.0f} s"
-                yield Row(f"poetry lock, {name}", figures, "", limit, plugin <= sound + LATER, notes)
+                row = compared.row(f"poetry lock, {name}, {pairs} pairs")
+                held = compared.plugin <= sound + LATER
+                yield replace(row, limit=f"a success + {LATER:.0f} s", held=held, notes=notes)
 
 
 def said(done: Run) -> str:

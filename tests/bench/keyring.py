@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from tests import packages
-from tests.bench.measure import Row, Side, Sides, home, in_seconds, run, run_within
+from tests.bench.measure import Compared, Row, Run, Side, Sides, home, in_seconds, in_turn, run, run_within, spread
 from tests.integration.world import installed, make_venv, source
 from tests.poetry_process import FILE_KEYRING, PoetryHome
 from tests.servers import IndexServer
@@ -17,27 +19,51 @@ PACKAGES = 30
 URLS = 200  # of two hosts
 LOGINS = 50
 SLOW = 0.05  # seconds that a call of the keyring takes
+PAIRS = 3
 LIMIT = 20.0  # seconds after which a command that waits for ever is killed
 USER, PASSWORD = "alice", "s3cret"
 
 
-def rows(both: Sides) -> Iterator[Row]:
-    """Counts and times with a keyring that takes a while for each call."""
+@dataclass(frozen=True)
+class Counted:
+    """A run, and what was counted in it."""
+
+    run: Run
+    count: int
+
+
+def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
+    """Counts (the most that a run had) and times with a keyring that takes a while for each call."""
     what = f"lock + install of {PACKAGES} private packages"
-    (plain, slow), (calls, quick) = (private_packages(side) for side in both)
-    yield Row(f"{what}: keyring calls", (str(plain), str(calls)), "", "1 a command", calls <= 2)
-    yield Row(f"{what}: time, {SLOW * 1000:.0f} ms a call", (in_seconds(slow), in_seconds(quick)))
+    yield from counted(f"{what}: keyring calls", "1 a command", 2, found := in_turn(both, pairs, private_packages))
+    yield compared(found, f"{what}: time, {SLOW * 1000:.0f} ms a call, {pairs} pairs")
     what = f"lock of {URLS} URLs of two unmanaged hosts"
-    (plain, slow), (calls, quick) = (many_urls(side) for side in both)
-    yield Row(f"{what}: keyring calls", (str(plain), str(calls)), "", "1 a host", calls <= 2)
-    yield Row(f"{what}: time", (in_seconds(slow), in_seconds(quick)))
-    hangs, ends = (never_answers(side) for side in both)
-    what = "public install, a keyring that never answers"
-    yield Row(what, (in_seconds(hangs), in_seconds(ends)), "", "ends", ends is not None)
-    (kept, _), (all_kept, taken) = (concurrent_logins(side, side is both.plain) for side in both)
-    figures = (str(kept), str(all_kept))
-    notes = [f"the plugin's took {taken:.1f} s together"]
-    yield Row(f"{LOGINS} logins at once: kept", figures, "", str(LOGINS), all_kept == LOGINS, notes)
+    yield from counted(f"{what}: keyring calls", "1 a host", 2, found := in_turn(both, pairs, many_urls))
+    yield compared(found, f"{what}: time, {pairs} pairs")
+    plain, plugin = in_turn(both, pairs, never_answers).values()
+    ended = [one.seconds for one in plugin if one is not None]
+    figures = (
+        in_seconds(None if None in plain else statistics.median(one.seconds for one in plain if one is not None)),
+        in_seconds(statistics.median(ended) if len(ended) == pairs else None),
+    )
+    what = f"public install, a keyring that never answers, {pairs} pairs"
+    yield Row(what, figures, spread(ended, in_seconds) if ended else "", "ends", len(ended) == pairs)
+    logins = in_turn(both, pairs, lambda side: concurrent_logins(side, side is both.plain))
+    least = [min(one.count for one in some) for some in logins.values()]
+    what = f"{LOGINS} logins at once"
+    yield Row(f"{what}: kept, at least", (str(least[0]), str(least[1])), "", str(LOGINS), least[1] == LOGINS)
+    yield compared(logins, f"{what}: time, {pairs} pairs")
+
+
+def counted(what: str, limit: str, most: int, found: dict[str, list[Counted]]) -> Iterator[Row]:
+    """The row of the highest counts."""
+    figures = [max(one.count for one in some) for some in found.values()]
+    yield Row(what, (str(figures[0]), str(figures[1])), "", limit, figures[1] <= most)
+
+
+def compared(found: dict[str, list[Counted]], what: str) -> Row:
+    """The row of the times."""
+    return Compared.of({name: [one.run for one in some] for name, some in found.items()}).row(what)
 
 
 def calls_of(at: PoetryHome) -> int:
@@ -45,7 +71,7 @@ def calls_of(at: PoetryHome) -> int:
     return len(at.keyring_calls())
 
 
-def private_packages(side: Side) -> tuple[int, float]:
+def private_packages(side: Side) -> Counted:
     """Lock and install, with the password in the keyring: calls and seconds."""
     with IndexServer(credentials={USER: PASSWORD}) as index, home(side, FILE_KEYRING) as one:
         names = [f"lib{number}" for number in range(PACKAGES)]
@@ -56,14 +82,12 @@ def private_packages(side: Side) -> tuple[int, float]:
         one.environ.update(KEYRING_MODE=f"slow={SLOW}", VIRTUAL_ENV=str(one.root / "venv"))
         site_packages = make_venv(one.root / "venv", side.python)
         one.write_project(dependencies=tuple(names), extra=source("foo", index.index_url))
-        seconds = 0.0
-        for words in (("lock",), ("install", "--no-root")):
-            seconds += run(one, *words).seconds
+        runs = [run(one, *words) for words in (("lock",), ("install", "--no-root"))]
         assert len(installed(site_packages)) == PACKAGES
-        return calls_of(one), seconds
+        return Counted(replace(runs[0], seconds=sum(each.seconds for each in runs)), calls_of(one))
 
 
-def many_urls(side: Side) -> tuple[int, float]:
+def many_urls(side: Side) -> Counted:
     """Lock direct URLs of two hosts that are open to everyone and that nothing is configured for."""
     with IndexServer() as first, IndexServer(host="localhost") as other, home(side, FILE_KEYRING) as one:
         one.environ["KEYRING_MODE"] = f"slow={SLOW}"
@@ -75,21 +99,20 @@ def many_urls(side: Side) -> tuple[int, float]:
             urls.append(f"lib{number} @ {server.origin}/files/{name}")
         one.write_project(dependencies=tuple(urls))
         done = run(one, "lock")
-        return calls_of(one), done.seconds
+        return Counted(done, calls_of(one))
 
 
-def never_answers(side: Side) -> float | None:
-    """Install a public package while the keyring hangs: seconds, or ``None`` for never."""
+def never_answers(side: Side) -> Run | None:
+    """Install a public package while the keyring hangs: its run, or ``None`` for never."""
     with IndexServer() as index, home(side, FILE_KEYRING) as one:
         index.add(*packages.wheel("lib", "1.0"))
         one.environ.update(KEYRING_MODE="hang", VIRTUAL_ENV=str(one.root / "venv"))
         make_venv(one.root / "venv", side.python)
         one.write_project(dependencies=("lib",), extra=source("open", index.index_url))
-        done = run_within(LIMIT, one, "install", "--no-root")
-        return done.seconds if done is not None else None
+        return run_within(LIMIT, one, "install", "--no-root")
 
 
-def concurrent_logins(side: Side, plain: bool) -> tuple[int, float]:
+def concurrent_logins(side: Side, plain: bool) -> Counted:
     """How many of the logins that are made at once are there afterwards, and the seconds of all together."""
     with home(side) as one:
         listed = "".join(f'[repositories.r{n}]\nurl = "https://r{n}.example/upload/"\n' for n in range(LOGINS))
@@ -111,4 +134,5 @@ def concurrent_logins(side: Side, plain: bool) -> tuple[int, float]:
             stored = one.toml("auth.toml").get("http-basic", {})
         except ValueError:
             stored = {}  # half-written
-        return sum(stored.get(f"r{n}", {}).get("password") == f"pw{n}" for n in range(LOGINS)), taken
+        kept = sum(stored.get(f"r{n}", {}).get("password") == f"pw{n}" for n in range(LOGINS))
+        return Counted(Run(taken, 0.0, 0.0, 0, ""), kept)

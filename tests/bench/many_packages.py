@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +15,20 @@ from urllib.parse import quote
 import certifi
 
 from tests import packages
-from tests.bench.measure import Compared, Row, Run, Side, Sides, execute, home, in_megabytes, in_seconds, outside, run
+from tests.bench.measure import (
+    Compared,
+    Row,
+    Run,
+    Side,
+    Sides,
+    execute,
+    home,
+    in_megabytes,
+    in_seconds,
+    outside,
+    run,
+    spread,
+)
 from tests.certs import CertificateFactory, server_context
 from tests.integration.world import PEER, USER, World, installed, make_venv
 from tests.servers import IndexServer
@@ -91,10 +105,10 @@ def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
             figures = (in_megabytes(most["plain"]), in_megabytes(most["plugin"]))
             limit = f"at most +{MORE_MEMORY:.0f} MB"
             yield Row("peak memory of all these", figures, f"{more:+.1f} MB", limit, more <= MORE_MEMORY)
-            yield from marks(index, certs, Path(folder))
+            yield from marks(index, certs, Path(folder), pairs)
 
 
-def marks(index: IndexServer, certs: CertificateFactory, folder: Path) -> Iterator[Row]:
+def marks(index: IndexServer, certs: CertificateFactory, folder: Path, times: int) -> Iterator[Row]:
     """What uv and pip take for the same; they resolve without writing a lock file of every platform."""
     tools = outside()
     venv = folder / "venv"
@@ -122,12 +136,16 @@ def marks(index: IndexServer, certs: CertificateFactory, folder: Path) -> Iterat
     }
     for step, by_tool in commands.items():
         for tool, command in by_tool.items():
-            shutil.rmtree(cache, ignore_errors=True)
-            empty(site_packages)
-            done = execute(command, folder, environ, check=False)
-            said = in_seconds(done.seconds) if done.code == 0 else "cannot"
+            runs = []
+            for _ in range(times):
+                shutil.rmtree(cache, ignore_errors=True)
+                empty(site_packages)
+                runs.append(execute(command, folder, environ, check=False))
+            done, seconds = runs[-1], [one.seconds for one in runs]
+            said = in_seconds(statistics.median(seconds)) if done.code == 0 else "cannot"
             notes = [] if done.code == 0 else done.text.strip().splitlines()[-1:]
-            yield Row(f"from outside: {tool}, {step}, once", ("", said), notes=notes)
+            around = spread(seconds, in_seconds) if done.code == 0 else ""
+            yield Row(f"from outside: {tool}, {step}, {times} times", ("", said), around, notes=notes)
 
 
 def empty(site_packages: Path) -> None:

@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from tests.poetry_process import NO_KEYRING, PoetryHome
 
 ROOT = Path(__file__).resolve().parents[2]
 POETRY = os.environ.get("POETRY_VERSION", "2.5.1")
+_T = TypeVar("_T")
 KILOBYTES = 1024.0  # of a megabyte; ru_maxrss counts kilobytes on Linux (getrusage(2))
 
 
@@ -176,9 +178,9 @@ def _wait(process: subprocess.Popen[bytes], limit: float | None) -> resource.str
         time.sleep(0.005)
 
 
-def in_turn(both: Sides, times: int, once: Callable[[Side], Run]) -> dict[str, list[Run]]:
+def in_turn(both: Sides, times: int, once: Callable[[Side], _T]) -> dict[str, list[_T]]:
     """``once`` on each side, ``times`` times, pair by pair; who comes first changes from pair to pair."""
-    runs: dict[str, list[Run]] = {side.name: [] for side in both}
+    runs: dict[str, list[_T]] = {side.name: [] for side in both}
     for number in range(times):
         for side in tuple(both)[:: 1 if number % 2 == 0 else -1]:
             runs[side.name].append(once(side))
@@ -229,6 +231,12 @@ class Compared:
         if limit is None:
             return Row(what, figures, spread)
         return Row(what, figures, spread, f"at most {limit:.2f}", round(self.ratio, 2) <= limit)
+
+
+def spread(figures: Sequence[float], shown: Callable[[float], str]) -> str:
+    """The quartiles of figures that have no pair, in brackets."""
+    ordered = sorted(figures)
+    return f"({shown(ordered[len(ordered) // 4])} to {shown(ordered[-1 - len(ordered) // 4])})"
 
 
 def in_seconds(figure: float | None) -> str:
