@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.bindings import Bindings
@@ -88,6 +88,7 @@ class _Known:
     """What the configured repositories themselves say of credentials."""
 
     catalogue: Catalogue
+    _providers: dict[str, str | None] = field(default_factory=dict)
 
     def in_url(self, query: Query) -> Credential | None:
         """User name and password that stand in the source's URL, or in the one for uploads."""
@@ -108,8 +109,10 @@ class _Known:
 
     def provider(self, name: str) -> str | None:
         """The provider that the project names for a repository."""
-        found = self.catalogue.find(name)
-        return found.project.provider if found is not None else None
+        if name not in self._providers:  # asked for with every request, and a project's file stays as it is
+            found = self.catalogue.find(name)
+            self._providers[name] = found.project.provider if found is not None else None
+        return self._providers[name]
 
 
 def _login_in(repository: Repository, query: Query) -> tuple[str | None, Secret | None]:

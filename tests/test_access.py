@@ -254,6 +254,24 @@ class TestLookUps:
             assert whose(access.places.leave(f"{url}#sha256=0f")) == "a"
         assert parsed == urls
 
+    def test_a_request_reads_neither_the_environment_nor_the_catalogue_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Reading the environment anew took a millisecond of each request."""
+        world.sources(a=INDEX)
+        access = world.access()
+
+        def request(number: int) -> None:
+            leave = access.places.leave(f"{INDEX}lib-{number}/", owner="a")
+            access.tls.context(leave)
+            access.credential(leave, Effort.EVIDENT)
+            access.succeeded(leave, None)
+
+        request(1)
+        monkeypatch.setattr(Catalogue, "names", lambda self: pytest.fail("the catalogue is read again"))
+        for number in range(2, 5):
+            request(number)
+
     def test_what_a_repository_owns_is_worked_out_once(self) -> None:
         one = Repository("a", INDEX, EVIL)
         assert one.prefixes is one.prefixes
