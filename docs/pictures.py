@@ -11,10 +11,14 @@ from __future__ import annotations
 import os
 import pty
 import re
+import secrets
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +34,7 @@ from tests.poetry_process import PoetryHome, poetry_under_test  # noqa: E402
 from tests.servers import IndexServer  # noqa: E402
 
 COLUMNS = 80
+SHOWN = "~/.config/pypoetry"
 NORMAL = ["3c404a", "f06262", "78c878", "e5c064", "61afef", "c678dd", "56b6c2", "d6dae2"]
 BRIGHT = ["5c6370", "ff7878", "96dc96", "f5d282", "82c8ff", "dc96f0", "6ed2dc", "ffffff"]
 
@@ -83,11 +88,26 @@ def demo() -> None:
     save(found[0] if found else text, "poetry repo demo", ROOT / "docs" / "demo.svg")
 
 
+@contextmanager
+def home_as_long_as_shown() -> Iterator[PoetryHome]:
+    """A home of which the configuration folder has as many letters as the one that a picture shows for it: the report
+    breaks its lines before a path can be replaced.
+    """
+    root = Path(tempfile.gettempdir()) / "x"
+    root = root.with_name(secrets.token_hex(20)[: len(SHOWN) - len(str(root / "config")) + 1])
+    root.mkdir(mode=0o700)
+    try:
+        home = PoetryHome(root, poetry_under_test())
+        assert len(str(home.config)) == len(SHOWN), "the folder for temporary files has too long a name"
+        yield home
+    finally:
+        shutil.rmtree(root)
+
+
 def doctor() -> None:
     """Three repositories: one is well, one has a CA of its own, one wants another password."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, home_as_long_as_shown() as home:
         factory = CertificateFactory(Path(folder) / "certs")
-        home = PoetryHome(Path(folder) / "home", poetry_under_test())
         tls = server_context(factory.server("127.0.0.1"))
         with (
             IndexServer(tls=tls, credentials={"alice": "secret"}) as acme,
@@ -102,10 +122,10 @@ def doctor() -> None:
                 home.ok("repo", "certs", name, "--ca", str(factory.ca_file()), "--no-verify")
                 arguments = ["repo", "login", name, "--username", "alice", "--password-stdin", "--no-verify"]
                 home.ok(*arguments, stdin="secret\n")
-            words = [str(home.executable), "repo", "doctor", "acme", "partner", "legacy", "--ansi"]
-            text = in_terminal(words, home.environment(), home.project)
-    text = text.replace(f"{home.root}", "~")
-    save(f"$ poetry repo doctor\n{text}", "poetry repo doctor", ROOT / "docs" / "doctor.svg")
+            words = ["repo", "doctor", "acme", "partner", "legacy"]
+            text = in_terminal([str(home.executable), *words, "--ansi"], home.environment(), home.project)
+    text = text.replace(str(home.config), SHOWN)
+    save(f"$ poetry {' '.join(words)}\n{text}", "poetry repo doctor", ROOT / "docs" / "doctor.svg")
 
 
 if __name__ == "__main__":

@@ -232,7 +232,9 @@ class Access:
             self._note(name, self.outside.accepted(leave.query, sent))
         if source in ("keyring", "auth.toml", "helper") and self._first(name, Kind.CREDENTIAL):
             self._bind(leave.repository, Kind.CREDENTIAL, leave.query.url)
-        offered = leave.identify and leave.origin.scheme == "https" and self.tls.has_identity(leave.repository)
+        first = (name, Kind.CERTIFICATE) not in self._done  # what follows reads the settings, of each answer
+        may_offer = first and leave.identify and leave.origin.scheme == "https"
+        offered = may_offer and self.tls.has_identity(leave.repository)
         if offered and self._first(name, Kind.CERTIFICATE):
             self._bind(leave.repository, Kind.CERTIFICATE, leave.query.url)
 

@@ -45,7 +45,7 @@ class InvalidUrl(ValueError):
     """The text is not an absolute http(s) URL; ``str()`` says why and shows no userinfo."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Origin:
     """Scheme, host and port of a URL, normalised: case, IDNA, trailing dot and default port make no difference."""
 
@@ -71,7 +71,7 @@ class Origin:
         return f"{self.scheme}://{self.netloc}"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Prefix:
     """An origin and a path below which everything belongs to one owner. ``path`` is ``""`` or ``/a/b``."""
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from poetry_repo_plugin.access import Access
-from poetry_repo_plugin.asking import proxy_of
 from poetry_repo_plugin.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.names import is_pypi
@@ -31,6 +30,8 @@ def explain_end(access: Access, owner: str | None, url: str, error: Exception) -
         return explain_answer(access, owner, url, response)
     if is_reported(error):
         return None
+    from poetry_repo_plugin.asking import proxy_of
+
     bare = split_userinfo(url)[0]
     try:
         leave, proxy = access.places.leave(bare, owner=owner), proxy_of(bare)
