@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, TypeGuard
 
 from poetry_repo_plugin.credentials.base import Query, Source
-from poetry_repo_plugin.credentials.helper import HelperSource
-from poetry_repo_plugin.credentials.helper_protocols import HelperProtocol
 from poetry_repo_plugin.credentials.short_lived import fingerprint
 from poetry_repo_plugin.origin import Origin
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.credentials.helper import HelperSource
+
+# The helpers' languages, known here by their names alone: what runs and reads helpers is loaded where one is set.
+PROTOCOLS = frozenset(("bazel", "git", "exec-credential"))
 
 # The variables by which a vendor's tool chooses the account, and all others that it reads.
 _ACCOUNT_VARIABLES = {"provider:aws": "AWS_", "provider:gcp": "CLOUDSDK_", "provider:azure": "AZURE_"}
 
 
+def is_helper(source: Source | None) -> TypeGuard[HelperSource]:
+    """Whether it runs a credential helper; a provider is none."""
+    return source is not None and source.name == "helper"
+
+
 def identifies(source: Source | None) -> bool:
     """Whether it is a helper that may hand out a client certificate."""
-    return isinstance(source, HelperSource) and source.settings.protocol is HelperProtocol.EXEC_CREDENTIAL
+    return is_helper(source) and source.settings.protocol == "exec-credential"
 
 
 def asked_about(source: Source, query: Query) -> str:
     """What of the URL the answer depends on: a vendor and an ExecCredential plugin are only told the host."""
-    if isinstance(source, HelperSource) and not identifies(source):
+    if is_helper(source) and not identifies(source):
         return query.url.rstrip("/")  # Poetry takes a slash at the end off
     return str(Origin.of(query.url))
 
 
 def maker_of(source: Source, asked_for: str) -> str:
     """A hash of which tool or helper it is, asked for what, as whom."""
-    if isinstance(source, HelperSource):
+    if is_helper(source):
         return fingerprint(source.name, source.settings.protocol.value, *source.settings.command, asked_for)
     prefix = _ACCOUNT_VARIABLES.get(source.name, "")
     return fingerprint(source.name, asked_for, environ=os.environ, prefix=prefix)

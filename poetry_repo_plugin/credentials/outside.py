@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from shlex import quote
-from typing import Union
+from typing import TYPE_CHECKING, Union
 
 from poetry_repo_plugin.bindings import Bindings, Kind
 from poetry_repo_plugin.credentials.base import (
@@ -26,10 +26,8 @@ from poetry_repo_plugin.credentials.base import (
     Source,
 )
 from poetry_repo_plugin.credentials.chain import RENEW_BEFORE
-from poetry_repo_plugin.credentials.helper import HelperSettings, HelperSource
-from poetry_repo_plugin.credentials.helper_protocols import HelperAnswer, HelperIdentity, HelperProtocol
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
-from poetry_repo_plugin.credentials.maker import asked_about, identifies, maker_of
+from poetry_repo_plugin.credentials.maker import PROTOCOLS, asked_about, identifies, is_helper, maker_of
 from poetry_repo_plugin.credentials.short_lived import ShortLived
 from poetry_repo_plugin.credentials.stored import Withheld
 from poetry_repo_plugin.credentials.vendors import provider
@@ -37,6 +35,9 @@ from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.project import PROVIDERS
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.credentials.helper_protocols import HelperAnswer, HelperIdentity
 
 
 class OutsideSource:
@@ -76,8 +77,7 @@ class OutsideSource:
         source = self._source_for(query.name)
         if source is None:
             return NotMine(NONE_SET)
-        is_helper = isinstance(source, HelperSource)
-        if is_helper and self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
+        if is_helper(source) and self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
             return Withheld(f"its helper was set for {' and '.join(bound)}", bound)
         look = query.effort in (Effort.LOOK, Effort.GLANCE)
@@ -115,7 +115,7 @@ class OutsideSource:
         Returns why it could not be told.
         """
         source = self._source_for(query.name)
-        if not isinstance(source, HelperSource):
+        if not is_helper(source):
             return None
         with self._lock:
             if (query.name, credential) not in self._untold:
@@ -130,7 +130,7 @@ class OutsideSource:
         would make a password manager forget a good password.
         """
         source = self._source_for(query.name)
-        if not isinstance(source, HelperSource) or status != 401:
+        if not is_helper(source) or status != 401:
             return None
         with self._lock_of(("erase", query.name)):
             if (query.name, credential) in self._erased:
@@ -145,7 +145,7 @@ class OutsideSource:
         own = self._settings.own_for(name) if name else None
         if own is None:
             return None
-        if own.misread == "helper" or (own.helper and own.helper_protocol not in set(HelperProtocol)):
+        if own.misread == "helper" or (own.helper and own.helper_protocol not in PROTOCOLS):
             hint = f"poetry repo login {quote(name)} --helper COMMAND"
             why = f"its helper setting in {self._settings.own_file} is not understood"
             return Broken(why, hint=hint, source="helper")
@@ -159,9 +159,12 @@ class OutsideSource:
             return None
         own = self._settings.own_for(name)
         with self._lock:
-            if own.helper and own.helper_protocol in set(HelperProtocol):
+            if own.helper and own.helper_protocol in PROTOCOLS:
                 key = ("helper", name, own.helper_protocol or "", *own.helper)
                 if key not in self._sources:
+                    from poetry_repo_plugin.credentials.helper import HelperSettings, HelperSource
+                    from poetry_repo_plugin.credentials.helper_protocols import HelperProtocol
+
                     command = HelperSettings(own.helper, HelperProtocol(own.helper_protocol))
                     self._sources[key] = HelperSource(command)
                 return self._sources[key]
@@ -184,6 +187,8 @@ class OutsideSource:
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def _answer(self, query: Query, source: Source) -> HelperAnswer:
+        from poetry_repo_plugin.credentials.helper_protocols import HelperAnswer
+
         asked_for = asked_about(source, query)
         key = (query.name, source.name, asked_for, query.username or "")
         with self._lock_of(key):
@@ -194,7 +199,7 @@ class OutsideSource:
                 recalled = self.between.get(query, maker_of(source, asked_for))
                 if recalled is not None:
                     return HelperAnswer(recalled)
-            whole = source.ask(query) if isinstance(source, HelperSource) else HelperAnswer(source.get(query))
+            whole = source.ask(query) if is_helper(source) else HelperAnswer(source.get(query))
             self._answers[key] = whole
             self._keep(query, source, whole)
             return whole

@@ -28,6 +28,8 @@ from poetry_repo_plugin.credentials.helper import (
     HelperSource,
     detect,
 )
+from poetry_repo_plugin.credentials.maker import PROTOCOLS, identifies, is_helper
+from poetry_repo_plugin.credentials.vendors import provider
 from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.secret import Secret
 from tests.credentials.stand_ins import HEARTBEAT, StandIn, heart_stops, path_with
@@ -609,3 +611,13 @@ def test_a_secret_survives_gits_protocol_as_it_is(secret: str, username: str) ->
         assert (got(answer).secret.reveal(), got(answer).username) == (secret, username)
     else:
         assert isinstance(answer, NotMine)
+
+
+def test_the_languages_have_the_names_that_are_known_without_loading_them() -> None:
+    assert set(HelperProtocol) == PROTOCOLS
+    assert HelperProtocol.EXEC_CREDENTIAL.value == "exec-credential"
+    source = HelperSource(HelperSettings(("helper",), HelperProtocol.EXEC_CREDENTIAL))
+    assert is_helper(source)
+    assert identifies(source)
+    assert not is_helper(None)
+    assert not is_helper(provider("gitlab"))

@@ -98,6 +98,7 @@ class TestCommandsWithoutARequest:
         world.identify_with_one_file()
         world.project("gamma")
         costly = {"keyring.backend", "cryptography", "truststore", "id", "poetry_repo_plugin.tls.identity"}
+        costly.add("poetry_repo_plugin.credentials.process")
         assert not costly & set(watched(world, "lock")["modules"])
 
 
