@@ -18,6 +18,7 @@ from cachecontrol import CacheControlAdapter
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.exceptions import RequestException
 from requests.utils import select_proxy
+from urllib3 import PoolManager
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.bodies import cut, settle_retry_after
@@ -46,6 +47,7 @@ class _Carrier(HTTPAdapter):
     :param context: a TLS context from the command line, instead of the repository's.
     :param judge: turn a 401 or 403 into an error; else the caller reads it.
     :param strict: judge them also where the settings declare them harmless, as every upload is judged.
+    :param pools: connections that are shared with other adapters; their keys hold the TLS context.
     :param anonymous: send no credential at all, to see what a repository does then.
     """
 
@@ -61,6 +63,7 @@ class _Carrier(HTTPAdapter):
         anonymous: bool = False,
         judge: bool = True,
         strict: bool = False,
+        pools: PoolManager | None = None,
         **options: Any,
     ) -> None:
         self._get_access = access
@@ -72,12 +75,26 @@ class _Carrier(HTTPAdapter):
         self._anonymous = anonymous
         self._judge = judge
         self._strict = strict or purpose is Purpose.PUBLISH
+        self._pools = pools
         self._trip = threading.local()
         super().__init__(**options)
 
     @property
     def _access(self) -> Access:
         return self._get_access()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Poetry downloads a file with another session than it reads the page with; the connection is the same."""
+        if self._pools is None:
+            super().init_poolmanager(*arguments, **options)
+        else:
+            self.poolmanager = self._pools
+
+    def close(self) -> None:
+        """Shared connections stay open: another thread may be using them."""
+        if self._pools is not None:
+            self.poolmanager = PoolManager()
+        super().close()
 
     # -- the request ---------------------------------------------------------------------------------------------------
 

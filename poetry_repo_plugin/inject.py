@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import requests
     from cleo.commands.command import Command
     from cleo.io.io import IO
+    from urllib3 import PoolManager
 
     from poetry_repo_plugin.access import Access
     from poetry_repo_plugin.publishing import Upload
@@ -89,6 +90,8 @@ def missing_seams() -> list[str]:
 
 _current: Injection | None = None
 _fits: bool | None = None
+_KEPT = 64  # idle connections to a host; with fewer, those of more workers are closed and opened again
+_HOSTS = 64
 _inside = threading.local()  # .depth > 0 while Poetry asks on behalf of a request that our adapter will carry
 
 
@@ -200,6 +203,16 @@ class Injection:
     def terminal(self) -> bool:
         """Whether somebody can answer."""
         return self.io.is_interactive() and sys.stdin is not None and sys.stdin.isatty()
+
+    @cached_property
+    def pools(self) -> PoolManager:
+        """The connections of all of Poetry's sessions: it reads a page with one and downloads the file with another."""
+        with self._lock:
+            if "pools" in self.__dict__:
+                return self.__dict__["pools"]  # type: ignore[no-any-return]  # another thread was first
+            from urllib3 import PoolManager
+
+            return PoolManager(_HOSTS, maxsize=_KEPT)
 
     @cached_property
     def access(self) -> Access:
@@ -362,7 +375,7 @@ def _create_session(self: Any) -> requests.Session:
     session: requests.Session = _originals["Authenticator.create_session"](self)
     now = _now()
     cache = getattr(self, "_cache_control", None)
-    options: dict[str, Any] = {"pool_maxsize": getattr(self, "_pool_size", 10)}
+    options: dict[str, Any] = {"pools": now.pools}
     adapter = (
         DirectAdapter(lambda: now.access, now.report, owner=lambda: now.owners.get(self), **options)
         if cache is None
