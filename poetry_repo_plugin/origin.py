@@ -103,7 +103,7 @@ class Prefix:
 
     def contains(self, other: Prefix) -> bool:
         """Whether everything below ``other`` is also below this prefix."""
-        if self.origin != other.origin:
+        if self.origin is not other.origin and self.origin != other.origin:
             return False
         own = path_segments(self.path)
         return path_segments(other.path)[: len(own)] == own

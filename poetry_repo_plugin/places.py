@@ -122,8 +122,11 @@ class Places:
 
     def _is_among(self, prefix: Prefix, repository: Repository) -> bool:
         """Whether ``prefix`` lies below a URL of the repository, or below one that its owner has logged in to."""
-        places = [*repository.download_prefixes, *self.bindings.of(repository.name, Kind.CREDENTIAL)]
-        return any(place.contains(prefix) for place in places) or self._is_linked(prefix, repository)
+        for place in repository.download_prefixes:  # nearly always one of these, and each new URL comes by
+            if place.contains(prefix):
+                return True
+        bound = self.bindings.of(repository.name, Kind.CREDENTIAL)
+        return any(place.contains(prefix) for place in bound) or self._is_linked(prefix, repository)
 
     def _is_linked(self, prefix: Prefix, repository: Repository) -> bool:
         """Whether the repository's index links there, in another spelling than the one that is asked for."""
@@ -134,6 +137,8 @@ class Places:
 
     def _owner_of(self, prefix: Prefix, owner: str | None) -> Repository | None:
         here = self._at(prefix.origin)
+        if here and all(repository is here[0][1] for _, repository in here):
+            return here[0][1]
         covering = [(own.depth, repository) for own, repository in here if own.contains(prefix)]
         if covering:
             deepest = max(depth for depth, _ in covering)

@@ -243,7 +243,7 @@ def _prefixes(urls: Iterable[str]) -> tuple[Prefix, ...]:
     for url in urls:
         with suppress(InvalidUrl):
             found.append(Prefix.of_index(url))
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def bare(url: str) -> str:
