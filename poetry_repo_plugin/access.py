@@ -128,17 +128,11 @@ class Access:
         hidden = status not in (401, 403)  # the server hides what one may not see
         if hidden and not self._may_have_run_out(query, sent, still_there):
             return None
-        resolution = Resolution(leave.given)
-        if sent is not None and sent.source == "helper" and query is not None and self.outside is not None:
-            self._note(query.name, self.outside.refused(query, sent, status))
         renewed = sent is not None and query is not None and self.chain.is_on_trial(query, sent)
-        if query is not None and leave.given is None:
-            full = replace(query, effort=Effort.FULL)
-            resolution = self.chain.renew(full, sent) if sent and _renewable(sent) else self.chain.resolve(full)
-            fresh = resolution.credential
-            again = fresh is not None and fresh not in tried and len(tried) < 2
-            if again and self.may_go(leave, fresh):
-                return fresh
+        resolution = self._ask_again(leave, sent, status)
+        fresh = resolution.credential if leave.given is None else None
+        if fresh is not None and fresh not in tried and len(tried) < 2 and self.may_go(leave, fresh):
+            return fresh
         if leave.stray and repository is not None and not tried and not hidden:
             places = " and ".join(map(str, repository.prefixes))
             message = f"it asks for a credential ({status}) at a place that is not below {places}; nothing was sent."
@@ -163,6 +157,17 @@ class Access:
         if sent is not None and query is not None and resolution.broken is not None:
             self._ended[query] = found
         raise found
+
+    def _ask_again(self, leave: Leave, sent: Credential | None, status: int) -> Resolution:
+        """What there is beside ``sent``, which was refused: its helper is told, and all sources are asked."""
+        query = leave.query
+        if sent is not None and sent.source == "helper" and query is not None and self.outside is not None:
+            self._note(query.name, self.outside.refused(query, sent, status))
+        if query is None or leave.given is not None:
+            return Resolution(leave.given)
+        full = replace(query, effort=Effort.FULL)
+        beside = sent is not None and sent.source == "keyring" and query.purpose is Purpose.PUBLISH
+        return self.chain.renew(full, sent) if sent and (beside or _renewable(sent)) else self.chain.resolve(full)
 
     def doubt(self, name: str) -> RepositoryFailure | None:
         """Why it may be that the repository had nothing: it hides what one may not see, and no credential can be told

@@ -2,6 +2,7 @@
 
     .venv/bin/python tests/matrix.py              everything
     .venv/bin/python tests/matrix.py 2.0.1 3.12   only these versions of Poetry or Python
+    python3 tests/matrix.py --prepare             nothing is run, but their environments are made
 
 A row is one Poetry on one Python, a column one path by which Poetry opens connections; a cell says how many tests of
 it passed. There is every Poetry on this Python, the newest on every Python, and the oldest on the oldest and the
@@ -192,9 +193,20 @@ def counted(report: Path) -> dict[str, tuple[int, int]]:
     return cells
 
 
+def prepare_all(chosen: list[Pairing]) -> int:
+    """Make all environments; 1 if one could not be made."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        errors = [error for error in pool.map(prepare, chosen) if error is not None]
+    print("\n".join(errors) or f"{len(chosen)} environments")
+    return 1 if errors else 0
+
+
 def main() -> int:
     """Run all, print the table; 1 if any failed."""
-    chosen = pairings(sys.argv[1:])
+    words = sys.argv[1:]
+    chosen = pairings([word for word in words if word != "--prepare"])
+    if "--prepare" in words:
+        return prepare_all([pairing for pairing in chosen if pairing.interpreter is not None])
     print(f"{'Poetry':<8}{'Python':<8}{'':<6}{''.join(path.center(len(path) + 2) for path in PATHS)}", flush=True)
     here = [pairing for pairing in chosen if pairing.interpreter is not None]
     failed = []

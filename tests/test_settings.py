@@ -22,8 +22,9 @@ from poetry_repo_plugin.names import match_name
 from poetry_repo_plugin.own import Own
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import TOKEN_USER, Settings, StoredLogin
+from tests.matrix import OLDEST, OWN, Pairing
 
-OLD_POETRY = Path("/tmp/p/v2.0.1/bin/python")
+OLD_POETRY = Pairing(OLDEST, OWN, sys.executable).executable.with_name("python")
 KINDS = ("cert", "client-cert")
 
 dialects = pytest.mark.parametrize("dotted", [True, False], ids=["2.4", "2.0"])
@@ -580,7 +581,7 @@ def poetry_reads(python: Path, folder: Path, *names: str) -> Any:
             False,
             id="2.0.1",
             marks=pytest.mark.skipif(
-                not OLD_POETRY.exists(), reason=f"there is no Poetry 2.0.1 at {OLD_POETRY.parent}"
+                not OLD_POETRY.exists(), reason=f"no Poetry {OLDEST}; `tests/matrix.py --prepare` installs it"
             ),
         ),
     ],

@@ -67,7 +67,7 @@ class StoredSource:
             if one.secret is not None:
                 return Credential(one.secret, one.username, "auth.toml", str(one.file))
             try:
-                found = self._from_keyring(query, one.username)  # one call: a token that no file speaks of is not tried
+                found = self._of_named_user(query, one.username)
             except KeyringUnavailable as error:
                 nothing = Broken(f"its password is in the keyring, but {error}", source="keyring")
                 if error.gone:
@@ -78,6 +78,15 @@ class StoredSource:
                 # The name is not told: it may be a token.
                 nothing = NotMine("auth.toml names a user, but the keyring has no password for it")
         return nothing
+
+    def _of_named_user(self, query: Query, username: str) -> Credential | None:
+        """From the keyring, in one call. Poetry may have put a token for uploads there without a trace in a file: it is
+        tried when an upload as the named user was refused.
+        """
+        found = None
+        if query.fresh and query.purpose is Purpose.PUBLISH and query.username is None:
+            found = self._from_keyring(query, TOKEN_USER)
+        return found or self._from_keyring(query, username)
 
     def _is_called_for(self, query: Query) -> bool:
         """Whether the keyring is asked although no file names a user."""

@@ -42,7 +42,7 @@ def trust(context: ssl.SSLContext, path: Path, now: datetime | None = None) -> b
             ssl.cert_time_to_seconds(str(ca["notBefore"])) <= moment <= ssl.cert_time_to_seconds(str(ca["notAfter"]))
             for ca in context.get_ca_certs()
         )
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, NotImplementedError):  # the last for another plugin's context (truststore's)
         return False
 
 

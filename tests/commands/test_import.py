@@ -314,11 +314,8 @@ class TestAsking:
 
 
 class TestBadInput:
-    @pytest.mark.skipif(
-        any(Path(file).exists() for file in ("/etc/pip.conf", "/etc/xdg/pip/pip.conf")),
-        reason="this machine has a pip.conf for everybody",
-    )
     def test_no_file_at_all(self, home: WarmHome) -> None:
+        home.environ["PIP_CONFIG_FILE"] = os.devnull  # the machine may have one for everybody
         home.refuses("repo", "import", err="There is no .pypirc and no pip.conf here.\nTry: poetry repo import FILE\n")
 
     def test_a_file_that_is_not_there(self, home: WarmHome) -> None:

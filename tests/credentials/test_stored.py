@@ -177,12 +177,14 @@ class TestKeyring:
         world.backend.before = raising(KeyringLocked())
         assert world.get() == Broken("its password is in the keyring, but the keyring is locked")
 
-    def test_an_upload_asks_for_the_user_whom_the_file_names_and_no_further(self, world: World) -> None:
-        """Poetry leaves no trace of a token in a file; looking for one would be a second call for each upload."""
+    def test_an_upload_asks_for_a_token_when_the_user_whom_the_file_names_was_refused(self, world: World) -> None:
+        """Poetry leaves no trace of a token in a file; looking for it first would be a second call for each upload."""
         world.settings.save_login(NAME, "me", None)
         world.backend.entries = {(SERVICE, "me"): "pw", (SERVICE, TOKEN_USER): "t"}
         assert got(world.get(purpose=Purpose.PUBLISH)) == ("me", "pw", "keyring")
         assert world.backend.calls == [("get", SERVICE, "me")]
+        assert got(world.source.get(Query(NAME, URL, Purpose.PUBLISH, fresh=True))) == (TOKEN_USER, "t", "keyring")
+        assert got(world.source.get(Query(NAME, URL, fresh=True))) == ("me", "pw", "keyring")
 
     def test_an_upload_with_a_token_in_the_file_asks_nobody(self, world: World) -> None:
         world.both("t")

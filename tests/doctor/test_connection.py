@@ -141,16 +141,6 @@ class TestTls:
         index.tls = server_context(certs.server_wrong_usage())
         assert_fails(well.checks(), "tls", Cause.UNKNOWN_CA, "purpose", "poetry repo certs foo --ca")
 
-    @pytest.mark.skipif(sys.version_info < (3, 13), reason="the stricter check came with Python 3.13")
-    def test_an_old_company_ca(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
-        authority, identity = certs.server_not_strict()
-        index.tls = server_context(identity)
-        well.certificate("cert", certs.ca_file(authority, name="old.pem"))
-        found = well.checks()
-        assert_fails(found, "tls", Cause.UNKNOWN_CA, "strict X.509", "poetry repo certs foo --ca PATH --relaxed")
-        well.own("relaxed", True)
-        assert_well(well)
-
     def test_an_old_protocol(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
         context = server_context(certs.server())
         context.set_ciphers("DEFAULT:@SECLEVEL=0")

@@ -22,8 +22,9 @@ from tests.integration.spoil import (
 )
 from tests.integration.told import assert_clean, assert_once
 from tests.integration.world import NAME, World, assert_no_secret, installed, names_locked
-from tests.poetry_process import Finished, poetry_under_test
-from tests.warm import WarmHome
+from tests.matrix import NEWEST, Pairing
+from tests.poetry_process import Finished, PoetryHome, poetry_under_test
+from tests.warm import WarmHome, parsed
 
 pytestmark = pytest.mark.failures
 
@@ -121,6 +122,9 @@ class TestInsecure:
             assert "--insecure" not in done.text
 
 
+STRICT_POETRY = Pairing(NEWEST, "3.13", None).executable
+
+
 @cache
 def strict_python() -> bool:
     """Whether the Python of the Poetry under test checks as strictly as 3.13 does."""
@@ -149,6 +153,24 @@ class TestStrictness:
             assert_clean(done)
             world.home.ok("repo", "certs", NAME, "--relaxed")
         all_commands(world, venv)
+
+    @pytest.mark.skipif(
+        not STRICT_POETRY.exists(), reason="no Poetry on Python 3.13; `tests/matrix.py --prepare` installs it"
+    )
+    def test_doctor_names_it_too(self, world: World, ca: Authority, tmp_path: Path) -> None:
+        strict = World(world.index, PoetryHome(tmp_path / "strict", STRICT_POETRY), world.certs, world.identity)
+        strict.trust(world.certs.ca_file(ca, name="old-ca.pem"))
+        strict.identify()
+        strict.log_in()
+        strict.project("gamma")
+        checks = parsed(strict.home.fails("repo", "doctor", NAME, "--json"))["repositories"][0]["checks"]
+        tls = next(check for check in checks if check["check"] == "tls")
+        assert (tls["state"], tls["cause"]) == ("fail", "unknown-ca")
+        assert "strict X.509" in tls["message"]
+        assert tls["hint"] == f"poetry repo certs {NAME} --ca PATH --relaxed"
+        strict.home.ok("repo", "certs", NAME, "--relaxed")
+        strict.home.ok("repo", "doctor", NAME)
+        strict.home.ok("lock")
 
     def test_relaxed_still_checks(self, world: World) -> None:
         """Another CA is not trusted because of it."""
