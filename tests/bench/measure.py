@@ -6,13 +6,12 @@ and the same Poetry with the plugin's wheel. They take turns, so that whatever e
 
 from __future__ import annotations
 
+import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -144,38 +143,53 @@ def run_within(limit: float, at: PoetryHome, *words: str) -> Run | None:
         return None
 
 
+# Starts the command and waits for it, from a process of its own: on Linux the peak of a command's memory includes that
+# of the process that it was forked from, and this one's servers hold what was uploaded to them.
+_LAUNCHER = """
+import json, os, signal, sys, time
+pid = 0
+def end(*_):
+    os.kill(pid, signal.SIGKILL)
+signal.signal(signal.SIGTERM, end)
+started = time.perf_counter()
+pid = os.fork()
+if pid == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.execv(sys.argv[2], sys.argv[2:])
+_, status, spent = os.wait4(pid, 0)
+with open(sys.argv[1], "w") as file:
+    code, seconds = os.waitstatus_to_exitcode(status), time.perf_counter() - started
+    json.dump([seconds, spent.ru_utime + spent.ru_stime, spent.ru_maxrss, code], file)
+"""
+
+
 def execute(
     command: Sequence[str], folder: Path, environ: dict[str, str], *, limit: float | None = None, check: bool = True
 ) -> Run:
     """A command, timed from outside; :class:`TimeoutError` if it had to be killed."""
-    with tempfile.TemporaryFile() as output:
-        started = time.perf_counter()
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix="bench-") as place:
+        report = Path(place) / "report.json"
         process = subprocess.Popen(
-            list(command), cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, "-S", "-E", "-c", _LAUNCHER, str(report), *command],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
-        spent = _wait(process, limit)
-        seconds = time.perf_counter() - started
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
+            raise TimeoutError(f"killed after {limit:.0f} s") from None
+        seconds, cpu, peak, code = json.loads(report.read_text())
         output.seek(0)
         text = output.read().decode(errors="replace")
-    cpu, peak = spent.ru_utime + spent.ru_stime, spent.ru_maxrss / KILOBYTES
-    done = Run(seconds, cpu, peak, process.returncode, text)
+    done = Run(seconds, cpu, peak / KILOBYTES, code, text)
     if check and done.code:
         raise RuntimeError(f"{' '.join(command)} failed ({done.code}):\n{done.text}")
     return done
-
-
-def _wait(process: subprocess.Popen[bytes], limit: float | None) -> resource.struct_rusage:
-    end = time.monotonic() + limit if limit is not None else None
-    while True:
-        pid, status, spent = os.wait4(process.pid, 0 if end is None else os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return spent
-        if end is not None and time.monotonic() > end:
-            process.kill()
-            process.wait()
-            raise TimeoutError(f"killed after {limit:.0f} s")
-        time.sleep(0.005)
 
 
 def in_turn(both: Sides, times: int, once: Callable[[Side], _T]) -> dict[str, list[_T]]:
