@@ -73,6 +73,7 @@ class Place:
             what = step.split(",")[0]
             if "cold" in step:
                 shutil.rmtree(self.home.root / "cache", ignore_errors=True)
+                os.sync()  # what the step before wrote is not this one's to wait for
             if what == "lock":
                 (self.home.project / "poetry.lock").unlink(missing_ok=True)
                 self.home.environ.pop("VIRTUAL_ENV", None)
