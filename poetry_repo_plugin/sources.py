@@ -17,7 +17,6 @@ from poetry_repo_plugin.inline_sources import Unit
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.project import PRIORITIES, effective_priority, has_legacy_words, pypi_is_on, read_text
-from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.source_text import SourceText
 
 SYSTEM_PROJECT = "[tool.poetry]\npackage-mode = false\n"
@@ -80,22 +79,6 @@ def remove_source(text: str, name: str) -> tuple[str, list[str]]:
     if source.drop_settings(name):
         changes.append(f"[tool.poetry-repo-plugin.{toml_text.dump_key(name)}]: removed")
     return _finish(source, changes, was_on=was_on, could_search=could_search)
-
-
-def lift_userinfo(text: str) -> tuple[str, list[tuple[str, str, Secret | None]]]:
-    """``text`` with no credentials in its source URLs, and what they were: name, user name, password or ``None``."""
-    source = SourceText(text)
-    lifted: list[tuple[str, str, Secret | None]] = []
-    for unit in source.units:
-        url = unit.data.get("url")
-        try:
-            bare, username, secret = split_userinfo(url) if isinstance(url, str) else ("", None, None)
-        except ValueError:  # not a URL at all
-            continue
-        if username is not None:
-            source.set(unit, "url", bare)
-            lifted.append((_name(unit), username, secret))
-    return source.text(), lifted
 
 
 def diff(old: str, new: str, label: str = "pyproject.toml") -> str:

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from poetry_repo_plugin import toml_text
 from poetry_repo_plugin.errors import InputError, StateError
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.sources import add_source, diff, lift_userinfo, remove_source, system_project_text
+from poetry_repo_plugin.sources import add_source, diff, remove_source, system_project_text
 from tests.pyproject_texts import (
     INDEX,
     comments,
@@ -348,19 +347,6 @@ class TestRemove:
             f"[x]\n\n{left}",
             ["[tool.poetry-repo-plugin.foo]: removed"],
         )
-
-
-class TestLift:
-    def test_credentials_leave_the_text(self) -> None:
-        text = FOO.replace("https://", "https://u%40x:p%2Fw@") + CORP.replace("https://", "https://only@") + PYPI
-        new, lifted = lift_userinfo(text)
-        assert new == FOO + CORP + PYPI
-        assert lifted == [("foo", "u@x", Secret("p/w")), ("corp", "only", None)]
-        assert lift_userinfo(new) == (new, [])
-
-    def test_what_is_no_url_is_left(self) -> None:
-        text = FOO.replace(INDEX, "http://[")
-        assert lift_userinfo(text) == (text, [])
 
 
 class TestDiff:
