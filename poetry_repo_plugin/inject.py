@@ -371,6 +371,7 @@ def _no_auth(request: Any) -> Any:
 def _create_session(self: Any) -> requests.Session:
     from poetry_repo_plugin.adapter import CachingAdapter, DirectAdapter, RefusingAdapter
     from poetry_repo_plugin.hops import SecureCookies
+    from poetry_repo_plugin.remembered import remember_environment
 
     session: requests.Session = _originals["Authenticator.create_session"](self)
     now = _now()
@@ -386,6 +387,7 @@ def _create_session(self: Any) -> requests.Session:
     session.mount("https://", adapter)
     session.auth = _no_auth
     session.cookies.set_policy(SecureCookies())
+    remember_environment(session)
     return session
 
 
