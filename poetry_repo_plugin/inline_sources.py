@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from poetry_repo_plugin import toml_text
+from poetry_repo_plugin import toml_text, toml_values
 from poetry_repo_plugin.toml_text import KeyPath, Part
 
 _COMMENT = re.compile(r"[ \t]*#[^\n]*")
@@ -91,7 +91,7 @@ class InlineSources:
         comment = _COMMENT.match(inner, behind)
         after = comment[0] if comment else ""
         between = inner[end:comma] if comma >= 0 else ""
-        self.units.append(Unit(toml_text.parse(f"x = {text}")["x"], text, inner[done:start], between, after))
+        self.units.append(Unit(toml_values.parse(f"x = {text}")["x"], text, inner[done:start], between, after))
         return behind + len(after)
 
     def _render(self, units: list[Unit]) -> str:
@@ -99,7 +99,7 @@ class InlineSources:
         for number, unit in enumerate(units):
             last = number == len(units) - 1
             comma = "," if not last or self.comma_last else ""
-            text = toml_text.dump(unit.data) if unit.text is None else unit.text
+            text = toml_values.dump(unit.data) if unit.text is None else unit.text
             out += _joint(out, self._before(number, unit)) + text + unit.between + comma + unit.after
         return out + _joint(out, self.close)
 

@@ -15,7 +15,7 @@ from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.project import effective_priority, has_legacy_words, legacy_word, pypi_is_on
 from poetry_repo_plugin.source_text import SourceText, as_tables
 from poetry_repo_plugin.sources import keep_pypi, move_behind_primaries, write_priority
-from poetry_repo_plugin.toml_text import shown
+from poetry_repo_plugin.toml_values import shown
 
 
 def migrate(text: str, *, plain: bool = False) -> tuple[str, list[str]]:

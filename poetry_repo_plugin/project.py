@@ -15,7 +15,7 @@ from typing import Any, Literal
 from poetry_repo_plugin.errors import StateError
 from poetry_repo_plugin.names import is_pypi, match_name
 from poetry_repo_plugin.origin import InvalidUrl, Origin, split_userinfo
-from poetry_repo_plugin.toml_text import dump_key, parse, shown
+from poetry_repo_plugin.toml_values import dump_key, parse, shown
 
 PRIORITIES = ("primary", "supplemental", "explicit")
 PROVIDERS = ("aws", "gcp", "azure", "gitlab")

@@ -199,7 +199,7 @@ class Settings:
 
     def ignored_in_local(self) -> list[str]:
         """What a project's ``poetry.toml`` must not say, for the commands to report; never a value."""
-        from poetry_repo_plugin.toml_text import shown
+        from poetry_repo_plugin.toml_values import shown
 
         found = []
         for section in ("http-basic", "pypi-token"):

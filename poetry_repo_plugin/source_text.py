@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from poetry_repo_plugin import toml_text
+from poetry_repo_plugin import toml_text, toml_values
 from poetry_repo_plugin.errors import StateError
 from poetry_repo_plugin.inline_sources import InlineSources, Unit
 from poetry_repo_plugin.toml_text import KeyPath, Part
@@ -33,12 +33,12 @@ class SourceText:
         self._original = text
         self._crlf = "\r\n" in text and not re.search(r"(?<!\r)\n", text)
         self._text = text.replace("\r\n", "\n") if self._crlf else text
-        self._data = toml_text.parse(self._text, what)
+        self._data = toml_values.parse(self._text, what)
         tables = _source_tables(self._data, what)
         self._parts = toml_text.parts(self._text)
         self._inline = InlineSources.find(self._parts, SOURCE)
         self._old = self._inline.units if self._inline else [_unit(part) for part in self._parts if _is_source(part)]
-        if not toml_text.same([unit.data for unit in self._old], tables):
+        if not toml_values.same([unit.data for unit in self._old], tables):
             raise self._unfit()
         self.units = list(self._old)
 
@@ -46,7 +46,7 @@ class SourceText:
         """Give ``key`` of a source a value; a key that is there keeps its place and its comment."""
         unit.data[key] = value
         assert unit.text is not None, "a new source is inserted with all its words"
-        unit.text = toml_text.dump(unit.data) if self._inline else _with_pair(unit.text, key, value)
+        unit.text = toml_values.dump(unit.data) if self._inline else _with_pair(unit.text, key, value)
 
     def drop(self, unit: Unit, key: str, instead: tuple[str, object] | None = None) -> None:
         """Take ``key`` out of a source, or put another pair in its place. Its comment stays."""
@@ -54,7 +54,7 @@ class SourceText:
         if instead:
             unit.data[instead[0]] = instead[1]
         assert unit.text is not None, "a new source is inserted with all its words"
-        unit.text = toml_text.dump(unit.data) if self._inline else _without_pair(unit.text, (key,), instead)
+        unit.text = toml_values.dump(unit.data) if self._inline else _without_pair(unit.text, (key,), instead)
 
     def drop_settings(self, name: str) -> bool:
         """Remove ``[tool.poetry-repo-plugin.NAME]`` in any spelling of the name; whether there was one."""
@@ -104,7 +104,7 @@ class SourceText:
 
 def as_tables(text: str, what: str = "pyproject.toml") -> str:
     """The sources of ``text`` alone, as tables, whatever the form that they are written in. Raises as the class."""
-    return "".join(map(_block, _source_tables(toml_text.parse(text, what), what)))
+    return "".join(map(_block, _source_tables(toml_values.parse(text, what), what)))
 
 
 def _source_tables(data: dict[str, Any], what: str) -> list[dict[str, Any]]:
@@ -125,11 +125,11 @@ def _is_source(part: Part) -> bool:
 
 
 def _unit(part: Part) -> Unit:
-    return Unit(toml_text.parse(part.text)["tool"]["poetry"]["source"][0], part.text)
+    return Unit(toml_values.parse(part.text)["tool"]["poetry"]["source"][0], part.text)
 
 
 def _block(data: dict[str, Any]) -> str:
-    pairs = "".join(f"{toml_text.dump_key(key)} = {toml_text.dump(value)}\n" for key, value in data.items())
+    pairs = "".join(f"{toml_values.dump_key(key)} = {toml_values.dump(value)}\n" for key, value in data.items())
     return f"[[{'.'.join(SOURCE)}]]\n{pairs}"
 
 
@@ -143,12 +143,12 @@ def _with_pair(text: str, key: str, value: object) -> str:
     for statement in found:
         if statement.kind == "pair" and statement.key == (key,):
             start, end = (statement.start + offset for offset in statement.value_span)
-            return text[:start] + toml_text.dump(value) + text[end:]
+            return text[:start] + toml_values.dump(value) + text[end:]
     known = [one for one in found if one.kind == "pair" and one.key in (("name",), ("url",), ("priority",))]
     anchor = known[-1] if known else next(one for one in found if one.kind == "header")
     indent = anchor.text[: len(anchor.text) - len(anchor.text.lstrip())]
     end = anchor.start + len(anchor.text)
-    return f"{_ended(text)[:end]}{indent}{toml_text.dump_key(key)} = {toml_text.dump(value)}\n{text[end:]}"
+    return f"{_ended(text)[:end]}{indent}{toml_values.dump_key(key)} = {toml_values.dump(value)}\n{text[end:]}"
 
 
 def _without_pair(text: str, key: KeyPath, instead: tuple[str, object] | None = None) -> str:
@@ -162,7 +162,7 @@ def _without_pair(text: str, key: KeyPath, instead: tuple[str, object] | None = 
         comment = statement.text[statement.comment :] if statement.comment >= 0 else ""
         if instead:
             tail = statement.text[statement.value_span[1] :]
-            kept.append(f"{indent}{toml_text.dump_key(instead[0])} = {toml_text.dump(instead[1])}{tail}")
+            kept.append(f"{indent}{toml_values.dump_key(instead[0])} = {toml_values.dump(instead[1])}{tail}")
         elif comment:
             kept.append(indent + comment)
     return "".join(kept)
@@ -221,7 +221,7 @@ def _trimmed(text: str, *, front: bool) -> str:
 
 def _says(text: str, expected: dict[str, Any]) -> bool:
     try:
-        return toml_text.same(_pruned(toml_text.parse(text)), _pruned(expected))
+        return toml_values.same(_pruned(toml_values.parse(text)), _pruned(expected))
     except StateError:
         return False
 

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from poetry_repo_plugin import toml_text
+from poetry_repo_plugin import toml_text, toml_values
 from poetry_repo_plugin.errors import InputError
 from poetry_repo_plugin.inline_sources import Unit
 from poetry_repo_plugin.names import is_pypi
@@ -77,7 +77,7 @@ def remove_source(text: str, name: str) -> tuple[str, list[str]]:
     if was_on and not is_pypi(name) and not pypi_is_on(_data(source)):
         keep_pypi(source, changes)  # the last legacy word went
     if source.drop_settings(name):
-        changes.append(f"[tool.poetry-repo-plugin.{toml_text.dump_key(name)}]: removed")
+        changes.append(f"[tool.poetry-repo-plugin.{toml_values.dump_key(name)}]: removed")
     return _finish(source, changes, was_on=was_on, could_search=could_search)
 
 
@@ -97,7 +97,7 @@ def system_project_text(path: Path) -> str:
     it has a ``[tool.poetry]`` table (``SelfCommand.generate_system_pyproject``).
     """
     text = read_text(path) if path.exists() else ""
-    if "poetry" in toml_text.parse(text, str(path)).get("tool", {}):
+    if "poetry" in toml_values.parse(text, str(path)).get("tool", {}):
         return text
     return f"{text.rstrip()}\n\n{SYSTEM_PROJECT}" if text.strip() else SYSTEM_PROJECT
 
@@ -108,7 +108,7 @@ def write_priority(source: SourceText, unit: Unit, priority: str, changes: list[
     :param always: also where Poetry 2 means the same without a word (no ``priority`` is primary).
     """
     flags = [flag for flag in ("default", "secondary") if flag in unit.data]
-    old = [f"{word} = {toml_text.dump(unit.data[word])}" for word in (*flags, "priority") if word in unit.data]
+    old = [f"{word} = {toml_values.dump(unit.data[word])}" for word in (*flags, "priority") if word in unit.data]
     missing = "priority" not in unit.data and (always or bool(flags) or priority != "primary")
     different = "priority" in unit.data and unit.data["priority"] != priority
     if missing or different or flags:
@@ -169,7 +169,7 @@ def _update(
     old_url, old = unit.data.get("url"), effective_priority(unit.data)
     if url is not None and old_url != url:
         source.set(unit, "url", url)
-        shown = toml_text.shown(redact(str(old_url))) if old_url is not None else "none"
+        shown = toml_values.shown(redact(str(old_url))) if old_url is not None else "none"
         changes.append(f"{_shown(unit)}: url {shown} → {url}")
     write_priority(source, unit, priority, changes)
     if default:
@@ -258,7 +258,7 @@ def _name(unit: Unit) -> str:
 
 
 def _shown(unit: Unit) -> str:
-    return toml_text.shown(_name(unit))
+    return toml_values.shown(_name(unit))
 
 
 def _data(source: SourceText) -> list[dict[str, Any]]:

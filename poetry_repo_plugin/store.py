@@ -31,7 +31,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     Raises :class:`StateError`, naming the file and the place in it, for anything else that keeps it from being read.
     """
-    from poetry_repo_plugin.toml_text import parse
+    from poetry_repo_plugin.toml_values import parse
 
     try:
         return parse(path.read_bytes().decode("utf-8"), str(path))
@@ -150,7 +150,7 @@ def editing(path: Path, *, private: bool) -> Iterator[TOMLDocument]:
     """
     import tomlkit
 
-    from poetry_repo_plugin.toml_text import parse, same
+    from poetry_repo_plugin.toml_values import parse, same
 
     read_toml(path)  # the clear error for a broken file
     text = path.read_bytes().decode("utf-8") if path.exists() else ""

@@ -20,8 +20,8 @@ PACKAGE = Path(poetry_repo_plugin.__file__).parent
 # Words, files and settings: they know nothing of the rooms above.
 GROUND = frozenset(
     (
-        *("secret", "origin", "errors", "names", "toml_text", "store", "spellings", "own", "settings", "bindings"),
-        *("profiles", "project", "repository", "notices", "patterns"),
+        *("secret", "origin", "errors", "names", "store", "spellings", "own", "settings", "bindings"),
+        *("toml_text", "toml_values", "profiles", "project", "repository", "notices", "patterns"),
     )
 )
 HEIGHT = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from poetry_repo_plugin import toml_text
+from poetry_repo_plugin import toml_values
 from poetry_repo_plugin.errors import StateError
 from poetry_repo_plugin.migrate import migrate
 from poetry_repo_plugin.project import legacy_word
@@ -211,7 +211,7 @@ def test_migrate_twice_is_migrate_once(text: str) -> None:
     assert (wanted, more) == (new, changes) or not changes
     assert (new == text) == (not changes)
     assert comments(new) == sorted(line for line in comments(text))
-    assert toml_text.same(everything_else(new), everything_else(text))
+    assert toml_values.same(everything_else(new), everything_else(text))
     old, now = sources(text), sources(new)
     assert {one["name"] for one in old} | {"PyPI"} >= {one["name"] for one in now} >= {one["name"] for one in old}
     if not changes or all(one.get("priority") == "explicit" for one in now):

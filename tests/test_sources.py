@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poetry_repo_plugin import toml_text
+from poetry_repo_plugin import toml_text, toml_values
 from poetry_repo_plugin.errors import InputError, StateError
 from poetry_repo_plugin.sources import add_source, diff, remove_source, system_project_text
 from tests.pyproject_texts import (
@@ -406,7 +406,7 @@ class TestProperties:
             return
         assert _add(new, name, url, priority) == (new, [])
         assert (new == text) == (not changes)
-        assert toml_text.same(everything_else(new), everything_else(text))
+        assert toml_values.same(everything_else(new), everything_else(text))
         entry = next(one for one in sources(new) if one["name"].lower() == name.lower())
         assert entry["url"] == url
         assert entry.get("priority", "primary") == ("primary" if priority == "default" else priority)
@@ -442,7 +442,7 @@ class TestProperties:
             return
         assert changes
         assert comments(gone) == comments(text)
-        assert toml_text.same(everything_else(gone), everything_else(text))
+        assert toml_values.same(everything_else(gone), everything_else(text))
         pypi_only = [one["name"] for one in sources(text)] == ["PyPI"]
         if [one["name"] for one in sources(text)] and not pypi_only:
             kept = [one for one in sources(gone) if one["name"] != "PyPI"]

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from poetry_repo_plugin import store
 from poetry_repo_plugin.errors import StateError
-from poetry_repo_plugin.toml_text import parse
+from poetry_repo_plugin.toml_values import parse
 from tests.contract import printed_at_vvv
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, links and signals of POSIX")

@@ -10,7 +10,7 @@ from poetry_repo_plugin.origin import InvalidUrl, Prefix, redact, split_userinfo
 from poetry_repo_plugin.profiles import profile_of
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.source_text import SourceText
-from poetry_repo_plugin.toml_text import dump, parse, same
+from poetry_repo_plugin.toml_values import dump, parse, same
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 _PLACEHOLDER = re.compile(r"\$\{?\w+\}?|\{+\w+\}+|\*+|%\w+%|<\w+>")
