@@ -3,6 +3,7 @@
     python -m tests.bench                    everything, about half an hour
     python -m tests.bench start_up burst     these rooms only
     python -m tests.bench --pairs 3          fewer pairs
+    python -m tests.bench --control          plain Poetry on both sides: how far the bench itself is off
 
 ``POETRY_VERSION`` chooses another Poetry than the newest. Run it on a machine that does nothing else.
 """
@@ -16,9 +17,10 @@ import platform
 import sys
 import time
 import traceback
+from dataclasses import replace
 from importlib import import_module
 
-from tests.bench.measure import POETRY, Row, sides
+from tests.bench.measure import POETRY, Row, in_memory, sides
 
 ROOMS = ("start_up", "growth", "burst", "keyring", "diagnosis", "upload", "many_packages")
 WIDE = 62
@@ -29,12 +31,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Plain Poetry beside the plugin.")
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"of: {', '.join(ROOMS)}")
     parser.add_argument("--pairs", type=int, help="how often each side is run")
+    parser.add_argument("--control", action="store_true", help="plain Poetry on both sides")
     chosen = parser.parse_args()
     if unknown := set(chosen.rooms) - set(ROOMS):
         parser.error(f"no such room: {', '.join(sorted(unknown))}")
     both = sides()
+    if chosen.control:
+        both = replace(both, plugin=replace(both.plugin, poetry=both.plain.poetry))
     load = os.getloadavg()[0]
     print(f"Poetry {POETRY}, Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}")
+    print(f"Homes {'in memory' if in_memory() else 'on a disk'}{', plain Poetry on both sides' * chosen.control}.")
     print("Medians; the ratio is the median over the pairs, with its quartiles.\n")
     print(f"{'':<{WIDE}}{'plain':>10}{'plugin':>10}  {'ratio':<22}limit")
     missed, broken = 0, list[str]()
