@@ -167,6 +167,8 @@ def path_segments(path: str) -> tuple[str, ...]:
 
 def with_brackets(url: str) -> str:
     """``url`` with the brackets of an IPv6 address (RFC 3986, 3.2.2), which Poetry escapes in the links of an index."""
+    if "%5" not in url:
+        return url
     return re.sub(r"^(https?://(?:[^/?#@]*@)?)%5b([0-9a-f:.]+)%5d(?=[:/?#]|$)", r"\1[\2]", url, flags=re.IGNORECASE)
 
 

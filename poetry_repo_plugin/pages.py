@@ -10,6 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from poetry_repo_plugin.patterns import Pattern
+
 if TYPE_CHECKING:
     from requests import Response
 
@@ -17,12 +19,12 @@ JSON_TYPE = "application/vnd.pypi.simple.v1+json"  # PEP 691
 ENOUGH = 256 * 1024  # bytes of a body that questions read: the root of a mirror of PyPI has 30 MB
 
 # Every repetition is bounded: a hostile page must not make them slow.
-_PASSWORD = re.compile(rb"type\s{0,9}=\s{0,9}[\"']?\s{0,9}password\b")
-_TITLE = re.compile(rb"<(?:title|h1|h2)\b[^<>]{0,200}>(.{0,200}?)</(?:title|h1|h2)", re.DOTALL | re.IGNORECASE)
-_WORDS = re.compile(rb"\blog[ -]?[io]n\b|\bsign(?:ing)?[ -]?(?:in|on)\b|\bsso\b")
-_OF_INDEX = re.compile(rb"\blinks for\b|\bsimple index\b|\bindex of\b")
-_LINK = re.compile(rb"<a\s[^<>]{0,300}?\bhref\b")
-_FIELD = re.compile(rb"<input\b(?![^<>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?(?:submit|button|reset|image))")
+_PASSWORD = Pattern(rb"type\s{0,9}=\s{0,9}[\"']?\s{0,9}password\b")
+_TITLE = Pattern(rb"<(?:title|h1|h2)\b[^<>]{0,200}>(.{0,200}?)</(?:title|h1|h2)", re.DOTALL | re.IGNORECASE)
+_WORDS = Pattern(rb"\blog[ -]?[io]n\b|\bsign(?:ing)?[ -]?(?:in|on)\b|\bsso\b")
+_OF_INDEX = Pattern(rb"\blinks for\b|\bsimple index\b|\bindex of\b")
+_LINK = Pattern(rb"<a\s[^<>]{0,300}?\bhref\b")
+_FIELD = Pattern(rb"<input\b(?![^<>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?(?:submit|button|reset|image))")
 
 
 def is_html(response: Response) -> bool:
@@ -73,11 +75,17 @@ def no_page(response: Response) -> str:
 
 
 def is_simple_json(response: Response) -> bool:
-    """Whether it is the JSON of PEP 691. Of one that was not read to its end the beginning must do."""
+    """Whether it is the JSON of PEP 691. One of a big project has megabytes, and whoever reads it will parse it: what
+    bears the marks is not parsed here. Of one that was not read to its end the beginning must do.
+    """
+    text = response.content.strip()
+    whole = text.startswith(b"{") and (text.endswith(b"}") or len(text) >= ENOUGH)
+    if whole and b'"api-version"' in text and (b'"files"' in text or b'"projects"' in text):
+        return True
     try:
-        document = json.loads(response.content)
+        document = json.loads(text)
     except ValueError:
-        return len(response.content) >= ENOUGH and b'"api-version"' in response.content[:ENOUGH]
+        return False
     return isinstance(document, dict) and any(isinstance(document.get(key), list) for key in ("projects", "files"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -44,6 +45,7 @@ class Places:
         self._leaves: dict[tuple[str, str | None, Purpose, bool], Leave] = {}
         self._by_origin: dict[Origin, list[tuple[Prefix, Repository]]] | None = None
         self._linked: dict[str, str] = {}
+        self._unplaced: deque[tuple[str, str]] = deque()
         self._linked_places: dict[Prefix, str] = {}
 
     def add_live(self, name: str, url: str) -> None:
@@ -56,8 +58,7 @@ class Places:
     def add_link(self, name: str, url: str) -> None:
         """The index ``name`` links to the file ``url``: its settings apply to it, wherever that is."""
         self._linked[url] = name
-        with suppress(InvalidUrl):
-            self._linked_places[Prefix.of(url)] = name
+        self._unplaced.append((url, name))
 
     def leave(
         self,
@@ -130,6 +131,10 @@ class Places:
 
     def _is_linked(self, prefix: Prefix, repository: Repository) -> bool:
         """Whether the repository's index links there, in another spelling than the one that is asked for."""
+        while self._unplaced:  # a page may have thousands of links, of which nobody asks for one in another spelling
+            url, name = self._unplaced.popleft()
+            with suppress(InvalidUrl):
+                self._linked_places[Prefix.of(url)] = name
         return self._linked_places.get(prefix, "").lower() == repository.name.lower()
 
     def _certified(self, repository: Repository, url: str) -> bool:

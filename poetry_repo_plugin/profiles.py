@@ -23,7 +23,7 @@ class Form:
     :param publish: the upload URL as a template for :meth:`re.Match.expand`; ``None`` where one cannot publish.
     """
 
-    pattern: Pattern
+    pattern: Pattern[str]
     publish: str | None
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import textwrap
 from typing import Any
+
+from poetry_repo_plugin.patterns import Pattern
 
 _NARROWEST = 20  # columns; below, whatever is done looks bad
 _USUAL = 80
 # A command in backticks, or at a line's end; of the latter's look-alike the URL behind it is what matters.
-_COMMAND = re.compile(r"`[^`]+`|(?<=: )poetry (?!publish -r \S+ uploads ).*")
+_COMMAND = Pattern(r"`[^`]+`|(?<=: )poetry (?!publish -r \S+ uploads ).*")
 _GLUE = "\x00"  # our lines are printable, so there is none in them
 
 

@@ -61,19 +61,20 @@ class Chain:
         self.sources = tuple(sources)
         self._now = now
         self._lock = threading.Lock()
-        self._locks: dict[Query, threading.Lock] = {}
-        self._known: dict[Query, Resolution] = {}
-        self._asked: dict[Query, datetime] = {}
-        self._renewed_for: dict[Query, Credential] = {}
-        self._on_trial: dict[Query, Credential] = {}
+        self._locks: dict[_Subject, threading.Lock] = {}
+        self._known: dict[tuple[_Subject, Effort], Resolution] = {}
+        self._asked: dict[_Subject, datetime] = {}
+        self._renewed_for: dict[_Subject, Credential] = {}
+        self._on_trial: dict[_Subject, Credential] = {}
 
     def resolve(self, query: Query) -> Resolution:
         """The answer for ``query``: remembered, also when it is empty, until shortly before its credential expires.
 
         If no new one can be had then, the old one serves until its end.
         """
-        with self._lock_of(query):
-            known = self._known.get(query)
+        subject = _subject(query)
+        with self._lock_of(subject):
+            known = self._known.get((subject, query.effort))
             if known is None:
                 return self._ask(query)
             if not self._runs_out(query, known):
@@ -90,44 +91,44 @@ class Chain:
         A thread whose refused credential has already been replaced gets the replacement without asking. If the
         replacement is refused as well, before it was ever accepted, nobody asks a third time.
         """
-        query = _key(query)
-        with self._lock_of(query):
-            known = self._known.get(query)
-            was_renewed = refused in (self._renewed_for.get(query), self._on_trial.get(query))
+        subject = _subject(query)
+        with self._lock_of(subject):
+            known = self._known.get((subject, Effort.FULL))
+            was_renewed = refused in (self._renewed_for.get(subject), self._on_trial.get(subject))
             if known is not None and (known.credential != refused or was_renewed):
                 return known
-            self._renewed_for[query] = refused
-            found = self._ask(query, fresh=True)
+            self._renewed_for[subject] = refused
+            found = self._ask(replace(query, effort=Effort.FULL, fresh=True))
             if found.credential is not None and found.credential != refused:
-                self._on_trial[query] = found.credential
+                self._on_trial[subject] = found.credential
             return found
 
     def accepted(self, query: Query, credential: Credential) -> None:
         """``credential`` did what it should; if it is refused later, it has run out."""
-        key = _key(query)
-        if self._on_trial.get(key) == credential:
-            self._on_trial.pop(key, None)
+        if self.is_on_trial(query, credential):
+            self._on_trial.pop(_subject(query), None)
 
     def is_on_trial(self, query: Query, credential: Credential) -> bool:
         """Whether ``credential`` was made because the one before it was refused, and was never accepted."""
-        return self._on_trial.get(_key(query)) == credential
+        return self._on_trial.get(_subject(query)) == credential
 
     def asked_lately(self, query: Query) -> bool:
         """Whether the sources were asked within the last minute."""
-        asked = self._asked.get(_key(query))
+        asked = self._asked.get(_subject(query))
         return asked is not None and abs(self._now() - asked) < NEW
 
-    def _ask(self, query: Query, *, fresh: bool = False) -> Resolution:
-        found = resolve(self.sources, replace(query, fresh=fresh))
-        self._asked[_key(query)] = self._now()
+    def _ask(self, query: Query) -> Resolution:
+        found = resolve(self.sources, query)
+        self._asked[_subject(query)] = self._now()
         self._remember(query, found)
         return found
 
     def _remember(self, query: Query, found: Resolution) -> None:
-        self._known[query] = found
+        subject = _subject(query)
+        self._known[subject, query.effort] = found
         if query.effort is Effort.FULL or (query.effort is Effort.EVIDENT and found.credential is not None):
             for effort in Effort:
-                self._known[replace(query, effort=effort)] = found
+                self._known[subject, effort] = found
 
     def _runs_out(self, query: Query, known: Resolution) -> bool:
         credential = known.credential
@@ -135,7 +136,7 @@ class Chain:
             return False
         now = self._now()
         # A source that only hands out shorter-lived credentials is not asked for every request.
-        asked = self._asked.get(_key(query))
+        asked = self._asked.get(_subject(query))
         just_asked = asked is not None and abs(now - asked) < ASK_AGAIN and credential.expires_at > now
         return credential.expires_at - now < RENEW_BEFORE[query.purpose] and not just_asked
 
@@ -143,10 +144,14 @@ class Chain:
         credential = known.credential
         return credential is not None and (credential.expires_at is None or credential.expires_at > self._now())
 
-    def _lock_of(self, query: Query) -> threading.Lock:
+    def _lock_of(self, subject: _Subject) -> threading.Lock:
         with self._lock:
-            return self._locks.setdefault(_key(query), threading.Lock())
+            return self._locks.setdefault(subject, threading.Lock())
 
 
-def _key(query: Query) -> Query:
-    return replace(query, effort=Effort.FULL)
+# For whom and for what a query asks, not how far it looks. Every request looks several of these up.
+_Subject = tuple[str, str, Purpose, str | None]
+
+
+def _subject(query: Query) -> _Subject:
+    return query.name, query.url, query.purpose, query.username

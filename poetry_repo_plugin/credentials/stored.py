@@ -9,11 +9,12 @@ from pathlib import Path
 from poetry_repo_plugin.bindings import Bindings, Kind
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query, Unheard
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.patterns import Pattern
 from poetry_repo_plugin.settings import TOKEN_USER, Settings, StoredLogin
 
 # Under such user names the keyring keeps what is no password: a key's passphrase, a helper's token. A project's URL may
 # name any user, and must not get those.
-_OURS = re.compile(r"__.*__", re.DOTALL)
+_OURS = Pattern(r"__.*__", re.DOTALL)
 
 
 @dataclass(frozen=True)

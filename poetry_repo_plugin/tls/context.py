@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.errors import Cause
@@ -56,46 +56,6 @@ def build_context(
     return context
 
 
-class ContextMemo:
-    """One context per repository, built once and shared by all threads. A failure is remembered as well: the files
-    are the same for the next of fifty downloads.
-    """
-
-    def __init__(self, build: Callable[[TlsSettings], ssl.SSLContext] = build_context) -> None:
-        self._build = build
-        self._lock = Lock()
-        self._locks: dict[str, Lock] = {}
-        self._outcomes: dict[str, ssl.SSLContext | MaterialError] = {}
-
-    def get(self, name: str, settings: Callable[[], TlsSettings]) -> ssl.SSLContext:
-        """The context of the repository ``name``; ``settings`` is called the first time only.
-
-        Raises :class:`MaterialError`, each time the same.
-        """
-        with self._lock:
-            own_lock = self._locks.setdefault(name, Lock())
-        # A prompt for one repository's passphrase does not stop the others.
-        with own_lock:
-            outcome = self._outcomes.get(name)
-            if outcome is None:
-                try:
-                    outcome = self._build(settings())
-                except MaterialError as error:
-                    outcome = error
-                self._outcomes[name] = outcome
-        if isinstance(outcome, MaterialError):
-            # A fresh one: an exception collects the traceback of every raise.
-            raise MaterialError(outcome.cause, outcome.message)
-        return outcome
-
-    def forget(self, name: str) -> None:
-        """The next :meth:`get` builds anew: the settings of ``name`` have changed."""
-        with self._lock:
-            own_lock = self._locks.setdefault(name, Lock())
-        with own_lock:
-            self._outcomes.pop(name, None)
-
-
 def _plain_context() -> ssl.SSLContext:
     from urllib3.util.ssl_ import create_urllib3_context
 
@@ -108,9 +68,12 @@ def _plain_context() -> ssl.SSLContext:
 
 def _system_context() -> ssl.SSLContext:
     """A context that trusts what the operating system trusts; no other context of this process changes."""
+    plain = _plain_context()
+    if sys.platform not in ("darwin", "win32") and ssl.get_default_verify_paths().cafile:
+        plain.load_default_certs()  # what truststore does then, but not anew with each connection
+        return plain
     import truststore
 
-    plain = _plain_context()
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = plain.minimum_version
     context.options |= plain.options

@@ -22,7 +22,7 @@ CERT = "client certificate"
 KEY = "client key"
 
 # What `openssl rehash` calls the certificates in a directory (openssl-rehash(1)).
-_HASHED = re.compile(r"^[0-9a-f]{8}\.\d+$")
+_HASHED = r"^[0-9a-f]{8}\.\d+$"
 _TIMES = {0x17: 2, 0x18: 4}  # UTCTime and GeneralizedTime (RFC 5280, 4.1.2.5), and the digits of a year
 _DAY = 86400  # seconds
 _VERSION = 0xA0  # the tag of what may stand before the serial number
@@ -38,10 +38,10 @@ def trust(context: ssl.SSLContext, path: Path, now: datetime | None = None) -> b
     moment = (now or utc_now()).timestamp()
     try:
         context.load_verify_locations(cadata=b"".join(certificates))
-        return context.cert_store_stats()["x509"] == len(certificates) and any(
-            ssl.cert_time_to_seconds(str(ca["notBefore"])) <= moment <= ssl.cert_time_to_seconds(str(ca["notAfter"]))
-            for ca in context.get_ca_certs()
-        )
+        if context.cert_store_stats()["x509"] != len(certificates):
+            return False
+        times = map(validity_of, context.get_ca_certs(binary_form=True))
+        return any(known is not None and known[0] <= moment <= known[1] for known in times)
     except (ssl.SSLError, ValueError, NotImplementedError):  # the last for another plugin's context (truststore's)
         return False
 
@@ -133,7 +133,7 @@ def certificates_in(path: Path) -> tuple[list[bytes], bool]:
 
 def _from_directory(path: Path) -> list[bytes]:
     try:
-        files = sorted(entry for entry in path.iterdir() if _HASHED.match(entry.name))
+        files = sorted(entry for entry in path.iterdir() if re.match(_HASHED, entry.name))
     except OSError as error:
         raise invalid(path, CA, f"cannot be read: {error.strerror}") from None
     found: list[bytes] = []

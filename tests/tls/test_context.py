@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
 from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.tls import sealed
-from poetry_repo_plugin.tls.context import ContextMemo, build_context
+from poetry_repo_plugin.tls.context import build_context
 from poetry_repo_plugin.tls.identity import apply_pem
 from poetry_repo_plugin.tls.material import AskPassphrase, MaterialError, TlsSettings
 from tests.certs import CertificateFactory, server_context
@@ -232,10 +233,28 @@ def test_relaxed_takes_a_ca_that_only_strict_python_refuses(certs: CertificateFa
             assert fetch(f"https://localhost:{port}/", strict) == "nobody"
 
 
+def _hash(subject: x509.Name) -> str:
+    """What `openssl x509 -subject_hash` prints."""
+    canonical = x509.Name([x509.NameAttribute(one.oid, str(one.value).lower()) for one in subject]).public_bytes()[2:]
+    return hashlib.sha1(canonical).digest()[3::-1].hex()
+
+
+def _settle_system_store(certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """A file, which OpenSSL finds by itself, or only hashed certificates, which truststore looks for."""
+    folder = certs.directory / "hashed"
+    folder.mkdir()
+    if form == "folder":
+        (folder / f"{_hash(certs.ca.cert.subject)}.0").write_bytes(certs.ca.pem)
+    file = certs.ca_file() if form == "file" else certs.directory / "none.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+
+
+@pytest.mark.parametrize("form", ["file", "folder"])
 def test_the_system_store_is_used_for_this_context_only(
-    certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch
+    certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certs.ca_file()))
+    _settle_system_store(certs, monkeypatch, form)
     class_before = ssl.SSLContext
     context = build_context(TlsSettings(ca="system", client_cert=certs.pem(certs.client())))
     assert ssl.SSLContext is class_before
@@ -250,7 +269,11 @@ def test_the_system_store_is_used_for_this_context_only(
             fetch(f"https://localhost:{port}/", context)
 
 
-def test_the_system_context_has_the_flags_of_requests() -> None:
+@pytest.mark.parametrize("form", ["file", "folder"])
+def test_the_system_context_has_the_flags_of_requests(
+    certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    _settle_system_store(certs, monkeypatch, form)
     plain = create_urllib3_context()
     context = build_context(TlsSettings(ca="system"))
     assert context.minimum_version == plain.minimum_version
@@ -284,48 +307,6 @@ def test_openssl_never_prompts(
         build_context(settings)
     assert caught.value.cause is Cause.PASSPHRASE_MISSING
     assert capfd.readouterr() == ("", "")
-
-
-def test_one_context_serves_many_threads(certs: CertificateFactory) -> None:
-    built: list[TlsSettings] = []
-
-    def build(settings: TlsSettings) -> ssl.SSLContext:
-        built.append(settings)
-        return build_context(settings)
-
-    memo = ContextMemo(build)
-    settings = _pkcs12(certs)
-    bodies: list[str] = []
-
-    def work(port: int) -> None:
-        bodies.append(fetch(f"https://localhost:{port}/", memo.get("foo", lambda: settings)))
-
-    with listening(https(server_context(certs.server(), certs.ca))) as port:
-        threads = [threading.Thread(target=work, args=(port,)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert bodies == ["alice"] * 8
-    assert len(built) == 1
-
-
-def test_a_failure_is_remembered_until_the_settings_change(certs: CertificateFactory) -> None:
-    calls: list[str] = []
-    memo = ContextMemo()
-
-    def settings() -> TlsSettings:
-        calls.append("asked")
-        return TlsSettings(ca=certs.directory / "ca.pem")
-
-    for _ in range(3):
-        with pytest.raises(MaterialError, match="does not exist"):
-            memo.get("foo", settings)
-    assert calls == ["asked"]
-    certs.ca_file()
-    memo.forget("foo")
-    assert memo.get("foo", settings) is memo.get("foo", settings)
-    assert calls == ["asked", "asked"]
 
 
 def test_settings_show_no_secret_and_know_when_they_are_empty(certs: CertificateFactory) -> None:
