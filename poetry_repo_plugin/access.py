@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -75,7 +74,7 @@ class Access:
         ended = self._ended.get(leave.query)
         if ended is not None:  # the index wants a credential, and none can be had any more: nothing goes without
             raise ended
-        resolution = self.chain.resolve(replace(leave.query, effort=effort))
+        resolution = self.chain.resolve(leave.query._replace(effort=effort))
         self._warn_if_withheld(leave, resolution)
         if effort is Effort.FULL and resolution.broken is not None and leave.repository is not None:
             raise unanswered(leave.repository, resolution.broken, host=leave.origin.netloc)
@@ -165,7 +164,7 @@ class Access:
             self._note(query.name, self.outside.refused(query, sent, status))
         if query is None or leave.given is not None:
             return Resolution(leave.given)
-        full = replace(query, effort=Effort.FULL)
+        full = query._replace(effort=Effort.FULL)
         beside = sent is not None and sent.source == "keyring" and query.purpose is Purpose.PUBLISH
         return self.chain.renew(full, sent) if sent and (beside or _renewable(sent)) else self.chain.resolve(full)
 

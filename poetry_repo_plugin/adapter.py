@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -126,7 +125,7 @@ class _Carrier(HTTPAdapter):
                 given = hop.leave.given if hop is not None and Origin.of(url) == hop.leave.origin else self._given
             leave = self._access.places.leave(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
             if self._anonymous:
-                leave = replace(leave, query=None, given=None)
+                leave = leave._replace(query=None, given=None)
             self._trip.leave, self._trip.tried = leave, []
             self._trip.proxy = select_proxy(url, dict(proxies or {}))
             response = self._travel(leave, request, stream, timeout, verify, cert, proxies, options)

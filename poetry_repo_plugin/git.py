@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from poetry_repo_plugin.access import Access
@@ -56,7 +55,7 @@ def _use_contexts(manager: Any, access: Access, leave: Leave) -> None:
         host: str | None, port: int | None = None, scheme: str | None = "http", pool_kwargs: Any = None
     ) -> Any:
         where = f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
-        context = access.tls.context(leave if _is_at(where, leave) else replace(leave, identify=False))
+        context = access.tls.context(leave if _is_at(where, leave) else leave._replace(identify=False))
         own = {} if context is None else {"ssl_context": context, "ca_certs": None, "cert_reqs": None}
         return connect(host, port=port, scheme=scheme, pool_kwargs={**(pool_kwargs or {}), **own})
 

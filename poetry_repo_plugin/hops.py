@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http.cookiejar import Cookie, DefaultCookiePolicy
+from typing import NamedTuple
 from urllib.request import Request
 
 from poetry_repo_plugin.places import Leave
@@ -20,8 +20,7 @@ class SecureCookies(DefaultCookiePolicy):
         return super().set_ok(cookie, request)
 
 
-@dataclass(frozen=True)
-class Hop:
+class Hop(NamedTuple):
     """What is known of the request that was answered with a redirect.
 
     :param led_away: that request had been led away from its origin itself.

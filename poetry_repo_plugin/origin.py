@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from poetry_repo_plugin.patterns import Pattern
@@ -45,8 +44,7 @@ class InvalidUrl(ValueError):
     """The text is not an absolute http(s) URL; ``str()`` says why and shows no userinfo."""
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Scheme, host and port of a URL, normalised: case, IDNA, trailing dot and default port make no difference."""
 
     scheme: str
@@ -71,8 +69,7 @@ class Origin:
         return f"{self.scheme}://{self.netloc}"
 
 
-@dataclass(frozen=True)
-class Prefix:
+class Prefix(NamedTuple):
     """An origin and a path below which everything belongs to one owner. ``path`` is ``""`` or ``/a/b``."""
 
     origin: Origin

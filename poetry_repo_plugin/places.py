@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from poetry_repo_plugin.bindings import Bindings, Kind
 from poetry_repo_plugin.credentials.base import Credential, Purpose, Query
@@ -16,8 +16,7 @@ from poetry_repo_plugin.repository import Catalogue, Repository
 _PYPI_FILES = "https://files.pythonhosted.org"  # https://docs.pypi.org/api/: where PyPI keeps its files
 
 
-@dataclass(frozen=True)
-class Leave:
+class Leave(NamedTuple):
     """What one request may carry.
 
     :param repository: whose settings apply; ``None`` for a host that no repository is configured for.
@@ -80,7 +79,7 @@ class Places:
         if known is None:
             with self._lock:
                 known = self._leaves[key] = self._decide(url, owner, purpose, led_away)
-        return replace(known, given=given, query=None) if given is not None and not led_away else known
+        return known._replace(given=given, query=None) if given is not None and not led_away else known
 
     def _decide(self, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Leave:
         prefix = Prefix.of(url)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from poetry_repo_plugin.origin import InvalidUrl, Prefix
 from poetry_repo_plugin.patterns import Pattern
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """One shape of a server's URLs.
 
     :param pattern: of the whole URL, normalised: lower-case host, no default port, userinfo, query or trailing slash.

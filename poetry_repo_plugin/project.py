@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from poetry_repo_plugin.errors import StateError
 from poetry_repo_plugin.names import is_pypi, match_name
@@ -50,8 +50,7 @@ class SourceEntry:
     index: int
 
 
-@dataclass(frozen=True)
-class ProjectSettings:
+class ProjectSettings(NamedTuple):
     """``[tool.poetry-repo-plugin.NAME]``, as far as a project may say it. ``ca`` is absolute and inside the project."""
 
     publish_url: str | None = None

@@ -87,7 +87,7 @@ def check_before_upload(
         return
     leave = access.places.leave(url, owner=upload.repository.name, purpose=Purpose.PUBLISH)
     if upload.username is not None and leave.query is not None:
-        leave = replace(leave, query=replace(leave.query, username=upload.username))
+        leave = leave._replace(query=leave.query._replace(username=upload.username))
     credential = access.credential(leave, Effort.FULL)
     if credential is not None:
         upload.given = credential if upload.username is not None else None

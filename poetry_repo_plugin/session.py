@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.assemble import assemble
@@ -16,8 +16,7 @@ from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What a command finds.
 
     :param config_folder: where the user's settings are.

@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from poetry_repo_plugin import names, store
 from poetry_repo_plugin.own import Own, own_of
@@ -24,8 +23,7 @@ OWN_FILE = "poetry-repo-plugin.toml"
 TOKEN_USER = "__token__"
 
 
-@dataclass(frozen=True)
-class StoredLogin:
+class StoredLogin(NamedTuple):
     """What a configuration file holds for one repository. ``secret`` is ``None`` where a keyring has it."""
 
     username: str

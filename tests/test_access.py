@@ -795,8 +795,8 @@ def test_a_request_of_nobody_carries_what_was_given_and_nothing_else(world: Worl
     access = world.access()
     leave = access.places.leave("https://unknown.example/x.whl")
     given = Credential(Secret("given"), "me", "url", "the URL itself")
-    assert access.credential(replace(leave, given=given, query=None), Effort.FULL) == given
-    assert access.credential(replace(leave, given=None, query=None), Effort.FULL) is None
+    assert access.credential(leave._replace(given=given, query=None), Effort.FULL) == given
+    assert access.credential(leave._replace(given=None, query=None), Effort.FULL) is None
 
 
 class TestWhatALoginIsBoundTo:

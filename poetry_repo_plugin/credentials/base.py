@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol, Union
+from typing import NamedTuple, Protocol, Union
 
 from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.secret import Secret
@@ -41,8 +41,7 @@ class Effort(Enum):
     FULL = 3
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(NamedTuple):
     """For whom a credential is looked for.
 
     :param name: the repository's name; ``""`` for a host that no repository is configured for.

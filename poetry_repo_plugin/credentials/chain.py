@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from poetry_repo_plugin.credentials.base import (
@@ -98,7 +97,7 @@ class Chain:
             if known is not None and (known.credential != refused or was_renewed):
                 return known
             self._renewed_for[subject] = refused
-            found = self._ask(replace(query, effort=Effort.FULL, fresh=True))
+            found = self._ask(query._replace(effort=Effort.FULL, fresh=True))
             if found.credential is not None and found.credential != refused:
                 self._on_trial[subject] = found.credential
             return found

@@ -10,8 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poetry_repo_plugin.secret import Secret
 
@@ -36,8 +35,7 @@ class KeyringUnavailable(Exception):
         self.gone = gone
 
 
-@dataclass(frozen=True)
-class KeyringEntry:
+class KeyringEntry(NamedTuple):
     """What a keyring answered: who, and with what."""
 
     username: str

@@ -104,7 +104,7 @@ class OutsideSource:
         query = Query(name, url)
         answer = self._answer(query, source)
         if answer.identity is not None and _runs_out(answer.identity.expires_at, query):
-            answer = self._answer(replace(query, fresh=True), source)
+            answer = self._answer(query._replace(fresh=True), source)
         if answer.identity is None and isinstance(answer.credential, Broken):
             return answer.credential
         return answer.identity

@@ -49,7 +49,7 @@ class Asker:
 
     def _look_up(self, query: Query | None, effort: Effort) -> Resolution:
         """The chain's answer. Raises :class:`RepositoryFailure` if it takes too long."""
-        asked = replace(query, effort=effort) if query is not None else None
+        asked = query._replace(effort=effort) if query is not None else None
         try:
             return within(self._patience, lambda: self._access.chain.resolve(asked) if asked else Resolution(None))
         except TimeoutError:

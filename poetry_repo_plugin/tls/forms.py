@@ -9,8 +9,8 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 # RFC 7468; "X509" and "TRUSTED" are OpenSSL's own (openssl-x509(1)).
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
@@ -32,8 +32,7 @@ class Form(Enum):
     UNKNOWN = "neither PEM nor DER"
 
 
-@dataclass(frozen=True)
-class PemBlock:
+class PemBlock(NamedTuple):
     """One ``-----BEGIN …-----`` to ``-----END …-----``."""
 
     label: str

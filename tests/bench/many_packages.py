@@ -34,7 +34,7 @@ from tests.integration.world import PEER, USER, World, installed, make_venv
 from tests.servers import IndexServer
 
 PACKAGES = 200
-PAIRS = 5
+PAIRS = 9
 PASSWORD = "an-0rdinary-one"
 RATIO = 1.0
 MORE_MEMORY = 5.0  # megabytes

@@ -158,8 +158,8 @@ def test_a_hanging_helper_is_killed_at_its_limit_and_its_child_too(tmp_path: Pat
 def test_only_a_credential_of_the_user_that_is_asked_for_will_do(tmp_path: Path) -> None:
     tool = saying(tmp_path, {"headers": {"Authorization": [basic(b"alice:pw")]}})
     helper = source(tool, HelperProtocol.BAZEL)
-    assert got(helper.get(replace(QUERY, username="alice"))).username == "alice"
-    assert isinstance(helper.get(replace(QUERY, username="bob")), NotMine)
+    assert got(helper.get(QUERY._replace(username="alice"))).username == "alice"
+    assert isinstance(helper.get(QUERY._replace(username="bob")), NotMine)
 
 
 def test_nothing_runs_before_the_first_question_and_each_question_runs_it(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_a_line_end_in_a_value_is_refused_before_anything_runs(query: Query, tmp
 
 def test_a_value_that_is_not_unicode_is_refused_before_anything_runs(tmp_path: Path) -> None:
     tool = saying(tmp_path, "username=a\npassword=b\n")
-    assert "not valid Unicode" in why(source(tool, HelperProtocol.GIT).get(replace(QUERY, username="\udcff")))
+    assert "not valid Unicode" in why(source(tool, HelperProtocol.GIT).get(QUERY._replace(username="\udcff")))
     assert tool.calls == []
 
 
@@ -327,7 +327,7 @@ def test_gits_own_store_helper_works_in_all_three_operations(tmp_path: Path, mon
     detected = detect(command, URL)
     assert isinstance(detected, Detected)
     assert detected.protocol is HelperProtocol.GIT
-    assert isinstance(helper.get(replace(QUERY, url="https://other.example.com/")), NotMine)
+    assert isinstance(helper.get(QUERY._replace(url="https://other.example.com/")), NotMine)
     assert helper.erase(QUERY, credential) is None
     assert isinstance(helper.get(QUERY), NotMine)
 

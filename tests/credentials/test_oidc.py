@@ -13,7 +13,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -272,11 +271,11 @@ def refuse_to_ask(method: str, url: str, json: object = None) -> tuple[int, obje
 @pytest.mark.usefixtures("github")
 def test_it_serves_uploads_of_the_token_user_over_https_only(index: Index) -> None:
     source = TrustedPublishingSource(refuse_to_ask)
-    assert not_mine(source.get(replace(index.query, purpose=Purpose.INDEX))) == "only for uploads"
-    assert not_mine(source.get(replace(index.query, username="alice"))) == "its user name is __token__"
-    plain = replace(index.query, url="http://packages.example.com/legacy/")
+    assert not_mine(source.get(index.query._replace(purpose=Purpose.INDEX))) == "only for uploads"
+    assert not_mine(source.get(index.query._replace(username="alice"))) == "its user name is __token__"
+    plain = index.query._replace(url="http://packages.example.com/legacy/")
     assert not_mine(source.get(plain)) == "an identity is never sent over plain http"
-    assert "not an http or https URL" in not_mine(source.get(replace(index.query, url="ftp://x")))
+    assert "not an http or https URL" in not_mine(source.get(index.query._replace(url="ftp://x")))
 
 
 def test_outside_a_ci_nobody_is_asked(index: Index) -> None:
@@ -330,7 +329,7 @@ def test_an_index_that_cannot_be_reached_keeps_its_cause(
 @pytest.mark.usefixtures("github")
 def test_nobody_listening_is_said(index: Index) -> None:
     with closed_port() as port:
-        answer = broken(SOURCE.get(replace(index.query, url=f"http://127.0.0.1:{port}/legacy/")))
+        answer = broken(SOURCE.get(index.query._replace(url=f"http://127.0.0.1:{port}/legacy/")))
     assert answer.cause is Cause.REFUSED
     assert f"http://127.0.0.1:{port} could not be asked for an upload token" in answer.why
 
@@ -572,7 +571,7 @@ def test_a_strangers_audience_is_told_and_nothing_is_sent(index: Index, monkeypa
     def ask(method: str, url: str, json: object = None) -> tuple[int, object]:
         return request(method, url.replace(host, index.origin), json)
 
-    answer = broken(TrustedPublishingSource(ask).get(replace(index.query, url=f"{host}/legacy/")))
+    answer = broken(TrustedPublishingSource(ask).get(index.query._replace(url=f"{host}/legacy/")))
     assert answer.why.startswith(f"{host} asks for an identity made out for 'pypi', which is not its own name")
     assert [path for _, path, _ in index.seen] == ["/_/oidc/audience"]
 

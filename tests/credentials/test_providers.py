@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -322,7 +321,7 @@ def test_az_without_a_readable_expiry_still_gives_a_token(fields: dict[str, obje
 
 def test_azure_takes_any_user_name(tools: Path) -> None:
     saying(tools, "az", access_token())
-    assert got(AzureSource(allowed).get(replace(AZURE, username="org"))).username == "org"
+    assert got(AzureSource(allowed).get(AZURE._replace(username="org"))).username == "org"
 
 
 @pytest.mark.parametrize(
@@ -389,10 +388,10 @@ def test_a_token_that_has_expired_is_broken(name: str, source: Source, query: Qu
 def test_a_token_never_leaves_the_vendors_hosts(name: str, source: Source, query: Query, tools: Path) -> None:
     tool = saying(tools, name, {})
     for other in (
-        replace(query, url="https://packages.example.org/simple/"),
-        replace(query, url=query.url.replace("https:", "http:")),
-        replace(query, url="nonsense"),
-        replace(query, purpose=Purpose.GIT),
+        query._replace(url="https://packages.example.org/simple/"),
+        query._replace(url=query.url.replace("https:", "http:")),
+        query._replace(url="nonsense"),
+        query._replace(purpose=Purpose.GIT),
     ):
         assert isinstance(source.get(other), NotMine)
     assert tool.calls == []
@@ -401,7 +400,7 @@ def test_a_token_never_leaves_the_vendors_hosts(name: str, source: Source, query
 @pytest.mark.parametrize(("name", "source", "query"), VENDORS[:2])
 def test_another_users_name_is_not_theirs(name: str, source: Source, query: Query, tools: Path) -> None:
     tool = saying(tools, name, {})
-    assert isinstance(source.get(replace(query, username="alice")), NotMine)
+    assert isinstance(source.get(query._replace(username="alice")), NotMine)
     assert tool.calls == []
 
 
@@ -444,7 +443,7 @@ def test_a_job_that_knows_its_host_only_knows_its_gitlab() -> None:
     got(GitlabSource(environ).get(GITLAB))
     environ.update(CI_SERVER_PROTOCOL="https", CI_SERVER_PORT="8443")
     assert isinstance(GitlabSource(environ).get(GITLAB), NotMine)
-    got(GitlabSource(environ).get(replace(GITLAB, url=GITLAB.url.replace(".com/", ".com:8443/"))))
+    got(GitlabSource(environ).get(GITLAB._replace(url=GITLAB.url.replace(".com/", ".com:8443/"))))
 
 
 @pytest.mark.parametrize(
@@ -456,10 +455,10 @@ def test_a_job_that_knows_its_host_only_knows_its_gitlab() -> None:
 )
 def test_over_http_where_the_job_itself_knows_it_so(variables: dict[str, str]) -> None:
     source = GitlabSource({"CI_JOB_TOKEN": "t", **variables})
-    plain = replace(GITLAB, url=GITLAB.url.replace("https:", "http:"))
+    plain = GITLAB._replace(url=GITLAB.url.replace("https:", "http:"))
     got(source.get(plain))
     assert isinstance(source.get(GITLAB), NotMine), "and https is another origin"
-    assert isinstance(source.get(replace(plain, url=plain.url.replace(".com/", ".com:8080/"))), NotMine)
+    assert isinstance(source.get(plain._replace(url=plain.url.replace(".com/", ".com:8080/"))), NotMine)
 
 
 @pytest.mark.parametrize(
@@ -470,17 +469,17 @@ def test_over_http_where_the_job_itself_knows_it_so(variables: dict[str, str]) -
         ({**JOB, "CI_JOB_TOKEN": "a\nb"}, GITLAB),
         ({"CI_JOB_TOKEN": "t"}, GITLAB),
         ({"CI_JOB_TOKEN": "t", "CI_SERVER_URL": "nonsense"}, GITLAB),
-        (JOB, replace(GITLAB, url="https://gitlab.example.org/api/v4/")),
-        (JOB, replace(GITLAB, url="https://gitlab.example.com:8443/api/v4/")),
-        (JOB, replace(GITLAB, url="https://gitlab.example.com.evil.example/api/v4/")),
-        (JOB, replace(GITLAB, url="http://gitlab.example.com/api/v4/")),
-        ({**JOB, "CI_SERVER_URL": "http://gitlab.example.com"}, replace(GITLAB, url="http://gitlab.example.com/api")),
+        (JOB, GITLAB._replace(url="https://gitlab.example.org/api/v4/")),
+        (JOB, GITLAB._replace(url="https://gitlab.example.com:8443/api/v4/")),
+        (JOB, GITLAB._replace(url="https://gitlab.example.com.evil.example/api/v4/")),
+        (JOB, GITLAB._replace(url="http://gitlab.example.com/api/v4/")),
+        ({**JOB, "CI_SERVER_URL": "http://gitlab.example.com"}, GITLAB._replace(url="http://gitlab.example.com/api")),
         (
             {"CI_JOB_TOKEN": "t", "CI_SERVER_URL": "https://example.com/gitlab"},
-            replace(GITLAB, url="https://example.com/other/simple"),
+            GITLAB._replace(url="https://example.com/other/simple"),
         ),
-        (JOB, replace(GITLAB, purpose=Purpose.GIT)),
-        (JOB, replace(GITLAB, username="alice")),
+        (JOB, GITLAB._replace(purpose=Purpose.GIT)),
+        (JOB, GITLAB._replace(username="alice")),
     ],
 )
 def test_the_job_token_serves_nothing_else(environ: dict[str, str], query: Query) -> None:

@@ -29,8 +29,8 @@ from tests.credentials.stand_ins import StandIn, path_with
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 QUERY = Query("foo", "https://packages.example.com/simple/")
-UPLOAD = replace(QUERY, purpose=Purpose.PUBLISH)
-EVIDENT = replace(QUERY, effort=Effort.EVIDENT)
+UPLOAD = QUERY._replace(purpose=Purpose.PUBLISH)
+EVIDENT = QUERY._replace(effort=Effort.EVIDENT)
 
 
 class Clock:
@@ -285,7 +285,7 @@ class TestThreads:
         chain = Chain([source], now=clock)
         before = time.monotonic()
         names = ["a", "b", "c", "d"]
-        in_threads(4, lambda: chain.resolve(replace(QUERY, name=names.pop())).credential)
+        in_threads(4, lambda: chain.resolve(QUERY._replace(name=names.pop())).credential)
         assert time.monotonic() - before < 1.2
 
 
@@ -445,7 +445,7 @@ class TestOutside:
         assert isinstance(answers[0], Broken)
         assert answers[0] == answers[1] == answers[2]
         assert len(tool.calls) == 1
-        source.get(replace(QUERY, fresh=True))
+        source.get(QUERY._replace(fresh=True))
         assert len(tool.calls) == 2
 
     @pytest.mark.parametrize(
@@ -464,7 +464,7 @@ class TestOutside:
         self, tmp_path: Path, gate: Gate, own: str, which: str
     ) -> None:
         source = outside(tmp_path, gate, own, proposed="aws")
-        for query in (QUERY, EVIDENT, replace(QUERY, effort=Effort.LOOK)):
+        for query in (QUERY, EVIDENT, QUERY._replace(effort=Effort.LOOK)):
             answer = source.get(query)
             assert isinstance(answer, Broken)
             assert f"its {which} setting in" in answer.why
@@ -474,14 +474,14 @@ class TestOutside:
     def test_twin_no_settings(self, tmp_path: Path, gate: Gate) -> None:
         source = outside(tmp_path, gate, "")
         assert source.get(QUERY) == NotMine("none is set")
-        assert source.get(replace(QUERY, name="")) == NotMine("none is set")
+        assert source.get(QUERY._replace(name="")) == NotMine("none is set")
         assert source.identity("foo", QUERY.url) is None
         assert gate.calls == []
 
     def test_a_look_runs_nothing(self, tmp_path: Path, gate: Gate) -> None:
         tool = StandIn(tmp_path, "helper", "print('{}')")
         source = outside(tmp_path, gate, f'helper = ["{tool.path}"]\nhelper-protocol = "bazel"\n')
-        answer = source.get(replace(QUERY, effort=Effort.LOOK))
+        answer = source.get(QUERY._replace(effort=Effort.LOOK))
         assert isinstance(answer, Credential)
         assert (answer.source, answer.secret.reveal(), answer.expires_at) == ("helper", "", None)
         assert tool.calls == []
@@ -516,7 +516,7 @@ class TestHelperInTheChain:
 
     def test_elsewhere_it_is_withheld(self, tmp_path: Path, gate: Gate) -> None:
         source, tool = self.helper(tmp_path, gate, "exec-credential", "print('{}')")
-        answer = source.get(replace(QUERY, url="https://example.org/simple/"))
+        answer = source.get(QUERY._replace(url="https://example.org/simple/"))
         assert isinstance(answer, Withheld)
         assert answer.bound_to == ("https://packages.example.com",)
         assert source.identity("foo", "https://example.org/") is None
@@ -579,7 +579,7 @@ class TestHelperInTheChain:
         source, tool = self.helper(tmp_path, gate, "exec-credential", body)
         first = source.get(QUERY)
         later, _ = self.helper(tmp_path, gate, "exec-credential", body)
-        assert later.get(replace(QUERY, effort=Effort.LOOK)) == first
+        assert later.get(QUERY._replace(effort=Effort.LOOK)) == first
         assert later.identity("foo", QUERY.url) is None
         assert later.get(UPLOAD) == first
         assert len(tool.calls) == 1
@@ -589,7 +589,7 @@ class TestHelperInTheChain:
     ) -> None:
         source = outside(tmp_path, gate, 'provider = "gitlab"\n')
         monkeypatch.delenv("CI_JOB_TOKEN", raising=False)
-        assert isinstance(source.get(replace(QUERY, effort=Effort.LOOK)), NotMine)
+        assert isinstance(source.get(QUERY._replace(effort=Effort.LOOK)), NotMine)
         assert gate.calls == []
 
     @pytest.mark.parametrize("kind", ['[http-basic.foo]\nusername = "u"\n', '[pypi-token]\nfoo = "t"\n', ""])
@@ -619,7 +619,7 @@ class TestProviders:
         monkeypatch.setenv("PATH", path_with(tmp_path))
         between = ShortLived(gate)
         source = RecognisedSource(lambda url: "aws" if "codeartifact" in url else None, between)
-        assert isinstance(source.get(replace(self.AWS, effort=Effort.EVIDENT)), NotMine)
+        assert isinstance(source.get(self.AWS._replace(effort=Effort.EVIDENT)), NotMine)
         assert isinstance(source.get(QUERY), NotMine)
         assert (tool.calls, gate.calls) == ([], [])
         first = source.get(self.AWS)
@@ -627,13 +627,13 @@ class TestProviders:
         assert source.get(self.AWS) == first
         assert between.is_recalled(first)
         assert len(tool.calls) == 1
-        source.get(replace(self.AWS, fresh=True))
+        source.get(self.AWS._replace(fresh=True))
         assert len(tool.calls) == 2
         monkeypatch.setenv("AWS_PROFILE", "other")
         source.get(self.AWS)
         assert len(tool.calls) == 3
         monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-        assert isinstance(source.get(replace(self.AWS, fresh=True)), Broken)
+        assert isinstance(source.get(self.AWS._replace(fresh=True)), Broken)
 
     def test_each_vendor_has_its_own_mending_command(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("AWS_PROFILE", raising=False)
@@ -653,7 +653,7 @@ class TestPublishing:
             return PublishingSource(lambda asked: inner, mode, told.append).get(query)
 
         assert isinstance(answer("automatic", QUERY), NotMine)
-        assert isinstance(answer("always", replace(UPLOAD, effort=Effort.EVIDENT)), NotMine)
+        assert isinstance(answer("always", UPLOAD._replace(effort=Effort.EVIDENT)), NotMine)
         assert inner.queries == []
         assert [answer("automatic"), answer("always")] == told
         inner.instead = NotMine("this is no CI")
