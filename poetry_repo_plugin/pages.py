@@ -75,17 +75,16 @@ def no_page(response: Response) -> str:
 
 
 def is_simple_json(response: Response) -> bool:
-    """Whether it is the JSON of PEP 691. One of a big project has megabytes, and whoever reads it will parse it: what
-    bears the marks is not parsed here. Of one that was not read to its end the beginning must do.
+    """Whether it is the JSON of PEP 691. Of one that was not read to its end the beginning must do.
+
+    A big project's has megabytes: whoever reads ``response`` next gets what was parsed here.
     """
-    text = response.content.strip()
-    whole = text.startswith(b"{") and (text.endswith(b"}") or len(text) >= ENOUGH)
-    if whole and b'"api-version"' in text and (b'"files"' in text or b'"projects"' in text):
-        return True
     try:
-        document = json.loads(text)
+        document = json.loads(response.content)
     except ValueError:
-        return False
+        return len(response.content) >= ENOUGH and b'"api-version"' in response.content[:ENOUGH]
+    parse = response.json
+    setattr(response, "json", lambda **options: parse(**options) if options else document)  # noqa: B010
     return isinstance(document, dict) and any(isinstance(document.get(key), list) for key in ("projects", "files"))
 
 

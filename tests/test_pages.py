@@ -70,9 +70,13 @@ def test_twin_indexes(page: str) -> None:
         ('{"meta": {"api-version": "1.0"}, "name": "x", "files": []}', SIMPLE, True),
         ('{"meta": {"api-version": "1.0"}, "projects": [' + '{"name": "x"},' * (ENOUGH // 10), SIMPLE, True),
         ('{"meta": {"api-version": "1.0"}, "projects": [', SIMPLE, False),
+        ('{"meta": {"api-version": "1.0"}, "projects": [' + " " * ENOUGH, SIMPLE, True),
         ('{"projects": []}', SIMPLE, True),
         ('["api-version"]', SIMPLE, False),
         ('{"api-version": "1.0"}', SIMPLE, False),
+        ('{"meta": {"api-version": "1.0"}, "files": [{"url": "x"}', SIMPLE, False),
+        ('{"meta": {"api-version": "1.0"}, "files": null}', SIMPLE, False),
+        ('{"meta": {"api-version": "1.0"}, "files": {}}', SIMPLE, False),
         ('{"hello": 1}', "application/json", False),
         ("[]", SIMPLE, False),
         ("", HTML, False),
@@ -82,6 +86,14 @@ def test_twin_indexes(page: str) -> None:
 )
 def test_other_bodies(body: str, kind: str, so: bool) -> None:
     assert is_index(answer(body, kind)) is so
+
+
+def test_what_was_parsed_is_not_parsed_again() -> None:
+    page = answer('{"meta": {"api-version": "1.0"}, "files": []}', SIMPLE)
+    assert is_index(page)
+    assert page.json() is page.json()
+    assert page.json() == {"meta": {"api-version": "1.0"}, "files": []}
+    assert page.json(parse_constant=str) is not page.json()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A session looks into the environment once for each origin, and finds what requests finds."""
+"""A session looks into the environment once for each server, and finds what requests finds."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from poetry_repo_plugin.remembered import remember_environment
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 URLS = (
     *("http://pypi.example.org/simple/", "https://pypi.example.org/simple/", "https://pypi.example.org:8443/"),
+    *("https://pypi.example.org:443/", "https://files.example.org./", "https://pypi.example.org:none/"),
     *("https://files.example.org/a.whl", "http://127.0.0.1:1/", "https://[::1]/", "https://other.example/x?y#z"),
 )
 
@@ -29,6 +30,13 @@ def remembering() -> requests.Session:
     return session
 
 
+def outcome(session: requests.Session, url: str, verify: Any) -> Any:
+    try:
+        return merged(session, url, verify=verify)
+    except ValueError as error:
+        return str(error)
+
+
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*PROXIES, "CURL_CA_BUNDLE"):
@@ -36,7 +44,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("http_proxy", "http://plain.example:3128")
-    monkeypatch.setenv("NO_PROXY", "files.example.org,127.0.0.1,pypi.example.org:8443")
+    monkeypatch.setenv("NO_PROXY", "files.example.org,127.0.0.1,pypi.example.org:8443,pypi.example.org:443")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ca.pem")
 
 
@@ -44,10 +52,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_what_requests_finds_whatever_was_asked_before(urls: list[str], verify: Any) -> None:
     session = remembering()
     for url in urls:
-        assert merged(session, url, verify=verify) == merged(requests.Session(), url, verify=verify)
+        assert outcome(session, url, verify) == outcome(requests.Session(), url, verify)
 
 
-def test_the_environment_is_read_once_for_each_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_read_once_for_each_server(monkeypatch: pytest.MonkeyPatch) -> None:
     session = remembering()
     first = merged(session, "https://other.example/a")
     assert first["proxies"]["https"] == "http://proxy.example:3128"
@@ -70,12 +78,22 @@ def test_what_differs_is_asked_for_anew() -> None:
     assert merged(session, URLS[1])["proxies"] == {}
     session.proxies["https"] = "http://own.example"
     assert merged(session, URLS[1])["proxies"] == {"https": "http://own.example"}
+    session.stream = True
+    assert merged(session, URLS[1], stream=None)["stream"] is True
     session.verify = "/session.pem"
     assert merged(session, URLS[1], verify=None)["verify"] == "/session.pem"
     assert merged(session, URLS[1], proxies={"https": "http://given.example"})["proxies"] == {
         "https": "http://given.example"
     }
     assert merged(session, URLS[1], cert=["a", "b"])["cert"] == ["a", "b"]
+
+
+def test_no_proxies_at_all_are_left_to_requests() -> None:
+    session = remembering()
+    assert merged(session, URLS[1], proxies=None) == merged(requests.Session(), URLS[1], proxies=None)
+    assert merged(session, URLS[1]) == merged(requests.Session(), URLS[1])
+    setattr(session, "proxies", None)  # noqa: B010  # which requests takes
+    assert merged(session, URLS[1])["proxies"]["https"] == "http://proxy.example:3128"
 
 
 def test_a_url_of_no_server_is_left_to_requests() -> None:

@@ -3,7 +3,7 @@
     python -m tests.bench                    everything, about half an hour
     python -m tests.bench start_up burst     these rooms only
     python -m tests.bench --pairs 3          fewer pairs
-    python -m tests.bench --control          plain Poetry on both sides: how far the bench itself is off
+    python -m tests.bench --control          plain Poetry on both sides: how far the bench is off
 
 ``POETRY_VERSION`` chooses another Poetry than the newest. Run it on a machine that does nothing else.
 """
@@ -23,6 +23,7 @@ from importlib import import_module
 from tests.bench.measure import POETRY, Row, in_memory, sides
 
 ROOMS = ("start_up", "growth", "burst", "keyring", "diagnosis", "upload", "many_packages")
+CONTROLLED = ("start_up", "upload", "many_packages")  # those that need no plugin
 WIDE = 62
 
 
@@ -31,12 +32,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Plain Poetry beside the plugin.")
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"of: {', '.join(ROOMS)}")
     parser.add_argument("--pairs", type=int, help="how often each side is run")
-    parser.add_argument("--control", action="store_true", help="plain Poetry on both sides")
+    parser.add_argument(
+        "--control", action="store_true", help=f"plain Poetry on both sides, in {', '.join(CONTROLLED)}"
+    )
     chosen = parser.parse_args()
     if unknown := set(chosen.rooms) - set(ROOMS):
         parser.error(f"no such room: {', '.join(sorted(unknown))}")
     both = sides()
+    rooms = chosen.rooms or (CONTROLLED if chosen.control else ROOMS)
     if chosen.control:
+        if alone := set(rooms) - set(CONTROLLED):
+            parser.error(f"no control for: {', '.join(sorted(alone))}")
         both = replace(both, plugin=replace(both.plugin, poetry=both.plain.poetry))
     load = os.getloadavg()[0]
     print(f"Poetry {POETRY}, Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}")
@@ -44,7 +50,7 @@ def main() -> int:
     print("Medians; the ratio is the median over the pairs, with its quartiles.\n")
     print(f"{'':<{WIDE}}{'plain':>10}{'plugin':>10}  {'ratio':<22}limit")
     missed, broken = 0, list[str]()
-    for name in chosen.rooms or ROOMS:
+    for name in rooms:
         room = import_module(f"tests.bench.{name}")
         started = time.monotonic()
         options = {"pairs": chosen.pairs} if chosen.pairs and "pairs" in inspect.signature(room.rows).parameters else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,7 @@ _T = TypeVar("_T")
 # Homes lie in memory where there is a file system for that. On a disk the thousands of folders of Poetry's cache cost a
 # third more or less by where they come to lie: plain Poetry against itself was 0.94 to 1.12 there.
 MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3  # bytes
 KILOBYTES = 1024.0  # of a megabyte; ru_maxrss counts kilobytes on Linux (getrusage(2))
 
 
@@ -90,7 +92,7 @@ def sides() -> Sides:
 
 def in_memory() -> bool:
     """Whether homes lie in memory."""
-    return MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    return os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM
 
 
 def outside() -> Path:
