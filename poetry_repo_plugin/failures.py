@@ -110,7 +110,8 @@ def refusal(
     if status == 403:
         message = f"the credential{who} from {sent.detail} has no right to this (403).{tail}{way_out}"
     else:
-        message = f"it refused the credential{who} from {sent.detail} ({status}).{tail}"
+        first = " It goes before what is stored: set it anew, or unset it." if sent.source == "env" else ""
+        message = f"it refused the credential{who} from {sent.detail} ({status}).{first}{tail}"
     return failure(Cause.CREDENTIAL_REJECTED, message, repository, host=host, url=url, status=status)
 
 

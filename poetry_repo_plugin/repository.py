@@ -97,6 +97,22 @@ class Repository:
         return _prefixes(url for url in self.urls if url != self.publish_url or not self.publish_by_project)
 
 
+def shows_credential(settings: Settings, repository: Repository, *, stored: bool = True) -> bool:
+    """Whether a credential is set where it can be seen without asking anybody.
+
+    :param stored: count what the user has stored as well, which goes only where it belongs.
+    """
+    name, own = repository.name, settings.own_for(repository.name)
+    seen: tuple[object, ...] = (
+        repository.url_secret,
+        settings.variable("PYPI_TOKEN", name),
+        settings.variable("HTTP_BASIC", name, "_PASSWORD"),
+        repository.project.provider,
+    )
+    kept = (settings.login(name), settings.token(name), own.provider, own.helper)
+    return any(seen) or (stored and any(kept))
+
+
 class Catalogue:
     """Every repository that this user and this project know.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import ClassVar
 
 from cleo.helpers import argument, option
@@ -16,7 +17,7 @@ from poetry_repo_plugin.logins import check_username, require_writable
 from poetry_repo_plugin.origin import Origin, split_userinfo
 from poetry_repo_plugin.profiles import looks_like_index, profile_of, publish_url_of
 from poetry_repo_plugin.project import ERROR_CODES, PRIORITIES, read_project
-from poetry_repo_plugin.repository import bare
+from poetry_repo_plugin.repository import bare, shows_credential
 from poetry_repo_plugin.secret import Secret
 
 
@@ -44,6 +45,7 @@ class Wish:
     priority: str | None
     codes: list[int] | None
     lifted: Lifted | None
+    is_new: bool = False
 
 
 class Command(RepoCommand):
@@ -107,7 +109,8 @@ URL that ends in /simple/ is for installing only. The next step is <c1>poetry re
             self.only_one_of("publish-only", word)
         given = str(self.argument("name"))
         name = "pypi" if names.is_pypi(given) else given
-        if name not in bench.catalogue.names():
+        is_new = name not in bench.catalogue.names()
+        if is_new:
             bench.new_name(name)
         url, publish_url = self.argument("url"), self.text("publish-url")
         if names.is_pypi(name):
@@ -131,7 +134,8 @@ URL that ends in /simple/ is for installing only. The next step is <c1>poetry re
         if publish_url is not None and looks_like_index(publish_url):
             hint = f"poetry repo add {name} {url or publish_url} --publish-url URL"
             raise InputError(f"{publish_url} is an index, for installing; uploads go to another URL.", hint)
-        return Wish(name, url, publish_url, self._priority(), self._codes(), lifted[0] if lifted else None)
+        moved = lifted[0] if lifted else None
+        return Wish(name, url, publish_url, self._priority(), self._codes(), moved, is_new=is_new)
 
     def _check_pypi(self, bench: Bench, url: str | None, publish_url: str | None) -> None:
         if url is not None or publish_url is not None or self.option("publish-only"):
@@ -302,10 +306,12 @@ URL that ends in /simple/ is for installing only. The next step is <c1>poetry re
         profile = profile_of(wish.url, name) if wish.url else None
         if profile is not None and (profile.provider is not None or profile.token_is_username):
             self.say(f"{profile.title}: {profile.advice}")
-        inside = bench.project is not None and not self.option("self")  # outside it is said of every server
         known = bench.catalogue.get(name)  # as it was before
+        inside = bench.project is not None and not self.option("self")  # outside it is said of every server
         if inside and profile is not None and known.publish_url is None and known.index_url != wish.url:
             self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")
+        if wish.is_new and not wish.lifted and not bound and not shows_credential(bench.settings, known):
+            self.say(f"Next, if it wants a credential: poetry repo login {quote(name)}")
 
 
 def _publish_url_before(bench: Bench, name: str) -> str | None:

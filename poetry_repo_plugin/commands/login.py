@@ -19,7 +19,7 @@ from poetry_repo_plugin.logins import check_username
 from poetry_repo_plugin.origin import Origin, Prefix, split_userinfo
 from poetry_repo_plugin.outside_logins import Tried, judge, keep, try_helper, try_provider
 from poetry_repo_plugin.precedence import ahead
-from poetry_repo_plugin.profiles import Profile, profile_of
+from poetry_repo_plugin.profiles import PYPI, TESTPYPI, Profile, profile_of
 from poetry_repo_plugin.project import PROVIDERS
 from poetry_repo_plugin.prompts import ask, ask_secret
 from poetry_repo_plugin.repository import Repository
@@ -184,6 +184,10 @@ another host does not get it; <c1>--url</c1> adds a host."""
         else:
             self.say(f"{name} ({host}): a login {who} is stored in {stored.place}, not verified.")
         self._tell_verdict(name, verdict)
+        if _profile(repository) in (PYPI, TESTPYPI) and credential.username != TOKEN_USER:
+            self.warn(
+                f"{name} takes API tokens, no account's password. Try: poetry repo login {name} --token-stdin"
+            )
         for where, urls in ahead(bench.access, repository, credential).items():
             self.warn(f"{name}: {where} holds another credential, which goes to {' and '.join(urls)} instead of this.")
         if len({prefix.origin for prefix in stored.bound}) > 1:

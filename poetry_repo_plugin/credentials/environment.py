@@ -37,7 +37,9 @@ class EnvironmentSource:
         password = self._settings.variable("HTTP_BASIC", query.name, "_PASSWORD")
         if password is not None:
             user = username[1] if username is not None else query.username or ""
-            return self._checked(query, user, password[1], f"environment variable {password[0]}")
+            missing = password[0].removesuffix("_PASSWORD") + "_USERNAME"
+            alone = "" if user else f" (without {missing})"
+            return self._checked(query, user, password[1], f"environment variable {password[0]}{alone}")
         if username is not None and username[1]:
             variable = username[0].removesuffix("_USERNAME") + "_PASSWORD"
             return NotMine(f"the environment sets {username[0]} but not {variable}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -28,7 +29,8 @@ class Answers(Asker):
         if reached:
             return self.at_rest(reached), skipped("index", reached)
         if is_pypi(self._repository.name):
-            return self.at_rest("PyPI cannot be asked without an upload"), self._of_index(self._ask_index())
+            in_order = self.at_rest("PyPI cannot be asked without an upload", known=fine)
+            return in_order, self._of_index(self._ask_index())
         stranger = self._ask_index(anonymous=True, strict=False)
         if isinstance(stranger, RepositoryFailure) and stranger.cause not in _AN_ANSWER:
             return self.at_rest("not tried, because index failed"), self._of_index(stranger)
@@ -57,7 +59,7 @@ class Answers(Asker):
             return fine("credential", f"{who}: accepted"), index
         return skipped("credential", f"{who}; whether it is accepted cannot be told"), index
 
-    def at_rest(self, why: str) -> Finding:
+    def at_rest(self, why: str, *, known: Callable[[str, str], Finding] = skipped) -> Finding:
         """What is known of the credential without asking the server."""
         check = "credential"
         try:
@@ -71,7 +73,6 @@ class Answers(Asker):
         if credential is None:
             needed = " (needed for publishing only)" if is_pypi(self._repository.name) else ""
             return skipped(check, f"none is set{needed}; {why}")
-        known = fine if is_pypi(self._repository.name) else skipped
         return known(check, f"{self._described(credential)}; {why}")
 
     def _not_needed(self) -> Finding:

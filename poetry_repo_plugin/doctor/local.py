@@ -9,6 +9,7 @@ from shlex import quote
 
 from poetry_repo_plugin import store
 from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.doctor.finding import Finding, State
 from poetry_repo_plugin.doctor.secrets import is_owned, lines_with_password, login_in, sources_with_login, strip_lock
 from poetry_repo_plugin.errors import Cause, StateError
@@ -17,7 +18,7 @@ from poetry_repo_plugin.names import env_key, is_pypi
 from poetry_repo_plugin.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.profiles import is_vendor_host
 from poetry_repo_plugin.project import read_text
-from poetry_repo_plugin.repository import Repository
+from poetry_repo_plugin.repository import Repository, shows_credential
 from poetry_repo_plugin.tls.material import SOON, MaterialError
 
 FIX = "poetry repo doctor --fix"
@@ -129,7 +130,7 @@ def _names(access: Access) -> Iterator[Finding]:
 
 def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
     name = repository.name
-    if any(_is_plain_http(url) for url in repository.urls) and _has_credential(access, repository):
+    if any(_is_plain_http(url) and _is_sent(access, repository, url) for url in repository.urls):
         message = f"{name}: its credential goes over plain http, readable for whoever is on the way"
         yield Finding("plain-http", State.WARN, message)
     provider = access.settings.own_for(name).provider or repository.project.provider
@@ -173,20 +174,10 @@ def _expiring(access: Access, repository: Repository, file: Path) -> Finding | N
     return Finding("expiry", State.WARN, message, hint=hint, about=name)
 
 
-def _has_credential(access: Access, repository: Repository) -> bool:
-    """Whether one is set where it can be seen without asking anybody."""
-    settings, name = access.settings, repository.name
-    own = settings.own_for(name)
-    seen = (
-        repository.url_secret,
-        settings.login(name),
-        settings.token(name),
-        settings.variable("PYPI_TOKEN", name),
-        settings.variable("HTTP_BASIC", name, "_PASSWORD"),
-        own.provider or repository.project.provider,
-        own.helper,
-    )
-    return not is_pypi(name) and any(seen)
+def _is_sent(access: Access, repository: Repository, url: str) -> bool:
+    """Whether a credential that can be seen would go to ``url``."""
+    here = access.bindings.allows(repository.name, Kind.CREDENTIAL, url) is not False
+    return not is_pypi(repository.name) and shows_credential(access.settings, repository, stored=here)
 
 
 def _is_plain_http(url: str) -> bool:

@@ -24,6 +24,7 @@ def source(name: str, url: str | None, priority: str = "primary") -> str:
 
 
 PYPI = source("PyPI", None)
+NEXT = "Next, if it wants a credential: poetry repo login acme\n"
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ class TestInsideAProject:
         done = home.cold("repo", "add", "acme", URL)
         assert (done.code, done.out) == (0, "")
         assert done.err == (
-            f"acme ({URL}): added as primary\nPyPI: listed as primary behind acme, so that it stays on\n"
+            f"acme ({URL}): added as primary\nPyPI: listed as primary behind acme, so that it stays on\n{NEXT}"
         )
         assert project.read_text() == HEAD + source("acme", URL) + PYPI
         assert home.files().keys() == {"project/pyproject.toml", "keyring/tests_keyring.py"}
@@ -80,8 +81,14 @@ class TestInsideAProject:
         ids=["secondary", "supplemental", "explicit", "default"],
     )
     def test_priorities(self, home: WarmHome, project: Path, words: tuple[str, ...], said: str, written: str) -> None:
-        home.says("repo", "add", "acme", URL, *words, err=said.format(URL))
+        home.says("repo", "add", "acme", URL, *words, err=said.format(URL) + NEXT)
         assert project.read_text() == HEAD + written
+
+    def test_twin_what_has_a_credential_needs_no_next_step(self, home: WarmHome, project: Path) -> None:
+        home.environ["POETRY_HTTP_BASIC_ACME_PASSWORD"] = "secret"
+        home.says("repo", "add", "acme", URL, "--secondary", err=f"acme ({URL}): added as supplemental\n")
+        moved = home.ok("repo", "add", "other", URL.replace("//", "//alice:pw@"), "--secondary")
+        assert "Next" not in moved.err
 
     def test_credentials_that_stand_in_the_file_are_lifted_on_the_way(self, home: WarmHome, project: Path) -> None:
         project.write_text(HEAD + source("acme", URL.replace("//", "//bob:hunter2@")))
@@ -112,6 +119,7 @@ class TestInsideAProject:
             f"lab ({GITLAB}/simple): added as supplemental",
             f"lab: poetry publish -r lab uploads to {GITLAB}",
             "GitLab: A deploy token goes with its own user name; publish to a project, never to a group.",
+            "Next, if it wants a credential: poetry repo login lab",
         ]
         assert home.toml("config.toml") == {"repositories": {"lab": {"url": GITLAB}}}
 
@@ -123,6 +131,7 @@ class TestInsideAProject:
             f"lab ({group}): added as supplemental",
             "GitLab: A deploy token goes with its own user name; publish to a project, never to a group.",
             unknown,
+            "Next, if it wants a credential: poetry repo login lab",
         ]
         assert unknown not in home.ok("repo", "add", "lab", group, "--priority", "explicit").err
         assert unknown not in home.ok("repo", "add", "other", URL).err
@@ -149,7 +158,7 @@ class TestInsideAProject:
             "Poetry 2 cannot read this project yet: it has sources with `default` or `secondary`. "
             "Try: poetry repo migrate\n"
         )
-        assert home.ok("repo", "add", "acme", URL).err.endswith(f"\n{said}")
+        assert home.ok("repo", "add", "acme", URL).err.endswith(f"\n{said}{NEXT}")
         home.ok("repo", "migrate")
         assert "migrate" not in home.ok("repo", "add", "acme", URL).err
 
@@ -166,7 +175,7 @@ class TestOutsideAProject:
         home.says(
             *("repo", "add", "acme", URL),
             err=f"acme ({URL}) is remembered; `poetry repo add acme` in a project makes it a source there.\n"
-            "acme: where to upload to is not known; --publish-url URL sets it.\n",
+            f"acme: where to upload to is not known; --publish-url URL sets it.\n{NEXT}",
         )
         assert home.toml("poetry-repo-plugin.toml") == {"repositories": {"acme": {"url": URL}}}
         assert home.toml("config.toml") == {}
@@ -185,7 +194,7 @@ class TestOutsideAProject:
         home.says(
             *("repo", "add", "acme", UPLOAD, "--publish-url", UPLOAD),
             err=f"acme ({UPLOAD}) is remembered; `poetry repo add acme` in a project makes it a source there.\n"
-            f"acme: poetry publish -r acme uploads to {UPLOAD}\n",
+            f"acme: poetry publish -r acme uploads to {UPLOAD}\n{NEXT}",
         )
         assert home.toml("config.toml") == {"repositories": {"acme": {"url": UPLOAD}}}
 
@@ -224,7 +233,7 @@ class TestOutsideAProject:
 class TestPublishOnly:
     def test_writes_the_publish_url_alone(self, home: WarmHome, project: Path) -> None:
         said = f"acme: poetry publish -r acme uploads to {UPLOAD}"
-        home.says("repo", "add", "acme", UPLOAD, "--publish-only", err=f"{said}\n")
+        home.says("repo", "add", "acme", UPLOAD, "--publish-only", err=f"{said}\n{NEXT}")
         assert project.read_text() == HEAD
         assert home.toml("config.toml") == {"repositories": {"acme": {"url": UPLOAD}}}
         assert home.toml("poetry-repo-plugin.toml") == {}
@@ -249,7 +258,7 @@ class TestSelf:
         home.says(
             *("repo", "add", "acme", URL, "--self"),
             err=f"acme ({URL}): added as primary (in Poetry's own environment)\n"
-            "PyPI: listed as primary behind acme, so that it stays on (in Poetry's own environment)\n",
+            f"PyPI: listed as primary behind acme, so that it stays on (in Poetry's own environment)\n{NEXT}",
         )
         assert project.read_text() == HEAD
         own = home.config / "pyproject.toml"
@@ -274,7 +283,7 @@ class TestSelf:
 class TestIgnoredErrorCodes:
     def test_are_kept_and_said(self, home: WarmHome, project: Path) -> None:
         done = home.ok("repo", "add", "acme", URL, "--ignore-error-code", "404", "--ignore-error-code", "403")
-        assert done.err.endswith("acme: an answer 403, 404 is taken as “not here”\n")
+        assert done.err.endswith(f"acme: an answer 403, 404 is taken as “not here”\n{NEXT}")
         assert home.toml("poetry-repo-plugin.toml") == {"repositories": {"acme": {"ignore-error-codes": [403, 404]}}}
         home.says(
             *("repo", "add", "acme", "--ignore-error-code", "403"),

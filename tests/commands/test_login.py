@@ -441,6 +441,14 @@ class TestWhatCannotBeVerified:
         )
         assert home.toml("auth.toml") == {"pypi-token": {"pypi": "pypi-t0ken"}}
 
+    def test_pypi_takes_no_password(self, home: WarmHome) -> None:
+        """It is kept, as Poetry keeps it; that an upload will be refused is said now."""
+        words = ("repo", "login", "pypi", "-u", USER, "--password-stdin", "--plaintext")
+        assert (
+            "pypi takes API tokens, no account's password. Try: poetry repo login pypi --token-stdin\n"
+            in home.ok(*words, stdin=PASSWORD).err
+        )
+
     def test_pypi_with_a_keyring_as_poetry_keeps_it(self, keyed: WarmHome) -> None:
         keyed.ok("repo", "login", "pypi", "--token-stdin", stdin="pypi-t0ken\n")
         kept = json.loads((keyed.keyring_home / "keyring.json").read_text())

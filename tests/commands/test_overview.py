@@ -86,6 +86,7 @@ class TestNarrowTerminal:
             lab,
             "GitLab: A deploy token goes with its own user name; publish to a project, never",
             "to a group.",
+            "Next, if it wants a credential: poetry repo login lab",
             "",
         ]
 
@@ -103,7 +104,7 @@ class TestNarrowTerminal:
 
     def test_twin_without_a_terminal_a_line_is_a_line(self, home: WarmHome) -> None:
         home.environ["COLUMNS"] = "40"
-        assert len(home.ok("repo", "add", "acme", URL).err.splitlines()) == 2
+        assert len(home.ok("repo", "add", "acme", URL).err.splitlines()) == 3
 
 
 class TestAllCommands:

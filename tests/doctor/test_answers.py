@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,25 @@ class TestCredential:
         found = well.checks()
         assert_fails(found, "credential", Cause.CREDENTIAL_REJECTED, "auth.toml", "poetry repo login foo")
         assert "user alice" in found["credential"].message
+
+    def test_of_the_environment_is_to_be_set_anew(self, well: Place) -> None:
+        """Whoever logs in as the hint says is refused again for as long as the variable is set."""
+        well.environ["POETRY_HTTP_BASIC_FOO_PASSWORD"] = OTHER
+        words = "POETRY_HTTP_BASIC_FOO_PASSWORD (without POETRY_HTTP_BASIC_FOO_USERNAME) (401). It goes before"
+        assert_fails(well.checks(), "credential", Cause.CREDENTIAL_REJECTED, words, "poetry repo login foo")
+        well.environ["POETRY_HTTP_BASIC_FOO_USERNAME"] = USER
+        well.environ["POETRY_HTTP_BASIC_FOO_PASSWORD"] = PASSWORD
+        assert_well(well)
+
+    def test_of_pypi_is_not_said_to_be_in_order_where_nothing_was_reached(self, well: Place) -> None:
+        well.settle("auth.toml", "pypi-token", "pypi", value=PASSWORD)
+
+        def unknown(*_: object, **__: object) -> list[object]:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+        checks = well.checks("pypi", resolve=unknown)
+        assert (checks["dns"].state, checks["credential"].state) == (State.FAIL, State.SKIP)
+        assert "__token__, from auth.toml" in checks["credential"].message
 
     def test_without_rights(self, well: Place, index: IndexServer) -> None:
         index.respond = lambda request: faults.forbidden() if request.authorization else None

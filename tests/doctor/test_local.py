@@ -113,6 +113,14 @@ class TestLocal:
         well.settle("auth.toml", "http-basic", value=None)
         assert self.found(well, "plain-http") == []
 
+    def test_twin_a_password_that_belongs_elsewhere_does_not_go_there(self, well: Place) -> None:
+        well.source("http://pypi.example.org/simple/")
+        well.publish_to(None)
+        well.own("credential-origins", ["https://pypi.example.org/simple"])
+        assert self.found(well, "plain-http") == []
+        well.environ["POETRY_HTTP_BASIC_FOO_PASSWORD"] = PASSWORD  # which follows the name
+        assert [one.state for one in self.found(well, "plain-http")] == [State.WARN]
+
     def test_a_provider_that_does_not_fit(self, well: Place) -> None:
         """``provider = "aws"`` for a host of one's own does nothing, and says so here."""
         well.source("https://pypi.example.org/simple/")
