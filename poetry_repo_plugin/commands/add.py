@@ -71,13 +71,16 @@ class Command(RepoCommand):
         ),
     ]
     help = """\
-Inside a project, the repository becomes a source in pyproject.toml, asked before PyPI:
+Inside a project, the repository becomes a source in pyproject.toml, asked
+before PyPI:
 
     <c1>poetry repo add acme https://pypi.example.org/simple/</c1>
 
-Outside of one it is remembered for you: so that <c1>poetry repo add acme</c1> in a project needs no URL, and as a
-target of <c1>poetry publish -r acme</c1> where the publish URL is given, known for its kind of server, or the same; a
-URL that ends in /simple/ is for installing only. The next step is <c1>poetry repo login acme</c1>."""
+Outside of one it is remembered for you: so that <c1>poetry repo add acme</c1> in a
+project needs no URL, and as a target of <c1>poetry publish -r acme</c1> where the
+publish URL is given, known for its kind of server, or the same; a URL that
+ends in /simple/ is for installing only. The next step is
+<c1>poetry repo login acme</c1>."""
 
     def work(self, bench: Bench) -> int:
         """Check all words first, then write."""

@@ -40,7 +40,7 @@ class Command(RepoCommand):
     """Shows, checks and sets the CA and the client certificate of a repository."""
 
     name = "repo certs"
-    description = "Set a repository's CA and client certificate; without options, show them."
+    description = "Set or show a repository's CA and client certificate."
     arguments: ClassVar = [argument("name", "The repository.")]
     options: ClassVar = [
         option(
@@ -61,11 +61,12 @@ class Command(RepoCommand):
     ]
     help = """\
     <c1>poetry repo certs acme --ca ca.pem</c1>
-    <c1>poetry repo certs acme --client-cert client.pem --client-key client.key</c1>
-    <c1>poetry repo certs acme --client-cert client.p12 --passphrase-stdin</c1>
-    <c1>poetry repo certs acme</c1>                                    shows what is set
+    <c1>poetry repo certs acme --client-cert me.pem --client-key me.key</c1>
+    <c1>poetry repo certs acme --client-cert me.p12 --passphrase-stdin</c1>
+    <c1>poetry repo certs acme</c1>                           shows what is set
 
-Everything is checked before anything is stored, and then a handshake is tried."""
+Everything is checked before anything is stored, and then a handshake is
+tried."""
 
     def work(self, bench: Bench) -> int:
         """Show, unset, or check and set."""

@@ -60,7 +60,7 @@ class Command(RepoCommand):
     """Asks the repository whether it accepts a credential, and keeps it if it does."""
 
     name = "repo login"
-    description = "Log in to a repository; nothing is stored unless it accepts the credential."
+    description = "Log in to a repository; only what it accepts is stored."
     arguments: ClassVar = [
         argument("name", "The repository."),
         argument("words", "Words of the helper's command, behind <c1>--helper</c1>.", optional=True, multiple=True),
@@ -84,14 +84,15 @@ class Command(RepoCommand):
         option("no-verify", None, "Store it without asking the repository."),
     ]
     help = """\
-    <c1>poetry repo login acme</c1>                                    asks for what is missing
-    <c1>echo $TOKEN | poetry repo login acme --token-stdin</c1>        in a script
-    <c1>poetry repo login pypi --token-stdin</c1>                      for publishing to PyPI
-    <c1>poetry repo login acme --provider aws</c1>                     asks `aws` when a token is needed
-    <c1>poetry repo login acme --helper "vault-helper --role ci"</c1>  asks a credential helper
+    <c1>poetry repo login acme</c1>                              asks for the rest
+    <c1>echo $TOKEN | poetry repo login acme --token-stdin</c1>  in a script
+    <c1>poetry repo login pypi --token-stdin</c1>                to publish to PyPI
+    <c1>poetry repo login acme --provider aws</c1>               asks `aws`
+    <c1>poetry repo login acme --helper "vault-helper ci"</c1>   asks a helper
 
-The credential belongs to the hosts of the repository as it is known now. A project that uses the same name for
-another host does not get it; <c1>--url</c1> adds a host."""
+The credential belongs to the hosts of the repository as it is known now. A
+project that uses the same name for another host does not get it; <c1>--url</c1>
+adds a host."""
 
     def work(self, bench: Bench) -> int:
         """Find out what to store and for whom, ask, then store."""

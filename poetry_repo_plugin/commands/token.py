@@ -29,7 +29,7 @@ class Command(RepoCommand):
     help = """\
     <c1>poetry repo token acme | docker build --secret id=acme,src=/dev/stdin .</c1>
     <c1>eval "$(poetry repo token acme --format env)"</c1>
-    <c1>PIP_INDEX_URL=$(poetry repo token acme --format pip) pip install mypackage</c1>
+    <c1>PIP_INDEX_URL=$(poetry repo token acme --format pip) pip install pkg</c1>
 
 It goes to standard output; do not let it end up in a log."""
 

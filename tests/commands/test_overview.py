@@ -152,6 +152,14 @@ class TestNarrowTerminal:
 
 
 class TestAllCommands:
+    @pytest.mark.parametrize("name", ["", *COMMANDS])
+    def test_help_fits_80_columns(self, home: WarmHome, name: str) -> None:
+        """cleo does not wrap it. The options above it are Poetry's as well, and wide."""
+        done = home.ok("repo", *name.split(), "--help")
+        shown = done.out.partition("Help:\n")[2].splitlines()
+        assert shown
+        assert [line for line in shown if len(line) > 78] == []
+
     @pytest.mark.parametrize("name", COMMANDS)
     def test_help_shows_an_example_and_the_shared_switches(self, home: WarmHome, name: str) -> None:
         done = home.ok("repo", name, "--help")
