@@ -193,10 +193,8 @@ adds a host."""
     def _credential(self, bench: Bench, repository: Repository) -> Credential:
         secret_given = bool(self.given(*SECRETS))
         if not secret_given and not bench.terminal:
-            raise InputError(
-                "There is no terminal to ask on; give the secret on standard input.",
-                f"poetry repo login {repository.name} --username USER --password-stdin",
-            )
+            message = "There is no terminal to ask on; give the secret on standard input."
+            raise InputError(message, self._with_all(repository))
         username = self.text("username")
         if username is not None:
             check_username(username)
@@ -211,11 +209,22 @@ adds a host."""
                 return self._token(repository, ask_secret("Token: "), None)
             check_username(username)
         if username is None:
-            raise InputError("--username is missing.", f"poetry repo login {repository.name} --username USER …")
+            raise InputError("--username is missing.", self._with_all(repository))
         if secret_given:
             return Credential(self._secret("password"), username, "option", "the command line")
         secret = ask_secret(f"Password of {username} for {repository.name} ({repository.host}): ")
         return Credential(secret, username, "option", "the terminal")
+
+    def _with_all(self, repository: Repository) -> str:
+        """This command with all that it needs: what was said already, and the secret on standard input."""
+        profile, username = _profile(repository), self.text("username")
+        if profile is not None and profile.token_is_username:  # it may be the secret
+            username = None
+        words = ["poetry", "repo", "login", repository.name, "--username", username or "USER", "--password-stdin"]
+        url = self.text("url")
+        words += ["--url", url] if url is not None else []
+        words += [f"--{flag}" for flag in ("plaintext", "no-verify") if self.option(flag)]
+        return shlex.join(words)
 
     def _secret(self, what: str) -> Secret:
         given = self.text(what)

@@ -503,23 +503,40 @@ class TestATokenForARepository:
 
 
 class TestWithoutATerminal:
-    @pytest.mark.parametrize("words", [(), ("-n",), ("--username", USER)], ids=["", "n", "username"])
-    def test_nothing_prompts(self, home: WarmHome, index: IndexServer, words: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize(
+        ("words", "known"),
+        [((), "USER"), (("-n",), "USER"), (("--username", USER), USER), (("--username", "a b"), "'a b'")],
+        ids=["", "n", "username", "quoted"],
+    )
+    def test_nothing_prompts(self, home: WarmHome, index: IndexServer, words: tuple[str, ...], known: str) -> None:
         add(home, index.index_url)
         home.refuses(
             *("repo", "login", "acme", *words),
             stdin="typed\n",
             err="There is no terminal to ask on; give the secret on standard input.\n"
-            "Try: poetry repo login acme --username USER --password-stdin\n",
+            f"Try: poetry repo login acme --username {known} --password-stdin\n",
         )
         assert index.connections == 0
+
+    def test_twin_a_user_name_that_may_be_the_secret_is_not_repeated(self, home: WarmHome) -> None:
+        add(home, "https://pypi.fury.io/acme/")
+        home.refuses(
+            *("repo", "login", "acme", "--username", "s3cret", "--plaintext"),
+            err="There is no terminal to ask on; give the secret on standard input.\n"
+            "Try: poetry repo login acme --username USER --password-stdin --plaintext\n",
+        )
 
     def test_a_missing_user_name(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
         home.refuses(
-            *("repo", "login", "acme", "--password-stdin"),
+            *("repo", "login", "acme", "--password-stdin", "--no-verify"),
             stdin=PASSWORD,
-            err="--username is missing.\nTry: poetry repo login acme --username USER …\n",
+            err="--username is missing.\nTry: poetry repo login acme --username USER --password-stdin --no-verify\n",
+        )
+        home.refuses(
+            *("repo", "login", "acme", "--password", PASSWORD, "--url", index.index_url),
+            err="--username is missing.\n"
+            f"Try: poetry repo login acme --username USER --password-stdin --url {index.index_url}\n",
         )
 
     def test_the_user_of_the_projects_url_is_meant(self, home: WarmHome, index: IndexServer) -> None:
@@ -747,7 +764,7 @@ class TestUrl:
             home.refuses(
                 *("repo", "login", "acme", "--url", other.index_url),
                 err="There is no terminal to ask on; give the secret on standard input.\n"
-                "Try: poetry repo login acme --username USER --password-stdin\n",
+                f"Try: poetry repo login acme --username USER --password-stdin --url {other.index_url}\n",
             )
             home.ok(*password_words(), "--url", other.index_url, stdin=PASSWORD)
         assert own(home)["certificate-origins"] == [index.origin, other.origin]
