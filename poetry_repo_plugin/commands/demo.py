@@ -71,6 +71,7 @@ def _require_extra() -> None:
             import trustme  # noqa: F401
     except ImportError:
         raise RepoError(
-            'The demo needs the extra "demo": poetry self add "poetry-repo-plugin[demo]" '
-            "or pip install 'poetry-repo-plugin[demo]'"
+            "The demo needs the extra “demo”. (Where Poetry was installed with pip, pip installs it: "
+            'pip install "poetry-repo-plugin[demo]")',
+            'poetry self add "poetry-repo-plugin[demo]"',
         ) from None
