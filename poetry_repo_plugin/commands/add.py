@@ -201,7 +201,8 @@ ends in /simple/ is for installing only. The next step is
             return "primary"
         priority = self.text("priority")
         if priority is not None and priority.lower() not in PRIORITIES:
-            raise InputError(f"{priority!r} is not a priority; there are {', '.join(PRIORITIES)}.")
+            flag = {"secondary": "--secondary", "default": "--default"}.get(priority.lower())  # Poetry 1's words
+            raise names.no_choice(priority, "a priority", PRIORITIES, flag)
         return priority.lower() if priority is not None else None
 
     def _codes(self) -> list[int] | None:

@@ -626,7 +626,7 @@ class TestOnATerminal:
                 terminal.expect("Password of")
             terminal.hang_up()
             assert terminal.end() == 1
-        assert terminal.screen.endswith("No answer: the input ended.\n")
+        assert terminal.screen.endswith("\nNo answer: the input ended.\n")
 
     @pytest.mark.parametrize("typed", [None, USER], ids=["at-the-first-question", "at-the-second"])
     def test_bytes_that_are_no_text_leave_nothing(self, home: WarmHome, index: IndexServer, typed: str | None) -> None:
@@ -638,7 +638,7 @@ class TestOnATerminal:
                 terminal.expect("Password of")
             terminal.type("p\udcff")
             assert terminal.end() == 1
-        assert terminal.screen.endswith("The answer is not UTF-8.\n")
+        assert terminal.screen.endswith("\nThe answer is not UTF-8.\n")
 
     def test_no_interaction_is_respected(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
@@ -1055,6 +1055,10 @@ class TestHelper:
             *("repo", "login", "acme", "--helper", "/bin/true", "--protocol", "soap"),
             err="'soap' is not a helper's protocol; there are bazel, git, exec-credential.\n",
         )
+        home.refuses(
+            *("repo", "login", "acme", "--helper", "/bin/true", "--protocol", "gti"),
+            err="'gti' is not a helper's protocol; there are bazel, git, exec-credential. Did you mean git?\n",
+        )
 
 
 class TestGitsProtocol:
@@ -1148,6 +1152,10 @@ class TestProvider:
         home.refuses(
             *("repo", "login", "acme", "--provider", "ibm"),
             err="'ibm' is not a provider; there are aws, gcp, azure, gitlab.\n",
+        )
+        home.refuses(
+            *("repo", "login", "acme", "--provider", "asw"),
+            err="'asw' is not a provider; there are aws, gcp, azure, gitlab. Did you mean aws?\n",
         )
 
 
