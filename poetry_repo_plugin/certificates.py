@@ -150,8 +150,7 @@ def store_passphrase(
     except KeyringUnavailable as error:
         raise InputError(
             f"The passphrase is not kept, because {error}. Give it to each run as "
-            f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE, or keep it in plain text with --plaintext.",
-            f"poetry repo certs {name} --client-cert PATH --passphrase-stdin --plaintext",
+            f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE, or keep it in plain text with --plaintext."
         ) from None
     settings.save_passphrase(name, None)
     settings.save_own(name, {"passphrase-in-keyring": True})

@@ -67,6 +67,18 @@ def collision(name: str, known: Iterable[str]) -> str | None:
     return next((other for other in known if other != name and env_key(other) == env_key(name)), None)
 
 
+def no_choice(given: str, what: str, choices: Iterable[str], meant: str | None = None) -> InputError:
+    """``given`` is not one of ``choices``, which are all said.
+
+    :param what: what it was to be, with its article: ``a priority``.
+    :param meant: what was probably meant, where that is none of them.
+    """
+    known = list(choices)
+    meant = meant or nearest(given, known)
+    suggestion = f" Did you mean {meant}?" if meant is not None else ""
+    return InputError(f"{given!r} is not {what}; there are {', '.join(known)}.{suggestion}")
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The name in ``known`` that ``name`` is probably a misspelling of, or ``None``."""
     names = list(known)

@@ -14,6 +14,7 @@ from poetry_repo_plugin.asking import Verdict
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Purpose, Query, Source
 from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
 from poetry_repo_plugin.failures import failure, unanswered
+from poetry_repo_plugin.names import no_choice
 from poetry_repo_plugin.profiles import is_vendor_host
 from poetry_repo_plugin.project import PROVIDERS
 from poetry_repo_plugin.repository import Repository
@@ -63,7 +64,7 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
         speaks, answer = detected.protocol, detected.answer
     else:
         if protocol not in set(HelperProtocol):
-            raise InputError(f"{protocol!r} is not a helper's protocol; there are {', '.join(HelperProtocol)}.")
+            raise no_choice(protocol, "a helper's protocol", (known.value for known in HelperProtocol))
         speaks, answer = HelperProtocol(protocol), None
     source = HelperSource(HelperSettings(command, speaks))
     answer = answer or source.ask(query)
@@ -86,7 +87,7 @@ def try_provider(repository: Repository, name: str, url: str) -> Tried:
         raise InputError("Trusted publishing needs no login: `poetry publish` in CI uses it when nothing else is set.")
     source = provider(name)
     if source is None:
-        raise InputError(f"{name!r} is not a provider; there are {', '.join(PROVIDERS)}.")
+        raise no_choice(name, "a provider", PROVIDERS)
     if name != "gitlab" and not is_vendor_host(name, url):
         raise InputError(f"{url} is not a host of {name}; its tokens go to its own hosts only. Nothing was stored.")
     query = _query(repository, url)

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 DESCRIPTIONS = {
     "": "Private package repositories: an overview and the next step.",
     "add": "Add a package repository, for installing and for publishing.",
-    "list": "List the repositories known here, and where their credentials come from.",
-    "show": "Show one repository: URLs, where its credential comes from, certificates.",
-    "remove": "Remove a repository: source, publish URL, certificates, credentials.",
-    "login": "Log in to a repository; nothing is stored unless it accepts the credential.",
-    "logout": "Forget the credentials of repositories, in the keyring and in auth.toml.",
-    "certs": "Set a repository's CA and client certificate; without options, show them.",
-    "doctor": "Find out what is wrong with repositories, and which command mends it.",
+    "list": "List the repositories known here, and their credentials.",
+    "show": "Show one repository: URLs, credential, certificates.",
+    "remove": "Remove a repository and all that is stored for it.",
+    "login": "Log in to a repository; only what it accepts is stored.",
+    "logout": "Forget the credentials of repositories, everywhere.",
+    "certs": "Set or show a repository's CA and client certificate.",
+    "doctor": "Find out what is wrong, and which command mends it.",
     "token": "Print the credential of a repository, for other tools.",
     "import": "Take over repositories and logins from .pypirc and pip.conf.",
-    "migrate": "Rewrite sources of Poetry 1 (`default`, `secondary`, plain) in the words of Poetry 2.",
-    "demo": "See it all work, against a private index started on this machine.",
+    "migrate": "Rewrite sources of Poetry 1 in the words of Poetry 2.",
+    "demo": "See it all work, against an index started on this machine.",
 }
 COMMANDS = tuple(name for name in DESCRIPTIONS if name)
 

@@ -24,7 +24,7 @@ def ask(question: str) -> str:
     except UnicodeDecodeError:
         raise InputError(f"The answer is not {sys.stdin.encoding.upper()}.") from None
     if not line:
-        raise InputError("No answer: the input ended.")
+        raise _unanswered("No answer: the input ended.")
     return line.rstrip("\r\n")
 
 
@@ -42,8 +42,16 @@ def ask_secret(question: str, clear_line: Callable[[], None] = lambda: None) -> 
             clear_line()
             return Secret(getpass.getpass(printable(question)))
     except EOFError:
-        raise InputError("No answer: the input ended.") from None
+        raise _unanswered("No answer: the input ended.") from None
     except UnicodeDecodeError:
-        raise InputError("The answer is not UTF-8.") from None
+        raise _unanswered("The answer is not UTF-8.") from None
     except getpass.GetPassWarning:
         raise InputError("This terminal would show what is typed; give the secret on standard input.") from None
+
+
+def _unanswered(message: str) -> InputError:
+    """No Enter key has ended the question's line, so that is done here."""
+    import sys
+
+    sys.stderr.write("\n")
+    return InputError(message)

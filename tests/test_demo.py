@@ -173,8 +173,9 @@ def test_without_the_extra_one_line_names_it(home: PoetryHome, temporary: Path, 
 
     assert done.out == ""
     assert done.err == (
-        'The demo needs the extra "demo": poetry self add "poetry-repo-plugin[demo]" '
-        "or pip install 'poetry-repo-plugin[demo]'\n"
+        "The demo needs the extra “demo”. (Where Poetry was installed with pip, pip installs it: "
+        'pip install "poetry-repo-plugin[demo]")\n'
+        'Try: poetry self add "poetry-repo-plugin[demo]"\n'
     )
     assert list(temporary.iterdir()) == []
 

@@ -73,13 +73,16 @@ class Command(RepoCommand):
         ),
     ]
     help = """\
-Inside a project, the repository becomes a source in pyproject.toml, asked before PyPI:
+Inside a project, the repository becomes a source in pyproject.toml, asked
+before PyPI:
 
     <c1>poetry repo add acme https://pypi.example.org/simple/</c1>
 
-Outside of one it is remembered for you: so that <c1>poetry repo add acme</c1> in a project needs no URL, and as a
-target of <c1>poetry publish -r acme</c1> where the publish URL is given, known for its kind of server, or the same; a
-URL that ends in /simple/ is for installing only. The next step is <c1>poetry repo login acme</c1>."""
+Outside of one it is remembered for you: so that <c1>poetry repo add acme</c1> in a
+project needs no URL, and as a target of <c1>poetry publish -r acme</c1> where the
+publish URL is given, known for its kind of server, or the same; a URL that
+ends in /simple/ is for installing only. The next step is
+<c1>poetry repo login acme</c1>."""
 
     def work(self, bench: Bench) -> int:
         """Check all words first, then write."""
@@ -202,7 +205,8 @@ URL that ends in /simple/ is for installing only. The next step is <c1>poetry re
             return "primary"
         priority = self.text("priority")
         if priority is not None and priority.lower() not in PRIORITIES:
-            raise InputError(f"{priority!r} is not a priority; there are {', '.join(PRIORITIES)}.")
+            flag = {"secondary": "--secondary", "default": "--default"}.get(priority.lower())  # Poetry 1's words
+            raise names.no_choice(priority, "a priority", PRIORITIES, flag)
         return priority.lower() if priority is not None else None
 
     def _codes(self) -> list[int] | None:

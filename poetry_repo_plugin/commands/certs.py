@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from shlex import quote
+from shlex import join, quote
 from typing import ClassVar
 
 from cleo.helpers import argument, option
@@ -40,7 +40,7 @@ class Command(RepoCommand):
     """Shows, checks and sets the CA and the client certificate of a repository."""
 
     name = "repo certs"
-    description = "Set a repository's CA and client certificate; without options, show them."
+    description = "Set or show a repository's CA and client certificate."
     arguments: ClassVar = [argument("name", "The repository.")]
     options: ClassVar = [
         option(
@@ -61,11 +61,12 @@ class Command(RepoCommand):
     ]
     help = """\
     <c1>poetry repo certs acme --ca ca.pem</c1>
-    <c1>poetry repo certs acme --client-cert client.pem --client-key client.key</c1>
-    <c1>poetry repo certs acme --client-cert client.p12 --passphrase-stdin</c1>
-    <c1>poetry repo certs acme</c1>                                    shows what is set
+    <c1>poetry repo certs acme --client-cert me.pem --client-key me.key</c1>
+    <c1>poetry repo certs acme --client-cert me.p12 --passphrase-stdin</c1>
+    <c1>poetry repo certs acme</c1>                           shows what is set
 
-Everything is checked before anything is stored, and then a handshake is tried."""
+Everything is checked before anything is stored, and then a handshake is
+tried."""
 
     def work(self, bench: Bench) -> int:
         """Show, unset, or check and set."""
@@ -135,12 +136,21 @@ Everything is checked before anything is stored, and then a handshake is tried."
         if about_key and settings.client_cert is None:
             raise InputError(
                 f"There is no client certificate that --{about_key[0]} could belong to.",
-                f"poetry repo certs {repository.name} --client-cert PATH --{about_key[0]} …",
+                join(["poetry", "repo", "certs", repository.name, "--client-cert", "PATH", *self._words()]),
             )
         passphrase = self._passphrase(settings)
         settings = replace(settings, passphrase=passphrase)
         sets_identity = client_cert is not None or bool(about_key)
         return Wish(settings, passphrase, ca is not None or bool(self.option("insecure")), sets_identity)
+
+    def _words(self) -> list[str]:
+        """The options as they were given, to be typed again; a passphrase comes on standard input then."""
+        words = []
+        for word in self.given("ca", "client-cert", "client-key"):
+            words += [f"--{word}", self.text(word) or ""]
+        if self.given("passphrase", "passphrase-stdin"):
+            words.append("--passphrase-stdin")
+        return words + [f"--{flag}" for flag in self.given("plaintext", "insecure", "relaxed", "no-verify")]
 
     def _passphrase(self, settings: TlsSettings) -> Passphrase:
         given = self.text("passphrase")
@@ -197,10 +207,12 @@ Everything is checked before anything is stored, and then a handshake is tried."
             self._keep_passphrase(bench, name, wish.passphrase)
         if self.given("client-cert", "client-key"):  # bound before it is there
             bench.bindings.record_for_login(name, repository.bindable, Kind.CERTIFICATE)
+        before = bench.access.tls.settings_of(repository).ca
         certificates.store(bench.settings, name, settings, ca=wish.sets_ca, identity=wish.sets_identity)
+        if not settings.verify and before is not None:
+            self.say(f"{name}: its CA, {_shown(before)}, is used no more; --ca sets it again.")
         if wish.sets_ca and settings.verify:
-            known = {None: "Poetry’s default", SYSTEM: "the system’s store"}
-            self.say(f"{name}: its CA is {known.get(settings.ca) or settings.ca}.")  # type: ignore[arg-type]  # a path
+            self.say(f"{name}: its CA is {_shown(settings.ca)}.")
         if wish.sets_identity:
             key = f" with the key {settings.client_key}" if settings.client_key is not None else ""
             self.say(f"{name}: its client certificate is {settings.client_cert}{key}.")
@@ -225,7 +237,8 @@ Everything is checked before anything is stored, and then a handshake is tried."
             place = certificates.store_passphrase(*kept_by, name, secret, plaintext=plaintext)
         except InputError as error:
             if typed is None:
-                raise
+                hint = join(["poetry", "repo", "certs", name, *self._words(), "--plaintext"])
+                raise InputError(f"{error.message} Nothing was stored.", hint) from None
             self.warn(error.message)
             return
         self.say(f"{name}: the passphrase is kept in {place}.")
@@ -254,6 +267,10 @@ Everything is checked before anything is stored, and then a handshake is tried."
             self.fail(error)
             return
         self.say(f"{name}: the handshake with {repository.host} works ({response.status_code}).")
+
+
+def _shown(ca: CaSetting) -> str:
+    return "Poetry’s default" if ca is None else "the system’s store" if ca == SYSTEM else str(ca)
 
 
 class Passphrase:

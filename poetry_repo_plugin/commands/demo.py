@@ -20,14 +20,16 @@ class Command(RepoCommand):
     """Shows the whole story against a private index that it starts on this machine."""
 
     name = "repo demo"
-    description = "See it all work, against a private index started on this machine."
+    description = "See it all work, against an index started on this machine."
     help = """\
     <c1>poetry repo demo</c1>
 
-Starts a private index on this machine, behind TLS with a CA of its own, a password and a required client certificate,
-and runs the commands that one would type: add, certs, login, build, publish, lock, install, list, doctor. Each is
-printed with its output. It all happens in a temporary folder, without your keyring, without your settings and without
-the internet, and nothing is left behind."""
+Starts a private index on this machine, behind TLS with a CA of its own, a
+password and a required client certificate, and runs the commands that one
+would type: add, certs, login, build, publish, lock, install, list, doctor.
+Each is printed with its output. It all happens in a temporary folder,
+without your keyring, without your settings and without the internet, and
+nothing is left behind."""
 
     def handle(self) -> int:
         """Perform, and say what was shown. Nothing of the person's own settings is read, so there is no workbench."""
@@ -69,6 +71,7 @@ def _require_extra() -> None:
             import trustme  # noqa: F401
     except ImportError:
         raise RepoError(
-            'The demo needs the extra "demo": poetry self add "poetry-repo-plugin[demo]" '
-            "or pip install 'poetry-repo-plugin[demo]'"
+            "The demo needs the extra “demo”. (Where Poetry was installed with pip, pip installs it: "
+            'pip install "poetry-repo-plugin[demo]")',
+            'poetry self add "poetry-repo-plugin[demo]"',
         ) from None

@@ -24,7 +24,7 @@ class Command(RepoCommand):
     """Finds out what is wrong, and says which command mends it."""
 
     name = "repo doctor"
-    description = "Find out what is wrong with repositories, and which command mends it."
+    description = "Find out what is wrong, and which command mends it."
     arguments: ClassVar = [
         argument("names", "The repositories; without names, all that are known here.", optional=True, multiple=True)
     ]
@@ -40,11 +40,14 @@ class Command(RepoCommand):
     <c1>poetry repo doctor --json</c1>
     <c1>poetry repo doctor --fix</c1>
 
-Each repository is walked from its name to its upload URL: dns, connect, tls, client-cert, credential, index,
-upload. Nothing is uploaded, and without <c1>--fix</c1> nothing is written. <c1>--fix</c1> makes settings private, moves
-passwords out of URLs into the credential store, and rewrites sources that Poetry 2 refuses.
+Each repository is walked from its name to its upload URL: dns, connect,
+tls, client-cert, credential, index, upload. Nothing is uploaded, and
+without <c1>--fix</c1> nothing is written. <c1>--fix</c1> makes settings private, moves
+passwords out of URLs into the credential store, and rewrites sources that
+Poetry 2 refuses.
 
-PyPI is looked at when it is named, or when something is set for it. The exit code is 1 if anything failed."""
+PyPI is looked at when it is named, or when something is set for it. The
+exit code is 1 if anything failed."""
 
     def work(self, bench: Bench) -> int:
         """Mend if asked to, look, print."""

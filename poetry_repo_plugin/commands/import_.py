@@ -29,8 +29,8 @@ class Command(RepoCommand):
     <c1>poetry repo import</c1>             what ~/.pypirc and pip.conf hold
     <c1>poetry repo import ~/.pypirc</c1>
 
-Shows what it found, with the secrets masked, and asks before it stores; with <c1>-n</c1> it does not ask.
-The files themselves are not changed."""
+Shows what it found, with the secrets masked, and asks before it stores;
+with <c1>-n</c1> it does not ask. The files themselves are not changed."""
 
     def work(self, bench: Bench) -> int:
         """Read, show, ask, store."""

@@ -16,13 +16,14 @@ class Command(RepoCommand):
     """Lists every repository that is known here."""
 
     name = "repo list"
-    description = "List the repositories known here, and where their credentials come from."
+    description = "List the repositories known here, and their credentials."
     options: ClassVar = [option("json", None, "Print one JSON document.")]
     help = """\
     <c1>poetry repo list</c1>
     <c1>poetry repo list --json</c1>
 
-No network is used, and no secret is shown. <c1>poetry repo show NAME</c1> tells more."""
+No network is used, and no secret is shown. <c1>poetry repo show NAME</c1> tells
+more."""
 
     def work(self, bench: Bench) -> int:
         """Summarise all, print."""

@@ -60,7 +60,7 @@ class Command(RepoCommand):
     """Asks the repository whether it accepts a credential, and keeps it if it does."""
 
     name = "repo login"
-    description = "Log in to a repository; nothing is stored unless it accepts the credential."
+    description = "Log in to a repository; only what it accepts is stored."
     arguments: ClassVar = [
         argument("name", "The repository."),
         argument("words", "Words of the helper's command, behind <c1>--helper</c1>.", optional=True, multiple=True),
@@ -84,14 +84,15 @@ class Command(RepoCommand):
         option("no-verify", None, "Store it without asking the repository."),
     ]
     help = """\
-    <c1>poetry repo login acme</c1>                                    asks for what is missing
-    <c1>echo $TOKEN | poetry repo login acme --token-stdin</c1>        in a script
-    <c1>poetry repo login pypi --token-stdin</c1>                      for publishing to PyPI
-    <c1>poetry repo login acme --provider aws</c1>                     asks `aws` when a token is needed
-    <c1>poetry repo login acme --helper "vault-helper --role ci"</c1>  asks a credential helper
+    <c1>poetry repo login acme</c1>                              asks for the rest
+    <c1>echo $TOKEN | poetry repo login acme --token-stdin</c1>  in a script
+    <c1>poetry repo login pypi --token-stdin</c1>                to publish to PyPI
+    <c1>poetry repo login acme --provider aws</c1>               asks `aws`
+    <c1>poetry repo login acme --helper "vault-helper ci"</c1>   asks a helper
 
-The credential belongs to the hosts of the repository as it is known now. A project that uses the same name for
-another host does not get it; <c1>--url</c1> adds a host."""
+The credential belongs to the hosts of the repository as it is known now. A
+project that uses the same name for another host does not get it; <c1>--url</c1>
+adds a host."""
 
     def work(self, bench: Bench) -> int:
         """Find out what to store and for whom, ask, then store."""
@@ -196,10 +197,8 @@ another host does not get it; <c1>--url</c1> adds a host."""
     def _credential(self, bench: Bench, repository: Repository) -> Credential:
         secret_given = bool(self.given(*SECRETS))
         if not secret_given and not bench.terminal:
-            raise InputError(
-                "There is no terminal to ask on; give the secret on standard input.",
-                f"poetry repo login {repository.name} --username USER --password-stdin",
-            )
+            message = "There is no terminal to ask on; give the secret on standard input."
+            raise InputError(message, self._with_all(repository))
         username = self.text("username")
         if username is not None:
             check_username(username)
@@ -214,11 +213,22 @@ another host does not get it; <c1>--url</c1> adds a host."""
                 return self._token(repository, ask_secret("Token: "), None)
             check_username(username)
         if username is None:
-            raise InputError("--username is missing.", f"poetry repo login {repository.name} --username USER …")
+            raise InputError("--username is missing.", self._with_all(repository))
         if secret_given:
             return Credential(self._secret("password"), username, "option", "the command line")
         secret = ask_secret(f"Password of {username} for {repository.name} ({repository.host}): ")
         return Credential(secret, username, "option", "the terminal")
+
+    def _with_all(self, repository: Repository) -> str:
+        """This command with all that it needs: what was said already, and the secret on standard input."""
+        profile, username = _profile(repository), self.text("username")
+        if profile is not None and profile.token_is_username:  # it may be the secret
+            username = None
+        words = ["poetry", "repo", "login", repository.name, "--username", username or "USER", "--password-stdin"]
+        url = self.text("url")
+        words += ["--url", url] if url is not None else []
+        words += [f"--{flag}" for flag in ("plaintext", "no-verify") if self.option(flag)]
+        return shlex.join(words)
 
     def _secret(self, what: str) -> Secret:
         given = self.text(what)

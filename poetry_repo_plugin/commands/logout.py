@@ -17,14 +17,15 @@ class Command(RepoCommand):
     """Forgets credentials, wherever they are stored."""
 
     name = "repo logout"
-    description = "Forget the credentials of repositories, in the keyring and in auth.toml."
+    description = "Forget the credentials of repositories, everywhere."
     arguments: ClassVar = [argument("name", "The repositories.", optional=True, multiple=True)]
     options: ClassVar = [option("all", None, "Forget all of them.")]
     help = """\
     <c1>poetry repo logout acme</c1>
     <c1>poetry repo logout --all</c1>
 
-The repositories themselves and their certificates stay; <c1>poetry repo remove</c1> takes those away."""
+The repositories themselves and their certificates stay;
+<c1>poetry repo remove</c1> takes those away."""
 
     def work(self, bench: Bench) -> int:
         """Forget each; names are checked before anything is forgotten."""

@@ -14,15 +14,17 @@ class Command(RepoCommand):
     """Rewrites sources that Poetry 2 refuses to read, with the meaning that they had."""
 
     name = "repo migrate"
-    description = "Rewrite sources of Poetry 1 (`default`, `secondary`, plain) in the words of Poetry 2."
+    description = "Rewrite sources of Poetry 1 in the words of Poetry 2."
     options: ClassVar = [option("dry-run", None, "Show what would change, and change nothing.")]
     help = """\
     <c1>poetry repo migrate --dry-run</c1>
     <c1>poetry repo migrate</c1>
 
-A source without flags or <c1>priority</c1> becomes primary, and PyPI is listed behind it, because Poetry 1 asked it,
-too; so PyPI is on again where Poetry 2 alone had left it out. <c1>secondary = true</c1> becomes supplemental.
-<c1>default = true</c1> becomes primary, behind the other primaries, and PyPI stays off."""
+A source without flags or <c1>priority</c1> becomes primary, and PyPI is listed
+behind it, because Poetry 1 asked it, too; so PyPI is on again where
+Poetry 2 alone had left it out. <c1>secondary = true</c1> becomes supplemental.
+<c1>default = true</c1> becomes primary, behind the other primaries, and PyPI
+stays off."""
 
     def work(self, bench: Bench) -> int:
         """Show the difference, or write it."""

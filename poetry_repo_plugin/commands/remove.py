@@ -17,7 +17,7 @@ class Command(RepoCommand):
     """Removes a repository from the project and from the user's settings."""
 
     name = "repo remove"
-    description = "Remove a repository: source, publish URL, certificates, credentials."
+    description = "Remove a repository and all that is stored for it."
     arguments: ClassVar = [argument("name", "The repository.")]
     options: ClassVar = [
         option("keep-credentials", None, "Leave what was stored by `login`."),

@@ -16,14 +16,15 @@ class Command(RepoCommand):
     """Shows all that is known of one repository."""
 
     name = "repo show"
-    description = "Show one repository: URLs, where its credential comes from, certificates."
+    description = "Show one repository: URLs, credential, certificates."
     arguments: ClassVar = [argument("name", "The repository.")]
     options: ClassVar = [option("json", None, "Print one JSON document.")]
     help = """\
     <c1>poetry repo show acme</c1>
     <c1>poetry repo show acme --json</c1>
 
-No network is used, and no secret is shown. <c1>poetry repo doctor acme</c1> tries whether it works."""
+No network is used, and no secret is shown. <c1>poetry repo doctor acme</c1> tries
+whether it works."""
 
     def work(self, bench: Bench) -> int:
         """Summarise one, print."""

@@ -11,7 +11,7 @@ from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.credentials.base import BASIC, Credential, Effort, Purpose, Query
 from poetry_repo_plugin.errors import Cause, InputError
 from poetry_repo_plugin.failures import failure, unanswered, withheld_of
-from poetry_repo_plugin.names import env_key, is_pypi
+from poetry_repo_plugin.names import env_key, is_pypi, no_choice
 from poetry_repo_plugin.origin import Origin, with_userinfo
 from poetry_repo_plugin.repository import Repository
 from poetry_repo_plugin.times import end_of_token, rfc3339
@@ -29,7 +29,7 @@ class Command(RepoCommand):
     help = """\
     <c1>poetry repo token acme | docker build --secret id=acme,src=/dev/stdin .</c1>
     <c1>eval "$(poetry repo token acme --format env)"</c1>
-    <c1>PIP_INDEX_URL=$(poetry repo token acme --format pip) pip install mypackage</c1>
+    <c1>PIP_INDEX_URL=$(poetry repo token acme --format pip) pip install pkg</c1>
 
 It goes to standard output; do not let it end up in a log."""
 
@@ -37,7 +37,7 @@ It goes to standard output; do not let it end up in a log."""
         """Resolve as a request would, and print."""
         chosen = self.text("format") or "plain"
         if chosen not in FORMATS:
-            raise InputError(f"{chosen!r} is not a format; there are {', '.join(FORMATS)}.")
+            raise no_choice(chosen, "a format", FORMATS)
         repository = bench.catalogue.require(str(self.argument("name")))
         url = self._url(repository)
         credential = self._credential(bench, repository, url)

@@ -44,6 +44,9 @@ def lines(report: Report, encoding: str = "utf-8", note: str = "") -> list[Line]
     if note:
         found.extend(_wrapped(note, ""))
     found.append(Line(summary(report)))
+    failed = failures(report)
+    if failed and len(report.repositories) > 1:
+        found.extend(_wrapped(writable(failed, encoding), ""))
     return found
 
 
@@ -58,6 +61,16 @@ def summary(report: Report) -> str:
     parts = [_count(failures, "failure", "failures")] if failures else []
     parts += [_count(warnings, "warning", "warnings")] if warnings else []
     return f"{looked}: {', '.join(parts) or 'all is well'}."
+
+
+def failures(report: Report) -> str:
+    """Which repositories failed and where, so that nobody searches a long report; empty where none did."""
+    failed = []
+    for examined in report.repositories:
+        checks = [finding.check for finding in examined.checks if finding.state is State.FAIL]
+        if checks:
+            failed.append(f"{examined.name} ({', '.join(checks)})")
+    return f"Failed: {', '.join(failed)}." if failed else ""
 
 
 def writable(text: str, encoding: str) -> str:

@@ -537,6 +537,15 @@ class TestContradictions:
     def test_are_refused(self, home: WarmHome, words: tuple[str, ...] | str, said: str) -> None:
         home.refuses("repo", "add", "acme", URL, *([words] if isinstance(words, str) else words), err=f"{said}\n")
 
+    @pytest.mark.parametrize(
+        ("word", "meant"),
+        [("explict", "explicit"), ("Primry", "primary"), ("secondary", "--secondary"), ("Default", "--default")],
+    )
+    def test_a_misspelt_priority_or_one_of_poetry_1(self, home: WarmHome, word: str, meant: str) -> None:
+        known = "primary, supplemental, explicit"
+        said = f"'{word}' is not a priority; there are {known}. Did you mean {meant}?\n"
+        home.refuses("repo", "add", "acme", URL, "--priority", word, err=said)
+
 
 BROKEN = {
     "config/config.toml": "[repositories\n",

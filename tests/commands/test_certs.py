@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -243,14 +244,18 @@ class TestPassphrase:
         assert PASSPHRASE not in done.text
 
     def test_twin_without_a_keyring_nothing_is_stored(self, acme: WarmHome, certs: CertificateFactory) -> None:
-        acme.refuses(
-            *("repo", "certs", "acme", "--ca", str(certs.ca_file()), *self.encrypted(certs, "pem")),
-            "--passphrase-stdin",
-            stdin=PASSPHRASE,
-            err="The passphrase is not kept, because there is no usable keyring on this machine. Give it to each run "
-            "as POETRY_CERTIFICATES_ACME_PASSPHRASE, or keep it in plain text with --plaintext.\n"
-            "Try: poetry repo certs acme --client-cert PATH --passphrase-stdin --plaintext\n",
-        )
+        words = ("repo", "certs", "acme", "--ca", str(certs.ca_file()), *self.encrypted(certs, "pem"))
+        hint = shlex.join(("poetry", *words, "--passphrase-stdin", "--plaintext"))
+        for given in (("--passphrase-stdin",), ("--passphrase", PASSPHRASE)):
+            acme.refuses(
+                *words,
+                *given,
+                stdin=PASSPHRASE,
+                err="The passphrase is not kept, because there is no usable keyring on this machine. Give it to each "
+                "run as POETRY_CERTIFICATES_ACME_PASSPHRASE, or keep it in plain text with --plaintext. "
+                f"Nothing was stored.\nTry: {hint}\n",
+            )
+        acme.ok(*shlex.split(hint)[1:], stdin=PASSPHRASE)
 
     def test_of_the_environment_is_used_and_not_kept(
         self, keyed: WarmHome, server: IndexServer, certs: CertificateFactory
@@ -316,6 +321,7 @@ class TestPassphrase:
             assert terminal.end() == 0
         assert terminal.screen.count("Passphrase of") == 1
         assert "The passphrase is not kept, because there is no usable keyring on this machine." in terminal.screen
+        assert "Nothing was stored" not in terminal.screen
         assert terminal.screen.endswith("works (200).\n")
         assert acme.files_with(PASSPHRASE) == []
 
@@ -462,6 +468,16 @@ class TestInsecure:
             *("repo", "certs", "acme", "--insecure", "--no-verify"),
             err="acme: its certificate is not verified: whoever sits on the way can read and change all.\n",
         )
+
+    def test_says_that_a_ca_is_used_no_more(self, acme: WarmHome, certs: CertificateFactory) -> None:
+        warning = "acme: its certificate is not verified: whoever sits on the way can read and change all.\n"
+        for given, ca in ((str(certs.ca_file()), str(certs.ca_file())), ("system", "the system’s store")):
+            acme.ok("repo", "certs", "acme", "--ca", given, "--no-verify")
+            acme.says(
+                *("repo", "certs", "acme", "--insecure", "--no-verify"),
+                err=f"acme: its CA, {ca}, is used no more; --ca sets it again.\n{warning}",
+            )
+        acme.says("repo", "certs", "acme", "--insecure", "--no-verify", err=warning)
 
     def test_a_ca_ends_it(self, acme: WarmHome) -> None:
         acme.ok("repo", "certs", "acme", "--insecure", "--no-verify")
@@ -634,12 +650,12 @@ class TestBadInput:
             (
                 ("--client-key", "x"),
                 "There is no client certificate that --client-key could belong to.\n"
-                "Try: poetry repo certs acme --client-cert PATH --client-key …\n",
+                "Try: poetry repo certs acme --client-cert PATH --client-key x\n",
             ),
             (
                 ("--passphrase", ""),
                 "There is no client certificate that --passphrase could belong to.\n"
-                "Try: poetry repo certs acme --client-cert PATH --passphrase …\n",
+                "Try: poetry repo certs acme --client-cert PATH --passphrase-stdin\n",
             ),
             (("--ca="), "A path is empty.\n"),
             (

@@ -511,23 +511,40 @@ class TestATokenForARepository:
 
 
 class TestWithoutATerminal:
-    @pytest.mark.parametrize("words", [(), ("-n",), ("--username", USER)], ids=["", "n", "username"])
-    def test_nothing_prompts(self, home: WarmHome, index: IndexServer, words: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize(
+        ("words", "known"),
+        [((), "USER"), (("-n",), "USER"), (("--username", USER), USER), (("--username", "a b"), "'a b'")],
+        ids=["", "n", "username", "quoted"],
+    )
+    def test_nothing_prompts(self, home: WarmHome, index: IndexServer, words: tuple[str, ...], known: str) -> None:
         add(home, index.index_url)
         home.refuses(
             *("repo", "login", "acme", *words),
             stdin="typed\n",
             err="There is no terminal to ask on; give the secret on standard input.\n"
-            "Try: poetry repo login acme --username USER --password-stdin\n",
+            f"Try: poetry repo login acme --username {known} --password-stdin\n",
         )
         assert index.connections == 0
+
+    def test_twin_a_user_name_that_may_be_the_secret_is_not_repeated(self, home: WarmHome) -> None:
+        add(home, "https://pypi.fury.io/acme/")
+        home.refuses(
+            *("repo", "login", "acme", "--username", "s3cret", "--plaintext"),
+            err="There is no terminal to ask on; give the secret on standard input.\n"
+            "Try: poetry repo login acme --username USER --password-stdin --plaintext\n",
+        )
 
     def test_a_missing_user_name(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
         home.refuses(
-            *("repo", "login", "acme", "--password-stdin"),
+            *("repo", "login", "acme", "--password-stdin", "--no-verify"),
             stdin=PASSWORD,
-            err="--username is missing.\nTry: poetry repo login acme --username USER …\n",
+            err="--username is missing.\nTry: poetry repo login acme --username USER --password-stdin --no-verify\n",
+        )
+        home.refuses(
+            *("repo", "login", "acme", "--password", PASSWORD, "--url", index.index_url),
+            err="--username is missing.\n"
+            f"Try: poetry repo login acme --username USER --password-stdin --url {index.index_url}\n",
         )
 
     def test_the_user_of_the_projects_url_is_meant(self, home: WarmHome, index: IndexServer) -> None:
@@ -617,7 +634,7 @@ class TestOnATerminal:
                 terminal.expect("Password of")
             terminal.hang_up()
             assert terminal.end() == 1
-        assert terminal.screen.endswith("No answer: the input ended.\n")
+        assert terminal.screen.endswith("\nNo answer: the input ended.\n")
 
     @pytest.mark.parametrize("typed", [None, USER], ids=["at-the-first-question", "at-the-second"])
     def test_bytes_that_are_no_text_leave_nothing(self, home: WarmHome, index: IndexServer, typed: str | None) -> None:
@@ -629,7 +646,7 @@ class TestOnATerminal:
                 terminal.expect("Password of")
             terminal.type("p\udcff")
             assert terminal.end() == 1
-        assert terminal.screen.endswith("The answer is not UTF-8.\n")
+        assert terminal.screen.endswith("\nThe answer is not UTF-8.\n")
 
     def test_no_interaction_is_respected(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
@@ -755,7 +772,7 @@ class TestUrl:
             home.refuses(
                 *("repo", "login", "acme", "--url", other.index_url),
                 err="There is no terminal to ask on; give the secret on standard input.\n"
-                "Try: poetry repo login acme --username USER --password-stdin\n",
+                f"Try: poetry repo login acme --username USER --password-stdin --url {other.index_url}\n",
             )
             home.ok(*password_words(), "--url", other.index_url, stdin=PASSWORD)
         assert own(home)["certificate-origins"] == [index.origin, other.origin]
@@ -1046,6 +1063,10 @@ class TestHelper:
             *("repo", "login", "acme", "--helper", "/bin/true", "--protocol", "soap"),
             err="'soap' is not a helper's protocol; there are bazel, git, exec-credential.\n",
         )
+        home.refuses(
+            *("repo", "login", "acme", "--helper", "/bin/true", "--protocol", "gti"),
+            err="'gti' is not a helper's protocol; there are bazel, git, exec-credential. Did you mean git?\n",
+        )
 
 
 class TestGitsProtocol:
@@ -1139,6 +1160,10 @@ class TestProvider:
         home.refuses(
             *("repo", "login", "acme", "--provider", "ibm"),
             err="'ibm' is not a provider; there are aws, gcp, azure, gitlab.\n",
+        )
+        home.refuses(
+            *("repo", "login", "acme", "--provider", "asw"),
+            err="'asw' is not a provider; there are aws, gcp, azure, gitlab. Did you mean aws?\n",
         )
 
 

@@ -65,6 +65,51 @@ class TestOverview:
     def test_twin_an_unknown_command(self, home: WarmHome, word: str, said: str) -> None:
         home.refuses("repo", word, err=said)
 
+    @pytest.mark.parametrize(
+        ("words", "again"),
+        [
+            (("logn", "acme"), "login acme"),
+            (("lst", "--json"), "list --json"),
+            (("lgin", "tok", "--username", "a b"), "login tok --username 'a b'"),
+            (("lgin", "tok", "-u", "a", "--no-verify"), "login tok -u a --no-verify"),
+            (("lgin", "-n", "tok", "--nonsense", "more"), "login -n tok"),
+            (("ad", "tok", URL, "--priority=explicit"), f"add tok {URL} --priority=explicit"),
+            (("logot", "one", "two", "--all=x"), "logout one two"),
+            (("certs-", "tok", "--ca", "my ca.pem", "--client-cert"), "certs tok --ca 'my ca.pem'"),
+        ],
+    )
+    def test_what_comes_behind_is_said_again(self, home: WarmHome, words: tuple[str, ...], again: str) -> None:
+        message = f"There is no command `poetry repo {words[0]}`. Did you mean {again.split()[0]}?"
+        home.refuses("repo", *words, err=f"{message}\nTry: poetry repo {again}\n")
+
+    @pytest.mark.parametrize(
+        ("words", "again"),
+        [
+            (("lgin", "tok", "--password", "hunter2", "--url", URL), "login tok"),
+            (("lgin", "tok", "-p", "hunter2"), "login tok"),
+            (("lgin", "tok", "-phunter2"), "login tok"),
+            (("lgin", "tok", "--token=hunter2"), "login tok"),
+            (("lgin", "tok", "--passwrd", "hunter2"), "login tok"),
+            (("lgin", "tok", "alice", "hunter2"), "login tok"),
+            (("lgin", "tok", "--helper", "vault --key hunter2"), "login tok"),
+            (("lgin", "--username", "--password", "hunter2"), "login"),
+            (("cert", "tok", "--passphrase", "hunter2"), "certs tok"),
+            (("ad", "tok", "https://alice:hunter2@pypi.example.org/"), "add tok"),
+            (("ad", "tok", "--publish-url", "https://pypi.example.org/?key=hunter2"), "add tok"),
+            (("lgin", "fury", "--username", "hunter2"), "login fury"),
+        ],
+    )
+    def test_twin_but_never_what_may_be_a_secret(self, home: WarmHome, words: tuple[str, ...], again: str) -> None:
+        home.ok("repo", "add", "fury", "https://pypi.fury.io/acme/")
+        done = home.fails("repo", *words)
+        assert done.err.endswith(f"\nTry: poetry repo {again}\n")
+        assert "hunter2" not in done.text
+
+    @pytest.mark.parametrize("words", [("--nonsense",), ("--json",), ("--username", "alice")])
+    def test_twin_an_option_alone_is_no_command(self, home: WarmHome, words: tuple[str, ...]) -> None:
+        done = home.fails("repo", *words)
+        assert f'The option "{words[0]}" does not exist' in done.text
+
     def test_help_names_the_commands(self, home: WarmHome) -> None:
         done = home.ok("repo", "--help")
         assert "poetry repo add acme URL" in done.out
@@ -108,6 +153,14 @@ class TestNarrowTerminal:
 
 
 class TestAllCommands:
+    @pytest.mark.parametrize("name", ["", *COMMANDS])
+    def test_help_fits_80_columns(self, home: WarmHome, name: str) -> None:
+        """cleo does not wrap it. The options above it are Poetry's as well, and wide."""
+        done = home.ok("repo", *name.split(), "--help")
+        shown = done.out.partition("Help:\n")[2].splitlines()
+        assert shown
+        assert [line for line in shown if len(line) > 78] == []
+
     @pytest.mark.parametrize("name", COMMANDS)
     def test_help_shows_an_example_and_the_shared_switches(self, home: WarmHome, name: str) -> None:
         done = home.ok("repo", name, "--help")

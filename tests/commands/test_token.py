@@ -111,6 +111,10 @@ class TestFormats:
             *("repo", "token", "acme", "--format", "yaml"),
             err="'yaml' is not a format; there are plain, env, netrc, pip, json.\n",
         )
+        acme.refuses(
+            *("repo", "token", "acme", "--format", "pipp"),
+            err="'pipp' is not a format; there are plain, env, netrc, pip, json. Did you mean pip?\n",
+        )
 
 
 class TestWhereItComesFrom:

@@ -80,6 +80,26 @@ class TestText:
             "2 repositories looked at: 2 failures"
         )
 
+    def test_of_several_those_that_failed_are_named_last(self) -> None:
+        def examined(name: str, **states: State) -> Examined:
+            checks = tuple(Finding(check, state, "m") for check, state in states.items())
+            return Examined(name, f"https://{name}.example.org/simple/", checks)
+
+        acme = examined("acme", dns=State.OK, credential=State.FAIL, upload=State.FAIL)
+        good = examined("good", dns=State.OK, upload=State.WARN)
+        corp = examined("corp", dns=State.FAIL, tls=State.SKIP)
+        shown = [line.text for line in text.lines(Report((acme, good, corp), ()))]
+        assert shown[-2:] == [
+            "3 repositories looked at: 3 failures, 1 warning.",
+            "Failed: acme (credential, upload), corp (dns).",
+        ]
+        alone = [line.text for line in text.lines(Report((acme,), ()))]
+        well = [line.text for line in text.lines(Report((good, good), ()))]
+        here = [line.text for line in text.lines(Report((good, good), (Finding("sources", State.FAIL, "m"),)))]
+        assert not any(line.startswith("Failed") for line in (*alone, *well, *here))
+        many = text.lines(Report((corp,) * 20, ()))
+        assert max(len(line.text) for line in many) <= 80
+
 
 class TestCommand:
     @pytest.fixture
