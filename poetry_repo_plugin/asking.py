@@ -201,9 +201,7 @@ def index_page(url: str) -> str:
     return url if url.endswith(("/", ".html", ".htm")) else f"{url}/"
 
 
-def _unasked(
-    access: Access, repository: Repository, url: str, error: Exception, purpose: Purpose
-) -> RepositoryFailure:
+def _unasked(access: Access, repository: Repository, url: str, error: Exception, purpose: Purpose) -> RepositoryFailure:
     """Why there is no answer, in the words that every connection is explained in."""
     from requests.exceptions import ChunkedEncodingError
 

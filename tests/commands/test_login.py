@@ -1028,8 +1028,8 @@ class TestHelper:
         add(home, index.index_url)
         before = home.files()
         done = home.fails("repo", "login", "acme", "--helper", str(helper.path))
-        assert "sealed" in done.err
-        assert done.err.endswith("Nothing was stored.\n")
+        assert f"the credential helper {helper.path} failed (status 1): sealed; if that" in done.err
+        assert done.err.endswith(f"Try: poetry repo login acme --helper {helper.path}\nNothing was stored.\n")
         assert home.files() == before
 
     def test_twin_an_unknown_protocol(self, home: WarmHome, index: IndexServer) -> None:
