@@ -220,7 +220,32 @@ class Connections:
         )
         if found is not None and found.cause is Cause.SERVER_ERROR and found.retry:
             found = self._passing.setdefault(leave.origin, found)
-        return self._as_failure(leave, found) if found is not None else None
+        if found is None:
+            return None
+        explained = self._as_failure(leave, found)
+        if explained.cause is Cause.UNKNOWN_CA and look_closer and self._system_trusts(leave, connect):
+            message = f"{found.detail.rstrip('.')}; the system's store trusts it."
+            hint = f"poetry repo certs {quote(explained.repository or '')} --ca system"
+            return failure(Cause.UNKNOWN_CA, message, leave.repository, host=leave.origin.netloc, hint=hint)
+        return explained
+
+    def _system_trusts(self, leave: Leave, connect: Connect | None) -> bool:
+        """Whether the system's store would do where nobody has chosen a CA; one that was chosen was meant."""
+        if leave.repository is None or self.settings_of(leave.repository, identify=False).ca is not None:
+            return False
+        from poetry_repo_plugin.tls.context import build_context
+        from poetry_repo_plugin.tls.failure import classify
+        from poetry_repo_plugin.tls.material import SYSTEM, TlsSettings
+        from poetry_repo_plugin.tls.probe import handshake
+
+        host, port = leave.origin.host, leave.origin.port
+        try:
+            handshake(host, port, build_context(TlsSettings(ca=SYSTEM)), timeout=_LOOK_SECONDS, connect=connect)
+        except Exception as error:  # only a server that we have believed can demand a client certificate of us
+            error.__context__ = None  # the failure that is being explained
+            found = classify(error, host=leave.origin.netloc)
+            return found is not None and found.cause is Cause.CLIENT_CERT_REQUIRED
+        return True
 
     def explain_answer(self, leave: Leave, status: int, body: bytes) -> RepositoryFailure | None:
         """What an answer says about TLS (nginx refuses a client certificate with a page), or ``None``."""

@@ -93,6 +93,48 @@ class TestEnvironment:
         assert_clean(done)
 
 
+class TestSystemStore:
+    """A company's proxy shows certificates of a CA that its machines trust and Poetry's own bundle does not know."""
+
+    HINT = f"Try: poetry repo certs {NAME} --ca system"
+
+    @pytest.mark.parametrize("identified", [True, False], ids=["client-cert", "nothing"])
+    def test_is_named_where_it_would_do_and_does(self, world: World, identified: bool) -> None:
+        world.project("gamma")
+        world.settle("config.toml", "certificates", NAME, "cert", value=None)
+        world.home.environ["SSL_CERT_FILE"] = str(world.certs.ca_file())
+        if not identified:
+            world.index.tls = server_context(world.certs.server())
+            world.break_off("client certificate")
+        done = world.home.fails("lock")
+        assert_once(done, "unknown-ca")
+        assert "not trusted" in done.text
+        assert "; the system's store trusts it." in done.text
+        assert self.HINT in done.text
+        doctor = world.home.fails("repo", "doctor", NAME)
+        assert self.HINT in doctor.text
+        world.home.ok("repo", "certs", NAME, "--ca", "system", "--no-verify")
+        world.home.ok("lock")
+
+    @pytest.mark.parametrize("why", ["it does not", "a CA was chosen", "it is for another host"])
+    def test_twin_it_would_not_or_another_was_meant(self, world: World, why: str) -> None:
+        world.project("gamma")
+        store = world.certs.ca_file()
+        other = world.certs.ca_file(world.certs.other_ca, name="other-ca.pem")
+        world.settle("config.toml", "certificates", NAME, "cert", value=None)
+        if why == "it does not":
+            store = other
+        elif why == "a CA was chosen":
+            world.trust(other)
+        else:
+            world.index.tls = server_context(world.certs.server_wrong_host())
+        world.home.environ["SSL_CERT_FILE"] = str(store)
+        done = world.home.fails("lock")
+        assert_once(done, "unknown-ca")
+        assert f"Try: poetry repo certs {NAME} --ca PATH" in done.text
+        assert "system's store" not in done.text
+
+
 @pytest.mark.parametrize("option", ["--cert", "--client-cert"])
 def test_a_file_of_the_command_line_is_named_with_the_host_of_the_upload(world: World, option: str) -> None:
     world.project()
