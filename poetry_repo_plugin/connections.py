@@ -118,6 +118,13 @@ class Connections:
             relaxed=own.relaxed,
         )
 
+    def unverified(self, name: str) -> tuple[str, str]:
+        """What switches verification off for ``name``, and the command that ends it."""
+        variable = self._settings.unverified_by(name)
+        if variable is not None:
+            return variable, f"unset {variable.partition('=')[0]}"
+        return "--insecure", f"poetry repo certs {quote(name)} --ca PATH"
+
     def is_trust_for_itself(self, repository: Repository) -> bool:
         """Whether a repository's servers are believed because a project says so, or not verified at all: that is no
         word of the user's about any other host.
@@ -138,10 +145,8 @@ class Connections:
         """The context, and when to build it anew: a helper's client certificate may end in the middle of a run."""
         settings = self.settings_of(repository, identify=leave.identify)
         if not settings.verify:
-            self._notices.once(
-                f"Repository {repository.name}: its certificate is not verified (--insecure). "
-                f"Mend with: poetry repo certs {repository.name} --ca PATH"
-            )
+            what, mend = self.unverified(repository.name)
+            self._notices.once(f"Repository {repository.name}: its certificate is not verified ({what}). Try: {mend}")
             _silence_urllib3()
         from poetry_repo_plugin.tls.material import MaterialError
 
@@ -288,7 +293,7 @@ def expiry_warning(name: str, path: Path, facts: CertificateFacts) -> str:
     """What is said, once in a command, of a client certificate that ends soon."""
     from poetry_repo_plugin.tls.identity import expiry_of
 
-    return f"{name}: {expiry_of(path, facts)}. Renew it: poetry repo certs {quote(name)} --client-cert PATH"
+    return f"{name}: {expiry_of(path, facts)}. Try: poetry repo certs {quote(name)} --client-cert PATH"
 
 
 def _way_through(proxy: str | None, origin: Origin) -> tuple[Connect | None, bool]:

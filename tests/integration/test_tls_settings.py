@@ -154,8 +154,21 @@ class TestInsecure:
         world.home.ok("repo", "certs", NAME, "--insecure", "--no-verify")
         for done in all_commands(world, venv):
             assert done.err.count(f"Repository {NAME}: its certificate is not verified (--insecure).") == 1, done.text
-            assert f"poetry repo certs {NAME} --ca PATH" in done.err
+            assert f"Try: poetry repo certs {NAME} --ca PATH" in done.err
             assert "InsecureRequestWarning" not in done.text
+
+    def test_the_variable_that_does_it_is_named(self, world: World) -> None:
+        """It wins over all that is stored, so that storing a CA would not help."""
+        world.project("gamma")
+        variable = f"POETRY_CERTIFICATES_{NAME.upper()}_CERT"
+        world.home.environ[variable] = "false"
+        done = world.home.ok("lock")
+        assert (
+            f"Repository {NAME}: its certificate is not verified ({variable}=false). Try: unset {variable}\n"
+            in done.err
+        )
+        del world.home.environ[variable]
+        assert "not verified" not in world.home.ok("lock").text
 
     def test_twin_put_right_it_warns_no_more(self, world: World, venv: Path) -> None:
         world.home.ok("repo", "certs", NAME, "--insecure", "--no-verify")
