@@ -227,12 +227,8 @@ class Connections:
             found = self._passing.setdefault(leave.origin, found)
         if found is None:
             return None
-        explained = self._as_failure(leave, found)
-        if explained.cause is Cause.UNKNOWN_CA and look_closer and self._system_trusts(leave, connect):
-            message = f"{found.detail.rstrip('.')}; the system's store trusts it."
-            hint = f"poetry repo certs {quote(explained.repository or '')} --ca system"
-            return failure(Cause.UNKNOWN_CA, message, leave.repository, host=leave.origin.netloc, hint=hint)
-        return explained
+        in_system = found.cause is Cause.UNKNOWN_CA and look_closer and self._system_trusts(leave, connect)
+        return self._as_failure(leave, found, in_system=in_system)
 
     def _system_trusts(self, leave: Leave, connect: Connect | None) -> bool:
         """Whether the system's store would do where nobody has chosen a CA; one that was chosen was meant."""
@@ -259,13 +255,16 @@ class Connections:
         found = classify_answer(status, body, self.offers(leave))
         return self._as_failure(leave, found) if found is not None else None
 
-    def _as_failure(self, leave: Leave, found: Classified) -> RepositoryFailure:
+    def _as_failure(self, leave: Leave, found: Classified, *, in_system: bool = False) -> RepositoryFailure:
         if found.cause in (Cause.CLIENT_CERT_REQUIRED, Cause.CLIENT_CERT_REJECTED):
             withheld = self.identity_withheld(leave)
             if withheld is not None:
                 return withheld
         message = f"{found.detail.rstrip('.')}."
         hint = None
+        if in_system and leave.repository is not None:
+            message = f"{found.detail.rstrip('.')}; the system's store trusts it."
+            hint = f"poetry repo certs {quote(leave.repository.name)} --ca system"
         if found.cause is Cause.NOT_AN_INDEX and leave.origin.scheme == "http" and leave.repository is not None:
             url = leave.repository.index_url or ""
             hint = f"poetry repo add {quote(leave.repository.name)} {quote(url.replace('http://', 'https://', 1))}"
