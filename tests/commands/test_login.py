@@ -1047,6 +1047,12 @@ class TestHelper:
         assert done.err.endswith(f"Try: poetry repo login acme --helper {helper.path}\nNothing was stored.\n")
         assert home.files() == before
 
+    def test_twin_it_fails_for_a_new_url(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        """Nothing is known of it yet, so that the next command must name it again."""
+        helper = StandIn(tmp_path / "bin", "vault", 'sys.exit("sealed")')
+        done = home.fails("repo", "login", "acme", "--url", index.index_url, "--helper", str(helper.path))
+        assert f"\nTry: poetry repo login acme --url {index.index_url} --helper {helper.path}\n" in done.err
+
     def test_twin_an_unknown_protocol(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
         home.refuses(

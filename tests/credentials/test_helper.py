@@ -153,6 +153,9 @@ def test_what_mends_a_failing_helper_does_not_replace_it(
     answer = HelperSource(HelperSettings((*tool.command, *arguments), HelperProtocol.BAZEL)).get(QUERY)
     assert isinstance(answer, Broken)
     assert answer.hint == "poetry repo login corp --helper " + command.format(path=quote(str(tool.path)))
+    nameless = HelperSource(HelperSettings(tool.command, HelperProtocol.BAZEL)).get(Query("", URL))
+    assert isinstance(nameless, Broken)
+    assert nameless.hint is None
 
 
 def test_a_missing_helper_is_broken_with_the_command_that_mends_it(tmp_path: Path) -> None:
