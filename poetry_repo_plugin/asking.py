@@ -50,7 +50,7 @@ def ask(
 
     :param strict: judge a 401 or 403 also where the settings say that it is harmless for a page.
     """
-    from requests.exceptions import ChunkedEncodingError, RequestException
+    from requests.exceptions import RequestException
 
     with _session(access, repository, purpose, given, anonymous, strict=strict) as session:
         try:
@@ -61,13 +61,7 @@ def ask(
             _read_beginning(response)
             return response
         except RequestException as error:
-            leave = access.places.leave(url, owner=repository.name, purpose=purpose)
-            found = access.tls.explain(leave, error, proxy=proxy_of(url))
-            if found is not None:
-                raise found from None
-            broken_off = isinstance(error, ChunkedEncodingError)
-            message = "its answer breaks off." if broken_off else f"it could not be asked ({type(error).__name__})."
-            raise failure(Cause.SERVER_ERROR, message, repository, host=Origin.of(url).netloc) from None
+            raise _unasked(access, repository, url, error, purpose) from None
 
 
 def check_login(access: Access, repository: Repository, url: str, credential: Credential) -> Verdict:
@@ -177,12 +171,17 @@ def exchange(access: Access, name: str, method: str, url: str, json: object = No
     """One step of trusted publishing with the upload host of repository ``name``: its CA, client certificate and
     proxy, no credential.
 
-    Returns the status and the decoded body. Raises ``requests.RequestException`` (an ``OSError``) where there is no
-    answer; follows no redirect, because the body holds an identity token.
+    Returns the status and the decoded body. Raises :class:`RepositoryFailure` where there is no answer; follows no
+    redirect, because the body holds an identity token.
     """
+    from requests.exceptions import RequestException
+
     repository = access.catalogue.get(name)
     with _session(access, repository, Purpose.INDEX, None, anonymous=True, judge=False) as session:
-        response = session.request(method, url, json=json, timeout=TIMEOUT, allow_redirects=False)
+        try:
+            response = session.request(method, url, json=json, timeout=TIMEOUT, allow_redirects=False)
+        except RequestException as error:
+            raise _unasked(access, repository, url, error, Purpose.INDEX) from None
     try:
         return response.status_code, response.json()
     except ValueError:
@@ -200,6 +199,19 @@ def proxy_of(url: str) -> str | None:
 def index_page(url: str) -> str:
     """The URL of an index as Poetry asks for it: with a slash at its end, unless it is a single page."""
     return url if url.endswith(("/", ".html", ".htm")) else f"{url}/"
+
+
+def _unasked(access: Access, repository: Repository, url: str, error: Exception, purpose: Purpose) -> RepositoryFailure:
+    """Why there is no answer, in the words that every connection is explained in."""
+    from requests.exceptions import ChunkedEncodingError
+
+    leave = access.places.leave(url, owner=repository.name, purpose=purpose)
+    found = access.tls.explain(leave, error, proxy=proxy_of(url))
+    if found is not None:
+        return found
+    broken_off = isinstance(error, ChunkedEncodingError)
+    message = "its answer breaks off." if broken_off else f"it could not be asked ({type(error).__name__})."
+    return failure(Cause.SERVER_ERROR, message, repository, host=leave.origin.netloc)
 
 
 def _read_beginning(response: Any) -> None:

@@ -58,13 +58,14 @@ def check(settings: TlsSettings, seen: Callable[[ClientIdentity], None] = lambda
     return [warning.rstrip(".") for warning in warnings]
 
 
-def show(settings: TlsSettings, ask: AskPassphrase | None = None) -> Shown:
+def show(settings: TlsSettings, ask: AskPassphrase | None = None, unverified: str = "--insecure") -> Shown:
     """What is set; a file that does not do hides nothing of the others.
 
     :param ask: asks for the passphrase of a file that cannot be shown without it.
+    :param unverified: what switches verification off, if that is so.
     """
     shown = Shown()
-    shown.rows.append(("verified", "yes" if settings.verify else "NO (--insecure)"))
+    shown.rows.append(("verified", "yes" if settings.verify else f"NO ({unverified})"))
     if settings.relaxed:
         shown.rows.append(("checks", "relaxed (without the stricter X.509 checks of Python 3.13)"))
     for part in (_show_ca, _show_client):

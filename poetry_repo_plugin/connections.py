@@ -118,6 +118,13 @@ class Connections:
             relaxed=own.relaxed,
         )
 
+    def unverified(self, name: str) -> tuple[str, str]:
+        """What switches verification off for ``name``, and the command that ends it."""
+        variable = self._settings.unverified_by(name)
+        if variable is not None:
+            return variable, f"unset {variable.partition('=')[0]}"
+        return "--insecure", f"poetry repo certs {quote(name)} --ca PATH"
+
     def is_trust_for_itself(self, repository: Repository) -> bool:
         """Whether a repository's servers are believed because a project says so, or not verified at all: that is no
         word of the user's about any other host.
@@ -138,10 +145,8 @@ class Connections:
         """The context, and when to build it anew: a helper's client certificate may end in the middle of a run."""
         settings = self.settings_of(repository, identify=leave.identify)
         if not settings.verify:
-            self._notices.once(
-                f"Repository {repository.name}: its certificate is not verified (--insecure). "
-                f"Mend with: poetry repo certs {repository.name} --ca PATH"
-            )
+            what, mend = self.unverified(repository.name)
+            self._notices.once(f"Repository {repository.name}: its certificate is not verified ({what}). Try: {mend}")
             _silence_urllib3()
         from poetry_repo_plugin.tls.material import MaterialError
 
@@ -220,7 +225,28 @@ class Connections:
         )
         if found is not None and found.cause is Cause.SERVER_ERROR and found.retry:
             found = self._passing.setdefault(leave.origin, found)
-        return self._as_failure(leave, found) if found is not None else None
+        if found is None:
+            return None
+        in_system = found.cause is Cause.UNKNOWN_CA and look_closer and self._system_trusts(leave, connect)
+        return self._as_failure(leave, found, in_system=in_system)
+
+    def _system_trusts(self, leave: Leave, connect: Connect | None) -> bool:
+        """Whether the system's store would do where nobody has chosen a CA; one that was chosen was meant."""
+        if leave.repository is None or self.settings_of(leave.repository, identify=False).ca is not None:
+            return False
+        from poetry_repo_plugin.tls.context import build_context
+        from poetry_repo_plugin.tls.failure import classify
+        from poetry_repo_plugin.tls.material import SYSTEM, TlsSettings
+        from poetry_repo_plugin.tls.probe import handshake
+
+        host, port = leave.origin.host, leave.origin.port
+        try:
+            handshake(host, port, build_context(TlsSettings(ca=SYSTEM)), timeout=_LOOK_SECONDS, connect=connect)
+        except Exception as error:  # only a server that we have believed can demand a client certificate of us
+            error.__context__ = None  # the failure that is being explained
+            found = classify(error, host=leave.origin.netloc)
+            return found is not None and found.cause is Cause.CLIENT_CERT_REQUIRED
+        return True
 
     def explain_answer(self, leave: Leave, status: int, body: bytes) -> RepositoryFailure | None:
         """What an answer says about TLS (nginx refuses a client certificate with a page), or ``None``."""
@@ -229,13 +255,16 @@ class Connections:
         found = classify_answer(status, body, self.offers(leave))
         return self._as_failure(leave, found) if found is not None else None
 
-    def _as_failure(self, leave: Leave, found: Classified) -> RepositoryFailure:
+    def _as_failure(self, leave: Leave, found: Classified, *, in_system: bool = False) -> RepositoryFailure:
         if found.cause in (Cause.CLIENT_CERT_REQUIRED, Cause.CLIENT_CERT_REJECTED):
             withheld = self.identity_withheld(leave)
             if withheld is not None:
                 return withheld
         message = f"{found.detail.rstrip('.')}."
         hint = None
+        if in_system and leave.repository is not None:
+            message = f"{found.detail.rstrip('.')}; the system's store trusts it."
+            hint = f"poetry repo certs {quote(leave.repository.name)} --ca system"
         if found.cause is Cause.NOT_AN_INDEX and leave.origin.scheme == "http" and leave.repository is not None:
             url = leave.repository.index_url or ""
             hint = f"poetry repo add {quote(leave.repository.name)} {quote(url.replace('http://', 'https://', 1))}"
@@ -263,7 +292,7 @@ def expiry_warning(name: str, path: Path, facts: CertificateFacts) -> str:
     """What is said, once in a command, of a client certificate that ends soon."""
     from poetry_repo_plugin.tls.identity import expiry_of
 
-    return f"{name}: {expiry_of(path, facts)}. Renew it: poetry repo certs {quote(name)} --client-cert PATH"
+    return f"{name}: {expiry_of(path, facts)}. Try: poetry repo certs {quote(name)} --client-cert PATH"
 
 
 def _way_through(proxy: str | None, origin: Origin) -> tuple[Connect | None, bool]:

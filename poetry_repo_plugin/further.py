@@ -90,8 +90,9 @@ def mending(hint: str | None, repository: Repository, added: str | None, *, is_n
     if hint is None or added is None:
         return hint
     name, url = quote(repository.name), quote(added)
-    if hint == f"poetry repo login {name}":
-        return f"{hint} --url {url}"
+    login = f"poetry repo login {name}"
+    if hint == login or hint.startswith(f"{login} --helper "):
+        return hint.replace(login, f"{login} --url {url}", 1)
     return f"poetry repo add {name} {url} && {hint}" if is_new and hint.startswith("poetry repo certs") else hint
 
 

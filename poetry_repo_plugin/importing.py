@@ -18,7 +18,10 @@ from poetry_repo_plugin.secret import Secret
 
 @dataclass(frozen=True)
 class Found:
-    """One repository as another tool's file has it. ``origin`` is the file."""
+    """One repository as another tool's file has it. ``origin`` is the file.
+
+    :param replaces_pypi: its file names it in PyPI's place.
+    """
 
     name: str
     origin: Path
@@ -28,6 +31,7 @@ class Found:
     secret: Secret | None = None
     ca: Path | None = None
     client_cert: Path | None = None
+    replaces_pypi: bool = False
 
     @property
     def urls(self) -> list[str]:
@@ -210,7 +214,9 @@ def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[s
 
     for host in (value("trusted-host") or "").split():
         left_out.append(f"trusted-host {host} is left out; servers are verified (poetry repo certs NAME --insecure)")
-    urls = [*(value("index-url") or "").split(), *(value("extra-index-url") or "").split()]
+    first = (value("index-url") or "").split()
+    urls = [*first, *(value("extra-index-url") or "").split()]
+    keeps_pypi = not first
     found = []
     for url in urls:
         try:
@@ -221,6 +227,7 @@ def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[s
             continue
         profile = profile_of(bare)
         if profile is not None and profile.kind == "pypi":
+            keeps_pypi = True
             continue
         found.append(
             Found(
@@ -231,9 +238,11 @@ def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[s
                 secret=secret,
                 ca=_path(value("cert")),
                 client_cert=_path(value("client-cert")),
+                replaces_pypi=url in first,
             )
         )
-    return found
+    # pip asks PyPI only where nothing else is its `index-url`, or where it is named beside that.
+    return [replace(one, replaces_pypi=False) for one in found] if keeps_pypi else found
 
 
 def _path(text: str | None) -> Path | None:

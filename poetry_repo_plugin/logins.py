@@ -88,7 +88,8 @@ class Logins:
             try:
                 self.gate.forget(name, other)
             except KeyringUnavailable as error:
-                self.notices.once(_left(name, error))
+                if other != CACHE_USER or error.gone:  # no file says that a short-lived one was ever kept
+                    self.notices.once(_left(name, error))
         return Stored(f"the keyring ({backend})" if backend is not None else str(self.settings.auth_file), tuple(bound))
 
     def forget(self, name: str, *, thorough: bool = True) -> Forgotten:

@@ -53,14 +53,15 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
 
     Raises ``InputError`` for a command that is none, ``RepositoryFailure`` for one that has no credential.
     """
-    from poetry_repo_plugin.credentials.helper import HelperSettings, HelperSource, detect
+    from poetry_repo_plugin.credentials.helper import HelperSettings, HelperSource, detect, login_again
     from poetry_repo_plugin.credentials.helper_protocols import HelperProtocol
 
     command, query = (*_absolute(words), *more), _query(repository, url)
     if protocol is None:
         detected = detect(command, url)
         if isinstance(detected, Broken):
-            raise unanswered(repository, detected, host=repository.host)
+            hint = detected.hint or login_again(repository.name, command)
+            raise unanswered(repository, replace(detected, hint=hint), host=repository.host)
         speaks, answer = detected.protocol, detected.answer
     else:
         if protocol not in set(HelperProtocol):

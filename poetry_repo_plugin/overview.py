@@ -35,7 +35,7 @@ _NUMBERS = {source: number for number, source in enumerate((*_IN_ORDER, "trusted
 @dataclass(frozen=True)
 class TlsSummary:
     """``ca`` is a path, ``system`` or ``None``; ``problem`` is what is wrong with the client certificate's file, and
-    ``ca_problem`` with the CA's.
+    ``ca_problem`` with the CA's; ``unverified`` is what switches verification off, if that is so.
     """
 
     verify: bool
@@ -45,6 +45,7 @@ class TlsSummary:
     problem: str | None = None
     ca_problem: str | None = None
     relaxed: bool = False
+    unverified: str = "--insecure"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Summary:
         """TLS settings for a person, one to a line; none if there are none."""
         lines = []
         if not self.tls.verify:
-            lines.append("server NOT verified (--insecure)")
+            lines.append(f"server NOT verified ({self.tls.unverified})")
         if self.tls.ca is not None:
             lines.append("CA: the system's store" if self.tls.ca == "system" else f"CA: {self.tls.ca}")
         if self.tls.relaxed:
@@ -192,7 +193,8 @@ def _tls(access: Access, repository: Repository) -> TlsSummary:
         except MaterialError as error:
             problem = error.message
     ca = str(settings.ca) if settings.ca is not None else None
-    return TlsSummary(settings.verify, ca, client, expires_at, problem, _ca_problem(settings.ca), settings.relaxed)
+    ca_problem, (unverified, _) = _ca_problem(settings.ca), access.tls.unverified(repository.name)
+    return TlsSummary(settings.verify, ca, client, expires_at, problem, ca_problem, settings.relaxed, unverified)
 
 
 def _ca_problem(ca: CaSetting) -> str | None:

@@ -161,6 +161,11 @@ class Settings:
         found = (entry.get(key) for entry in entries if isinstance(entry, dict))
         return next((value for value in found if isinstance(value, (str, bool))), None)
 
+    def unverified_by(self, name: str) -> str | None:
+        """``VARIABLE=false`` where the environment switches verification off; no file can switch it on again."""
+        variable = self.variable("CERTIFICATES", name, "_CERT")
+        return "=".join(variable) if variable is not None and variable[1].lower() == "false" else None
+
     def project_ca(self, name: str) -> str | None:
         """``certificates.NAME.cert`` of the project's ``poetry.toml``; a path only, never a switch."""
         return text_at(self.local, "certificates", name, "cert")

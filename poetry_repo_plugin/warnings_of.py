@@ -22,21 +22,21 @@ def _of_credential(summary: Summary) -> list[str]:
     name, broken = summary.repository.name, summary.resolution.broken
     if broken is None:
         return []
-    mend = f"Mend it: {broken.hint}" if broken.hint else f"Find out more: poetry repo doctor {quote(name)}"
+    mend = f"Try: {broken.hint}" if broken.hint else f"Find out more: poetry repo doctor {quote(name)}"
     return [f"Repository {name}: {broken.why}. {mend}"]
 
 
 def _of_ca(summary: Summary) -> list[str]:
     name, problem = summary.repository.name, summary.tls.ca_problem
-    return [f"Repository {name}: {problem}. Mend it: poetry repo certs {name} --ca PATH"] if problem is not None else []
+    return [f"Repository {name}: {problem}. Try: poetry repo certs {name} --ca PATH"] if problem is not None else []
 
 
 def _of_client(name: str, tls: TlsSummary) -> list[str]:
     mend = f"poetry repo certs {name} --client-cert PATH"
     if tls.problem is not None:
-        return [f"Repository {name}: {tls.problem}. Mend it: {mend}"]
+        return [f"Repository {name}: {tls.problem}. Try: {mend}"]
     moment = tls.expires_at
     if moment is None or moment - now() > SOON:
         return []
     when = f"expired on {moment:%Y-%m-%d}" if moment <= now() else f"expires in {remaining(moment)} ({moment:%Y-%m-%d})"
-    return [f"Repository {name}: its client certificate {when}. Renew it: {mend}"]
+    return [f"Repository {name}: its client certificate {when}. Try: {mend}"]

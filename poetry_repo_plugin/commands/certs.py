@@ -103,7 +103,8 @@ tried."""
 
         settings = bench.access.tls.settings_of(repository)
         known = partial(known_passphrase, bench.settings, bench.gate, repository.name)
-        shown = certificates.show(replace(settings, passphrase=known), ask=settings.passphrase)
+        unverified, _ = bench.access.tls.unverified(repository.name)
+        shown = certificates.show(replace(settings, passphrase=known), settings.passphrase, unverified)
         for label, value in shown.rows:
             self.row(f"{label:<14}{value}".rstrip())
         for facts in shown.client:

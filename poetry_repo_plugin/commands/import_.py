@@ -57,8 +57,10 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
             self._store(bench, one)
         in_project = {repository.name for repository in bench.catalogue if repository.priority is not None}
         if bench.project is not None:
+            alone = {one.name for one in found if one.replaces_pypi}
             for name in dict.fromkeys(one.name for one in found if one.index_url and one.name not in in_project):
-                self.say(f"To use {name} in this project: poetry repo add {quote(name)}")
+                flag = " --default" if name in alone else ""  # without it PyPI would be asked for its packages, too
+                self.say(f"To use {name} in this project: poetry repo add {quote(name)}{flag}")
         return 0
 
     def _named(self, bench: Bench, found: Found, others: list[Found]) -> Found:

@@ -71,11 +71,15 @@ class HelperSource:
         except process.ToolMissing as error:
             return HelperAnswer(_missing(error, query))
         except (process.ToolFailed, InvalidUrl) as error:
-            return HelperAnswer(Broken(f"the credential helper {error}"))
+            answer = HelperAnswer(Broken(f"the credential helper {error}"))
         credential = _signed(answer.credential, self.settings, query.username)
         if isinstance(credential, Broken) and credential.cause is Cause.CLIENT_CERT_EXPIRED:
             certs = f"poetry repo certs {quote(query.name)} --client-cert PATH"  # in its place
             credential = replace(credential, hint=f"{_again(query)}, or {certs}")
+        elif isinstance(credential, Broken) and credential.hint is None:
+            credential = replace(
+                credential, hint=login_again(query.name, self.settings.command, self.settings.protocol)
+            )
         return replace(answer, credential=credential)
 
     @property
@@ -173,7 +177,7 @@ def detect(command: tuple[str, ...], url: str, *, timeout: float = TIMEOUT) -> D
         except (process.ToolFailed, InvalidUrl) as error:
             return Broken(f"the credential helper {error}")
         if not finished.succeeded:
-            complaints.append(finished.complaint)
+            complaints.append(finished.failure)
             continue
         spoken = _spoken(finished.stdout)
         if spoken is not None:
@@ -190,6 +194,19 @@ def _again(query: Query) -> str | None:
     return f"poetry repo login {quote(query.name)} --helper COMMAND" if query.name else None
 
 
+def login_again(name: str, command: tuple[str, ...], protocol: HelperProtocol | None = None) -> str | None:
+    """The login that tries the same helper once more: one without ``--helper`` would take its place.
+
+    Arguments may be nobody's business, so a command that has some is not spelt out.
+    """
+    if not name:
+        return None
+    if len(command) > 1 or process.presentable(command[0], lines=1) != command[0]:
+        return f"poetry repo login {quote(name)} --helper COMMAND"
+    spoken = f" --protocol {protocol.value}" if protocol is not None else ""
+    return f"poetry repo login {quote(name)} --helper {quote(command[0])}{spoken}"
+
+
 def _one_question(settings: HelperSettings, protocol: HelperProtocol, url: str) -> process.Finished:
     if protocol is HelperProtocol.BAZEL:
         return settings.run("get", input=protocols.bazel_request(url))
@@ -201,7 +218,7 @@ def _one_question(settings: HelperSettings, protocol: HelperProtocol, url: str) 
 
 
 def _refusal(settings: HelperSettings, finished: process.Finished) -> Broken:
-    return Broken(f"the credential helper {settings.shown} {finished.complaint}")
+    return Broken(f"the credential helper {settings.shown} {finished.failure}")
 
 
 def _signed(answer: Answer, settings: HelperSettings, username: str | None) -> Answer:
@@ -232,7 +249,11 @@ def _understood(settings: HelperSettings, stdout: bytes, url: str) -> HelperAnsw
 
 def _unknown(settings: HelperSettings, url: str, silent: bool, complaints: list[str]) -> str:
     if silent:
-        return f"{settings.shown} ran, but had nothing to say about {Origin.of(url)}, so its protocol cannot be told"
-    names = ", ".join(protocol.value for protocol in HelperProtocol)
+        ran = f"{settings.shown} ran, but had nothing to say about {Origin.of(url)}"
+        return f"{ran}, so its protocol cannot be told; --protocol says which it is"
+    names = [protocol.value for protocol in HelperProtocol]
+    if len(complaints) == len(names):
+        which = f"if that is because it was not asked in its own protocol, add --protocol ({', '.join(names)})"
+        return f"the credential helper {settings.shown} {complaints[0]}; {which}"
     last = f"; it {complaints[0]}" if complaints else ""
-    return f"{settings.shown} speaks none of the protocols {names}{last}"
+    return f"{settings.shown} speaks none of the protocols {', '.join(names)}{last}"

@@ -135,7 +135,8 @@ class TrustedPublishingSource:
         try:
             return self._request(method, f"{origin}/_/oidc/{endpoint}", json)
         except RepositoryFailure as error:
-            return Broken(error.message, error.cause, error.hint)
+            why = f"{origin} could not be asked for an upload token: {error.message.removesuffix('.')}"
+            return Broken(why, error.cause, error.hint)
         except RepoError as error:
             return Broken(error.message, Cause.SERVER_ERROR, error.hint)
         except OSError as error:

@@ -81,6 +81,12 @@ class Finished:
         said = presentable(self.stderr)
         return f"{ending}: {said}" if said else f"{ending} and said nothing"
 
+    @property
+    def failure(self) -> str:
+        """The same of a program that should have succeeded."""
+        how = f"status {self.status}" if self.status >= 0 else f"signal {-self.status}"
+        return f"failed ({how}): {presentable(self.stderr) or 'it said nothing'}"
+
 
 def run(argv: Sequence[str], *, input: bytes = b"", timeout: float, env: Mapping[str, str] | None = None) -> Finished:
     """Run a program to its end and return what it left.

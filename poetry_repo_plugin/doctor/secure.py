@@ -184,8 +184,9 @@ class Security:
         facts = peer.certificate if peer is not None else None
         version = f"{peer.version}, " if peer is not None and peer.version else ""
         if not self._material.settings.verify:
-            hint = failure(Cause.UNKNOWN_CA, "", self._leave.repository).hint
-            message = f"{version}its certificate is not verified (--insecure): whoever answers is believed"
+            repository = self._leave.repository
+            what, hint = self._access.tls.unverified(repository.name if repository is not None else "NAME")
+            message = f"{version}its certificate is not verified ({what}): whoever answers is believed"
             return Finding("tls", State.WARN, message, hint=hint)
         if facts is None:
             return fine("tls", f"{version}its certificate is trusted")

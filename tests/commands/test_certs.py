@@ -605,7 +605,7 @@ class TestShow:
         done = acme.ok("repo", "certs", "acme")
         assert "(renew it soon)" in done.out
         assert done.err.startswith(f"acme: the client certificate {pem} expires on 20")
-        assert done.err.endswith(". Renew it: poetry repo certs acme --client-cert PATH\n")
+        assert done.err.endswith(". Try: poetry repo certs acme --client-cert PATH\n")
 
     def test_a_person_is_asked_for_the_passphrase(self, acme: WarmHome, certs: CertificateFactory) -> None:
         """Where nothing can be shown without it, once."""
@@ -631,6 +631,9 @@ class TestShow:
     def test_insecure(self, acme: WarmHome) -> None:
         acme.ok("config", "certificates.acme.cert", "false")
         assert acme.ok("repo", "certs", "acme").out.startswith("verified      NO (--insecure)\n")
+        acme.environ["POETRY_CERTIFICATES_ACME_CERT"] = "False"
+        shown = acme.ok("repo", "certs", "acme").out
+        assert shown.startswith("verified      NO (POETRY_CERTIFICATES_ACME_CERT=False)\n")
 
 
 def subject(name: str) -> str:

@@ -260,10 +260,27 @@ class TestPipConf:
         assert f"{file}: trusted-host h.example is left out; servers are verified ({insecure}).\n" in err
         assert f"{file}: an index is left out, because '/srv/wheels' is not an http or https URL" in err
 
-    def test_the_next_step_in_a_project(self, home: WarmHome) -> None:
+    @pytest.mark.parametrize(
+        ("text", "commands"),
+        [
+            ("index-url = https://h.example/simple\n", ["h --default"]),
+            (
+                "index-url = https://h.example/simple\nextra-index-url = https://e.example/simple\n",
+                ["h --default", "e"],
+            ),
+            ("extra-index-url = https://e.example/simple\n", ["e"]),
+            ("index-url = https://h.example/simple\nextra-index-url = https://pypi.org/simple\n", ["h"]),
+            ("index-url = https://pypi.org/simple\nextra-index-url = https://e.example/simple\n", ["e"]),
+        ],
+    )
+    def test_the_next_step_in_a_project_keeps_pypi_where_pip_does(
+        self, home: WarmHome, text: str, commands: list[str]
+    ) -> None:
+        """pip's ``index-url`` is instead of PyPI; a source beside PyPI could be overtaken by a stranger's package."""
         home.write_project()
-        file = pip_conf(home, "[global]\nindex-url = https://h.example/simple\n")
-        assert "To use h in this project: poetry repo add h\n" in home.ok("repo", "import", "-n", str(file)).err
+        err = home.ok("repo", "import", "-n", str(pip_conf(home, f"[global]\n{text}"))).err
+        steps = [line.split("poetry repo add ")[1] for line in err.splitlines() if line.startswith("To use ")]
+        assert steps == commands
 
     def test_only_pypi(self, home: WarmHome) -> None:
         file = pip_conf(home, "[global]\nindex-url = https://pypi.org/simple/\n")

@@ -315,6 +315,8 @@ class TestTls:
         home.ok("config", "certificates.acme.cert", "false")
         assert parsed(home.ok("repo", "show", "acme", "--json"))["tls"] == {**NO_TLS, "ca": "system", "verify": False}
         assert "server NOT verified (--insecure)" in home.ok("repo", "list").out
+        home.environ["POETRY_CERTIFICATES_ACME_CERT"] = "false"
+        assert "server NOT verified (POETRY_CERTIFICATES_ACME_CERT=false)" in home.ok("repo", "list").out
 
     @pytest.mark.parametrize(("days", "said"), [(10, "expires in 9 days ("), (-1, "expired on ")])
     def test_a_certificate_that_runs_out_is_a_warning_once(
@@ -325,7 +327,7 @@ class TestTls:
         home.ok("config", "certificates.acme.client-cert", str(certs.pem(identity, f"soon{days}.pem")))
         done = home.ok("repo", "list", "--json")
         assert done.err.startswith(f"Repository acme: its client certificate {said}")
-        assert done.err.endswith("Renew it: poetry repo certs acme --client-cert PATH\n")
+        assert done.err.endswith("Try: poetry repo certs acme --client-cert PATH\n")
         assert done.err.count("\n") == 1
         assert parsed(done)["repositories"][0]["tls"]["client_cert_expires_at"].endswith("Z")
         shown = home.ok("repo", "show", "acme")
@@ -338,7 +340,7 @@ class TestTls:
         done = home.ok("repo", "list", "--json")
         assert done.err == (
             "Repository acme: the client certificate /nowhere/client.pem does not exist. "
-            "Mend it: poetry repo certs acme --client-cert PATH\n"
+            "Try: poetry repo certs acme --client-cert PATH\n"
         )
         assert parsed(done)["repositories"][0]["tls"]["client_cert_expires_at"] is None
 
@@ -353,7 +355,7 @@ class TestTls:
         home.ok("config", "certificates.acme.cert", str(file))
         for words in (("list", "--json"), ("show", "acme")):
             assert home.ok("repo", *words).err == (
-                f"Repository acme: the CA bundle {file} {said}. Mend it: poetry repo certs acme --ca PATH\n"
+                f"Repository acme: the CA bundle {file} {said}. Try: poetry repo certs acme --ca PATH\n"
             )
 
     def test_an_encrypted_store_is_opened_with_the_passphrase_that_is_kept(

@@ -15,6 +15,7 @@ from tests.certs import CertificateFactory, Identity, server_context
 from tests.commands.conftest import PASSWORD, USER
 from tests.credentials.stand_ins import StandIn
 from tests.integration.outside_world import Helper, accept
+from tests.poetry_process import FILE_KEYRING
 from tests.servers import IndexServer, Response, refused_url
 from tests.servers.faults import forbidden, login_page, proxy_authentication_required, redirect, unauthorized
 from tests.warm import WarmHome, mode_of
@@ -902,6 +903,20 @@ class TestHelper:
         assert home.ok("repo", "token", "acme").out == f"{PASSWORD}\n"
         assert "helper" not in own(home)
 
+    @pytest.mark.parametrize(("mode", "said"), [(None, ""), ("locked", "may be left, because the keyring is locked")])
+    def test_leaves_nothing_where_there_was_never_a_keyring(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path, mode: str | None, said: str
+    ) -> None:
+        helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
+        add(home, index.index_url)
+        index.tokens = {"b3arer"}
+        home.ok("repo", "login", "acme", "--helper", str(helper.path))
+        if mode is not None:
+            home.keyring, home.environ["KEYRING_MODE"] = FILE_KEYRING, mode
+        done = home.ok(*password_words(), stdin=PASSWORD)
+        assert ("may be left" in done.err) == bool(said)
+        assert said in done.err
+
     def test_goes_to_a_further_url(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
         helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
         add(home, index.index_url)
@@ -1053,9 +1068,15 @@ class TestHelper:
         add(home, index.index_url)
         before = home.files()
         done = home.fails("repo", "login", "acme", "--helper", str(helper.path))
-        assert "sealed" in done.err
-        assert done.err.endswith("Nothing was stored.\n")
+        assert f"the credential helper {helper.path} failed (status 1): sealed; if that" in done.err
+        assert done.err.endswith(f"Try: poetry repo login acme --helper {helper.path}\nNothing was stored.\n")
         assert home.files() == before
+
+    def test_twin_it_fails_for_a_new_url(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+        """Nothing is known of it yet, so that the next command must name it again."""
+        helper = StandIn(tmp_path / "bin", "vault", 'sys.exit("sealed")')
+        done = home.fails("repo", "login", "acme", "--url", index.index_url, "--helper", str(helper.path))
+        assert f"\nTry: poetry repo login acme --url {index.index_url} --helper {helper.path}\n" in done.err
 
     def test_twin_an_unknown_protocol(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)

@@ -13,6 +13,7 @@ import threading
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from hypothesis import example, given
@@ -133,7 +134,28 @@ def test_a_credential_that_has_expired_already_is_broken(tmp_path: Path) -> None
 def test_a_failing_helper_is_broken_with_what_it_said(tmp_path: Path) -> None:
     tool = StandIn(tmp_path, "helper", "print('vault is sealed', file=sys.stderr); sys.exit(2)")
     answer = source(tool, HelperProtocol.BAZEL).get(QUERY)
-    assert why(answer) == f"the credential helper {tool.path} ended with status 2: vault is sealed"
+    assert why(answer) == f"the credential helper {tool.path} failed (status 2): vault is sealed"
+
+
+@pytest.mark.parametrize(
+    ("body", "arguments", "command"),
+    [
+        ("sys.exit('sealed')", (), "{path} --protocol bazel"),
+        ("print('<html>')", (), "{path} --protocol bazel"),
+        ("sys.exit('sealed')", ("--role", "s3cret"), "COMMAND"),
+    ],
+)
+def test_what_mends_a_failing_helper_does_not_replace_it(
+    body: str, arguments: tuple[str, ...], command: str, tmp_path: Path
+) -> None:
+    """``poetry repo login corp`` alone would; and arguments of a command may be nobody's business."""
+    tool = StandIn(tmp_path / "my bin", "helper", body)
+    answer = HelperSource(HelperSettings((*tool.command, *arguments), HelperProtocol.BAZEL)).get(QUERY)
+    assert isinstance(answer, Broken)
+    assert answer.hint == "poetry repo login corp --helper " + command.format(path=quote(str(tool.path)))
+    nameless = HelperSource(HelperSettings(tool.command, HelperProtocol.BAZEL)).get(Query("", URL))
+    assert isinstance(nameless, Broken)
+    assert nameless.hint is None
 
 
 def test_a_missing_helper_is_broken_with_the_command_that_mends_it(tmp_path: Path) -> None:
@@ -271,7 +293,7 @@ def test_a_value_that_is_not_unicode_is_refused_before_anything_runs(tmp_path: P
 
 def test_a_failing_git_helper_is_broken(tmp_path: Path) -> None:
     tool = StandIn(tmp_path, "helper", "sys.exit('locked')")
-    assert "ended with status 1: locked" in why(source(tool, HelperProtocol.GIT).get(QUERY))
+    assert "failed (status 1): locked" in why(source(tool, HelperProtocol.GIT).get(QUERY))
     assert len(tool.calls) == 1
 
 
@@ -416,7 +438,7 @@ def test_garbage_from_an_exec_plugin_is_broken(document: object, reason: str, tm
 
 def test_a_failing_exec_plugin_is_broken(tmp_path: Path) -> None:
     tool = StandIn(tmp_path, "helper", "sys.exit('no session')")
-    assert "ended with status 1: no session" in why(source(tool, HelperProtocol.EXEC_CREDENTIAL).get(QUERY))
+    assert "failed (status 1): no session" in why(source(tool, HelperProtocol.EXEC_CREDENTIAL).get(QUERY))
 
 
 # --- which of them a command speaks ----------------------------------------------------------------------------------
@@ -480,14 +502,20 @@ def test_a_helper_that_does_not_look_at_its_input_is_known_by_its_output(tmp_pat
 def test_a_silent_command_cannot_be_told(tmp_path: Path) -> None:
     tool = StandIn(tmp_path, "helper", "")
     assert why(detect(tool.command, URL, timeout=20)) == (
-        f"{tool.path} ran, but had nothing to say about https://packages.example.com, so its protocol cannot be told"
+        f"{tool.path} ran, but had nothing to say about https://packages.example.com, so its protocol cannot be told; "
+        "--protocol says which it is"
     )
 
 
-def test_a_command_that_speaks_none_of_them_is_told_with_its_complaint(tmp_path: Path) -> None:
+def test_a_command_that_fails_in_all_of_them_is_told_with_its_complaint(tmp_path: Path) -> None:
     tool = StandIn(tmp_path, "helper", "sys.exit('vault is sealed')")
     assert why(detect(tool.command, URL, timeout=20)) == (
-        f"{tool.path} speaks none of the protocols bazel, git, exec-credential; it ended with status 1: vault is sealed"
+        f"the credential helper {tool.path} failed (status 1): vault is sealed; if that is because it was not asked "
+        "in its own protocol, add --protocol (bazel, git, exec-credential)"
+    )
+    usage = StandIn(tmp_path / "u", "helper", "sys.exit('what?') if sys.argv[1:] else print('Usage: helper get')")
+    assert why(detect(usage.command, URL, timeout=20)) == (
+        f"{usage.path} speaks none of the protocols bazel, git, exec-credential; it failed (status 1): what?"
     )
     chatty = StandIn(tmp_path / "c", "helper", "print('Usage: helper [OPTIONS]')")
     assert why(detect(chatty.command, URL, timeout=20)).endswith("the protocols bazel, git, exec-credential")

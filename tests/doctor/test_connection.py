@@ -198,6 +198,10 @@ class TestTls:
         assert checks["tls"].state is State.WARN
         assert "not verified (--insecure)" in checks["tls"].message
         assert checks["tls"].hint == "poetry repo certs foo --ca PATH"
+        well.environ["POETRY_CERTIFICATES_FOO_CERT"] = "false"
+        checks = well.checks()
+        assert "not verified (POETRY_CERTIFICATES_FOO_CERT=false)" in checks["tls"].message
+        assert checks["tls"].hint == "unset POETRY_CERTIFICATES_FOO_CERT", "what is stored would not win"
         assert checks["index"].state is State.OK
 
     def test_a_certificate_that_runs_out(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:

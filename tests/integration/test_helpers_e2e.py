@@ -354,7 +354,7 @@ class TestTrouble:
     @pytest.mark.parametrize(
         ("body", "told"),
         [
-            ("sys.exit('the vault is sealed')", "ended with status 1: the vault is sealed"),
+            ("sys.exit('the vault is sealed')", "failed (status 1): the vault is sealed"),
             ("print('<html>')", "did not answer with a JSON object"),
             ("print(json.dumps({'headers': {'Authorization': ['Bearer a b']}}))", "token contains white space"),
             ("print(json.dumps({'headers': {'Authorization': ['Bearer x']}, 'expires': 'soon'}))", "is not a time"),
@@ -374,7 +374,7 @@ class TestTrouble:
         project(home, server.index_url, *PACKAGES)
         done = home.fails("lock")
         assert done.text.count(told) == 1, done.text
-        assert "Try: poetry repo login foo" in done.text
+        assert "Try: poetry repo login foo --helper " in done.text, "a plain login would replace the helper"
         assert helper.asked == 1
 
     def test_one_that_hangs_is_ended_and_not_tried_again(

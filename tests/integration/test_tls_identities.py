@@ -118,7 +118,7 @@ def test_one_that_ends_soon(world: World, venv: Path) -> None:
     for words in (("lock",), ("install", "--no-root"), ("publish", "-r", NAME)):
         done = world.home.ok(*words)
         assert done.err.count(said) == 1, done.text
-        assert f"Renew it: poetry repo certs {NAME} --client-cert PATH" in done.err
+        assert f"Try: poetry repo certs {NAME} --client-cert PATH" in done.err
         assert said not in done.out
     identify_with(world, world.certs.pem(world.identity))
     assert "expires on" not in world.home.ok("lock").text

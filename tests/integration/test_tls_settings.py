@@ -93,6 +93,48 @@ class TestEnvironment:
         assert_clean(done)
 
 
+class TestSystemStore:
+    """A company's proxy shows certificates of a CA that its machines trust and Poetry's own bundle does not know."""
+
+    HINT = f"Try: poetry repo certs {NAME} --ca system"
+
+    @pytest.mark.parametrize("identified", [True, False], ids=["client-cert", "nothing"])
+    def test_is_named_where_it_would_do_and_does(self, world: World, identified: bool) -> None:
+        world.project("gamma")
+        world.settle("config.toml", "certificates", NAME, "cert", value=None)
+        world.home.environ["SSL_CERT_FILE"] = str(world.certs.ca_file())
+        if not identified:
+            world.index.tls = server_context(world.certs.server())
+            world.break_off("client certificate")
+        done = world.home.fails("lock")
+        assert_once(done, "unknown-ca")
+        assert "not trusted" in done.text
+        assert "; the system's store trusts it." in done.text
+        assert self.HINT in done.text
+        doctor = world.home.fails("repo", "doctor", NAME)
+        assert self.HINT in doctor.text
+        world.home.ok("repo", "certs", NAME, "--ca", "system", "--no-verify")
+        world.home.ok("lock")
+
+    @pytest.mark.parametrize("why", ["it does not", "a CA was chosen", "it is for another host"])
+    def test_twin_it_would_not_or_another_was_meant(self, world: World, why: str) -> None:
+        world.project("gamma")
+        store = world.certs.ca_file()
+        other = world.certs.ca_file(world.certs.other_ca, name="other-ca.pem")
+        world.settle("config.toml", "certificates", NAME, "cert", value=None)
+        if why == "it does not":
+            store = other
+        elif why == "a CA was chosen":
+            world.trust(other)
+        else:
+            world.index.tls = server_context(world.certs.server_wrong_host())
+        world.home.environ["SSL_CERT_FILE"] = str(store)
+        done = world.home.fails("lock")
+        assert_once(done, "unknown-ca")
+        assert f"Try: poetry repo certs {NAME} --ca PATH" in done.text
+        assert "system's store" not in done.text
+
+
 @pytest.mark.parametrize("option", ["--cert", "--client-cert"])
 def test_a_file_of_the_command_line_is_named_with_the_host_of_the_upload(world: World, option: str) -> None:
     world.project()
@@ -112,8 +154,21 @@ class TestInsecure:
         world.home.ok("repo", "certs", NAME, "--insecure", "--no-verify")
         for done in all_commands(world, venv):
             assert done.err.count(f"Repository {NAME}: its certificate is not verified (--insecure).") == 1, done.text
-            assert f"poetry repo certs {NAME} --ca PATH" in done.err
+            assert f"Try: poetry repo certs {NAME} --ca PATH" in done.err
             assert "InsecureRequestWarning" not in done.text
+
+    def test_the_variable_that_does_it_is_named(self, world: World) -> None:
+        """It wins over all that is stored, so that storing a CA would not help."""
+        world.project("gamma")
+        variable = f"POETRY_CERTIFICATES_{NAME.upper()}_CERT"
+        world.home.environ[variable] = "false"
+        done = world.home.ok("lock")
+        assert (
+            f"Repository {NAME}: its certificate is not verified ({variable}=false). Try: unset {variable}\n"
+            in done.err
+        )
+        del world.home.environ[variable]
+        assert "not verified" not in world.home.ok("lock").text
 
     def test_twin_put_right_it_warns_no_more(self, world: World, venv: Path) -> None:
         world.home.ok("repo", "certs", NAME, "--insecure", "--no-verify")

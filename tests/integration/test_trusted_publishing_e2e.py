@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -223,6 +224,33 @@ class TestWithNothingConfigured:
         assert "[credential-missing]" in done.text
         assert f"poetry repo login {NAME}" in done.text
         assert (index.identities, index.uploads, github.requests) == ([], [], [])
+
+    @pytest.mark.parametrize(
+        ("host", "cause", "why"),
+        [
+            ("nowhere.invalid", "dns", "the name {netloc} cannot be resolved ("),
+            ("127.0.0.1", "refused", "it refuses the connection: nothing listens on this port"),
+            ("silent", "timeout", "it takes the connection and does not finish the TLS handshake in time"),
+        ],
+    )
+    def test_twin_an_index_that_cannot_be_reached_is_called_what_it_is(
+        self, home: PoetryHome, github: GithubTokens, host: str, cause: str, why: str
+    ) -> None:
+        """In the words that every other connection is explained in; urllib3's own are nobody's business."""
+        with socket.socket() as mute:
+            mute.bind(("127.0.0.1", 0))
+            if host == "silent":
+                mute.listen()
+            netloc = f"{host if host != 'silent' else '127.0.0.1'}:{mute.getsockname()[1]}"
+            home.environ["POETRY_REPOSITORIES_FOO_URL"] = f"https://{netloc}/legacy/"
+            done = publish(home)
+        assert done.code == 1
+        flat = " ".join(done.text.split())
+        assert f"https://{netloc} could not be asked for an upload token: {why.format(netloc=netloc)}" in flat
+        assert f"[{cause}]" in flat
+        assert "HTTPSConnection" not in flat
+        assert ".." not in flat
+        assert github.requests == []
 
     def test_twin_outside_a_ci_nothing_is_asked(self, home: PoetryHome, index: MintingIndex) -> None:
         done = publish(home)
