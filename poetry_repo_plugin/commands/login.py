@@ -186,9 +186,7 @@ adds a host."""
             self.say(f"{name} ({host}): a login {who} is stored in {stored.place}, not verified.")
         self._tell_verdict(name, verdict)
         if _profile(repository) in (PYPI, TESTPYPI) and credential.username != TOKEN_USER:
-            self.warn(
-                f"{name} takes API tokens, no account's password. Try: poetry repo login {name} --token-stdin"
-            )
+            self.warn(f"{name} takes API tokens, no account's password. Try: poetry repo login {name} --token-stdin")
         for where, urls in ahead(bench.access, repository, credential).items():
             self.warn(f"{name}: {where} holds another credential, which goes to {' and '.join(urls)} instead of this.")
         if len({prefix.origin for prefix in stored.bound}) > 1:
