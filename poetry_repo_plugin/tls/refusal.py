@@ -214,6 +214,6 @@ def _unknown_ca(code: int, said: str, situation: Situation) -> str:
     if len(chain) == 1:
         return (
             f"its certificate is issued by {last.issuer_name}, which is not trusted and which the server does not send"
-            " (if that is an intermediate CA, it is missing in the server's configuration)"
+            " (if it is an intermediate CA, the server should)"
         )
     return f"its certificate chain ends with {last.name}, issued by {last.issuer_name}, which is not trusted"

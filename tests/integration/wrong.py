@@ -100,7 +100,7 @@ SERVER = (
     _presents(
         "missing-intermediate",
         "unknown-ca",
-        ("Test intermediate", "missing in the server's configuration"),
+        ("Test intermediate", "an intermediate CA, the server should"),
         CertificateFactory.server_missing_intermediate,
         CA,
     ),
