@@ -127,7 +127,7 @@ class _Carrier(HTTPAdapter):
             if self._anonymous:
                 leave = leave._replace(query=None, given=None)
             self._trip.leave, self._trip.tried = leave, []
-            self._trip.proxy = select_proxy(url, dict(proxies or {}))
+            self._trip.proxies = proxies
             response = self._travel(leave, request, stream, timeout, verify, cert, proxies, options)
             if response.is_redirect:
                 cast("Any", request.headers)[_HOP] = Hop(url, leave, led_away)
@@ -280,7 +280,8 @@ class _Carrier(HTTPAdapter):
 
     def _explain(self, leave: Leave, error: Exception) -> None:
         """Raise the failure that ``error`` means, unless Poetry's own retries may help."""
-        found = self._for_purpose(leave, self._access.tls.explain(leave, error, proxy=self._trip.proxy))
+        proxy = select_proxy(str(leave.origin), dict(self._trip.proxies or {}))
+        found = self._for_purpose(leave, self._access.tls.explain(leave, error, proxy=proxy))
         if found is not None and (self._purpose is Purpose.PUBLISH or not found.retry):
             raise found from error
 

@@ -11,7 +11,6 @@ from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.origin import InvalidUrl, redact, split_userinfo
 from poetry_repo_plugin.pages import is_json, is_login_page, is_simple_json, no_page
-from poetry_repo_plugin.reported import is_reported
 
 if TYPE_CHECKING:
     from requests import Response
@@ -28,6 +27,8 @@ def explain_end(access: Access, owner: str | None, url: str, error: Exception) -
     response = getattr(error, "response", None)
     if response is not None:
         return explain_answer(access, owner, url, response)
+    from poetry_repo_plugin.reported import is_reported
+
     if is_reported(error):
         return None
     from poetry_repo_plugin.asking import proxy_of
@@ -46,7 +47,7 @@ def explain_end(access: Access, owner: str | None, url: str, error: Exception) -
 def explain_answer(access: Access, owner: str | None, url: str, response: Response) -> RepositoryFailure | None:
     """An answer that Poetry would misread: a server's failure as a missing package, a login page as an empty one."""
     status = response.status_code
-    bare = split_userinfo(url)[0]
+    bare = split_userinfo(url)[0] if "@" in url else url
     failed = status >= 500 or status == 429
     if not failed and (owner is None or is_pypi(owner) or not _is_for_page(bare) or not _is_wrong(response)):
         return None
