@@ -1,6 +1,6 @@
 """The table of all measurements, plain Poetry beside the plugin.
 
-    python -m tests.bench                    everything, about half an hour
+    python -m tests.bench                    everything, about a quarter of an hour
     python -m tests.bench start_up burst     these rooms only
     python -m tests.bench --pairs 3          fewer pairs
     python -m tests.bench --control          plain Poetry on both sides: how far the bench is off
