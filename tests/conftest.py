@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ import pytest
 
 from tests.poetry_process import PoetryHome, poetry_under_test
 from tests.warm import WarmHome, Zygote
+
+
+def pytest_configure() -> None:
+    """A run in the background (``nohup … &``) ignores Ctrl-C, and so would every command that is interrupted here."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
