@@ -169,7 +169,7 @@ class _Carrier(HTTPAdapter):
                 break
             response.close()
             self._trip.next = fresh
-        if self._purpose is Purpose.PUBLISH:
+        if self._purpose is Purpose.PUBLISH and self._judge:
             judge_upload(leave, request, response)
         if response.status_code < 400:
             proof = request.url if response.status_code < 300 and request.method in ("GET", "POST") else None

@@ -177,11 +177,11 @@ def exchange(access: Access, name: str, method: str, url: str, json: object = No
     from requests.exceptions import RequestException
 
     repository = access.catalogue.get(name)
-    with _session(access, repository, Purpose.INDEX, None, anonymous=True, judge=False) as session:
+    with _session(access, repository, Purpose.PUBLISH, None, anonymous=True, judge=False) as session:
         try:
             response = session.request(method, url, json=json, timeout=TIMEOUT, allow_redirects=False)
         except RequestException as error:
-            raise _unasked(access, repository, url, error, Purpose.INDEX) from None
+            raise _unasked(access, repository, url, error, Purpose.PUBLISH) from None
     try:
         return response.status_code, response.json()
     except ValueError:

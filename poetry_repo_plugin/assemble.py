@@ -22,6 +22,7 @@ from poetry_repo_plugin.credentials.url import USER_IN_URL, GivenSource
 from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.names import env_key
 from poetry_repo_plugin.notices import Notices
+from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.profiles import profile_of
 from poetry_repo_plugin.repository import Catalogue, Repository
 from poetry_repo_plugin.secret import Secret
@@ -59,7 +60,7 @@ def assemble(
         GivenSource(known.user_in_url, USER_IN_URL),
     ]
     mode = (environ.get(MODE_VARIABLE) or "automatic").strip().lower()
-    publishing = PublishingSource(lambda query: _trusted_publishing(access, query.name, mode == "always"), mode, _mask)
+    publishing = PublishingSource(lambda query: _trusted_publishing(access, query, mode == "always"), mode, _mask)
     if mode == "always":
         sources.insert(0, publishing)
     elif mode != "never":
@@ -129,14 +130,38 @@ def _recognised(url: str) -> str | None:
     return profile.provider if profile is not None else None
 
 
-def _trusted_publishing(access: Access, name: str, always: bool) -> Source:
+def _trusted_publishing(access: Access, query: Query, always: bool) -> Source:
     from poetry_repo_plugin.asking import exchange
     from poetry_repo_plugin.credentials.oidc import TrustedPublishingSource
 
     def request(method: str, url: str, json: object = None) -> tuple[int, object]:
-        return exchange(access, name, method, url, json)
+        return exchange(access, query.name, method, url, json)
 
-    return TrustedPublishingSource(request, always=always)
+    allowed = _allowed_audience(access, query)
+    return TrustedPublishingSource(request, always=always, allowed=allowed)
+
+
+def _allowed_audience(access: Access, query: Query) -> str | None:
+    """The audience that the user has set for this repository, unless the user keeps its name for another place."""
+    name, settings = query.name, access.settings
+    variable = settings.variable("REPOSITORIES", name, "_URL")
+    said = [
+        variable[1] if variable is not None else None,
+        settings.user_publish_url(name),
+        settings.own_for(name).url,
+        *settings.own_for(name).credential_origins,
+    ]
+    places = [place for place in said if place]
+    if places and not any(_same_origin(place, query.url) for place in places):
+        return None
+    return settings.audience(name)
+
+
+def _same_origin(one: str, other: str) -> bool:
+    try:
+        return Origin.of(one) == Origin.of(other)
+    except InvalidUrl:
+        return False
 
 
 def _mask(credential: Credential) -> None:

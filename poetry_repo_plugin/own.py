@@ -23,6 +23,7 @@ class Own:
     helper: tuple[str, ...] = ()
     helper_protocol: str | None = None
     provider: str | None = None
+    audience: str | None = None
     ignore_error_codes: tuple[int, ...] = ()
     misread: str | None = None
     """The key among ``helper`` and ``provider`` whose value is nothing that we wrote."""
@@ -45,6 +46,7 @@ def own_of(table: Mapping[str, Any], name: str) -> Own:
         helper=_texts(entry.get("helper")),
         helper_protocol=_text(entry.get("helper-protocol")),
         provider=_text(entry.get("provider")),
+        audience=_text(entry.get("audience")),
         ignore_error_codes=tuple(code for code in codes if type(code) is int) if isinstance(codes, list) else (),
         misread=_misread(entry),
     )

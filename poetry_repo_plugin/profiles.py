@@ -40,6 +40,7 @@ class Profile:
     :param provider: the credential provider that serves it, or ``None``.
     :param expired_statuses: HTTP statuses other than 401 and 403 that an expired credential is answered with.
     :param refusal_notes: what a status means with this server, for messages.
+    :param audience: for whom a job's identity is made out in trusted publishing; ``None`` where no word is known.
     :param lists_projects: whether the root of the index can be fetched (PEP 503); where not, 404 is its normal answer.
     """
 
@@ -54,6 +55,7 @@ class Profile:
     expired_statuses: frozenset[int] = frozenset()
     refusal_notes: Mapping[int, str] = field(default_factory=dict)
     lists_projects: bool = True
+    audience: str | None = None
 
     @property
     def kind(self) -> str:
@@ -179,6 +181,7 @@ PYPI = Profile(
     token_username=_TOKEN_USER,
     refusal_notes=_PYPI_NOTES,
     advice="Uploads take an API token or trusted publishing, never an account's password.",
+    audience="pypi",  # https://docs.pypi.org/trusted-publishers/internals/
     source="https://packaging.python.org/en/latest/specifications/pypirc/",
 )
 
@@ -189,6 +192,7 @@ TESTPYPI = Profile(
     token_username=_TOKEN_USER,
     refusal_notes=_PYPI_NOTES,
     advice="TestPyPI has accounts and tokens of its own; a token of PyPI is refused.",
+    audience="testpypi",
     source="https://packaging.python.org/en/latest/guides/using-testpypi/",
 )
 

@@ -161,6 +161,13 @@ class Settings:
         found = (entry.get(key) for entry in entries if isinstance(entry, dict))
         return next((value for value in found if isinstance(value, (str, bool))), None)
 
+    def audience(self, name: str) -> str | None:
+        """For whom trusted publishing may have an identity made out: the user's word, never a project's."""
+        variable = self.variable("REPO_PLUGIN_AUDIENCE", name)
+        if variable is not None and variable[1]:
+            return variable[1]
+        return self.own_for(name).audience
+
     def unverified_by(self, name: str) -> str | None:
         """``VARIABLE=false`` where the environment switches verification off; no file can switch it on again."""
         variable = self.variable("CERTIFICATES", name, "_CERT")

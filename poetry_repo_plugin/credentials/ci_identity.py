@@ -71,7 +71,9 @@ def token(audience: str) -> Union[Secret, NotMine, Broken]:
         return Broken(f"the identity token could not be had: {presentable(str(error))}")
     except Exception as error:  # the library lets some of urllib3's and subprocess's pass
         return Broken(f"the identity token could not be had: {presentable(f'{type(error).__name__}: {error}')}")
-    return NotMine("no identity token was found in this environment") if not found else Secret(found)
+    if not found:
+        return NotMine("no identity token was found in this environment")
+    return _made_out_for(audience, Secret(found), "the identity token")
 
 
 def claims(identity: Secret) -> dict[str, str]:
@@ -109,12 +111,11 @@ def _from_tool(audience: str, *command: str) -> Union[Secret, Broken]:
 
 
 def _made_out_for(audience: str, identity: Secret, what: str) -> Union[Secret, Broken]:
-    """``identity``, unless it can be read and says that it is made out for others only; an index judges all else."""
+    """``identity``, if it says that it is made out for ``audience``, also beside others."""
     if not _TOKEN.fullmatch(identity.reveal()):
         return Broken(f"{what} is no token")
-    payload = _payload(identity)
-    named = payload.get("aud")
-    if payload and audience not in (named if isinstance(named, list) else [named]):
+    named = _payload(identity).get("aud")
+    if audience not in (named if isinstance(named, list) else [named]):
         return Broken(f"{what} is not made out for {presentable(audience, lines=1)!r}")
     return identity
 

@@ -13,27 +13,16 @@ import re
 from typing import Protocol, Union
 
 from poetry_repo_plugin.credentials import ci_identity, expiry
+from poetry_repo_plugin.credentials.audience import may_ask_for
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, NotMine, Purpose, Query
 from poetry_repo_plugin.credentials.process import presentable
 from poetry_repo_plugin.errors import Cause, RepoError, RepositoryFailure
+from poetry_repo_plugin.names import env_key
 from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.secret import Secret
 
 USERNAME = "__token__"
 SOURCE = "provider:oidc"
-
-# Audiences that are the name of one index, with the hosts of that index (warehouse/oidc/), and those of services that
-# give out more than an upload (https://docs.sigstore.dev/cosign/signing/overview/ and its "other" users of identities).
-_AUDIENCES_OF = {
-    "pypi": ("pypi.org", "upload.pypi.org"),
-    "testpypi": ("test.pypi.org",),
-    "sigstore": (),
-}
-# A host in an audience: behind `//`, or a name with dots.
-_HOST = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*:)?//(?P<authority>[^/?#]*).*|(?P<name>[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:[:/].*)?",
-    re.IGNORECASE | re.DOTALL,
-)
 
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1")
 
@@ -60,13 +49,15 @@ class TrustedPublishingSource:
     :param request: how the index is asked.
     :param always: look for an identity even where no sign of a CI is seen in the environment
         (``POETRY_REPO_PLUGIN_TRUSTED_PUBLISHING=always``). Whether to ask this source at all is the caller's decision.
+    :param allowed: an audience that the user has set for this repository, beside the index's own name.
     """
 
     name = SOURCE
 
-    def __init__(self, request: Request, *, always: bool = False) -> None:
+    def __init__(self, request: Request, *, always: bool = False, allowed: str | None = None) -> None:
         self._request = request
         self._always = always
+        self._allowed = allowed
 
     def available(self) -> str | None:
         """The CI whose environment this is, as it calls itself; ``None`` for none. No network, no process, no file."""
@@ -87,7 +78,7 @@ class TrustedPublishingSource:
             return NotMine(str(error))
         if origin.scheme != "https" and not _LOOPBACK.fullmatch(origin.host):
             return NotMine("an identity is never sent over plain http")
-        audience = self._audience(origin)
+        audience = self._audience(origin, query.name)
         if not isinstance(audience, str):
             return audience
         identity = ci_identity.token(audience)
@@ -95,14 +86,16 @@ class TrustedPublishingSource:
             return identity
         return self._mint(origin, identity, ci or "the environment")
 
-    def _audience(self, origin: Origin) -> Union[str, NotMine, Broken]:
+    def _audience(self, origin: Origin, name: str) -> Union[str, NotMine, Broken]:
         answer = self._ask(origin, "GET", "audience")
         if isinstance(answer, Broken):
             return answer
         status, body = answer
         audience = body.get("audience") if isinstance(body, dict) else None
         if status == 200 and isinstance(audience, str) and audience:
-            return audience if _may_ask_for(audience, origin.host) else _suspicious(audience, origin)
+            if may_ask_for(audience, origin, self._allowed):
+                return audience
+            return _refused(audience, origin, name)
         if status >= 500:
             return Broken(f"{origin} answered {status} when asked for its audience", Cause.SERVER_ERROR)
         if status == 403 and isinstance(body, dict):  # the index knows the question: warehouse/oidc/views.py
@@ -144,30 +137,19 @@ class TrustedPublishingSource:
             return Broken(f"{origin} could not be asked for an upload token ({presentable(str(error))})", cause)
 
 
-def _may_ask_for(audience: str, host: str) -> bool:
-    """Whether an index at ``host`` may have an identity made out for ``audience``.
-
-    The identity is good for whoever the audience is: with one for ``pypi`` an index could publish at PyPI in this
-    project's name, with one for ``sts.amazonaws.com`` it could enter the project's account. So an audience that names
-    another index, or a host, must be the index's own; any other word is the index's own business. An index on this
-    machine may ask for all (a rehearsal): what it is given stays here.
-    """
-    if _LOOPBACK.fullmatch(host):
-        return True
-    known = _AUDIENCES_OF.get(audience.lower())
-    if known is not None:
-        return host in known
-    named = _HOST.fullmatch(audience)
-    if named is None:
-        return True
-    authority = named["authority"]
-    other = (named["name"] if authority is None else re.sub(r".*@|:[0-9]*$", "", authority)).lower()
-    return bool(other) and (host == other or host.endswith(f".{other}") or other.endswith(f".{host}"))
+def _refused(audience: str, origin: Origin, name: str) -> Broken:
+    shown = presentable(audience, lines=1, width=200)
+    why = (
+        f"{origin} asks for an identity made out for {shown!r}, which does not name {origin.netloc}: "
+        "whoever it names would take it for this job's. Nothing was sent. If this index really "
+        f"goes by that name, set {variable_of(name)} to it"
+    )
+    return Broken(why, Cause.CREDENTIAL_REJECTED)
 
 
-def _suspicious(audience: str, origin: Origin) -> Broken:
-    why = f"{origin} asks for an identity made out for {presentable(audience, lines=1)!r}, which is not its own name"
-    return Broken(f"{why}: it could be used there in the name of this job; nothing was sent", Cause.CREDENTIAL_REJECTED)
+def variable_of(name: str) -> str:
+    """The environment variable that allows one more audience for a repository."""
+    return f"POETRY_REPO_PLUGIN_AUDIENCE_{env_key(name)}"
 
 
 def mask_lines(credential: Credential) -> list[str]:

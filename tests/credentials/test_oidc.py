@@ -19,11 +19,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from urllib3.util import parse_url
 
-from poetry_repo_plugin.credentials import ci_identity, oidc
+from poetry_repo_plugin import profiles
+from poetry_repo_plugin.credentials import ci_identity
+from poetry_repo_plugin.credentials.audience import may_ask_for
 from poetry_repo_plugin.credentials.base import BASIC, Answer, Broken, Credential, NotMine, Purpose, Query
 from poetry_repo_plugin.credentials.oidc import TrustedPublishingSource, mask_lines
 from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
+from poetry_repo_plugin.origin import Origin
 from poetry_repo_plugin.secret import Secret
 from tests.credentials.stand_ins import StandIn, path_with
 
@@ -39,6 +45,7 @@ GITHUB_CLAIMS = {
     "environment": "release",
     "actor": "not compared by the index",
 }
+PYPI = "pypi.org"
 LATER = datetime(2099, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
@@ -153,7 +160,7 @@ def not_mine(answer: Answer) -> str:
     return answer.why
 
 
-SOURCE = TrustedPublishingSource(request)
+SOURCE = TrustedPublishingSource(request, allowed="corp")
 
 
 # --- the exchange ----------------------------------------------------------------------------------------------------
@@ -285,7 +292,7 @@ def test_outside_a_ci_nobody_is_asked(index: Index) -> None:
 
 
 def test_always_looks_for_an_identity_even_so(index: Index) -> None:
-    source = TrustedPublishingSource(request, always=True)
+    source = TrustedPublishingSource(request, always=True, allowed="corp")
     assert not_mine(source.get(index.query)) == "no identity token was found in this environment"
     assert [path for _, path, _ in index.seen] == ["/_/oidc/audience"]
 
@@ -341,7 +348,7 @@ def test_an_index_that_goes_away_between_the_questions_is_said(index: Index) -> 
             raise ConnectionResetError("gone")
         return request(method, url, json)
 
-    assert broken(TrustedPublishingSource(half).get(index.query)).cause is Cause.REFUSED
+    assert broken(TrustedPublishingSource(half, allowed="corp").get(index.query)).cause is Cause.REFUSED
 
 
 @contextmanager
@@ -419,8 +426,8 @@ def test_a_gitlab_job_without_the_token_is_told_what_to_declare(index: Index, mo
     )
 
 
-@pytest.mark.parametrize("identity", [jwt(aud=["corp", "other"]), jwt(aud=["corp"]), "0paque", "a.b.c", "a.W10.c"])
-def test_a_token_for_several_or_one_that_cannot_be_read_is_for_the_index_to_judge(
+@pytest.mark.parametrize("identity", [jwt(aud=["corp", "other"]), jwt(aud=["corp"])])
+def test_a_token_for_several_is_for_the_index_to_judge(
     identity: str, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITLAB_CI", "true")
@@ -430,9 +437,13 @@ def test_a_token_for_several_or_one_that_cannot_be_read_is_for_the_index_to_judg
 
 
 @pytest.mark.parametrize(
-    "identity", [jwt(aud="other"), jwt(sub="x"), jwt(aud=["other", "corp2"]), jwt(aud={"corp": 1})]
+    "identity",
+    [
+        *(jwt(aud="other"), jwt(sub="x"), jwt(aud=["other", "corp2"]), jwt(aud={"corp": 1})),
+        *("0paque", "a.b.c", "a.W10.c"),
+    ],
 )
-def test_a_gitlab_token_for_another_audience_is_not_sent(
+def test_a_gitlab_token_for_another_audience_or_one_that_cannot_be_read_is_not_sent(
     identity: str, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITLAB_CI", "true")
@@ -523,43 +534,121 @@ def test_an_agent_that_gives_no_identity_is_told(
 # --- for whom an identity is made out ---------------------------------------------------------------------------------
 
 
+HOST = "packages.example.com"
+UPLOAD = f"https://{HOST}"
+
+
 @pytest.mark.parametrize(
-    ("audience", "host", "may"),
+    ("audience", "url"),
     [
-        ("pypi", "upload.pypi.org", True),
-        ("pypi", "pypi.org", True),
-        ("pypi", "packages.example.com", False),
-        ("PYPI", "packages.example.com", False),
-        ("pypi", "upload.pypi.org.example.com", False),
-        ("testpypi", "test.pypi.org", True),
-        ("testpypi", "upload.pypi.org", False),
-        ("sigstore", "sigstore.dev", False),
-        ("corp", "packages.example.com", True),
-        ("corp index 7", "packages.example.com", True),
-        ("packages.example.com", "packages.example.com", True),
-        ("https://example.com", "packages.example.com", True),
-        ("https://packages.example.com:8443/x?y#z", "packages.example.com", True),
-        ("//packages.example.com", "packages.example.com", True),
-        ("https://auth.packages.example.com", "packages.example.com", True),
-        ("https://example.org", "packages.example.com", False),
-        ("https://example.com@example.org/", "packages.example.com", False),
-        ("https://packages.example.com@sts.amazonaws.com", "packages.example.com", False),
-        ("https://notexample.com", "example.com", False),
-        ("sts.amazonaws.com", "packages.example.com", False),
-        ("api://AzureADTokenExchange", "packages.example.com", False),
-        ("//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g", "example.com", False),
-        ("https://", "packages.example.com", False),
-        ("http://localhost:8080", "localhost", True),
-        ("pypi", "localhost", True),  # a rehearsal on one's own machine
-        ("https://example.org", "127.0.0.1", True),
-        ("pypi", "::1", True),
-        ("pypi", "localhost.example.com", False),
-        ("pypi", "127.0.0.1.example.com", False),
-        ("\nhttps://example.org", "packages.example.com", True),  # no host, for whoever compares it whole
+        (HOST, UPLOAD),
+        (HOST.upper(), UPLOAD),
+        (f"{HOST}:443", UPLOAD),
+        (UPLOAD, UPLOAD),
+        (f"{UPLOAD}:443/legacy/", UPLOAD),
+        (f"{UPLOAD}/team-a/legacy/", UPLOAD),
+        (HOST, f"{UPLOAD}:8443"),
+        (f"{HOST}:8443", f"{UPLOAD}:8443"),
+        (f"{UPLOAD}:8443/x", f"{UPLOAD}:8443"),
+        ("[::1]", "https://[::1]:8443"),
+        ("xn--bcher-kva.example", "https://bücher.example"),
+        ("pypi", profiles.publish_url_of(f"https://{PYPI}/simple/")),
+        ("testpypi", profiles.publish_url_of(f"https://test.{PYPI}/simple/")),
     ],
 )
-def test_an_audience_that_names_a_host_or_another_index_must_be_its_own(audience: str, host: str, may: bool) -> None:
-    assert oidc._may_ask_for(audience, host) is may
+def test_an_audience_that_is_the_indexs_own_name_is_granted(audience: str, url: str) -> None:
+    assert may_ask_for(audience, Origin.of(url))
+
+
+@pytest.mark.parametrize(
+    ("audience", "url"),
+    [
+        ("", UPLOAD),
+        ("corp", UPLOAD),
+        ("pypi", UPLOAD),
+        ("PyPI", UPLOAD),
+        ("pypi", f"http://upload.{PYPI}"),
+        ("pypi", f"https://upload.{PYPI}:8443"),
+        ("pypi", f"https://upload.{PYPI}.example.com"),
+        ("pypi", f"https://test.{PYPI}"),
+        ("testpypi", f"https://upload.{PYPI}"),
+        ("pypi", "http://localhost:8080"),
+        ("https://example.org", "http://127.0.0.1:8080"),
+        ("sigstore", "https://sigstore.dev"),
+        ("npm:registry.npmjs.org", UPLOAD),
+        ("urn:pulumi:org:acme", UPLOAD),
+        ("AzureADTokenExchange", UPLOAD),
+        ("api://AzureADTokenExchange", UPLOAD),
+        ("sts.amazonaws.com", UPLOAD),
+        ("sts.amazonaws.com.", UPLOAD),
+        ("//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g", UPLOAD),
+        ("https://example.com", UPLOAD),
+        (f"https://auth.{HOST}", UPLOAD),
+        (f"//{HOST}", UPLOAD),
+        (f"http://{HOST}", UPLOAD),
+        (f"{HOST}.", UPLOAD),
+        (f"{UPLOAD}.", UPLOAD),
+        (f"{UPLOAD}.example.org", UPLOAD),
+        (f"{UPLOAD}@example.org", UPLOAD),
+        (f"{UPLOAD}:443@example.org", UPLOAD),
+        (f"https://user@{HOST}", UPLOAD),
+        (f"https://example.org/@{HOST}", UPLOAD),
+        (f"https://example.org#{HOST}", UPLOAD),
+        (f"{UPLOAD}\\@example.org", UPLOAD),
+        (f"{UPLOAD}:8443", UPLOAD),
+        (f"{HOST}:8443", UPLOAD),
+        (f"{UPLOAD}:0443", UPLOAD),
+        (UPLOAD, f"{UPLOAD}:8443"),
+        (f"{UPLOAD}/?x", UPLOAD),
+        (f"{UPLOAD}\n", UPLOAD),
+        (f"\n{UPLOAD}", UPLOAD),
+        (f" {UPLOAD}", UPLOAD),
+        (f"{HOST} sts.amazonaws.com", UPLOAD),
+        ("bücher.example", "https://bücher.example"),
+        (HOST.replace("k", "\u212a"), UPLOAD),  # the Kelvin sign, which is k in another case
+        (HOST.replace("s", "\u017f"), UPLOAD),
+        ("packagesXexample.com", UPLOAD),
+    ],
+)
+def test_any_other_audience_is_somebody_elses_until_the_user_sets_it(audience: str, url: str) -> None:
+    assert not may_ask_for(audience, Origin.of(url))
+    if audience:
+        assert may_ask_for(audience, Origin.of(url), audience)
+        assert not may_ask_for(audience, Origin.of(url), f"{audience}x")
+
+
+@given(st.text(alphabet=f"{HOST}:/@.#?\\%[]-_ 0148SK\u212a\u017f\u3002\n", max_size=60))
+@example(f"{UPLOAD}/@example.org")
+def test_what_is_granted_leads_every_reader_to_the_upload_host(audience: str) -> None:
+    """Read as a URL, and as a host, by parsers of others."""
+    origin = Origin.of(UPLOAD)
+    if not may_ask_for(audience, origin):
+        return
+    url = audience if audience.lower().startswith("https://") else f"https://{audience}"
+    parts, other = urlsplit(url), parse_url(url)
+    assert {parts.hostname, other.host} == {HOST}
+    assert {parts.port or 443, other.port or 443} == {443}
+    assert (parts.username, parts.password, other.auth) == (None, None, None)
+    assert audience.isascii()
+    assert audience.isprintable()
+
+
+@given(
+    st.sampled_from(["", "https://", "http://", "//", "HTTPS://", "api://"]),
+    st.sampled_from(["", "user@", f"{HOST}@", f"{HOST}:443@", "example.org/", "example.org#", "example.org\\"]),
+    st.sampled_from([HOST, f"{HOST}.", "example.org", f"x.{HOST}", f"{HOST}.example.org", HOST.title()]),
+    st.sampled_from(["", ":443", ":0", ":8443", ":", ":443:", ":443@example.org"]),
+    st.sampled_from(["", "/", "/x", "?", "#", "/@example.org", "\\@example.org", "\0", "\r\n"]),
+)
+def test_only_plain_spellings_of_the_host_are_granted(
+    scheme: str, before: str, host: str, port: str, after: str
+) -> None:
+    granted = may_ask_for(f"{scheme}{before}{host}{port}{after}", Origin.of(UPLOAD))
+    plain = before == "" and host.lower() == HOST and port in ("", ":443")
+    if scheme == "":
+        assert granted is (plain and after == "")
+    else:
+        assert granted is (plain and scheme.lower() == "https://" and after in ("", "/", "/x"))
 
 
 def test_a_strangers_audience_is_told_and_nothing_is_sent(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -572,7 +661,11 @@ def test_a_strangers_audience_is_told_and_nothing_is_sent(index: Index, monkeypa
         return request(method, url.replace(host, index.origin), json)
 
     answer = broken(TrustedPublishingSource(ask).get(index.query._replace(url=f"{host}/legacy/")))
-    assert answer.why.startswith(f"{host} asks for an identity made out for 'pypi', which is not its own name")
+    assert answer.why == (
+        f"{host} asks for an identity made out for 'pypi', which does not name packages.example.com: "
+        "whoever it names would take it for this job's. Nothing was sent. If this index really "
+        "goes by that name, set POETRY_REPO_PLUGIN_AUDIENCE_CORP to it"
+    )
     assert [path for _, path, _ in index.seen] == ["/_/oidc/audience"]
 
 

@@ -132,6 +132,7 @@ def home(tmp_path: Path, zygote: Zygote, index: MintingIndex, certs: Certificate
     for name, content in (packages.wheel("app", "0.1.0"), packages.sdist("app", "0.1.0")):
         assert isinstance(content, bytes)
         (home.project / "dist" / name).write_bytes(content)
+    home.environ["POETRY_REPO_PLUGIN_AUDIENCE_FOO"] = AUDIENCE
     # Whatever CI these tests run in is none of theirs.
     for variable in ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "GOOGLE_SERVICE_ACCOUNT_NAME"):
         home.environ[variable] = ""
@@ -266,9 +267,11 @@ class TestWithNothingConfigured:
         file = home.config / "config.toml"
         file.write_text(file.read_text() + f'[repositories.other]\nurl = "{index.upload_url_of(other)}"\n')
         assert publish(home).code == 0
+        index.clear()
         done = home.run("publish", "-r", "other")
         assert done.code == 1
         assert "[unknown-ca]" in done.text
+        assert index.requests == [], "not even the first question, with the other's certificates"
 
     def test_a_new_token_is_minted_and_masked_when_it_is_refused(
         self, home: PoetryHome, index: MintingIndex, github: GithubTokens
@@ -528,22 +531,38 @@ class TestOnTheWay:
             home.environ.update(HTTPS_PROXY=proxy.origin)
             done = publish(home)
             assert done.code == 1
-            assert "which is not its own name" in done.text
+            assert f"which does not name {host}" in " ".join(done.text.split())
             assert index.exchange == ["/_/oidc/audience"]
             assert (index.identities, index.uploads, github.requests) == ([], [], [])
 
-    def test_twin_a_rehearsal_on_ones_own_machine(
+    def test_an_index_on_this_machine_is_no_exception(
         self, home: PoetryHome, index: MintingIndex, github: GithubTokens
     ) -> None:
         index.audience = Response.json({"audience": "pypi"})
+        assert publish(home).code == 1
+        assert (index.identities, github.requests) == ([], [])
+
+    @pytest.mark.parametrize("where", ["variable", "file"])
+    def test_twin_a_rehearsal_that_the_user_allows(
+        self, home: PoetryHome, index: MintingIndex, github: GithubTokens, where: str
+    ) -> None:
+        index.audience = Response.json({"audience": "pypi"})
+        del home.environ["POETRY_REPO_PLUGIN_AUDIENCE_FOO"]
+        if where == "variable":
+            home.environ["POETRY_REPO_PLUGIN_AUDIENCE_FOO"] = "pypi"
+        else:
+            file = home.config / "poetry-repo-plugin.toml"
+            file.write_text(f'[repositories.{NAME}]\naudience = "pypi"\n')
         done = publish(home)
         assert done.code == 0, done.text
         assert claims_of(index.identities[0])["aud"] == "pypi"
 
+    @pytest.mark.parametrize("form", ["{host}", "{netloc}", "https://{netloc}/packages"])
     def test_twin_its_own_host_is_its_own_name(
-        self, home: PoetryHome, index: MintingIndex, github: GithubTokens
+        self, home: PoetryHome, index: MintingIndex, github: GithubTokens, form: str
     ) -> None:
-        index.audience = Response.json({"audience": f"https://{index.host}/packages"})
+        del home.environ["POETRY_REPO_PLUGIN_AUDIENCE_FOO"]
+        index.audience = Response.json({"audience": form.format(host=index.host, netloc=index.netloc)})
         assert publish(home).code == 0
 
     def test_an_index_that_fails_is_told_with_its_status(
