@@ -23,6 +23,7 @@ from poetry_repo_plugin.notices import Notices
 from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.places import Leave, Places, unmistakable
 from poetry_repo_plugin.profiles import profile_of
+from poetry_repo_plugin.project_trust import ProjectTrust
 from poetry_repo_plugin.repository import Catalogue, Repository
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
@@ -59,7 +60,12 @@ class Access:
         self.notices = notices
         self.gate = gate
         self.places = Places(catalogue, bindings)
-        self.tls = Connections(settings, bindings, notices, passphrase=passphrase, outside=outside)
+        self.tls = Connections(
+            *(settings, bindings, notices),
+            passphrase=passphrase,
+            outside=outside,
+            project_trust=ProjectTrust(settings, catalogue, bindings),
+        )
         self.outside = outside
         self._lock = threading.Lock()
         self._done: set[tuple[str, Kind]] = set()

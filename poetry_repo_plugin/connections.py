@@ -19,6 +19,7 @@ from poetry_repo_plugin.failures import failure, unanswered
 from poetry_repo_plugin.notices import Notices
 from poetry_repo_plugin.origin import Origin
 from poetry_repo_plugin.places import Leave, unmistakable
+from poetry_repo_plugin.project_trust import ProjectTrust
 from poetry_repo_plugin.repository import Repository
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
@@ -45,6 +46,7 @@ class Connections:
 
     :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or returns ``None``.
     :param outside: the source that runs helpers, which may hand out client certificates.
+    :ivar project_trust: says which CA of the project counts.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Connections:
         *,
         passphrase: Callable[[Repository], Secret | None],
         outside: OutsideSource | None,
+        project_trust: ProjectTrust,
     ) -> None:
         self._settings = settings
+        self.project_trust = project_trust
         self._bindings = bindings
         self._notices = notices
         self.passphrase = passphrase
@@ -68,14 +72,16 @@ class Connections:
         self._lent: dict[str, HelperIdentity] = {}
         self._handed_out_to: set[str] = set()
         self._passing: dict[Origin, Classified] = {}
+        self._project_ca: dict[str, bool] = {}
 
     def context(self, leave: Leave) -> ssl.SSLContext | None:
         """The TLS context of a request; ``None`` for requests' own default. Raises :class:`RepositoryFailure`."""
         repository = leave.repository
         if repository is None or leave.origin.scheme != "https":
             return None
-        # A helper answers for one origin; files serve all of them.
+        # A helper answers for one origin, and a project's CA counts for some; the user's files serve all of them.
         by_origin = self._outside is not None and self._outside.may_identify(repository.name)
+        by_origin = by_origin or self._has_project_ca(repository.name)
         key = (repository.name, leave.identify, leave.origin if by_origin else None)
         with self._lock_of(key):  # a helper that takes its time holds up nobody else's connection
             until = self._until.get(key)
@@ -86,6 +92,12 @@ class Connections:
             raise built
         return built
 
+    def _has_project_ca(self, name: str) -> bool:
+        """Found out once for each repository: each request asks."""
+        if name not in self._project_ca:
+            self._project_ca[name] = self.project_trust.ca_for(name) is not None
+        return self._project_ca[name]
+
     def _lock_of(self, key: _Key) -> threading.Lock:
         with self._lock:
             return self._locks.setdefault(key, threading.Lock())
@@ -94,8 +106,13 @@ class Connections:
         """Use this client certificate for ``name``, to see what the repository says to it before its helper is set."""
         self._lent[name] = identity
 
-    def settings_of(self, repository: Repository, *, identify: bool = True) -> TlsSettings:
-        """What is configured for the repository: the environment's, the user's, then the project's CA."""
+    def settings_of(
+        self, repository: Repository, *, identify: bool = True, origin: Origin | None = None
+    ) -> TlsSettings:
+        """What is configured for the repository: the environment's, the user's, then the project's CA.
+
+        :param origin: where a connection goes: a project's CA does not count everywhere.
+        """
         from poetry_repo_plugin.tls.material import TlsSettings
 
         name = repository.name
@@ -108,7 +125,7 @@ class Connections:
         elif own.ca == "system":
             ca = "system"
         elif cert is None:
-            ca = repository.project.ca or _path(self._settings.project_ca(name))
+            ca = self.project_trust.ca_for(name, origin)
         return TlsSettings(
             ca=ca,  # type: ignore[arg-type]  # "system" is the one text
             client_cert=_path(client) if isinstance(client, str) else None,
@@ -133,7 +150,7 @@ class Connections:
         cert = self._settings.certificate(name, "cert")
         if cert is not None or self._settings.own_for(name).ca is not None:
             return cert is False
-        return repository.project.ca is not None or self._settings.project_ca(name) is not None
+        return self.project_trust.ca_for(name) is not None
 
     def has_identity(self, repository: Repository) -> bool:
         """Whether a client certificate is configured, whether or not it may be offered."""
@@ -143,7 +160,9 @@ class Connections:
         self, repository: Repository, leave: Leave
     ) -> tuple[ssl.SSLContext | RepositoryFailure | None, datetime | None]:
         """The context, and when to build it anew: a helper's client certificate may end in the middle of a run."""
-        settings = self.settings_of(repository, identify=leave.identify)
+        settings = self.settings_of(repository, identify=leave.identify, origin=leave.origin)
+        for line in self.project_trust.ignored_for(repository.name):
+            self._notices.once(line)
         if not settings.verify:
             what, mend = self.unverified(repository.name)
             self._notices.once(f"Repository {repository.name}: its certificate is not verified ({what}). Try: {mend}")
@@ -232,7 +251,9 @@ class Connections:
 
     def _system_trusts(self, leave: Leave, connect: Connect | None) -> bool:
         """Whether the system's store would do where nobody has chosen a CA; one that was chosen was meant."""
-        if leave.repository is None or self.settings_of(leave.repository, identify=False).ca is not None:
+        if leave.repository is None:
+            return False
+        if self.settings_of(leave.repository, identify=False, origin=leave.origin).ca is not None:
             return False
         from poetry_repo_plugin.tls.context import build_context
         from poetry_repo_plugin.tls.failure import classify

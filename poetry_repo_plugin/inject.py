@@ -446,16 +446,34 @@ def _resolved(url: str, **where: Any) -> Any:
 
 
 def _get_certs_for_url(self: Any, url: str) -> Any:
-    from poetry.utils.authenticator import RepositoryCertificateConfig
-
-    return RepositoryCertificateConfig() if _is_inside() else _originals["Authenticator.get_certs_for_url"](self, url)
+    """Nothing for Poetry's own requests (the adapter brings a context); for other plugins, what we would use."""
+    return _certs_at(split_userinfo(url)[0], owner=_now().owners.get(self))
 
 
 def _get_certs_for_repository(self: Any, name: str) -> Any:
+    """The same; Poetry's own answer would take a project's word for any repository."""
+    from poetry_repo_plugin.credentials.base import Purpose
+
+    repository = None if _is_inside() else _now().access.catalogue.find(name)
+    url = repository.publish_url or repository.index_url if repository is not None else None
+    return _certs_at(url, owner=name, purpose=Purpose.PUBLISH)
+
+
+def _certs_at(url: str | None, **where: Any) -> Any:
     from poetry.utils.authenticator import RepositoryCertificateConfig
 
-    original = _originals["Authenticator.get_certs_for_repository"]
-    return RepositoryCertificateConfig() if _is_inside() else original(self, name)
+    if url is None or _is_inside():
+        return RepositoryCertificateConfig()
+    access = _now().access
+    try:
+        leave = access.places.leave(url, **where)
+    except (RepoError, ValueError):
+        return RepositoryCertificateConfig()
+    if leave.repository is None:
+        return RepositoryCertificateConfig()
+    found = access.tls.settings_of(leave.repository, identify=leave.identify, origin=leave.origin)
+    ca = found.ca if isinstance(found.ca, Path) else None  # Poetry has no word for the system's store
+    return RepositoryCertificateConfig(ca, found.client_cert, found.verify)
 
 
 def _get_http_auth(self: Any, name: str) -> Any:

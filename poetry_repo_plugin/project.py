@@ -34,6 +34,8 @@ _REASONS = {
     **dict.fromkeys(("origins", "origin", "url"), "a project file cannot widen where a credential goes"),
 }
 
+_OUTSIDE = "it is not a path inside the project"
+
 
 @dataclass(frozen=True)
 class SourceEntry:
@@ -85,7 +87,7 @@ class Project:
         return self.settings[found] if found is not None else ProjectSettings()
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """Why a setting of a project is ignored: a clause that holds no value."""
 
 
@@ -248,50 +250,58 @@ def _one(table: dict[str, object], root: Path, where: str, ignored: list[str]) -
             elif key in readers:
                 values[key.replace("-", "_")] = readers[key](value)
             else:
-                raise _RefusedError(_REASONS.get(key, "it is not a setting that a project can make"))
-        except _RefusedError as error:
+                raise RefusedError(_REASONS.get(key, "it is not a setting that a project can make"))
+        except RefusedError as error:
             ignored.append(f"{where} {dump_key(key)} is ignored: {error}.")
     return ProjectSettings(**values)
 
 
 def _publish_url(value: object) -> str:
     if not isinstance(value, str):
-        raise _RefusedError("it is not a text")
+        raise RefusedError("it is not a text")
     try:
         Origin.of(value)
     except InvalidUrl:
-        raise _RefusedError("it is not an http or https URL") from None
+        raise RefusedError("it is not an http or https URL") from None
     if split_userinfo(value)[1] is not None:
-        raise _RefusedError("a project file cannot hold a credential, and this URL does")
+        raise RefusedError("a project file cannot hold a credential, and this URL does")
     return value
 
 
 def _provider(value: object) -> str:
     if value not in PROVIDERS:
-        raise _RefusedError(f"it is none of {', '.join(PROVIDERS)}")
+        raise RefusedError(f"it is none of {', '.join(PROVIDERS)}")
     return str(value)
 
 
 def _codes(value: object) -> tuple[int, ...]:
     codes = value if isinstance(value, list) else [None]
     if not all(isinstance(code, int) and not isinstance(code, bool) and code in ERROR_CODES for code in codes):
-        raise _RefusedError(f"it is not a list of HTTP status codes from {ERROR_CODES[0]} to {ERROR_CODES[-1]}")
+        raise RefusedError(f"it is not a list of HTTP status codes from {ERROR_CODES[0]} to {ERROR_CODES[-1]}")
     return tuple(codes)
 
 
 def _ca(value: object, root: Path) -> Path:
-    """The file that ``value`` names, resolved. It must lie inside the project, seen through symbolic links too."""
+    """As :func:`path_inside`, and written so that it is one on every machine."""
+    if isinstance(value, str):
+        posix, windows = PurePosixPath(value), PureWindowsPath(value)
+        if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
+            raise RefusedError(_OUTSIDE)
+    return path_inside(value, root)
+
+
+def path_inside(value: object, root: Path) -> Path:
+    """The file that ``value`` names, resolved: it lies below ``root``, seen through symbolic links too.
+
+    Raises :class:`RefusedError`.
+    """
     if not isinstance(value, str) or not value:
-        raise _RefusedError("it is not a path")
-    outside = _RefusedError("it is not a path inside the project")
-    posix, windows = PurePosixPath(value), PureWindowsPath(value)
-    if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts or value.startswith("~"):
-        raise outside
+        raise RefusedError("it is not a path")
     try:
         base = root.resolve()
         path = (base / value).resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
-        raise outside from None
-    if base not in path.parents:
-        raise outside
+        raise RefusedError(_OUTSIDE) from None
+    if base not in path.parents or value.startswith("~"):
+        raise RefusedError(_OUTSIDE)
     return path

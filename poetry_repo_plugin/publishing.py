@@ -60,6 +60,8 @@ def prepare_upload(
         error.hint = f"poetry publish -r {error.meant}" if error.meant is not None else error.hint
         raise
     url = _upload_url(repository) if name is not None else None  # plain `poetry publish` is to PyPI, by Poetry's word
+    for line in access.tls.project_trust.ignored_for(repository.name):  # said before Poetry draws its progress
+        access.notices.once(line)
     upload = Upload(repository, url, username=username)
     if username is None and password is not None:
         raise InputError("--password needs --username.", "poetry publish --username USER --password PASSWORD")
@@ -204,7 +206,8 @@ def _own_context(
         from poetry_repo_plugin.tls.material import MaterialError
 
         if not built:
-            settings = access.tls.settings_of(repository)
+            origin = Origin.of(url) if url is not None else None
+            settings = access.tls.settings_of(repository, origin=origin)
             if cert is not None:
                 settings = replace(settings, ca=cert.expanduser().absolute(), verify=True)
             if client_cert is not None:

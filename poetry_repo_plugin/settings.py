@@ -143,10 +143,14 @@ class Settings:
 
     def publish_url(self, name: str) -> str | None:
         """``repositories.NAME.url``: the user's, else the project's ``poetry.toml``."""
-        return self.user_publish_url(name) or text_at(self.local, "repositories", name, "url") or None
+        return self.user_publish_url(name) or self.project_publish_url(name)
 
     def user_publish_url(self, name: str) -> str | None:
         return text_at(self.config, "repositories", name, "url") or None
+
+    def project_publish_url(self, name: str) -> str | None:
+        """``repositories.NAME.url`` of the project's ``poetry.toml``, which is no word of the user's."""
+        return text_at(self.local, "repositories", name, "url") or None
 
     def certificate(self, name: str, key: str) -> str | bool | None:
         """``certificates.NAME.<key>`` (``cert`` or ``client-cert``): environment, then the user's files.
@@ -173,9 +177,19 @@ class Settings:
         variable = self.variable("CERTIFICATES", name, "_CERT")
         return "=".join(variable) if variable is not None and variable[1].lower() == "false" else None
 
-    def project_ca(self, name: str) -> str | None:
-        """``certificates.NAME.cert`` of the project's ``poetry.toml``; a path only, never a switch."""
-        return text_at(self.local, "certificates", name, "cert")
+    def project_certs(self, name: str) -> list[object]:
+        """``certificates.NAME.cert`` of the project's ``poetry.toml``, in every spelling of the name; no switches.
+
+        Whether one counts is decided in ``project_trust``.
+        """
+        entries = entries_of(self.local, "certificates", name)
+        found = [entry["cert"] for entry in entries if isinstance(entry, dict) and "cert" in entry]
+        return [value for value in found if not isinstance(value, bool)]
+
+    def names_with_project_cert(self) -> list[str]:
+        """The names for which :meth:`project_certs` finds something."""
+        names = leaf_names(table_at(self.local, "certificates"))
+        return [name for name in names if self.project_certs(name)]
 
     def own_for(self, name: str) -> Own:
         """What our file holds for ``name``; values of the wrong type count as absent."""
@@ -220,7 +234,7 @@ class Settings:
         certificates = table_at(self.local, "certificates")
         for name in leaf_names(certificates):
             entries = [entry for entry in entries_of(self.local, "certificates", name) if isinstance(entry, dict)]
-            if any(entry.get("cert") is False for entry in entries):
+            if any(entry.get("cert") is False or "verify" in entry for entry in entries):
                 what = f"certificates.{shown(name)}"
                 found.append(f"poetry.toml switches off {what}: a project cannot do that. It is ignored.")
             if any("client-cert" in entry for entry in entries):

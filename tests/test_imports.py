@@ -21,7 +21,7 @@ PACKAGE = Path(poetry_repo_plugin.__file__).parent
 GROUND = frozenset(
     (
         *("secret", "origin", "errors", "names", "store", "spellings", "own", "settings", "bindings"),
-        *("toml_text", "toml_values", "profiles", "project", "repository", "notices", "patterns"),
+        *("toml_text", "toml_values", "profiles", "project", "project_trust", "repository", "notices", "patterns"),
     )
 )
 HEIGHT = {

@@ -401,8 +401,8 @@ url = "https://project/"
         settings = self.project(tmp_path, self.HOSTILE)
         assert settings.login("foo") is settings.token("foo") is settings.token("my.repo") is None
         assert settings.certificate("foo", "cert") is settings.certificate("foo", "client-cert") is None
-        assert settings.project_ca("foo") is settings.project_ca("my.repo") is None
-        assert settings.project_ca("fine") == "ca.pem"
+        assert settings.project_certs("foo") == settings.project_certs("my.repo") == []
+        assert settings.project_certs("fine") == ["ca.pem"]
         assert settings.passphrase("foo") is None
         assert settings.own_for("foo") == Own()
 
@@ -481,7 +481,7 @@ def test_wrong_types_are_as_good_as_nothing(
                 assert login is None or isinstance(login.username, str)
             assert isinstance(mine.passphrase(name), Secret | None)
             assert isinstance(mine.publish_url(name), str | None)
-            assert isinstance(mine.project_ca(name), str | None)
+            assert isinstance(mine.project_certs(name), list)
             assert all(isinstance(mine.certificate(name, kind), str | bool | None) for kind in KINDS)
             found = mine.own_for(name)
             texts = (*found.credential_origins, *found.certificate_origins, *found.helper)

@@ -24,6 +24,7 @@ from poetry_repo_plugin.errors import InputError, RepoError, UnknownNameError, p
 from poetry_repo_plugin.logins import Logins
 from poetry_repo_plugin.notices import Notices
 from poetry_repo_plugin.origin import InvalidUrl, Origin
+from poetry_repo_plugin.project_trust import ProjectTrust
 from poetry_repo_plugin.repository import Catalogue, Repository
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
@@ -269,10 +270,13 @@ class RepoCommand(PoetryCommand):
         settings, catalogue = read_settings(where)
         settings.check()
         notices = Notices(self.warn)
-        for line in (*catalogue.complaints, *settings.ignored_in_local()) if self.tells_ignored else ():
-            notices.once(line)
         gate = build_gate(settings, notices, self.terminal)
-        return Bench(settings, catalogue, gate, notices, where.project_folder, self.terminal)
+        bench = Bench(settings, catalogue, gate, notices, where.project_folder, self.terminal)
+        if self.tells_ignored:
+            trust = ProjectTrust(settings, catalogue, bench.bindings)
+            for line in (*catalogue.complaints, *settings.ignored_in_local(), *trust.ignored()):
+                notices.once(line)
+        return bench
 
 
 def _is_text(word: str) -> bool:

@@ -111,7 +111,7 @@ def _project(access: Access) -> Iterator[Finding]:
     for problem in project.problems if project is not None else ():
         yield Finding("sources", State.FAIL, problem.removesuffix("."))
     ignored = [*(project.ignored if project is not None else ()), *access.settings.ignored_in_local()]
-    for line in ignored:
+    for line in (*ignored, *access.tls.project_trust.ignored()):
         yield Finding("ignored", State.WARN, line.removesuffix("."))
 
 

@@ -58,7 +58,7 @@ def prepare(access: Access, repository: Repository, leave: Leave) -> Material:
     from poetry_repo_plugin.tls.context import build_context
     from poetry_repo_plugin.tls.identity import load_identity
 
-    settings = access.tls.settings_of(repository, identify=leave.identify)
+    settings = access.tls.settings_of(repository, identify=leave.identify, origin=leave.origin)
     material = Material(settings)
     if leave.origin.scheme != "https":
         return material
