@@ -12,6 +12,7 @@ from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose, Que
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
 from poetry_repo_plugin.credentials.outside import OutsideSource
@@ -27,8 +28,6 @@ from poetry_repo_plugin.profiles import profile_of
 from poetry_repo_plugin.repository import Catalogue, Repository
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
-
-PASSPHRASE_USER = "__client_key_passphrase__"  # the user name of a passphrase's keyring entry
 
 
 def assemble(
@@ -197,5 +196,4 @@ def _stored_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secr
     stored = settings.passphrase(name)
     if stored is not None or not settings.own_for(name).passphrase_in_keyring:
         return stored
-    entry = gate.stored(name, PASSPHRASE_USER)
-    return entry.secret if entry is not None else None
+    return gate.own(name, PASSPHRASE)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.assemble import PASSPHRASE_USER
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE
 from poetry_repo_plugin.errors import Cause, InputError
 from poetry_repo_plugin.logins import forget_passphrase, require_writable
 from poetry_repo_plugin.names import env_key
@@ -147,7 +147,7 @@ def store_passphrase(
         return f"plain text, in {settings.auth_file}"
     require_writable(settings)
     try:
-        backend = gate.store(name, PASSPHRASE_USER, passphrase)
+        backend = gate.keep_own(name, PASSPHRASE, passphrase)
     except KeyringUnavailable as error:
         raise InputError(
             f"The passphrase is not kept, because {error}. Give it to each run as "

@@ -7,10 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from poetry_repo_plugin import store
-from poetry_repo_plugin.assemble import PASSPHRASE_USER
 from poetry_repo_plugin.bindings import Bindings, Kind
 from poetry_repo_plugin.credentials.keyring_gate import KeyringEntry, KeyringGate, KeyringUnavailable
-from poetry_repo_plugin.credentials.short_lived import CACHE_USER
+from poetry_repo_plugin.credentials.keyring_services import (
+    PASSPHRASE,
+    SHORT_LIVED,
+    OwnService,
+    RepositoryService,
+    Service,
+)
 from poetry_repo_plugin.errors import InputError, StateError
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.notices import Notices
@@ -71,9 +76,9 @@ class Logins:
 
         :param further: ``urls`` are further ones; what the name was bound to stays.
         """
-        superseded = self._in_keyring(name)
+        superseded, own = self._in_keyring(name), self.settings.own_for(name)
         require_writable(self.settings)
-        before = self.settings.own_for(name).credential_origins
+        before, had_helper = own.credential_origins, bool(own.helper or own.provider)
         bound = self.bindings.record_for_login(name, urls, further=further)
         try:
             backend, why = self._keep(name, username, secret, superseded, plaintext=plaintext)
@@ -88,8 +93,9 @@ class Logins:
             try:
                 self.gate.forget(name, other)
             except KeyringUnavailable as error:
-                if other != CACHE_USER or error.gone:  # no file says that a short-lived one was ever kept
-                    self.notices.once(_left(name, error))
+                self.notices.once(_left(RepositoryService(name), error))
+        if had_helper:
+            self._forget_token(name)
         return Stored(f"the keyring ({backend})" if backend is not None else str(self.settings.auth_file), tuple(bound))
 
     def forget(self, name: str, *, thorough: bool = True) -> Forgotten:
@@ -106,25 +112,35 @@ class Logins:
             require_writable(settings)
         login = settings.login(name)
         found = login is not None or settings.token(name) is not None or bool(own.helper or own.provider)
-        evident = bool(in_keyring or own.credential_origins)
+        has_helper = bool(own.helper or own.provider)
         left: str | None = None
-        for username in dict.fromkeys([*in_keyring, TOKEN_USER, CACHE_USER]) if thorough or evident else ():
+        if thorough or in_keyring or has_helper or own.credential_origins:
             try:
-                found = self.gate.forget(name, username) or found
+                for username in dict.fromkeys([*in_keyring, TOKEN_USER]):
+                    found = self.gate.forget(name, username) or found
             except KeyringUnavailable as error:
-                if in_keyring - {CACHE_USER}:
-                    left = str(error)
-                elif in_keyring and error.gone:  # what is short-lived ends by itself
-                    self.notices.once(_left(name, error))
-                break
+                left = str(error) if in_keyring else None
+            found = self._forget_token(name, aloud=has_helper and left is None) or found
         if left is not None:
-            self.notices.once(_left(name, left))
+            self.notices.once(_left(RepositoryService(name), left))
             settings.forget_login(name, but_username=True)
             settings.save_own(name, dict.fromkeys(_OUTSIDE))
             return Forgotten(found, left)
         settings.forget_login(name)
         settings.save_own(name, dict.fromkeys((*_OUTSIDE, Kind.CREDENTIAL.value)))
         return Forgotten(found)
+
+    def _forget_token(self, name: str, *, aloud: bool = True) -> bool:
+        """Remove a short-lived token, which would end by itself; whether there was one.
+
+        :param aloud: say it where the keyring fails.
+        """
+        try:
+            return self.gate.forget_own(name, SHORT_LIVED)
+        except KeyringUnavailable as error:
+            if aloud and error.gone:  # no file says that one was ever kept
+                self.notices.once(_left(OwnService(name), error))
+            return False
 
     def _keep(
         self, name: str, username: str, secret: Secret, superseded: set[str], *, plaintext: bool
@@ -163,9 +179,8 @@ class Logins:
 
     def _in_keyring(self, name: str) -> set[str]:
         """The users under whose names the keyring should have something for ``name``."""
-        login, own = self.settings.login(name), self.settings.own_for(name)
-        found = {login.username} if login is not None and login.secret is None else set()
-        return found | ({CACHE_USER} if own.helper or own.provider else set())
+        login = self.settings.login(name)
+        return {login.username} if login is not None and login.secret is None else set()
 
 
 def check_username(username: str) -> str:
@@ -190,10 +205,10 @@ def forget_passphrase(settings: Settings, gate: KeyringGate, notices: Notices, n
     gone = True
     if settings.own_for(name).passphrase_in_keyring:
         try:
-            gate.forget(name, PASSPHRASE_USER)
+            gate.forget_own(name, PASSPHRASE)
         except KeyringUnavailable as error:
             gone = False
-            entry = f"poetry-repository-{name} (user {PASSPHRASE_USER})"
+            entry = f"{OwnService(name)} (user {PASSPHRASE.user})"
             notices.once(f"{name}: the passphrase may be left in the keyring, as {entry}, because {error}.")
         else:
             settings.save_own(name, {"passphrase-in-keyring": None})
@@ -201,5 +216,5 @@ def forget_passphrase(settings: Settings, gate: KeyringGate, notices: Notices, n
     return gone
 
 
-def _left(name: str, why: object) -> str:
-    return f"The keyring entry poetry-repository-{name} may be left, because {why}."
+def _left(service: Service, why: object) -> str:
+    return f"The keyring entry {service} may be left, because {why}."

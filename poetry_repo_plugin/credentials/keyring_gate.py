@@ -10,18 +10,22 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from poetry_repo_plugin.credentials.keyring_backend import explain, is_chain, is_locked, usable_backend
+from poetry_repo_plugin.credentials.keyring_services import (
+    Address,
+    HostService,
+    OwnEntry,
+    UrlService,
+    is_reserved_user,
+    login_address,
+)
 from poetry_repo_plugin.secret import Secret
-
-if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
 
 SECONDS_WITHOUT_TERMINAL = 5.0
 SECONDS_WITH_TERMINAL = 60.0
 _PATIENCE = 2.0  # seconds of silence after which a person is told what we wait for
-_SERVICE = "poetry-repository-"
-_EMPTY_USER = "__poetry_source_empty_username__"  # Poetry's stand-in for "" (jaraco/keyring#687)
 
 
 class KeyringUnavailable(Exception):
@@ -47,7 +51,7 @@ class KeyringGate:
 
     :param enabled: whether the user allows it (``keyring.enabled``); asked before the keyring is.
     :param terminal: whether somebody can answer a dialogue: decides the time limit.
-    :param announce: takes a line for a person who waits.
+    :param announce: takes a line for a person: what is waited for, and which entry could not be moved.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class KeyringGate:
     ) -> None:
         self._enabled = enabled
         self._limit = SECONDS_WITH_TERMINAL if terminal else SECONDS_WITHOUT_TERMINAL
+        self._tell = announce
         self._announce = announce if terminal else lambda line: None
         self._lock = threading.RLock()
         self._answers: dict[tuple[str, str | None], KeyringEntry | KeyringUnavailable | None] = {}
@@ -69,57 +74,137 @@ class KeyringGate:
     # -- what the sources ask ------------------------------------------------------------------------------------------
 
     def stored(self, name: str, username: str) -> KeyringEntry | None:
-        """The secret that Poetry or we stored for repository ``name`` and ``username``.
+        """The login of ``username`` that Poetry or we stored for repository ``name``.
 
         Raises :class:`KeyringUnavailable`.
         """
-        return self._remembered(
-            (_SERVICE + name, username),
-            lambda keyring: _entry(username, keyring.get_password(_SERVICE + name, username or _EMPTY_USER)),
-        )
+        address = login_address(name, username)
+        if address is None:
+            return None
 
-    def found(self, service: str, username: str | None) -> KeyringEntry | None:
+        def ask(keyring: Any) -> KeyringEntry | None:
+            return _entry(username, keyring.get_password(*address))
+
+        return self._remembered(address, ask)
+
+    def found(self, place: UrlService | HostService, username: str | None) -> KeyringEntry | None:
         """What a backend has for a URL or a host (as pip asks it). Raises :class:`KeyringUnavailable`."""
+        if is_reserved_user(username):
+            return None
+        service = str(place)
 
         def ask(keyring: Any) -> KeyringEntry | None:
             found = keyring.get_credential(service, username)
-            return _entry(found.username or username or "", found.password) if found is not None else None
+            if found is None:
+                return None
+            return _entry(found.username or username or "", found.password)
 
         return self._remembered((service, username), ask)
 
     def store(self, name: str, username: str, secret: Secret) -> str:
-        """Keep ``secret``; returns the backend's name. Raises :class:`KeyringUnavailable`; nothing is kept then.
+        """Keep a login; returns the backend's name. Raises :class:`KeyringUnavailable`; nothing is kept then."""
+        address = login_address(name, username)
+        if address is None:
+            raise KeyringUnavailable("a keyring cannot hold this name", gone=False)
+        return self._keep(address, secret)
 
-        A chain of backends (``keyring.backends.chainer``) that can only read takes it in silence, so it is asked again.
+    def forget(self, name: str, username: str) -> bool:
+        """Remove a login; returns whether there was one. Raises :class:`KeyringUnavailable`."""
+        address = login_address(name, username)
+        return address is not None and self._forget(address)
+
+    # -- what only we know of ------------------------------------------------------------------------------------------
+
+    def own(self, name: str, entry: OwnEntry, *, move: bool = True) -> Secret | None:
+        """A secret of ours for repository ``name``. Raises :class:`KeyringUnavailable`.
+
+        :param move: bring one that an earlier version left in Poetry's service to its new place. Where the keyring
+            refuses, that is said, and it stays where it was.
+        """
+        address, old = entry.address(name), entry.old_address(name)
+        found = self._remembered(address, lambda keyring: _read(keyring, address))
+        if found is None and old is not None:
+            found = self._remembered(old, lambda keyring: _read(keyring, old))
+            if found is not None and move:
+                self._move(name, entry, found)
+        return found.secret if found is not None else None
+
+    def keep_own(self, name: str, entry: OwnEntry, secret: Secret) -> str:
+        """Keep a secret of ours in the place of any earlier one; returns the backend's name.
+
+        Raises :class:`KeyringUnavailable`; nothing is kept then.
+        """
+        backend = self._keep(entry.address(name), secret)
+        self._forget_old(name, entry)
+        return backend
+
+    def forget_own(self, name: str, entry: OwnEntry) -> bool:
+        """Remove a secret of ours, also where earlier versions kept it; returns whether there was one.
+
+        Raises :class:`KeyringUnavailable`.
+        """
+        old = entry.old_address(name)
+        was_there = self._forget(entry.address(name))
+        return (old is not None and self._forget(old)) or was_there
+
+    def _move(self, name: str, entry: OwnEntry, found: KeyringEntry) -> None:
+        """The old entry goes only when the new one has been read back."""
+        address = entry.address(name)
+        try:
+            self._keep(address, found.secret, certain=True)
+        except KeyringUnavailable as error:
+            where = f"stays in the keyring as poetry-repository-{name} (user {entry.old_user})"
+            self._tell(f"{name}: its {entry.what} {where}, because {error}.")
+        else:
+            self._forget_old(name, entry)
+            self._answers[address] = found
+
+    def _forget_old(self, name: str, entry: OwnEntry) -> None:
+        old = entry.old_address(name)
+        if old is None:
+            return
+        try:
+            self._forget(old)
+        except KeyringUnavailable as error:
+            where = f"in the keyring as {old[0]} (user {old[1]})"
+            self._tell(f"{name}: its old {entry.what} may still be {where}, because {error}.")
+
+    # -- entries -------------------------------------------------------------------------------------------------------
+
+    def _keep(self, address: Address, secret: Secret, *, certain: bool = False) -> str:
+        """Write an entry. A chain of backends (``keyring.backends.chainer``) that can only read takes it in silence, so
+        it is asked again.
+
+        :param certain: ask any backend again.
         """
 
         def keep(keyring: Any) -> bool:
-            keyring.set_password(_SERVICE + name, username or _EMPTY_USER, secret.reveal())
-            if not _is_chain(keyring.get_keyring()):
+            keyring.set_password(*address, secret.reveal())
+            if not certain and not is_chain(keyring.get_keyring()):
                 return True
-            kept = keyring.get_password(_SERVICE + name, username or _EMPTY_USER)
+            kept = keyring.get_password(*address)
             return isinstance(kept, str) and Secret(kept) == secret
 
         with self._lock:
-            self._answers.pop((_SERVICE + name, username), None)
+            self._answers.pop(address, None)
             if not self._call(keep):
                 raise KeyringUnavailable("the keyring did not keep it")
             return self._backend or "the keyring"
 
-    def forget(self, name: str, username: str) -> bool:
-        """Remove an entry; returns whether there was one. Raises :class:`KeyringUnavailable`."""
-
+    def _forget(self, address: Address) -> bool:
         def ask(keyring: Any) -> bool:
             from keyring.errors import PasswordDeleteError
 
             try:
-                keyring.delete_password(_SERVICE + name, username or _EMPTY_USER)
-            except PasswordDeleteError:
+                keyring.delete_password(*address)
+            except PasswordDeleteError:  # there is none, or it refuses: macOS says the same for both
+                if keyring.get_password(*address) is not None:
+                    raise
                 return False
             return True
 
         with self._lock:
-            self._answers.pop((_SERVICE + name, username), None)
+            self._answers.pop(address, None)
             return bool(self._call(ask))
 
     # -- the gate ------------------------------------------------------------------------------------------------------
@@ -152,8 +237,8 @@ class KeyringGate:
             if not value.gone:
                 self._gone = value
             raise value
-        failed = KeyringUnavailable(_explain(value))
-        if _is_locked(value):  # whoever dismissed its dialogue is not asked again
+        failed = KeyringUnavailable(explain(value))
+        if is_locked(value):  # whoever dismissed its dialogue is not asked again
             self._gone = failed
         raise failed from None
 
@@ -173,7 +258,7 @@ class KeyringGate:
         import keyring
 
         if self._backend is None:
-            usable = _usable_backend(keyring.get_keyring())
+            usable = usable_backend(keyring.get_keyring())
             if usable is None:
                 raise KeyringUnavailable("there is no usable keyring on this machine", gone=False)
             self._backend = usable.name
@@ -195,33 +280,9 @@ def _serve(jobs: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tu
             reply.put((False, error))
 
 
+def _read(keyring: Any, address: Address) -> KeyringEntry | None:
+    return _entry(address[1], keyring.get_password(*address))
+
+
 def _entry(username: str, password: str | None) -> KeyringEntry | None:
     return KeyringEntry(username, Secret(password)) if isinstance(password, str) else None
-
-
-def _usable_backend(backend: KeyringBackend) -> KeyringBackend | None:
-    """The backend that will answer, by Poetry's own rule (``PoetryKeyring.is_available``), which asks it nothing."""
-    from keyring.backend import get_all_keyring
-
-    def is_usable(candidate: KeyringBackend) -> bool:
-        name = str(candidate.name)
-        return name.split(" ")[0] not in ("chainer", "fail", "null") and "plaintext" not in name.lower()
-
-    if _is_chain(backend):
-        return next((candidate for candidate in get_all_keyring() if is_usable(candidate)), None)
-    return backend if is_usable(backend) else None
-
-
-def _is_chain(backend: KeyringBackend) -> bool:
-    return str(backend.name).split(" ")[0] == "chainer"
-
-
-def _explain(error: BaseException) -> str:
-    # A backend's own text may quote what it was given, so only the kind of failure is told.
-    return "the keyring is locked" if _is_locked(error) else f"the keyring failed ({type(error).__name__})"
-
-
-def _is_locked(error: BaseException) -> bool:
-    from keyring.errors import KeyringLocked
-
-    return isinstance(error, KeyringLocked)

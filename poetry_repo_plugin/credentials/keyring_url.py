@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from urllib.parse import urlsplit
+from collections.abc import Callable, Sequence
+from typing import Union
 
 from poetry_repo_plugin.credentials.base import Answer, Credential, Effort, NotMine, Query, Source, Unheard
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
-from poetry_repo_plugin.origin import InvalidUrl, Origin
+from poetry_repo_plugin.credentials.keyring_services import HostService, NotAskable, UrlService
+
+_Place = Callable[[str], Union[UrlService, HostService]]
 
 
 class KeyringUrlSource:
@@ -28,19 +30,20 @@ class KeyringUrlSource:
         if not self._is_called_for(query):
             listing = query.effort is Effort.GLANCE
             return NotMine("not asked for a listing" if listing else "not asked before the repository refuses")
+        by_url = self._at(UrlService, query) if query.name else NotMine()
+        return by_url if not isinstance(by_url, NotMine) else self._at(HostService, query)
+
+    def _at(self, place: _Place, query: Query) -> Answer:
         try:
-            Origin.of(query.url)
-        except InvalidUrl:
-            return NotMine("its URL names no host")
-        netloc = urlsplit(query.url).netloc
-        try:
-            for service in (query.url, netloc) if query.name else (netloc,):
-                entry = self._gate.found(service, query.username)
-                if entry is not None:
-                    return Credential(entry.secret, entry.username, "keyring-url", f"keyring entry {service}")
+            service = place(query.url)
+            entry = self._gate.found(service, query.username)
+        except NotAskable as error:
+            return NotMine(str(error))
         except KeyringUnavailable as error:
             return Unheard(str(error), "keyring-url") if error.gone else NotMine(str(error))
-        return NotMine(f"the keyring has no entry for {netloc}")
+        if entry is None:
+            return NotMine(f"the keyring has no entry for {service}")
+        return Credential(entry.secret, entry.username, "keyring-url", f"keyring entry {service}")
 
     def _is_called_for(self, query: Query) -> bool:
         if query.effort is Effort.GLANCE:

@@ -11,9 +11,8 @@ from datetime import datetime, timezone
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.chain import RENEW_BEFORE
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_services import SHORT_LIVED
 from poetry_repo_plugin.secret import Secret
-
-CACHE_USER = "__short_lived__"  # the user name of the keyring entry that holds a repository's token until it runs out
 
 
 class ShortLived:
@@ -34,10 +33,10 @@ class ShortLived:
         :param maker: see :func:`fingerprint`; another one's token does not count.
         """
         try:
-            entry = self._gate.stored(query.name, CACHE_USER)
+            kept = self._gate.own(query.name, SHORT_LIVED)
         except KeyringUnavailable:
             return None
-        found = _parsed(entry.secret, maker) if entry is not None else None
+        found = _parsed(kept, maker) if kept is not None else None
         if found is None or found.expires_at is None or found.expires_at - self._now() <= RENEW_BEFORE[query.purpose]:
             return None
         with self._lock:
@@ -58,7 +57,7 @@ class ShortLived:
             "expires_at": credential.expires_at.isoformat(),
         }
         try:
-            self._gate.store(query.name, CACHE_USER, Secret(json.dumps(kept)))
+            self._gate.keep_own(query.name, SHORT_LIVED, Secret(json.dumps(kept)))
         except KeyringUnavailable:
             return False
         return True

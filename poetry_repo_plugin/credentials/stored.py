@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from poetry_repo_plugin.bindings import Bindings, Kind
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query, Unheard
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
-from poetry_repo_plugin.patterns import Pattern
+from poetry_repo_plugin.credentials.keyring_services import is_reserved_user
 from poetry_repo_plugin.settings import TOKEN_USER, Settings, StoredLogin
-
-# Under such user names the keyring keeps what is no password: a key's passphrase, a helper's token. A project's URL may
-# name any user, and must not get those.
-_OURS = Pattern(r"__.*__", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class StoredSource:
         """
         if not query.name:
             return NotMine()
-        if query.username is not None and _OURS.fullmatch(query.username) and query.username != TOKEN_USER:
+        if is_reserved_user(query.username):
             return NotMine("such a user name is that of a keyring entry of another kind")
         if self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)

@@ -10,6 +10,7 @@ from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.assemble import assemble
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.keyring_gate import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_services import HostService, OwnEntry, UrlService
 from poetry_repo_plugin.credentials.outside import OutsideSource
 from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE
 from poetry_repo_plugin.errors import StateError
@@ -77,8 +78,17 @@ class _ReadingGate(KeyringGate):
     def stored(self, name: str, username: str) -> KeyringEntry | None:
         return self._gate.stored(name, username)
 
-    def found(self, service: str, username: str | None) -> KeyringEntry | None:
-        return self._gate.found(service, username)
+    def found(self, place: UrlService | HostService, username: str | None) -> KeyringEntry | None:
+        return self._gate.found(place, username)
+
+    def own(self, name: str, entry: OwnEntry, *, move: bool = True) -> Secret | None:
+        return self._gate.own(name, entry, move=False)
+
+    def keep_own(self, name: str, entry: OwnEntry, secret: Secret) -> str:
+        raise KeyringUnavailable("this only looks", gone=False)
+
+    def forget_own(self, name: str, entry: OwnEntry) -> bool:
+        raise KeyringUnavailable("this only looks", gone=False)
 
     def store(self, name: str, username: str, secret: Secret) -> str:
         raise KeyringUnavailable("this only looks", gone=False)

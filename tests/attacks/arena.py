@@ -40,7 +40,10 @@ LOOT = (USER, PASSWORD, TOKEN, PASSPHRASE)
 """What an attacker is after."""
 
 # Certificates name these; ``*.evil.example`` stands for all that an attacker may register.
-EVIL_HOSTS = (EVIL, f"*.{EVIL}", f"{HOST}.{EVIL}", HOST, "xn--cmpany-wqf.example", "127.0.0.1", "localhost")
+EVIL_HOSTS = (
+    *(EVIL, f"*.{EVIL}", f"{HOST}.{EVIL}", HOST, "xn--cmpany-wqf.example", "127.0.0.1", "localhost"),
+    f"poetry-repository-{HOST}",
+)
 
 PRIVATE = packages.wheel("private-lib", "1.0")
 STRANGERS = packages.wheel("private-lib", "6.6.6")

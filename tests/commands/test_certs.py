@@ -228,7 +228,7 @@ class TestPassphrase:
         assert done.err.endswith(f"acme: the handshake with {server.netloc} works (200).\n")
         assert keyed.files_with(PASSPHRASE) == []
         kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
-        assert kept == {"poetry-repository-acme": {"__client_key_passphrase__": PASSPHRASE}}
+        assert kept == {"poetry-repo-plugin: acme": {"client-key-passphrase": PASSPHRASE}}
         assert {request.peer for request in server.requests} == {"alice-laptop"}
 
     def test_plain_text_is_chosen_and_said(
@@ -279,7 +279,7 @@ class TestPassphrase:
             f"acme: its client certificate is {pem}.\n",
         )
         kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
-        assert kept == {"poetry-repository-acme": {}}
+        assert kept == {"poetry-repo-plugin: acme": {}}
         assert "passphrase-in-keyring" not in own(keyed)
 
     def test_moves_to_plain_text_when_asked(self, keyed: WarmHome, certs: CertificateFactory) -> None:
@@ -288,7 +288,7 @@ class TestPassphrase:
         keyed.ok(*words, stdin=PASSPHRASE)
         keyed.ok("repo", "certs", "acme", "--plaintext", "--no-verify")
         assert keyed.toml("auth.toml")["http-basic"] == {"acme": {"passphrase": PASSPHRASE}}
-        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repository-acme": {}}
+        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repo-plugin: acme": {}}
 
     def test_alone_later(self, keyed: WarmHome, certs: CertificateFactory) -> None:
         add(keyed, "https://pypi.example.org/simple/")
@@ -342,7 +342,7 @@ class TestPassphrase:
             terminal.type("another")
             assert terminal.end() == 0
         kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
-        assert kept == {"poetry-repository-acme": {"__client_key_passphrase__": "another"}}
+        assert kept == {"poetry-repo-plugin: acme": {"client-key-passphrase": "another"}}
         with keyed.terminal(*words, self.encrypted(certs, "pem")[1]) as terminal:
             terminal.expect("Passphrase of the client key for acme: ")
             terminal.type("wrong again")
@@ -504,6 +504,54 @@ class TestInsecure:
         assert "--relaxed" not in acme.ok("repo", "list").out
 
 
+def as_before(home: WarmHome, *, also_new: bool = False) -> Path:
+    """The keyring's file as an earlier version left it: the passphrase beside the login."""
+    file = home.keyring_home / "keyring.json"
+    entries = json.loads(file.read_text())
+    new = entries["poetry-repo-plugin: acme"]
+    login = entries.get("poetry-repository-acme", {})
+    old = {**login, "__client_key_passphrase__": new["client-key-passphrase"]}
+    both = {"poetry-repository-acme": old, "poetry-repo-plugin: acme": new}
+    file.write_text(json.dumps(both if also_new else {"poetry-repository-acme": old}))
+    return file
+
+
+class TestAnEarlierVersion:
+    """It kept the passphrase in Poetry's own service."""
+
+    @pytest.fixture
+    def kept(self, keyed: WarmHome, server: IndexServer, certs: CertificateFactory) -> Path:
+        add(keyed, server.index_url)
+        pem = certs.pem(certs.client(), "before.pem", passphrase=PASSPHRASE)
+        words = ("--ca", str(certs.ca_file()), "--client-cert", str(pem), "--passphrase-stdin")
+        keyed.ok("repo", "certs", "acme", *words, stdin=PASSPHRASE)
+        return as_before(keyed)
+
+    def test_its_passphrase_is_moved_when_it_is_needed(self, keyed: WarmHome, kept: Path, server: IndexServer) -> None:
+        server.clear()
+        keyed.ok("repo", "doctor", "acme")
+        assert len(server.requests) > 0
+        assert "poetry-repo-plugin: acme" not in json.loads(kept.read_text()), "a look changes nothing"
+        done = keyed.ok("repo", "certs", "acme")
+        assert done.err == ""
+        moved = {"poetry-repository-acme": {}, "poetry-repo-plugin: acme": {"client-key-passphrase": PASSPHRASE}}
+        assert json.loads(kept.read_text()) == moved
+
+    def test_where_the_keyring_refuses_it_stays_and_serves(self, keyed: WarmHome, kept: Path) -> None:
+        keyed.environ["KEYRING_MODE"] = "fail-write"
+        before = kept.read_text()
+        done = keyed.ok("repo", "certs", "acme")
+        assert done.err == (
+            "acme: its passphrase stays in the keyring as poetry-repository-acme (user __client_key_passphrase__), "
+            "because the keyring failed (RuntimeError).\n"
+        )
+        assert kept.read_text() == before
+
+    def test_remove_takes_it_away(self, keyed: WarmHome, kept: Path) -> None:
+        keyed.ok("repo", "remove", "acme")
+        assert not any(json.loads(kept.read_text()).values())
+
+
 class TestUnset:
     def test_forgets_all_of_it(self, keyed: WarmHome, certs: CertificateFactory) -> None:
         add(keyed, "https://pypi.example.org/simple/")
@@ -518,7 +566,19 @@ class TestUnset:
         )
         assert keyed.toml("auth.toml") == {}
         assert own(keyed) == {"url": "https://pypi.example.org/simple/"}
-        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repository-acme": {}}
+        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repo-plugin: acme": {}}
+
+    @pytest.mark.parametrize("also_new", [False, True])
+    def test_forgets_a_passphrase_of_an_earlier_version(
+        self, keyed: WarmHome, certs: CertificateFactory, also_new: bool
+    ) -> None:
+        add(keyed, "https://pypi.example.org/simple/")
+        pem = certs.pem(certs.client(), "unset-old.pem", passphrase=PASSPHRASE)
+        words = ("--client-cert", str(pem), "--passphrase-stdin", "--no-verify")
+        keyed.ok("repo", "certs", "acme", *words, stdin=PASSPHRASE)
+        kept = as_before(keyed, also_new=also_new)
+        keyed.ok("repo", "certs", "acme", "--unset")
+        assert not any(json.loads(kept.read_text()).values())
 
     @pytest.mark.parametrize("mode", ["locked", "fail"])
     def test_but_what_the_keyring_keeps_back(self, keyed: WarmHome, certs: CertificateFactory, mode: str) -> None:
@@ -529,7 +589,7 @@ class TestUnset:
         keyed.ok("repo", "certs", "acme", *words, stdin=PASSPHRASE)
         keyed.environ["KEYRING_MODE"] = mode
         head, tail = keyed.ok("repo", "certs", "acme", "--unset").err.splitlines()
-        assert head.startswith("acme: the passphrase may be left in the keyring, as poetry-repository-acme (user ")
+        assert head.startswith("acme: the passphrase may be left in the keyring, as poetry-repo-plugin: acme (user ")
         assert ", because " in head
         assert tail == "acme: no CA or client certificate is set any more."
         assert own(keyed)["passphrase-in-keyring"] is True
@@ -537,7 +597,7 @@ class TestUnset:
         keyed.says(
             "repo", "certs", "acme", "--unset", err="acme: no CA, client certificate or passphrase is set any more.\n"
         )
-        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repository-acme": {}}
+        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repo-plugin: acme": {}}
 
     def test_what_the_environment_sets_is_said_to_stay(self, acme: WarmHome) -> None:
         acme.environ["POETRY_CERTIFICATES_ACME_CERT"] = "/ca.pem"

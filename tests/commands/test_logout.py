@@ -97,6 +97,17 @@ class TestLogout:
         log_in(keyed)
         assert kept(keyed) == {"poetry-repository-acme": {USER: PASSWORD}}
 
+    def test_a_short_lived_token_goes_wherever_a_version_kept_it(self, keyed: WarmHome) -> None:
+        add(keyed, "acme")
+        file = keyed.keyring_home / "keyring.json"
+        entries = {
+            "poetry-repository-acme": {"__short_lived__": "old"},
+            "poetry-repo-plugin: acme": {"short-lived-token": "new", "client-key-passphrase": "stays"},
+        }
+        file.write_text(json.dumps(entries))
+        keyed.says("repo", "logout", "acme", err="Logged out of acme.\n")
+        assert kept(keyed) == {"poetry-repo-plugin: acme": {"client-key-passphrase": "stays"}}
+
     def test_several_and_all(self, home: WarmHome) -> None:
         add(home, "a", "b", "c")
         for name in ("a", "b", "c"):

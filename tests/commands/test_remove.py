@@ -11,6 +11,7 @@ from tests.commands.conftest import PASSWORD, USER
 from tests.warm import WarmHome
 
 URL = "https://pypi.example.org/simple/"
+OURS = "poetry-repo-plugin: acme"
 UPLOAD = "https://pypi.example.org/upload/"
 
 
@@ -36,7 +37,8 @@ def keyring(home: WarmHome) -> dict[str, dict[str, str]]:
 
 class TestRemove:
     def test_everything(self, full: WarmHome) -> None:
-        assert set(keyring(full)["poetry-repository-acme"]) == {USER, "__client_key_passphrase__"}
+        kept = {service: set(users) for service, users in keyring(full).items()}
+        assert kept == {"poetry-repository-acme": {USER}, OURS: {"client-key-passphrase"}}
         done = full.cold("repo", "remove", "acme")
         assert (done.code, done.out) == (0, "")
         assert done.err == (
@@ -54,7 +56,7 @@ class TestRemove:
     def test_what_a_keyring_keeps_back_is_named(self, full: WarmHome) -> None:
         full.environ["KEYRING_MODE"] = "locked"
         done = full.fails("repo", "remove", "acme")
-        assert "acme: the passphrase may be left in the keyring, as poetry-repository-acme (user " in done.err
+        assert "acme: the passphrase may be left in the keyring, as poetry-repo-plugin: acme (user " in done.err
 
     def test_but_its_credentials(self, full: WarmHome) -> None:
         done = full.ok("repo", "remove", "acme", "--keep-credentials")

@@ -20,6 +20,10 @@ from keyring.errors import InitError, KeyringLocked, NoKeyringError, PasswordSet
 
 from poetry_repo_plugin.credentials import keyring_gate
 from poetry_repo_plugin.credentials.keyring_gate import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_services import (
+    HostService,
+    UrlService,
+)
 from poetry_repo_plugin.secret import Secret
 from tests.contract import printed_at_vvv
 from tests.credentials.keyrings import MemoryKeyring, ReadOnlyKeyring, hanging, in_use, raising, slow
@@ -69,7 +73,7 @@ def everything(mine: KeyringGate) -> list[KeyringUnavailable]:
     return [
         unavailable(mine.stored, "corp", "me"),
         unavailable(mine.stored, "other", "me"),
-        unavailable(mine.found, "https://host/simple/", None),
+        unavailable(mine.found, UrlService("https://host/simple/"), None),
         unavailable(mine.store, "corp", "me", Secret(PW)),
         unavailable(mine.forget, "corp", "me"),
     ]
@@ -82,10 +86,10 @@ class TestAnswers:
         assert gate().stored("Corp", "me") is None
 
     def test_entries_by_url_and_host_of_any_user_or_one(self, backend: MemoryKeyring) -> None:
-        assert gate().found("https://host/simple/", None) == KeyringEntry("me", Secret("by url"))
-        assert gate().found("host", "me") == KeyringEntry("me", Secret("by host"))
-        assert gate().found("host", "you") is None
-        assert gate().found("other", None) is None
+        assert gate().found(UrlService("https://host/simple/"), None) == KeyringEntry("me", Secret("by url"))
+        assert gate().found(HostService("https://host/"), "me") == KeyringEntry("me", Secret("by host"))
+        assert gate().found(HostService("https://host/"), "you") is None
+        assert gate().found(HostService("https://other/"), None) is None
 
     def test_keeping_and_forgetting(self, backend: MemoryKeyring) -> None:
         mine = gate()
@@ -125,7 +129,7 @@ class TestBudget:
         mine = gate()
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(lambda _: mine.stored("corp", "me"), range(40)))
-            nothing = list(threads.map(lambda _: mine.found("nobody", None), range(40)))
+            nothing = list(threads.map(lambda _: mine.found(HostService("https://nobody/"), None), range(40)))
         assert answers == [KeyringEntry("me", Secret(PW))] * 40
         assert nothing == [None] * 40
         assert sorted(backend.calls) == [("find", "nobody", None), ("get", SERVICE, "me")]
@@ -188,7 +192,7 @@ class TestHanging:
         late.set()
         backend.before = lambda call: None
         time.sleep(0.05)
-        unavailable(mine.found, "host", None)
+        unavailable(mine.found, HostService("https://host/"), None)
         unavailable(mine.stored, "corp", "me")
 
     def test_it_does_not_keep_the_process_from_ending(self) -> None:
@@ -291,7 +295,7 @@ class TestChains:
         chained(cloud, own)
         mine = gate()
         assert mine.stored("corp", "me") == KeyringEntry("me", Secret(PW))
-        assert mine.found("https://host/simple/", None) == KeyringEntry("oauth", Secret("token"))
+        assert mine.found(UrlService("https://host/simple/"), None) == KeyringEntry("oauth", Secret("token"))
         mine.store("new", "me", Secret("pw"))
         assert own.entries["poetry-repository-new", "me"] == "pw"
         assert mine.forget("new", "me") is True
@@ -308,7 +312,7 @@ class TestChains:
     def test_a_backend_that_can_only_read_by_itself(self) -> None:
         with in_use(ReadOnlyKeyring({("host", "oauth"): "token"})):
             mine = gate()
-            assert mine.found("host", None) == KeyringEntry("oauth", Secret("token"))
+            assert mine.found(HostService("https://host/"), None) == KeyringEntry("oauth", Secret("token"))
             assert str(unavailable(mine.store, "corp", "me", Secret(PW))) == "the keyring failed (NotImplementedError)"
 
     def test_plain_files_are_no_keyring(self) -> None:

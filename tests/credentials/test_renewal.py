@@ -17,9 +17,10 @@ from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effo
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
 from poetry_repo_plugin.credentials.keyring_gate import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_services import SHORT_LIVED, OwnEntry
 from poetry_repo_plugin.credentials.outside import OutsideSource
 from poetry_repo_plugin.credentials.recognised import RecognisedSource
-from poetry_repo_plugin.credentials.short_lived import CACHE_USER, ShortLived, fingerprint
+from poetry_repo_plugin.credentials.short_lived import ShortLived, fingerprint
 from poetry_repo_plugin.credentials.stored import Withheld
 from poetry_repo_plugin.credentials.trusted import PublishingSource
 from poetry_repo_plugin.credentials.vendors import mending_command, provider
@@ -321,12 +322,16 @@ class Gate(KeyringGate):
 
     def stored(self, name: str, username: str) -> KeyringEntry | None:
         self._note("stored")
-        found = self.entries.get((name, username))
-        return KeyringEntry(username, Secret(found)) if found is not None else None
+        return None
 
-    def store(self, name: str, username: str, secret: Secret) -> str:
-        self._note("store")
-        self.entries[name, username] = secret.reveal()
+    def own(self, name: str, entry: OwnEntry, *, move: bool = True) -> Secret | None:
+        self._note("own")
+        found = self.entries.get((name, entry.user))
+        return Secret(found) if found is not None else None
+
+    def keep_own(self, name: str, entry: OwnEntry, secret: Secret) -> str:
+        self._note("keep")
+        self.entries[name, entry.user] = secret.reveal()
         return "memory"
 
     def _note(self, call: str) -> None:
@@ -352,7 +357,7 @@ class TestShortLived:
         found = between.get(QUERY, "me")
         assert found is not None
         assert vars(found) == vars(made(3600, clock)), "its source and its end too, which equality leaves out"
-        assert list(gate.entries) == [("foo", CACHE_USER)]
+        assert list(gate.entries) == [("foo", SHORT_LIVED.user)]
         assert between.is_recalled(made(3600, clock))
         assert not between.is_recalled(replace(made(3600, clock), secret=Secret("another")))
 
@@ -400,7 +405,7 @@ class TestShortLived:
     ) -> None:
         between = ShortLived(gate, now=clock)
         between.put(QUERY, "me", made(3600, clock))
-        gate.entries["foo", CACHE_USER] = change(json.loads(gate.entries["foo", CACHE_USER]))
+        gate.entries["foo", SHORT_LIVED.user] = change(json.loads(gate.entries["foo", SHORT_LIVED.user]))
         assert between.get(QUERY, "me") is None
 
     def test_the_account_is_part_of_the_fingerprint(self) -> None:
@@ -565,7 +570,7 @@ class TestHelperInTheChain:
         assert source.identity("foo", QUERY.url) == identity
         assert isinstance(source.get(QUERY), Credential)
         assert len(tool.calls) == 2
-        assert "store" not in gate.calls, "the next command has to ask for the certificate anyway"
+        assert "keep" not in gate.calls, "the next command has to ask for the certificate anyway"
 
     def test_a_failure_is_the_certificates_failure(self, tmp_path: Path, gate: Gate) -> None:
         source, tool = self.helper(tmp_path, gate, "exec-credential", "sys.exit('sealed')")

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
-from poetry_repo_plugin.assemble import PASSPHRASE_USER
 from poetry_repo_plugin.bindings import Bindings, Kind
 from poetry_repo_plugin.credentials.base import (
     Answer,
@@ -21,7 +20,7 @@ from poetry_repo_plugin.credentials.base import (
     Unheard,
 )
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
-from poetry_repo_plugin.credentials.short_lived import CACHE_USER
+from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, SHORT_LIVED
 from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import TOKEN_USER, Settings
@@ -199,7 +198,9 @@ class TestKeyring:
         world.bindings.record(NAME, Kind.CREDENTIAL, [URL])
         assert got(world.get(effort=Effort.GLANCE))[1] == "t", "a login leaves a record of where it belongs"
 
-    @pytest.mark.parametrize("user", [PASSPHRASE_USER, CACHE_USER, "__poetry_source_empty_username__"])
+    @pytest.mark.parametrize(
+        "user", [PASSPHRASE.old_user, SHORT_LIVED.old_user.upper(), "__poetry_source_empty_username__"]
+    )
     def test_what_is_kept_beside_it_is_no_password_of_a_user(self, world: World, user: str) -> None:
         """A project's URL may name any user, and would be sent the passphrase of the client key."""
         world.backend.entries = {(SERVICE, user): MARK}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from poetry_repo_plugin.credentials.keyring_gate import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_services import HostService, UrlService
 from poetry_repo_plugin.doctor.finding import State
 from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.secret import Secret
@@ -147,7 +148,7 @@ class TestCredential:
             def stored(self, name: str, username: str) -> KeyringEntry | None:
                 return None
 
-            def found(self, service: str, username: str | None) -> KeyringEntry | None:
+            def found(self, place: UrlService | HostService, username: str | None) -> KeyringEntry | None:
                 return KeyringEntry(USER, Secret(PASSWORD))
 
         well.settle("auth.toml", "http-basic", value=None)

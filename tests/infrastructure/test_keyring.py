@@ -5,6 +5,7 @@ Nothing of the machine's own session is touched: the bus, the keyring and its fi
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -92,6 +93,27 @@ class TestUnlocked:
         home.ok("lock")
         home.ok("repo", "logout", NAME)
         home.fails("lock", "--regenerate")
+
+    def test_what_an_earlier_version_kept_beside_the_login_is_moved(self, home: WarmHome, index: IndexServer) -> None:
+        """By the backend itself, asked from outside before and after."""
+        code = """
+import keyring
+from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, HostService
+old, new = PASSPHRASE.old_address("acme"), PASSPHRASE.address("acme")
+keyring.set_password(*old, "open")
+keyring.set_password("poetry-repository-acme", "alice", "login")
+gate = KeyringGate(enabled=lambda: True, announce=print)
+print(gate.own("acme", PASSPHRASE).reveal())
+print(keyring.get_password(*old), keyring.get_password(*new))
+print(KeyringGate(enabled=lambda: True).own("acme", PASSPHRASE).reveal())
+print(gate.forget_own("acme", PASSPHRASE), keyring.get_password(*new))
+print(keyring.get_password("poetry-repository-acme", "alice"))
+"""
+        python = home.executable.with_name("python")
+        environ = {**home.environ, "PYTHON_KEYRING_BACKEND": home.keyring}
+        done = subprocess.run([python, "-c", code], env=environ, capture_output=True, text=True, timeout=60)
+        assert done.stdout.splitlines() == ["open", "None open", "open", "True None", "login"], done.stderr
 
     def test_switched_off(self, home: WarmHome, index: IndexServer) -> None:
         """The twin: with ``keyring.enabled false`` the same login writes a file."""

@@ -33,7 +33,7 @@ from tests.warm import WarmHome, Zygote
 MANY = [f"pkg{number:02}" for number in range(25)]
 FEW = MANY[:3]
 WORKERS = 8
-CACHED = "__short_lived__"
+CACHED = "short-lived-token"
 
 
 @pytest.fixture
@@ -255,7 +255,7 @@ class TestBetweenCommands:
         done.append(home.ok("update", "--lock", "--no-cache"))
         assert (helper.asked, refusals(server), secrets_seen(server)) == (1, 0, [helper.token(1)])
         calls = home.keyring_calls()[before:]
-        assert calls == [["get_password", "poetry-repository-foo", CACHED]]
+        assert calls == [["get_password", "poetry-repo-plugin: foo", CACHED]]
         print(f"\nsecond command: helper asked 0 times, {len(calls)} keyring call")
         assert helper.token(1) in (home.keyring_home / "keyring.json").read_text()
         assert_nowhere(home, done, helper.token(1))
