@@ -31,6 +31,8 @@ from poetry_repo_plugin.settings import Settings
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.outside import OutsideSource
 
+_UNCERTAIN = "a path that not every server reads alike (dots, escapes)"
+
 
 class Access:
     """What the requests of a run share.
@@ -75,6 +77,8 @@ class Access:
 
     def credential(self, leave: Leave, effort: Effort) -> Credential | None:
         """What to send, or ``None``. At full effort a source that is broken raises :class:`RepositoryFailure`."""
+        if leave.uncertain:
+            self._warn_of_uncertain(leave)
         if leave.given is not None or leave.query is None:
             return leave.given
         ended = self._ended.get(leave.query)
@@ -138,6 +142,9 @@ class Access:
         fresh = resolution.credential if leave.given is None else None
         if fresh is not None and fresh not in tried and len(tried) < 2 and self.may_go(leave, fresh):
             return fresh
+        if leave.uncertain and repository is not None and not hidden:
+            message = f"it asks for a credential ({status}) at {_UNCERTAIN}; nothing was sent."
+            raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, hint="")
         if leave.stray and repository is not None and not tried and not hidden:
             places = " and ".join(map(str, repository.prefixes))
             message = f"it asks for a credential ({status}) at a place that is not below {places}; nothing was sent."
@@ -261,6 +268,12 @@ class Access:
         name, here = repository.name, Origin.of(url)
         beside = [own for own in repository.bindable if own in repository.user_urls or _is_at(here, own)]
         self.bindings.record_first_success(name, kind, [url, *beside])
+
+    def _warn_of_uncertain(self, leave: Leave) -> None:
+        if leave.repository is not None:
+            self.notices.once(
+                f"Repository {leave.repository.name}: it is asked for {_UNCERTAIN}; nothing secret is sent there."
+            )
 
     def _warn_if_withheld(self, leave: Leave, resolution: Resolution) -> None:
         withheld = withheld_of(resolution)

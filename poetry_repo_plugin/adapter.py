@@ -126,6 +126,8 @@ class _Carrier(HTTPAdapter):
             leave = self._access.places.leave(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
             if self._anonymous:
                 leave = leave._replace(query=None, given=None)
+            if leave.uncertain:
+                request.headers.pop("Cookie", None)
             self._trip.leave, self._trip.tried = leave, []
             self._trip.proxies = proxies
             response = self._travel(leave, request, stream, timeout, verify, cert, proxies, options)
@@ -230,6 +232,8 @@ class _Carrier(HTTPAdapter):
 
     def _is_led_away(self, hop: Hop, url: str) -> bool:
         """Whether another origin's redirect led to ``url``: then nothing secret travels, nor ever again on this way."""
+        if hop.leave.uncertain:  # whoever answered may be a stranger on the same host
+            return True
         if hop.led_away or url == hop.url:  # the same URL: it is sent again, from the start
             return hop.led_away
         if Origin.of(url) == hop.leave.origin:

@@ -51,6 +51,7 @@ def failure(
 
     :param host: where it happened, if that is not the repository's own host.
     :param url: the URL that a hint names; the repository's index by default.
+    :param hint: ``""`` where no command helps.
     """
     name = repository.name if repository else "NAME"
     pattern = _HINTS.get(cause)
@@ -63,7 +64,9 @@ def failure(
         hint = pattern.format(name=quote(name), url=quote(target))
     where = host or (repository.host if repository else "")
     whose = repository.name if repository else None
-    return RepositoryFailure(cause, message, repository=whose, host=where, hint=hint, retry=retry, status=status)
+    return RepositoryFailure(
+        cause, message, repository=whose, host=where, hint=hint or None, retry=retry, status=status
+    )
 
 
 def refusal(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from poetry_repo_plugin.errors import InputError, StateError
 from poetry_repo_plugin.names import env_key, is_pypi
-from poetry_repo_plugin.origin import InvalidUrl, Origin, path_segments, redact, split_userinfo
+from poetry_repo_plugin.origin import InvalidUrl, Origin, redact, split_userinfo
+from poetry_repo_plugin.paths import path_segments
 from poetry_repo_plugin.profiles import profile_of, publish_url_of
 from poetry_repo_plugin.secret import Secret
 
@@ -258,7 +259,9 @@ def _name_of_index(origin: Origin, url: str) -> str:
     """A name for an index that its file gives none: the host's, with the path's last telling segment."""
     words = [origin.host.removeprefix("www.").removeprefix("pypi.").split(".")[0]]
     telling = list(path_segments(url.split("://", 1)[1].partition("/")[2]))
-    words += [segment for segment in telling if segment not in ("simple", "+simple", "pypi", "api", "repository")][-1:]
+    words += [segment for segment in telling if segment not in ("", "simple", "+simple", "pypi", "api", "repository")][
+        -1:
+    ]
     return _name("-".join(words))
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
+from poetry_repo_plugin.paths import is_certain, path_segments
 from poetry_repo_plugin.patterns import Pattern
 from poetry_repo_plugin.secret import Secret
 
@@ -21,27 +22,28 @@ _G = TypeVar("_G")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _REMEMBERED = 8192  # URLs, for which parsing is not repeated
 
-# Everything up to the last "@" is hidden unless what stands behind the slashes is plainly a host: a password with an
-# unescaped slash or quote looks to a parser like a host and a path. In a text, white space and quotes end a URL.
-_NOT_PLAIN = r"""(?! (?: \[[0-9A-Fa-f:.]*\] | [^\s"'/?\#@:\[\]]* ) (?: :\d{1,5} )? """
-_USERINFO_OF_URL = Pattern(r"(?<=//)" + _NOT_PLAIN + r"(?: [/?\#] | $ )) .* @", re.VERBOSE | re.DOTALL)
-_USERINFO_IN_TEXT = Pattern(
-    r"(?: (?<=//)"
-    + _NOT_PLAIN
-    + r"""(?: [/?\#\s"'] | $ )) | (?<=https:)(?!//) | (?<=http:)(?!//) ) (?: \\. | [^\s"'\\] )* @""",
-    re.VERBOSE,
-)
+LONGEST_URL = 16 * 1024  # characters; servers take 8 KiB (RFC 9110, 4.1), signed URLs of storage are below 4
+_LONGEST_HOST = 253  # RFC 1035, 2.3.4
+_LONGEST_SHOWN = 500  # in a message
+
+# A host, perhaps with a port, and the end of both. A password with an unescaped slash or quote looks to a parser like a
+# host and a path. In a text, white space and quotes end a URL.
+_HOST = r"""(?: \[[0-9A-Fa-f:.]*\] | [^\s"'/?\#@:\[\]]* ) (?: :\d{1,5} )? """
+_HOST_IN_URL = Pattern(_HOST + r"(?: [/?\#] | $ )", re.VERBOSE)
+_HOST_IN_TEXT = Pattern(_HOST + r"""(?: [/?\#\s"'] | $ )""", re.VERBOSE)
+_START_IN_URL = Pattern(r"(?<=//)")
+_START_IN_TEXT = Pattern(r"(?<=//)|(?<=https:)(?!//)|(?<=http:)(?!//)")
+_RUN = Pattern(r"""(?:[^\s"'\\]+|\\.)+""")
 _URL = Pattern(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
-_ESCAPE = Pattern(r"%([0-9A-Fa-f]{2})")
-_NO_ESCAPE = Pattern(r"%(?![0-9A-Fa-f]{2})")
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")  # RFC 3986, 3.3: nothing in it is ever escaped
 _LABEL = re.compile(r"[a-z0-9_-]+")
-# Dot segments that only some servers see: behind an encoded slash, or before a path parameter (`..;x`).
-_HIDDEN_DOTS = Pattern(r"(?:^|%2F|%5C)\.{1,2}(?:;[^%]*)?(?:%2F|%5C|$)")
 
 
 class InvalidUrl(ValueError):
     """The text is not an absolute http(s) URL; ``str()`` says why and shows no userinfo."""
+
+
+class UncertainPath(InvalidUrl):
+    """Servers may read the path of the URL in different ways."""
 
 
 class Origin(NamedTuple):
@@ -91,7 +93,9 @@ class Prefix(NamedTuple):
         return _index_prefix_of(url)
 
     def covers(self, url: str) -> bool:
-        """Whether ``url`` lies at this origin and below this path, compared by whole segments."""
+        """Whether ``url`` lies at this origin and below this path, compared by whole segments, for every server: a path
+        that one might read differently lies below nothing.
+        """
         try:
             other = Prefix.of(url)
         except InvalidUrl:
@@ -133,7 +137,8 @@ def _index_prefix_of(url: str) -> Prefix:
     beside = ("simple", "+simple", "upload", "legacy")
     if segments and (segments[-1] in beside or re.search(r"\.html?$", segments[-1])):
         segments = segments[:-1]
-    return Prefix(_origin_in(url, parts), "".join([f"/{segment}" for segment in segments]))
+    path = "".join([f"/{segment}" for segment in segments]).rstrip("/")
+    return Prefix(_origin_in(url, parts), path)
 
 
 def _origin_in(url: str, parts: SplitResult) -> Origin:
@@ -141,25 +146,6 @@ def _origin_in(url: str, parts: SplitResult) -> Origin:
     if isinstance(origin, str):
         raise InvalidUrl(f"{_hidden(url)!r} {origin}")
     return origin
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def path_segments(path: str) -> tuple[str, ...]:
-    """The segments of a URL path with dot segments resolved (RFC 3986, 5.2.4) and escapes normalised.
-
-    ``/a/%2e%2e/b`` and ``/a/../b`` are ``/b``: a server resolves them, so a comparison must too.
-    """
-    segments: list[str] = []
-    plain = _PLAIN_PATH.fullmatch(path) is not None
-    for raw in path.split("/"):
-        segment = raw if plain else _normal_escapes(raw)
-        if segment in ("", "."):
-            continue
-        if segment == "..":
-            del segments[-1:]
-            continue
-        segments.append(segment)
-    return tuple(segments)
 
 
 def with_brackets(url: str) -> str:
@@ -174,6 +160,7 @@ def split_userinfo(url: str) -> tuple[str, str | None, Secret | None]:
 
     Percent escapes in both are decoded (RFC 3986, 3.2.1). Raises :class:`InvalidUrl` for what cannot be taken apart.
     """
+    _require_length(url)
     parts = _tried(urlsplit, url)
     if isinstance(parts, ValueError):
         raise InvalidUrl(f"{_hidden(url)!r} is not a URL")
@@ -200,20 +187,46 @@ def _decoded(text: str) -> str:
 
 def redact(text: str) -> str:
     """``text``, a URL or words around some, as it may be printed: any userinfo is replaced by ``****``, also one that
-    is written wrongly.
+    is written wrongly. Takes time in proportion to the length of ``text``.
     """
     if "@" not in text:
         return text
-    return (_USERINFO_OF_URL if _URL.fullmatch(text) else _USERINFO_IN_TEXT).sub("****@", text)
+    if _URL.fullmatch(text):
+        return _covered(text, 0, len(text), _START_IN_URL, _HOST_IN_URL)
+    return _RUN.sub(lambda run: _covered(text, *run.span(), _START_IN_TEXT, _HOST_IN_TEXT), text)
+
+
+def _covered(text: str, start: int, end: int, starts: Pattern[str], host: Pattern[str]) -> str:
+    """What stands in ``text`` from ``start`` to ``end``, where a URL may be.
+
+    Everything up to the last ``@`` is hidden unless what stands behind the slashes is plainly a host. Each slash is
+    looked at once, and a host ends at the next one.
+    """
+    last = text.rfind("@", start, end)
+    if last < 0:
+        return text[start:end]
+    for found in starts.compiled.finditer(text, start, last + 1):
+        begin = found.end()
+        after_slashes = text.startswith("/", begin - 1)
+        if not after_slashes or not host.compiled.match(text, begin):
+            return f"{text[start:begin]}****@{text[last + 1 : end]}"
+    return text[start:end]
 
 
 def _hidden(url: str) -> str:
-    """A text that was meant for a URL and is none, without all that might be userinfo."""
+    """A text that was meant for a URL and is none, without all that might be userinfo, and no longer than is read."""
     scheme = re.match(r"(?i)https?://", url)
-    return f"{scheme[0] if scheme else ''}****@{url.rpartition('@')[2]}" if "@" in url else url
+    shown = f"{scheme[0] if scheme else ''}****@{url.rpartition('@')[2]}" if "@" in url else url
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
+
+
+def _require_length(url: str) -> None:
+    if len(url) > LONGEST_URL:
+        raise InvalidUrl(f"{_hidden(url)!r} is longer than {LONGEST_URL} characters")
 
 
 def _split(url: str) -> SplitResult:
+    _require_length(url)
     if " " in url or not url.isprintable():
         raise InvalidUrl(f"{_hidden(url)!r} contains white space or a control character")
     if "\\" in url:  # urllib3 reads `https://a\@b` as host a, urllib as host b
@@ -268,6 +281,8 @@ def _origin_at(scheme: str, where: str) -> Origin | str:
         if isinstance(address, ValueError):
             return "has a host that is not a valid IPv6 address"
         return Origin(scheme, str(address), port)
+    if len(host) > _LONGEST_HOST + 1:
+        return "has a host name that is too long"
     if not host.isascii():
         import idna  # only a host outside ASCII pays for it
 
@@ -280,22 +295,6 @@ def _origin_at(scheme: str, where: str) -> Origin | str:
 
 
 def _certain_segments(url: str, path: str) -> tuple[str, ...]:
-    segments = path_segments(path)
-    if (  # some servers take `//` for one slash before they resolve `..`, and some for an empty segment
-        ("%" in path and _NO_ESCAPE.search(path))
-        or ("//" in path and any(_normal_escapes(raw) in (".", "..") for raw in path.split("/")))
-        or any(_HIDDEN_DOTS.search(one) for one in segments if "%" in one or one[0] == ".")
-    ):
-        raise InvalidUrl(f"{_hidden(url)!r} has a path that not every server reads alike")
-    return segments
-
-
-def _normal_escapes(segment: str) -> str:
-    if _PLAIN_PATH.fullmatch(segment):
-        return segment
-
-    def decode(match: re.Match[str]) -> str:
-        char = chr(int(match[1], 16))
-        return char if char.isascii() and (char.isalnum() or char in "-._~") else match[0].upper()
-
-    return _ESCAPE.sub(decode, quote(segment, safe="%!$&'()*+,;=:@", errors="replace"))  # RFC 3986, 3.3
+    if not is_certain(path):
+        raise UncertainPath(f"{_hidden(url)!r} has a path that not every server reads alike")
+    return path_segments(path)

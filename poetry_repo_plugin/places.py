@@ -10,7 +10,7 @@ from typing import NamedTuple
 from poetry_repo_plugin.bindings import Bindings, Kind
 from poetry_repo_plugin.credentials.base import Credential, Purpose, Query
 from poetry_repo_plugin.names import is_pypi
-from poetry_repo_plugin.origin import InvalidUrl, Origin, Prefix
+from poetry_repo_plugin.origin import InvalidUrl, Origin, Prefix, UncertainPath
 from poetry_repo_plugin.repository import Catalogue, Repository
 
 _PYPI_FILES = "https://files.pythonhosted.org"  # https://docs.pypi.org/api/: where PyPI keeps its files
@@ -24,6 +24,7 @@ class Leave(NamedTuple):
     :param identify: whether the repository's client certificate may be offered.
     :param given: a credential from the command line or the URL itself; nothing else is looked up then.
     :param stray: it goes to the repository's host, but to none of its paths, and nothing of the repository led there.
+    :param uncertain: servers may read the path in different ways, so nothing secret travels, nor where it leads.
     """
 
     origin: Origin
@@ -32,6 +33,7 @@ class Leave(NamedTuple):
     identify: bool = False
     given: Credential | None = None
     stray: bool = False
+    uncertain: bool = False
 
 
 class Places:
@@ -79,11 +81,15 @@ class Places:
         if known is None:
             with self._lock:
                 known = self._leaves[key] = self._decide(url, owner, purpose, led_away)
-        return known._replace(given=given, query=None) if given is not None and not led_away else known
+        bare = given is None or led_away or known.uncertain
+        return known if bare else known._replace(given=given, query=None)
 
     def _decide(self, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Leave:
-        prefix = Prefix.of(url)
         owner = owner or self._linked.get(url)
+        try:
+            prefix = Prefix.of(url)
+        except UncertainPath:
+            return self._uncertain(Origin.of(url), owner)
         repository = self._owner_of(prefix, owner) if purpose is not Purpose.GIT else self._git_owner_of(prefix)
         if purpose is Purpose.PUBLISH and owner is not None:
             repository = self.catalogue.get(owner)
@@ -103,6 +109,13 @@ class Places:
             repository.name, anchor, purpose, username=repository.username_for(upload=purpose is Purpose.PUBLISH)
         )
         return Leave(prefix.origin, repository, query, identify)
+
+    def _uncertain(self, origin: Origin, owner: str | None) -> Leave:
+        """The repository's CA is trusted; nothing else of it goes where it is not plain what the server reads."""
+        here = {one.name: one for _, one in self._at(origin)}
+        only = next(iter(here.values())) if len(here) == 1 else None
+        repository = (self.catalogue.find(owner) if owner is not None else None) or only
+        return Leave(origin, repository, stray=True, uncertain=True)
 
     def _stranger(self, prefix: Prefix, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Leave:
         """A host that no repository is configured for: its files, a direct URL, a redirect's target."""
@@ -190,6 +203,11 @@ class Places:
 
 
 def unmistakable(url: str) -> str:
-    """``url`` as a connection takes it: a look-alike of a letter shows as ``xn--…``, dot segments are resolved."""
-    prefix = Prefix.of(url)
+    """``url`` as a connection takes it: a look-alike of a letter shows as ``xn--…``; only the origin where
+    the path is uncertain.
+    """
+    try:
+        prefix = Prefix.of(url)
+    except UncertainPath:
+        return str(Origin.of(url))
     return f"{prefix}/" if url.endswith("/") and prefix.path else str(prefix)

@@ -136,9 +136,12 @@ def _prefix(url: str) -> Prefix | None:
     if "\\" in url:
         return None
     try:
-        return Prefix.of(url)
+        prefix = Prefix.of(url)
     except InvalidUrl:
         return None
+    if "//" not in prefix.path:
+        return prefix
+    return prefix._replace(path="".join(f"/{segment}" for segment in prefix.path.split("/") if segment))
 
 
 def _forms(*rows: tuple[str, str | None]) -> tuple[Form, ...]:

@@ -117,7 +117,7 @@ class TestWhose:
             "https://host.example/team-abc/simple/x/": None,
             "https://host.example/team-a/deep/files/x.whl": "deep",
             "https://host.example/team-a/deeper/files/x.whl": "a",
-            "https://host.example/team-a/../team-ab/x": "ab",
+            "https://host.example/team-a/../team-ab/x": None,
             "https://host.example:8443/team-a/simple/": "other-port",
             "https://host.example/": None,
             "http://host.example/team-a/simple/": None,
@@ -217,7 +217,7 @@ class TestWhose:
     def test_what_is_no_url_is_nobody_s(self, world: World) -> None:
         world.sources(a="https://[", b="nonsense", c="https://a\\\\@host.example/")
         access = world.access()
-        for url in ("https://[", "nonsense", "https://a\\@host.example/", "https://host.example/a/..%2f"):
+        for url in ("https://[", "nonsense", "https://a\\@host.example/"):
             with pytest.raises(InvalidUrl):
                 access.places.leave(url)
         assert whose(access.places.leave(INDEX)) is None

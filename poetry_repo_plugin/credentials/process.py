@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
+from poetry_repo_plugin.origin import redact
 from poetry_repo_plugin.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ _REAP = 5.0
 _OTHERS_SECRETS = Pattern(
     r"POETRY_HTTP_BASIC_.*_PASSWORD|POETRY_PYPI_TOKEN_.*|POETRY_CERTIFICATES_.*_PASSPHRASE", re.IGNORECASE
 )
+
+# Characters of a line that are looked at: more than is shown, and few enough for what may look at each more than once.
+_ENOUGH = 1000
 
 _ESCAPE_SEQUENCE = Pattern(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _LOOKS_SECRET = Pattern(
@@ -149,7 +153,8 @@ def presentable(text: str, *, lines: int = 3, width: int = 200) -> str:
 
 def _line(line: str) -> str:
     plain = "".join(char if char.isprintable() else " " for char in line)
-    return _LOOKS_SECRET.sub("****", " ".join(plain.split()))
+    beginning = redact(" ".join(plain.split()))[:_ENOUGH]
+    return _LOOKS_SECRET.sub("****", beginning)
 
 
 def _shown(program: str) -> str:

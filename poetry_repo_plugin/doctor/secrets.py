@@ -12,7 +12,7 @@ from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.source_text import SourceText
 from poetry_repo_plugin.toml_values import dump, parse, same
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
+_URL = re.compile(r"[A-Za-z0-9+.-]://[^\s\"'<>]+")  # from the last letter of its scheme on
 _PLACEHOLDER = re.compile(r"\$\{?\w+\}?|\{+\w+\}+|\*+|%\w+%|<\w+>")
 _LOCKED_URL = re.compile(r'^(url\s*=\s*)"((?:[^"\\]|\\.)*)"[ \t]*$')
 
