@@ -228,10 +228,6 @@ class Access:
         own = self.settings.own_for(repository.name).ignore_error_codes
         return frozenset(own) if withheld else self.ignored_codes(repository)
 
-    def is_elsewhere(self, name: str, url: str) -> bool:
-        """Whether what is stored for ``name`` belongs to other places than ``url``: a stranger may reuse the name."""
-        return any(self.bindings.allows(name, kind, url) is False for kind in Kind)
-
     def succeeded(self, leave: Leave, sent: Credential | None, url: str | None = None) -> None:
         """The repository accepted what was sent: tell its helper, and bind what was stored before the plugin came.
 

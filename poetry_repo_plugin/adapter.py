@@ -13,7 +13,6 @@ from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from cachecontrol import CacheControlAdapter
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.exceptions import RequestException
 from requests.utils import select_proxy
@@ -25,6 +24,7 @@ from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
 from poetry_repo_plugin.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.hops import Hop
+from poetry_repo_plugin.http_cache import CarefulAdapter
 from poetry_repo_plugin.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.places import Leave
 from poetry_repo_plugin.uploads import judge_upload, rewind
@@ -306,7 +306,7 @@ class DirectAdapter(_Carrier):
     """For uploads, and for sessions without a cache."""
 
 
-class CachingAdapter(_Carrier, CacheControlAdapter):  # type: ignore[misc]  # cachecontrol is not checked
+class CachingAdapter(_Carrier, CarefulAdapter):
     """For the sessions that read an index through Poetry's cache."""
 
 

@@ -17,7 +17,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary
 
 from poetry_repo_plugin.errors import InputError, RepoError, RepositoryFailure
 from poetry_repo_plugin.names import is_folder_name, is_pypi
@@ -65,6 +65,13 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "upload",
         ("self", "url", "cert", "client_cert", "dry_run", "skip_existing"),
     ),
+    ("cachecontrol.controller:CacheController", "_load_from_cache", ("self", "request")),
+    (
+        "cachecontrol.controller:CacheController",
+        "_cache_set",
+        ("self", "cache_url", "request", "response", "body", "expires_time"),
+    ),
+    ("cachecontrol.serialize:Serializer", "prepare_response", ("self", "request", "cached", "body_file")),
     ("requests.adapters:HTTPAdapter", "build_connection_pool_key_attributes", ("self", "request", "verify", "cert")),
     ("requests.adapters:HTTPAdapter", "cert_verify", ("self", "conn", "url", "verify", "cert")),
     ("requests.adapters:HTTPAdapter", "add_headers", ("self", "request")),
@@ -151,14 +158,19 @@ def config_folder() -> Path:
 def builtin_pypi() -> Repository:
     """PyPI with the URLs that Poetry has built in."""
     from poetry.publishing.publisher import Publisher
-    from poetry.repositories.pypi_repository import PyPiRepository
 
     from poetry_repo_plugin.repository import Repository
 
-    base = str(inspect.signature(PyPiRepository.__init__).parameters["url"].default)
     publish = _originals.get("Publisher.publish", Publisher.publish)
     upload = next(word for word in publish.__code__.co_consts if isinstance(word, str) and word.startswith("https://"))
-    return Repository("pypi", f"{base.rstrip('/')}/simple/", upload)
+    return Repository("pypi", _builtin_index_url(), upload)
+
+
+def _builtin_index_url() -> str:
+    from poetry.repositories.pypi_repository import PyPiRepository
+
+    base = str(inspect.signature(PyPiRepository.__init__).parameters["url"].default)
+    return f"{base.rstrip('/')}/simple/"
 
 
 def project_folder(command: Command) -> Path | None:
@@ -192,7 +204,6 @@ class Injection:
         self._command = command
         self.io = io
         self.owners: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-        self.unasked: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self.uploads: WeakKeyDictionary[Any, Upload] = WeakKeyDictionary()
         self.git_refusals: dict[str, RepositoryFailure] = {}
         self.answers = Answers()
@@ -240,15 +251,9 @@ class Injection:
             session, url = getattr(repository, "session", None), getattr(repository, "_url", None)
             if session is not None and isinstance(url, str):
                 repository._url = split_userinfo(url)[0]
+                _settle_cache(repository)
                 self.owners[session] = repository.name
                 self.add_live(repository.name, url)
-
-    def before_first_request(self, session: Any) -> None:
-        """Poetry's cache of metadata goes by a source's name alone: one that reuses a name writes nothing into it."""
-        unasked = self.unasked.pop(session, None)
-        repository = unasked() if unasked is not None else None
-        if repository is not None and self.access.is_elsewhere(repository.name, getattr(repository, "_url", "")):
-            repository._disable_cache = True
 
     def ignored_codes(self, name: str) -> frozenset[int]:
         """The error codes, but for 401 and 403, that mean “not here” with the repository ``name``."""
@@ -348,9 +353,18 @@ def _init_repository(self: Any, name: str, url: str, **options: Any) -> None:
             InputError(f"The URL of the source {name!r} holds a credential that is not written as a URL wants it.")
         )
     _originals["HTTPRepository.__init__"](self, name, bare, **options)
+    _settle_cache(self)
     _now().owners[self.session] = name
-    _now().unasked[self.session] = ref(self)
     _now().add_live(name, url)
+
+
+def _settle_cache(repository: Any) -> None:
+    """Keep what comes from the repository's URL apart from what others of its name say."""
+    from poetry_repo_plugin.metadata_cache import settle_cache
+
+    url = repository._url
+    shared = is_pypi(repository.name) and url == _builtin_index_url()
+    settle_cache(repository, url, shared=shared)
 
 
 def _find_links(class_name: str) -> Callable[[Any, Any], list[Any]]:
@@ -371,11 +385,12 @@ def _no_auth(request: Any) -> Any:
 def _create_session(self: Any) -> requests.Session:
     from poetry_repo_plugin.adapter import CachingAdapter, DirectAdapter, RefusingAdapter
     from poetry_repo_plugin.hops import SecureCookies
+    from poetry_repo_plugin.http_cache import careful
     from poetry_repo_plugin.remembered import remember_environment
 
     session: requests.Session = _originals["Authenticator.create_session"](self)
     now = _now()
-    cache = getattr(self, "_cache_control", None)
+    cache = self._cache_control = careful(getattr(self, "_cache_control", None))
     options: dict[str, Any] = {"pools": now.pools}
     adapter = (
         DirectAdapter(lambda: now.access, now.report, owner=lambda: now.owners.get(self), **options)
@@ -397,7 +412,6 @@ def _request(self: Any, method: str, url: str, raise_for_status: bool = True, **
 
     original = _originals["Authenticator.request"]
     url = with_brackets(url)
-    _now().before_first_request(self)
     try:
         with _asked_by_us():
             response: requests.Response = original(self, method, url, raise_for_status, **options)

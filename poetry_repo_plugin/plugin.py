@@ -98,6 +98,10 @@ def _before_command(event: Event, event_name: str, dispatcher: EventDispatcher) 
     if not isinstance(event, ConsoleCommandEvent):
         return
     name = event.command.name or ""
+    if name == "cache clear":
+        from poetry_repo_plugin.metadata_cache import clear_every_url
+
+        clear_every_url()
     if name in _LOCAL or name.split(" ")[0] in _LOCAL:
         return
     from poetry_repo_plugin.inject import inject

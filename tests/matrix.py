@@ -36,6 +36,7 @@ PATHS = {
     "seams": "integration/test_seams.py",
     "lock, add": "integration/test_paths_index.py::TestLookUps",
     "install": "integration/test_paths_index.py::TestDownloads",
+    "caches": "integration/test_cache.py",
     "build": "integration/test_paths_index.py::TestBuild",
     "URL": "integration/test_paths_index.py::TestUrlDependency",
     "git": "integration/test_paths_git.py",

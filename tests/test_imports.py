@@ -30,6 +30,7 @@ HEIGHT = {
     "commands": 5,
     "refused_project": 5,
     "inject": 4,
+    "metadata_cache": 4,
     "demo": 4,
     "credentials": 2,
     "tls": 2,
@@ -40,6 +41,7 @@ UPWARD = {("commands.overview", "plugin")}  # the list of commands
 POETRY_ELSEWHERE = {
     "plugin": {"poetry.plugins.application_plugin", "poetry.console.commands.command"},
     "commands.base": {"poetry.console.commands.command"},
+    "metadata_cache": {"poetry.utils.cache", "poetry.console.commands.cache"},
     "reported": {"poetry.console.exceptions", "poetry.exceptions"},
 }
 CLEO = ("plugin", "commands", "inject", "reported", "masking", "demo.screen")

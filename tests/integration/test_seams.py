@@ -22,7 +22,12 @@ changed = list(inject.missing_seams())
 from poetry.config.config import Config
 from poetry.console.application import Application
 from poetry.publishing.publisher import Publisher
+from cachecontrol.serialize import Serializer
+from poetry.repositories.legacy_repository import LegacyRepository
 from poetry.utils.authenticator import Authenticator
+from poetry.utils.cache import FileCache
+from poetry_repo_plugin.http_cache import careful
+import poetry.console.commands.cache.clear
 import poetry.locations
 import poetry.vcs.git.backend
 
@@ -30,6 +35,20 @@ authenticator = Authenticator(Config(), cache_id="canary")
 for name in ("_cache_control", "_pool_size"):
     if not hasattr(authenticator, name):
         changed.append(f"Authenticator.{name}")
+repository = LegacyRepository("canary", "https://pypi.example.org/simple/", config=Config())
+for name in ("_cache_dir", "_release_cache", "_url", "session"):
+    if not hasattr(repository, name):
+        changed.append(f"LegacyRepository.{name}")
+for name in ("_path", "_serialize"):
+    if not hasattr(FileCache, name):
+        changed.append(f"FileCache.{name}")
+if not hasattr(poetry.console.commands.cache.clear, "FileCache"):
+    changed.append("poetry.console.commands.cache.clear.FileCache")
+kept = authenticator._cache_control
+if careful(kept) is kept:
+    changed.append("Authenticator._cache_control's class")
+if Serializer.serde_version != "4":
+    changed.append("cachecontrol's format")
 if not hasattr(Application, "project_directory") and not hasattr(Application, "_project_directory"):
     changed.append("Application.project_directory")
 if not hasattr(poetry.vcs.git.backend, "get_transport_and_path"):
