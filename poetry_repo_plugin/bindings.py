@@ -1,4 +1,4 @@
-"""To which origins a stored secret belongs (DESIGN section 5, origin binding)."""
+"""To which origins a secret belongs (DESIGN section 5, origin binding)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from contextlib import suppress
 from enum import Enum
 
 from poetry_repo_plugin.errors import StateError
-from poetry_repo_plugin.origin import InvalidUrl, Origin, Prefix
+from poetry_repo_plugin.home import Home, Place, bound_places, places_said
+from poetry_repo_plugin.names import is_pypi
+from poetry_repo_plugin.origin import InvalidUrl, Prefix
 from poetry_repo_plugin.own import Own
-from poetry_repo_plugin.settings import OWN_FILE, Settings
+from poetry_repo_plugin.settings import Settings
 
 
 class Kind(Enum):
-    """What is bound; a login to a place says nothing about who may see a client certificate, nor the reverse."""
+    """What is bound. Each has a record of its own, which the record of the other cannot widen."""
 
     CREDENTIAL = "credential-origins"
     CERTIFICATE = "certificate-origins"
@@ -30,28 +32,39 @@ class Bindings:
         return _readable(self._settings.own_for(name), kind)
 
     def allows(self, name: str, kind: Kind, url: str) -> bool | None:
-        """Whether what is stored for ``name`` may go to ``url``; ``None`` while nothing is recorded.
+        """Whether what is stored for ``name`` may go to ``url``; ``None`` while the user has said nothing of the name.
 
         A credential is held to the path as well, because strangers may share a host; a client certificate is
         offered to a host before any path is named, so it is held to the origin. A record that cannot be read allows
         nothing.
         """
-        own = self._settings.own_for(name)
-        if not _recorded(own, kind):
+        home = self.held_to(name, kind)
+        if not home.places:
             return None
-        prefixes = _readable(own, kind)
-        if kind is Kind.CREDENTIAL:
-            return any(prefix.covers(url) for prefix in prefixes)
-        try:
-            return Origin.of(url) in {prefix.origin for prefix in prefixes}
-        except InvalidUrl:
-            return False
+        return home.takes(url, whole_origin=kind is Kind.CERTIFICATE)
+
+    def held_to(self, name: str, kind: Kind) -> Home:
+        """Where what is stored for ``name`` may go: where it is recorded to belong, else where the name does."""
+        return Home(self._bound(name, kind) or self.home(name).places)
+
+    def home(self, name: str) -> Home:
+        """Where ``name`` belongs, by anything that the user has said: a login, a client certificate, ``repo add``,
+        ``poetry config repositories.NAME`` or the environment. A project's files are not asked.
+
+        Of PyPI no project can say anything: its own URLs are built into Poetry, so that none is a stranger's.
+        """
+        if is_pypi(name):
+            return Home()
+        bound = [place for kind in Kind for place in self._bound(name, kind)]
+        return Home((*bound, *places_said(self._settings, name)))
 
     def shown(self, name: str, kind: Kind) -> tuple[str, ...]:
-        """What is recorded for ``name``, for a person."""
-        own = self._settings.own_for(name)
-        unreadable = (f"an origin that cannot be read in {OWN_FILE}",) if _recorded(own, kind) else ()
-        return tuple(map(str, _readable(own, kind))) or unreadable
+        """Where what is stored for ``name`` may go, for a person."""
+        return self.held_to(name, kind).shown
+
+    def _bound(self, name: str, kind: Kind) -> tuple[Place, ...]:
+        word = "its login" if kind is Kind.CREDENTIAL else "its client certificate"
+        return bound_places(_recorded(self._settings.own_for(name), kind), word)
 
     def record(self, name: str, kind: Kind, urls: Iterable[str]) -> list[Prefix]:
         """Bind ``name`` to the owners of ``urls``, beside what was recorded; what is no URL is left out.
@@ -79,10 +92,6 @@ class Bindings:
             return [*(before if same_place else []), *fresh]
 
         return self._change(name, kind, bound)
-
-    def beyond(self, name: str, kind: Kind, urls: Iterable[str]) -> list[str]:
-        """Those of ``urls`` that what is stored for ``name`` does not belong to; none while nothing is recorded."""
-        return [url for url in urls if self.allows(name, kind, url) is False]
 
     def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
         """Bind what was stored before the plugin came. A folder that cannot be written is no reason to fail."""

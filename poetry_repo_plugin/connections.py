@@ -303,7 +303,7 @@ class Connections:
         repository = leave.repository
         if repository is None or leave.identify or not self.has_identity(repository):
             return None
-        bound = " and ".join(str(prefix.origin) for prefix in self._bindings.of(repository.name, Kind.CERTIFICATE))
+        bound = " and ".join(self._bindings.held_to(repository.name, Kind.CERTIFICATE).origins)
         message = f"it demands a client certificate, and the configured one belongs to {bound}; it was not offered."
         url = unmistakable(leave.query.url) if leave.query is not None else str(leave.origin)
         return failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, url=url)

@@ -12,7 +12,8 @@ from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.failures import failure
-from poetry_repo_plugin.origin import Prefix
+from poetry_repo_plugin.home import Home, Place
+from poetry_repo_plugin.origin import InvalidUrl, Origin, Prefix
 from poetry_repo_plugin.repository import Repository
 from poetry_repo_plugin.settings import Settings
 
@@ -35,30 +36,48 @@ class AsIfBound(Bindings):
             return True
         return super().allows(name, kind, url)
 
+    def held_to(self, name: str, kind: Kind) -> Home:
+        """As recorded, and the further prefix."""
+        held = super().held_to(name, kind)
+        if name != self._name or not held.places:
+            return held
+        return Home((*held.places, Place(self._prefix, "--url")))
+
     def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
         """Nothing is recorded before the answer is in."""
 
 
 def require_home(
-    bindings: Bindings, repository: Repository, kind: Kind, confirm: Callable[[str], bool] = lambda question: False
+    bindings: Bindings,
+    repository: Repository,
+    kind: Kind,
+    confirm: Callable[[str], bool] = lambda question: False,
+    *,
+    urls: Iterable[str] | None = None,
 ) -> None:
     """Stop before a new secret goes to a place that only a project's file takes for the repository's.
 
-    What is stored for the name belongs elsewhere, and nobody said that it has moved: the user's own settings would say
-    so, or ``login --url``. Raises :class:`RepositoryFailure`.
+    The user has said elsewhere where the name belongs, whatever the word was, and has not said that it moved.
+    Raises :class:`RepositoryFailure` (``origin-mismatch``).
 
     :param confirm: asks a person; the question ends with what happens.
+    :param urls: where the secret is about to go, or be bound to; all that the repository's secrets are bound to if
+        left out.
     """
-    strange = bindings.beyond(repository.name, kind, repository.bindable)
-    strange = [url for url in strange if url not in repository.user_urls]
-    if not strange:
+    home, name = bindings.home(repository.name), repository.name
+    asked = repository.bindable if urls is None else urls
+    url = home.stranger_among(asked, whole_origin=kind is Kind.CERTIFICATE)
+    if url is None or confirm(f"{name} belongs to {home}, but this project says {url}. Go on there?"):
         return
-    url, bound = strange[0], " and ".join(bindings.shown(repository.name, kind))
-    if not confirm(
-        f"What is stored for {repository.name} belongs to {bound}, but this project says {url}. Go on there?"
-    ):
-        message = f"what is stored for it belongs to {bound}, and only this project says {url}; nothing was sent there."
-        raise failure(Cause.ORIGIN_MISMATCH, message, repository, url=url)
+    message = f"it belongs to {home}, and only this project says {url}; nothing was sent there."
+    raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=_netloc(url), url=url)
+
+
+def _netloc(url: str) -> str:
+    try:
+        return Origin.of(url).netloc
+    except InvalidUrl:
+        return ""
 
 
 def stored(settings: Settings, gate: KeyringGate, bindings: Bindings, repository: Repository) -> Credential | None:

@@ -16,6 +16,8 @@ class Own:
     url: str | None = None
     credential_origins: tuple[str, ...] = ()
     certificate_origins: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    """Index URLs that the user has added to a project, while a publish URL alone would say where the name belongs."""
     client_key: str | None = None
     ca: str | None = None
     relaxed: bool = False
@@ -39,6 +41,7 @@ def own_of(table: Mapping[str, Any], name: str) -> Own:
         url=_text(entry.get("url")),
         credential_origins=_origins(entry.get("credential-origins")),
         certificate_origins=_origins(entry.get("certificate-origins")),
+        added=_origins(entry.get("added")),
         client_key=_text(entry.get("client-key")),
         ca=_text(entry.get("ca")),
         relaxed=entry.get("relaxed") is True,

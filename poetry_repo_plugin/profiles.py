@@ -101,6 +101,17 @@ def publish_url_of(url: str) -> str | None:
     return None if upload is None or looks_like_index(upload) else upload
 
 
+def same_server(url: str, other: str) -> bool:
+    """Whether both are repositories of one installation of a known server that keeps them side by side: what is sent to
+    either is read by that server, as with the hosted repository and the group of one Nexus.
+    """
+    found, beside = _find(url), _find(other)
+    if found is None or beside is None or found[0] is not beside[0] or not found[0].mark.startswith("/"):
+        return False
+    roots = {str(_prefix(one)).partition(found[0].mark)[0] for one in (url, other)}
+    return len(roots) == 1
+
+
 def looks_like_index(url: str) -> bool:
     """Whether ``url`` is one to read from, so that publishing to it is a mistake: its last segment is ``simple``
     (PEP 503) or ``+simple`` (devpi), or a known server has its index there.

@@ -28,6 +28,11 @@ def ask(question: str) -> str:
     return line.rstrip("\r\n")
 
 
+def confirm(question: str) -> bool:
+    """Whether a person says yes."""
+    return ask(f"{question} (y/n) [n]: ").strip().lower() in ("y", "yes")
+
+
 def ask_secret(question: str, clear_line: Callable[[], None] = lambda: None) -> Secret:
     """One line that is not shown. Raises :class:`InputError` if the terminal goes away, or would show it.
 

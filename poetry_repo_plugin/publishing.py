@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
 from poetry_repo_plugin.errors import Cause, InputError, RepoError, UnknownNameError
 from poetry_repo_plugin.failures import failure
@@ -32,6 +33,7 @@ class Upload:
     :param username: only a credential of this user will do.
     :param offered: ``given`` was typed at a prompt; whether to keep it is asked when the upload is done.
     :param context: the TLS context of ``--cert`` and ``--client-cert``, built on first use.
+    :param identifies: ``--client-cert`` was given.
     """
 
     repository: Repository
@@ -40,6 +42,7 @@ class Upload:
     username: str | None = None
     context: Callable[[], Any] | None = None
     offered: bool = False
+    identifies: bool = False
 
 
 def prepare_upload(
@@ -69,6 +72,7 @@ def prepare_upload(
         upload.given = Credential(Secret(password), username, "option", "the command line")
     if cert is not None or client_cert is not None:
         upload.context = _own_context(access, repository, url, cert, client_cert)
+        upload.identifies = client_cert is not None
     return upload
 
 
@@ -85,7 +89,10 @@ def check_before_upload(
         Origin.of(url)
     except InvalidUrl as error:
         raise failure(Cause.NOT_AN_UPLOAD_URL, f"{error}.", upload.repository) from None
+    if upload.identifies:
+        _require_home(access, upload, Kind.CERTIFICATE, terminal=terminal)
     if upload.given is not None:
+        _require_home(access, upload, Kind.CREDENTIAL, terminal=terminal)
         return
     leave = access.places.leave(url, owner=upload.repository.name, purpose=Purpose.PUBLISH)
     if upload.username is not None and leave.query is not None:
@@ -116,7 +123,20 @@ def lacked_credential(upload: Upload, error: Exception) -> bool:
 
 def ask_for_credential(access: Access, upload: Upload) -> None:
     """Ask on the terminal what to upload with. Raises ``RepositoryFailure`` for one that is refused."""
+    _require_home(access, upload, Kind.CREDENTIAL, terminal=True)
     upload.given, upload.offered = _prompt(access, upload), True
+
+
+def _require_home(access: Access, upload: Upload, kind: Kind, *, terminal: bool) -> None:
+    """A secret that is given for a name does not go where only a project puts it; on a terminal a person decides."""
+    from poetry_repo_plugin.further import require_home
+    from poetry_repo_plugin.prompts import confirm
+
+    def goes_on(question: str) -> bool:
+        return terminal and confirm(question)
+
+    urls = [upload.url] if upload.url is not None else []
+    require_home(access.bindings, upload.repository, kind, goes_on, urls=urls)
 
 
 def offer_to_keep(access: Access, upload: Upload) -> None:

@@ -90,7 +90,7 @@ class Settings:
 
     def refresh(self) -> None:
         """Forget what was read; the next look-up reads again."""
-        for name in ("config", "auth", "own", "local", "_own_known"):
+        for name in ("config", "auth", "own", "local", "_own_known", "_said_known"):
             self.__dict__.pop(name, None)
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -151,6 +151,20 @@ class Settings:
     def project_publish_url(self, name: str) -> str | None:
         """``repositories.NAME.url`` of the project's ``poetry.toml``, which is no word of the user's."""
         return text_at(self.local, "repositories", name, "url") or None
+
+    def urls_said(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Each URL that the user has given ``name``, and where, for a person. A project's files are not asked."""
+        known: dict[str, tuple[tuple[str, str], ...]] = self.__dict__.setdefault("_said_known", {})
+        if name not in known:
+            own = self.own_for(name)
+            variable, value = self.variable("REPOSITORIES", name, "_URL") or ("", "")
+            said = (
+                *((url, "poetry repo add") for url in (own.url, *own.added)),
+                (self.user_publish_url(name), f"repositories.{name} in {self.config_file.name}"),
+                (value, variable),
+            )
+            known[name] = tuple((url, word) for url, word in said if url)
+        return known[name]
 
     def certificate(self, name: str, key: str) -> str | bool | None:
         """``certificates.NAME.<key>`` (``cert`` or ``client-cert``): environment, then the user's files.

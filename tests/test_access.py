@@ -602,7 +602,8 @@ class TestFirstSuccess:
         self.succeed(access, "https://host.example/team-a/x.whl")
         assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
 
-    def test_the_user_s_own_publish_url_is_bound_with_it_and_a_project_s_is_not(self, world: World) -> None:
+    def test_where_the_user_has_put_the_name_is_bound_and_what_a_project_says_is_not(self, world: World) -> None:
+        world.settings.save_own("one", {"url": INDEX})
         world.sources(
             '[tool.poetry-repo-plugin.two]\npublish-url = "https://evil.example/"\n',
             one=INDEX,
@@ -617,6 +618,17 @@ class TestFirstSuccess:
             "https://upload.example/one",
         ]
         assert list(map(str, world.bindings.of("two", Kind.CREDENTIAL))) == ["https://two.example"]
+
+    def test_a_credential_goes_nowhere_else_where_the_user_has_put_the_name(self, world: World) -> None:
+        """It was stored before the plugin came; ``poetry config repositories.corp`` says whose it is."""
+        world.settings.save_publish_url("corp", "https://upload.example/corp/")
+        world.sources(corp=INDEX)
+        world.login("corp")
+        access = world.access()
+        assert secret(access, INDEX) is None
+        assert world.bindings.of("corp", Kind.CREDENTIAL) == []
+        upload = "https://upload.example/corp/"
+        assert secret(access, upload, owner="corp", purpose=Purpose.PUBLISH) == MARK
 
     def test_a_publish_url_that_is_none_does_not_break_a_request_that_went_well(self, world: World) -> None:
         world.sources(corp=INDEX)

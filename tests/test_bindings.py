@@ -34,7 +34,8 @@ def test_nothing_is_known_at_first(bindings: Bindings, kind: Kind) -> None:
     assert bindings.allows("corp", kind, INDEX) is None
     assert bindings.of("corp", kind) == []
     assert bindings.shown("corp", kind) == ()
-    assert bindings.beyond("corp", kind, [INDEX]) == []
+    assert bindings.home("corp").places == ()
+    assert bindings.home("corp").stranger_among([INDEX]) is None
 
 
 def test_a_login_binds_to_what_the_repository_owns(bindings: Bindings, tmp_path: Path) -> None:
@@ -52,7 +53,9 @@ def test_a_login_binds_to_what_the_repository_owns(bindings: Bindings, tmp_path:
         *("https://host.example/team-a/..%2fteam-b", "https://host.example\\@evil.example/team-a/", "nonsense", ""),
     ):
         assert bindings.allows("corp", Kind.CREDENTIAL, url) is False
-    assert bindings.allows("corp", Kind.CERTIFICATE, INDEX) is None, "that is another matter"
+    assert bindings.of("corp", Kind.CERTIFICATE) == [], "that is another record"
+    assert bindings.allows("corp", Kind.CERTIFICATE, INDEX) is True
+    assert bindings.allows("corp", Kind.CERTIFICATE, "https://evil.example/") is False
 
 
 def test_a_client_certificate_is_held_to_the_origin(bindings: Bindings) -> None:
@@ -66,7 +69,8 @@ def test_a_client_certificate_is_held_to_the_origin(bindings: Bindings) -> None:
         "nonsense",
     ):
         assert bindings.allows("corp", Kind.CERTIFICATE, url) is False
-    assert bindings.allows("corp", Kind.CREDENTIAL, INDEX) is None
+    assert bindings.of("corp", Kind.CREDENTIAL) == []
+    assert bindings.allows("corp", Kind.CREDENTIAL, "https://host.example/team-b/") is False, "held to the path"
 
 
 def test_a_further_url_is_added(bindings: Bindings) -> None:
@@ -99,11 +103,101 @@ def test_a_login_for_a_further_place_keeps_the_others(bindings: Bindings) -> Non
     assert shown(bindings) == ["https://host.example/team-a", "https://upload.example/team-a"]
 
 
-def test_what_lies_beyond(bindings: Bindings) -> None:
-    bindings.record_for_login("corp", [INDEX])
-    assert bindings.beyond("corp", Kind.CREDENTIAL, [INDEX]) == []
-    assert bindings.beyond("corp", Kind.CREDENTIAL, ["https://evil.example/", INDEX]) == ["https://evil.example/"]
-    assert bindings.beyond("corp", Kind.CERTIFICATE, ["https://evil.example/"]) == []
+EVIL = "https://evil.example/simple/"
+SAID = ("a login", "a certificate", "repo add", "poetry config", "the environment")
+
+
+def said(tmp_path: Path, how: str, url: str) -> Bindings:
+    """Bindings of a user who has said that ``corp`` is at ``url``."""
+    settings = Settings(tmp_path, environ={"POETRY_REPOSITORIES_CORP_URL": url} if how == "the environment" else {})
+    bindings = Bindings(settings)
+    if how == "a login":
+        bindings.record("corp", Kind.CREDENTIAL, [url])
+    elif how == "a certificate":
+        bindings.record("corp", Kind.CERTIFICATE, [url])
+    elif how == "repo add":
+        settings.save_own("corp", {"url": url})
+    elif how == "poetry config":
+        settings.save_publish_url("corp", url)
+    return bindings
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("how", SAID)
+def test_every_word_of_the_user_says_where_a_name_belongs(tmp_path: Path, how: str, kind: Kind) -> None:
+    bindings = said(tmp_path, how, INDEX)
+    by_origin = kind is Kind.CERTIFICATE
+    assert bindings.allows("corp", kind, INDEX) is True
+    assert bindings.allows("corp", kind, EVIL) is False
+    assert bindings.allows("corp", kind, "https://host.example/team-evil/") is by_origin
+    assert bindings.shown("corp", kind) == ("https://host.example/team-a",)
+    assert bindings.home("corp").stranger_among([INDEX, EVIL], whole_origin=by_origin) == EVIL
+    assert bindings.allows("other", kind, EVIL) is None
+
+
+@pytest.mark.parametrize("how", ["repo add", "poetry config", "the environment"])
+@pytest.mark.parametrize(
+    ("said_url", "url"),
+    [
+        ("http://host.example/a/simple/", "https://host.example/a/simple/"),
+        ("https://nexus.example/repository/hosted/", "https://nexus.example/repository/group/simple/"),
+        ("https://host.example/artifactory/api/pypi/local", "https://host.example/artifactory/api/pypi/all/simple"),
+        (
+            "https://gitlab.example/api/v4/projects/7/packages/pypi",
+            "https://gitlab.example/api/v4/groups/7/-/packages/pypi/simple",
+        ),
+        ("https://python.cloudsmith.io/acme/py/", "https://dl.cloudsmith.io/basic/acme/py/python/simple/"),
+        ("https://dl.cloudsmith.io/basic/acme/py/python/simple/", "https://python.cloudsmith.io/acme/py/"),
+        ("https://push.fury.io/acme/", "https://pypi.fury.io/acme/"),
+    ],
+)
+def test_twin_a_part_of_the_same_repository_is_no_stranger(tmp_path: Path, how: str, said_url: str, url: str) -> None:
+    bindings = said(tmp_path, how, said_url)
+    assert bindings.allows("corp", Kind.CREDENTIAL, url) is True
+
+
+@pytest.mark.parametrize("how", ["repo add", "poetry config", "the environment"])
+@pytest.mark.parametrize(
+    ("said_url", "url"),
+    [
+        ("https://host.example/a/simple/", "http://host.example/a/simple/"),
+        ("http://host.example:8080/a/simple/", "https://host.example/a/simple/"),
+        ("https://host.example/team-a/repository/x/", "https://host.example/team-evil/repository/x/"),
+        ("https://nexus.example/repository/x/", "https://evil.example/repository/x/"),
+        ("https://nexus.example/repository/x/", "http://nexus.example/repository/y/"),
+        ("https://python.cloudsmith.io/acme/py/", "https://python.cloudsmith.io/evil/py/"),
+        ("https://python.cloudsmith.io/acme/py/", "https://dl.cloudsmith.io/basic/evil/py/python/simple/"),
+        ("https://push.fury.io/acme/", "https://push.fury.io/evil/"),
+    ],
+)
+def test_a_look_alike_is_a_stranger(tmp_path: Path, how: str, said_url: str, url: str) -> None:
+    bindings = said(tmp_path, how, said_url)
+    assert bindings.allows("corp", Kind.CREDENTIAL, url) is False
+    assert bindings.home("corp").stranger_among([url]) == url
+
+
+def test_a_record_is_not_widened_by_other_words(tmp_path: Path) -> None:
+    """What is stored goes where it was stored for; a new secret may go to any place that the user names."""
+    bindings = said(tmp_path, "repo add", "https://new.example/simple/")
+    bindings.record("corp", Kind.CREDENTIAL, [INDEX])
+    assert bindings.allows("corp", Kind.CREDENTIAL, "https://new.example/simple/") is False
+    assert bindings.home("corp").stranger_among([INDEX, "https://new.example/simple/"]) is None
+    assert str(bindings.home("corp")) == (
+        "https://host.example/team-a (its login) and https://new.example (poetry repo add)"
+    )
+
+
+def test_a_project_says_nothing(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "poetry.toml").write_text(f'[repositories.corp]\nurl = "{EVIL}"\n')
+    assert Bindings(Settings(tmp_path, project, environ={})).home("corp").places == ()
+
+
+def test_pypi_is_where_poetry_has_it(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, environ={"POETRY_REPOSITORIES_PYPI_URL": "https://mirror.example/"})
+    assert Bindings(settings).home("pypi").places == ()
+    assert Bindings(settings).allows("pypi", Kind.CREDENTIAL, "https://upload.example/") is None
 
 
 @pytest.mark.parametrize("kind", Kind)

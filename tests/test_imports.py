@@ -20,7 +20,7 @@ PACKAGE = Path(poetry_repo_plugin.__file__).parent
 # Words, files and settings: they know nothing of the rooms above.
 GROUND = frozenset(
     (
-        *("secret", "origin", "errors", "names", "store", "spellings", "own", "settings", "bindings"),
+        *("secret", "origin", "errors", "names", "store", "spellings", "own", "settings", "bindings", "home"),
         *("toml_text", "toml_values", "profiles", "project", "project_trust", "repository", "notices", "patterns"),
         "paths",
     )

@@ -13,6 +13,7 @@ from poetry_repo_plugin import names
 from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.further import require_home
 from poetry_repo_plugin.logins import check_username, require_writable
 from poetry_repo_plugin.origin import Origin, split_userinfo
 from poetry_repo_plugin.profiles import looks_like_index, profile_of, publish_url_of
@@ -98,7 +99,10 @@ ends in /simple/ is for installing only. The next step is
             self._add_source(bench, wish, bench.project / "pyproject.toml")
         elif not self.option("publish-only"):
             self._remember(bench, wish)
+        is_new_here = not bench.bindings.home(wish.name).places
         self._keep_publish_url(bench, wish)
+        if is_new_here:
+            self._keep_home(bench, wish)
         self._keep_codes(bench, wish)
         self._keep_lifted(bench, wish)
         self._next_step(bench, wish)
@@ -158,6 +162,7 @@ ends in /simple/ is for installing only. The next step is
                     "or take the one in the URL out by hand.",
                     f"poetry repo logout {name}",
                 )
+            require_home(bench.bindings, known, Kind.CREDENTIAL, bench.confirm, urls=[known.index_url])
             lifted.append(Lifted(known.url_username, known.url_secret, [known.index_url]))
         return known.index_url
 
@@ -281,6 +286,15 @@ ends in /simple/ is for installing only. The next step is
         elif self.option("publish-only"):
             self.say(f"{name}: poetry publish -r {name} uploads to {url} already.")
 
+    @staticmethod
+    def _keep_home(bench: Bench, wish: Wish) -> None:
+        """Where uploads go is kept for the user, and the index in the project alone, which is no word of the user's: by
+        itself the first would make a stranger of the second.
+        """
+        home = bench.bindings.home(wish.name)
+        if wish.url is not None and home.stranger_among([wish.url]) is not None:
+            bench.settings.save_own(wish.name, {"added": [wish.url]})
+
     def _keep_codes(self, bench: Bench, wish: Wish) -> None:
         before = list(bench.settings.own_for(wish.name).ignore_error_codes)
         if wish.codes is None or before == wish.codes:
@@ -301,11 +315,12 @@ ends in /simple/ is for installing only. The next step is
         name = wish.name
         urls = [bare(url) for url in (wish.url, bench.settings.publish_url(name)) if url is not None]
         bound = bench.bindings.of(name, Kind.CREDENTIAL)
-        beyond = [url for url in urls if bound and not any(prefix.covers(url) for prefix in bound)]
-        if beyond:
+        beyond = bench.bindings.held_to(name, Kind.CREDENTIAL).stranger_among(urls)
+        if beyond is not None:
+            places = " and ".join(bench.bindings.shown(name, Kind.CREDENTIAL))
             self.warn(
-                f"What is stored for {name} belongs to {' and '.join(map(str, bound))} and is not sent to {beyond[0]}. "
-                f"If it should be: poetry repo login {name} --url {beyond[0]}"
+                f"{name} belongs to {places}, and nothing secret is sent to {beyond}. "
+                f"If it should be: poetry repo login {name} --url {beyond}"
             )
         profile = profile_of(wish.url, name) if wish.url else None
         if profile is not None and (profile.provider is not None or profile.token_is_username):

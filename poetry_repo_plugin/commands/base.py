@@ -92,9 +92,9 @@ class Bench:
 
     def confirm(self, question: str) -> bool:
         """Whether a person says yes; no without one."""
-        from poetry_repo_plugin.prompts import ask
+        from poetry_repo_plugin.prompts import confirm
 
-        return self.terminal and ask(f"{question} (y/n) [n]: ").strip().lower() in ("y", "yes")
+        return self.terminal and confirm(question)
 
     def ask_passphrase(self, repository: Repository) -> Secret | None:
         """The passphrase of a client key as a person types it; ``None`` where nobody can."""

@@ -101,7 +101,8 @@ adds a host."""
         bench.catalogue.check_url(aim.repository, aim.url)
         try:
             if aim.added is None:
-                further.require_home(bench.bindings, aim.repository, Kind.CREDENTIAL, bench.confirm)
+                urls = dict.fromkeys([aim.url, *aim.bindable])
+                further.require_home(bench.bindings, aim.repository, Kind.CREDENTIAL, bench.confirm, urls=urls)
             if self.given("helper", "provider"):
                 self._set_helper(bench, aim)
             elif not self._extend(bench, aim):

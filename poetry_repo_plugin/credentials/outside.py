@@ -31,7 +31,7 @@ from poetry_repo_plugin.credentials.maker import PROTOCOLS, asked_about, identif
 from poetry_repo_plugin.credentials.short_lived import ShortLived
 from poetry_repo_plugin.credentials.stored import Withheld
 from poetry_repo_plugin.credentials.vendors import provider
-from poetry_repo_plugin.origin import InvalidUrl, Origin
+from poetry_repo_plugin.origin import InvalidUrl
 from poetry_repo_plugin.project import PROVIDERS
 from poetry_repo_plugin.secret import Secret
 from poetry_repo_plugin.settings import Settings
@@ -98,8 +98,8 @@ class OutsideSource:
         source = self._source_for(name)
         if not identifies(source) or source is None:
             return None
-        bound = {prefix.origin for prefix in self._bindings.of(name, Kind.CREDENTIAL)}
-        if self._bindings.shown(name, Kind.CREDENTIAL) and Origin.of(url) not in bound:
+        home = self._bindings.held_to(name, Kind.CREDENTIAL)
+        if home.stranger_among([url], whole_origin=True) is not None:
             return None  # held to the origin, because it is offered before any path is named
         query = Query(name, url)
         answer = self._answer(query, source)

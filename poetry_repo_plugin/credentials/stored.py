@@ -41,10 +41,12 @@ class StoredSource:
             return NotMine()
         if is_reserved_user(query.username):
             return NotMine("such a user name is that of a keyring entry of another kind")
+        login, token = self._settings.login(query.name), self._settings.token(query.name)
         if self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
+            if login is None and token is None and not self._is_recorded(query.name):
+                return NotMine(f"nothing is stored in auth.toml; the keyring is asked for {' and '.join(bound)} only")
             return Withheld(f"what is stored belongs to {' and '.join(bound)}", bound)
-        login, token = self._settings.login(query.name), self._settings.token(query.name)
         in_order = (token, login) if query.purpose is Purpose.PUBLISH else (login, token)
         kept = [one for one in in_order if one is not None]
         if kept:
@@ -87,8 +89,12 @@ class StoredSource:
     def _is_called_for(self, query: Query) -> bool:
         """Whether the keyring is asked although no file names a user."""
         if query.effort is Effort.GLANCE:  # a login leaves a record of where it belongs; a URL may name its user
-            return query.username is not None or bool(self._bindings.shown(query.name, Kind.CREDENTIAL))
+            return query.username is not None or self._is_recorded(query.name)
         return query.effort is not Effort.EVIDENT
+
+    def _is_recorded(self, name: str) -> bool:
+        """Whether a login has left a record of where it belongs."""
+        return bool(self._settings.own_for(name).credential_origins)
 
     def _untold(self, query: Query) -> Answer:
         """What the keyring may have although no file says so."""

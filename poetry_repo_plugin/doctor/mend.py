@@ -106,6 +106,10 @@ def _keep(access: Access, name: str, login: tuple[str, str, Secret], mended: Men
             f"poetry repo logout {name}, or take the one in the URL out by hand."
         )
         return False
+    home = access.bindings.home(name)
+    if home.stranger_among([url]) is not None:
+        mended.left.append(f"{name} belongs to {home}; the login in the URL {url} of this project is not kept for it.")
+        return False
     logins = Logins(access.settings, access.gate, access.notices, access.bindings)
     mended.done.append(
         f"{name}: the login in its URL is kept in {logins.store(name, username, secret, [url]).place} now."

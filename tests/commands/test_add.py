@@ -427,7 +427,7 @@ def test_what_is_stored_for_another_place_is_said_to_stay_there(home: WarmHome, 
     other = "https://other.example.org/simple/"
     done = home.ok("repo", "add", "acme", other)
     assert (
-        f"What is stored for acme belongs to https://pypi.example.org and is not sent to {other}. "
+        f"acme belongs to https://pypi.example.org, and nothing secret is sent to {other}. "
         f"If it should be: poetry repo login acme --url {other}\n"
     ) in done.err
 

@@ -672,8 +672,8 @@ class TestAnotherPlace:
         home.refuses(
             *password_words(),
             stdin=PASSWORD,
-            err=f"Repository acme ({moved.netloc}): what is stored for it belongs to {index.origin}, and only this "
-            f"project says {moved.index_url}; nothing was sent there. [origin-mismatch]\n"
+            err=f"Repository acme ({moved.netloc}): it belongs to {index.origin} (its login, poetry repo add), "
+            f"and only this project says {moved.index_url}; nothing was sent there. [origin-mismatch]\n"
             f"Try: poetry repo login acme --url {moved.index_url}\nNothing was stored.\n",
         )
         assert moved.requests == []
@@ -686,8 +686,6 @@ class TestAnotherPlace:
         done = home.fails("repo", "login", "acme", "--helper", "/bin/true")
         assert "[origin-mismatch]" in done.err
         client = ("--client-cert", str(certs.pem(certs.client())))
-        home.ok("repo", "certs", "acme", *client)  # none was set, so it belongs nowhere yet
-        home.write_project(extra='[[tool.poetry.source]]\nname = "acme"\nurl = "https://third.example/simple/"\n')
         before = home.files()
         assert "[origin-mismatch]" in home.fails("repo", "certs", "acme", *client).err
         assert home.files() == before

@@ -301,6 +301,7 @@ class TestUpload:
         assert_fails(well.checks(), "upload", Cause.NOT_AN_UPLOAD_URL, "not an http or https URL", "--publish-url")
 
     def test_nothing_there(self, well: Place, index: IndexServer) -> None:
+        well.remember(index.index_url)
         well.publish_to(f"{index.origin}/nowhere/")
         assert_fails(well.checks(), "upload", Cause.NOT_AN_UPLOAD_URL, "404", "--publish-url")
 
@@ -363,6 +364,7 @@ class TestUpload:
     def test_another_origin(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
         """Its own failures are its own."""
         with IndexServer(tls=server_context(certs.server_unknown_ca()), credentials={USER: PASSWORD}) as other:
+            well.remember(index.index_url)
             well.publish_to(other.upload_url)
             assert_fails(well.checks(), "upload", Cause.UNKNOWN_CA, "Another root", "poetry repo certs foo --ca")
             other.tls = server_context(certs.server())

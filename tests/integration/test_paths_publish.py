@@ -135,7 +135,9 @@ class TestPlaces:
             yield server
 
     def test_index_and_uploads_on_different_hosts_under_one_name(self, world: World, upload_host: IndexServer) -> None:
+        """Both are the user's word; of a place that only the project names, see ``tests/attacks``."""
         world.publish_to(upload_host.upload_url)
+        world.settle("poetry-repo-plugin.toml", "repositories", NAME, "url", value=world.index.index_url)
         world.project("gamma")
         world.home.ok("lock")
         assert_authorized(world.index.requests)
