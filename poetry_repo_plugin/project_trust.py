@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from poetry_repo_plugin.bindings import Bindings, Kind
+from poetry_repo_plugin.bindings import Bindings
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.project import RefusedError, path_inside
@@ -117,12 +117,12 @@ class ProjectTrust:
 
     def _of_user(self, name: str) -> list[Origin]:
         """Where the repository is by anything that the user has said."""
-        bound = [prefix.origin for kind in Kind for prefix in self._bindings.of(name, kind)]
-        return list(dict.fromkeys([*bound, *_origins(self._catalogue.get(name).user_urls)]))
+        places = self._bindings.home(name).places
+        return list(dict.fromkeys(place.prefix.origin for place in places if place.prefix is not None))
 
     def _is_unreadable(self, name: str) -> bool:
-        kinds = [kind for kind in Kind if self._bindings.shown(name, kind)]
-        return bool(kinds) and not any(self._bindings.of(name, kind) for kind in kinds)
+        bound = [place for place in self._bindings.home(name).places if place.url is None]
+        return bool(bound) and all(place.prefix is None for place in bound)
 
     # -- the rule ----------------------------------------------------------------------------------------------------
 
