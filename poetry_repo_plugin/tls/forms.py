@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections import deque
 from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from typing import NamedTuple
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_END = re.compile(rb"-----END ([A-Z0-9 ]{1,40})-----")
 _HEADERS = re.compile(rb"\A(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n")
 
 
@@ -66,17 +68,23 @@ class PemBlock(NamedTuple):
 
 
 def pem_blocks(data: bytes) -> list[PemBlock]:
-    """All complete PEM blocks in ``data``, in order. Text between them is allowed (RFC 7468, 2)."""
+    """All complete PEM blocks in ``data``, in order. Text between them is allowed (RFC 7468, 2).
+
+    Takes time in proportion to the size, also where nothing that begins ever ends.
+    """
+    ends: dict[bytes, deque[tuple[int, int]]] = {}
+    for found in _END.finditer(data):
+        ends.setdefault(found[1], deque()).append((found.start(), found.end()))
     blocks = []
     position = 0
     while (begin := _BEGIN.search(data, position)) is not None:
-        marker = b"-----END " + begin[1] + b"-----"
-        end = data.find(marker, begin.end())
-        if end < 0:
-            position = begin.end()
-            continue
-        position = end + len(marker)
-        blocks.append(PemBlock(begin[1].decode("ascii"), data[begin.start() : position]))
+        position = begin.end()
+        of_label = ends.get(begin[1], deque())
+        while of_label and of_label[0][0] < position:
+            of_label.popleft()
+        if of_label:
+            _, position = of_label.popleft()
+            blocks.append(PemBlock(begin[1].decode("ascii"), data[begin.start() : position]))
     return blocks
 
 

@@ -20,7 +20,7 @@ CaSetting = Union[Path, Literal["system"], None]
 AskPassphrase = Callable[[], Union[Secret, None]]
 
 # A bundle of every public CA is 0.3 MB. What is much larger is not TLS material, and may never end (/dev/zero).
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024  # every public CA, each with a page of text, has half of that
 
 # Days; DESIGN section 3, `certs`.
 SOON = 30

@@ -136,13 +136,13 @@ def _from_directory(path: Path) -> list[bytes]:
         files = sorted(entry for entry in path.iterdir() if re.match(_HASHED, entry.name))
     except OSError as error:
         raise invalid(path, CA, f"cannot be read: {error.strerror}") from None
-    found: list[bytes] = []
+    found: dict[bytes, None] = {}
     for file in files:
         # OpenSSL skips what it cannot read in such a directory, and so do we.
         try:
-            found.extend(der for der in certificates_in(file)[0] if der not in found)
+            found.update(dict.fromkeys(certificates_in(file)[0]))
         except MaterialError:
             continue
     if not found:
         raise invalid(path, CA, "is a directory without hashed certificates; `openssl rehash` makes them")
-    return found
+    return list(found)

@@ -219,7 +219,7 @@ class TestCa:
 
     def test_a_file_without_end_is_not_read_whole(self, certs: CertificateFactory) -> None:
         path = certs.write("huge.pem", b"x" * (MAX_BYTES + 1))
-        assert "is larger than 8 MB" in refused_ca(path)
+        assert "is larger than 2 MB" in refused_ca(path)
 
     def test_a_malformed_certificate_that_openssl_takes_is_a_warning(
         self, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch
