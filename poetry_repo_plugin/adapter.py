@@ -19,13 +19,15 @@ from requests.utils import select_proxy
 from urllib3 import PoolManager
 
 from poetry_repo_plugin.access import Access
-from poetry_repo_plugin.bodies import cut, settle_retry_after
+from poetry_repo_plugin.bodies import cut, read_beginning, settle_retry_after
 from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
+from poetry_repo_plugin.deadline import Budget, watched
 from poetry_repo_plugin.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.hops import Hop
 from poetry_repo_plugin.http_cache import CarefulAdapter
 from poetry_repo_plugin.origin import InvalidUrl, Origin, redact, split_userinfo
+from poetry_repo_plugin.pages import ENOUGH as ENOUGH_OF_PAGE
 from poetry_repo_plugin.places import Leave
 from poetry_repo_plugin.uploads import judge_upload, rewind
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
 _HOP = "poetry-repo-plugin-hop"  # a header that travels from hop to hop of a redirect, and never on the wire
+_NO_LIMIT = float("inf")  # the budget is one
+_SECONDS_FOR_ANSWER = 15.0
 _MOST_TRIES = 3  # as it is, after a challenge, after one renewal
 
 
@@ -47,6 +51,7 @@ class _Carrier(HTTPAdapter):
     :param judge: turn a 401 or 403 into an error; else the caller reads it.
     :param strict: judge them also where the settings declare them harmless, as every upload is judged.
     :param pools: connections that are shared with other adapters; their keys hold the TLS context.
+    :param budget: the question is ours: the time for it, in which the beginning of each answer is read at once.
     :param anonymous: send no credential at all, to see what a repository does then.
     """
 
@@ -63,8 +68,10 @@ class _Carrier(HTTPAdapter):
         judge: bool = True,
         strict: bool = False,
         pools: PoolManager | None = None,
+        budget: Budget | None = None,
         **options: Any,
     ) -> None:
+        self._budget = budget
         self._get_access = access
         self._report = report
         self._owner = owner
@@ -149,7 +156,7 @@ class _Carrier(HTTPAdapter):
         self._trip.effort = Effort.FULL if self._purpose is Purpose.PUBLISH else Effort.EVIDENT
         for _ in range(_MOST_TRIES):
             try:
-                response = super().send(request, *positional, **options)
+                response = self._exchange(request, *positional, **options)
             except (RequestException, OSError) as error:
                 self._explain(leave, error)
                 raise
@@ -177,6 +184,31 @@ class _Carrier(HTTPAdapter):
             proof = request.url if response.status_code < 300 and request.method in ("GET", "POST") else None
             self._access.succeeded(leave, tried[-1] if tried else None, proof)
         return response
+
+    def _exchange(self, request: PreparedRequest, stream: bool, timeout: Any, *rest: Any, **options: Any) -> Response:
+        """One request and its answer. Of an answer that nobody but us looks into the beginning is read, in a time that
+        the server cannot draw out.
+        """
+        if self._budget is not None:
+            with self._budget as budget:
+                response = super().send(request, stream, timeout, *rest, **options)
+                try:
+                    read_beginning(response, most=ENOUGH_OF_PAGE, patience=_NO_LIMIT)
+                finally:
+                    budget.check()
+            return response
+        if self._purpose is not Purpose.PUBLISH:
+            return super().send(request, stream, timeout, *rest, **options)
+        with Budget(_seconds_for_answer(timeout), from_answer=True):
+            response = super().send(request, stream, timeout, *rest, **options)
+            cut(response)
+        return response
+
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
+        """Connections keep to the time that the thread has for them."""
+        pool: Any = super().get_connection_with_tls_context(*arguments, **options)
+        pool.ConnectionCls = watched(pool.ConnectionCls)
+        return pool
 
     def _is_still_there(self, leave: Leave, url: str, *, like: PreparedRequest, arguments: Sequence[Any]) -> bool:
         """Whether ``url``, which was answered before, is now, with the credential that was tried last. What can only be
@@ -300,6 +332,12 @@ class _Carrier(HTTPAdapter):
             )
             hint = f"poetry repo add {quote(repository.name)} {index} --publish-url {publish}"
         return failure(Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=leave.origin.netloc, hint=hint)
+
+
+def _seconds_for_answer(timeout: Any) -> float:
+    """How long the answer to an upload may take: longer than the limit that Poetry sets for each of its reads."""
+    read = timeout[1] if isinstance(timeout, tuple) else timeout
+    return max(_SECONDS_FOR_ANSWER, 2 * read if isinstance(read, (int, float)) else 0)
 
 
 class DirectAdapter(_Carrier):

@@ -9,16 +9,20 @@ from typing import Any
 
 from poetry_repo_plugin import __version__
 from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.bodies import ENCODINGS
 from poetry_repo_plugin.credentials.base import Credential, Purpose
+from poetry_repo_plugin.deadline import Budget
 from poetry_repo_plugin.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.failures import failure
+from poetry_repo_plugin.json_text import NotJson, parse_json
 from poetry_repo_plugin.names import is_pypi
 from poetry_repo_plugin.origin import Origin
-from poetry_repo_plugin.pages import ENOUGH, is_index, is_login_page, no_page
+from poetry_repo_plugin.pages import is_index, is_login_page, no_page
 from poetry_repo_plugin.profiles import looks_like_index, profile_of
 from poetry_repo_plugin.repository import Repository
 
 TIMEOUT = 10.0  # seconds, for connecting and for each read
+_IN_ALL = 1.5  # times that, for a question with all its redirects and renewals
 
 
 class Verdict(Enum):
@@ -49,18 +53,19 @@ def ask(
     passing ones included, and for a 401 or 403.
 
     :param strict: judge a 401 or 403 also where the settings say that it is harmless for a page.
+    :param timeout: seconds, for connecting and for each read; the whole takes at most half as much again.
     """
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
-    with _session(access, repository, purpose, given, anonymous, strict=strict) as session:
+    budget = Budget(_IN_ALL * timeout)
+    with _session(access, repository, purpose, given, anonymous, budget, strict=strict) as session:
         try:
             posted = method == "POST"
-            response = session.request(
-                method, url, timeout=timeout, data=b"" if posted else None, allow_redirects=not posted, stream=True
+            return session.request(
+                method, url, timeout=timeout, data=b"" if posted else None, allow_redirects=not posted
             )
-            _read_beginning(response)
-            return response
-        except RequestException as error:
+        except (RequestException, HTTPError, OSError) as error:
             raise _unasked(access, repository, url, error, purpose) from None
 
 
@@ -175,16 +180,18 @@ def exchange(access: Access, name: str, method: str, url: str, json: object = No
     redirect, because the body holds an identity token.
     """
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
     repository = access.catalogue.get(name)
-    with _session(access, repository, Purpose.PUBLISH, None, anonymous=True, judge=False) as session:
+    budget = Budget(_IN_ALL * TIMEOUT)
+    with _session(access, repository, Purpose.PUBLISH, None, anonymous=True, budget=budget, judge=False) as session:
         try:
             response = session.request(method, url, json=json, timeout=TIMEOUT, allow_redirects=False)
-        except RequestException as error:
+        except (RequestException, HTTPError, OSError) as error:
             raise _unasked(access, repository, url, error, Purpose.PUBLISH) from None
     try:
-        return response.status_code, response.json()
-    except ValueError:
+        return response.status_code, parse_json(response.content)
+    except NotJson:
         return response.status_code, response.text
 
 
@@ -203,25 +210,15 @@ def index_page(url: str) -> str:
 
 def _unasked(access: Access, repository: Repository, url: str, error: Exception, purpose: Purpose) -> RepositoryFailure:
     """Why there is no answer, in the words that every connection is explained in."""
-    from requests.exceptions import ChunkedEncodingError
+    from urllib3.exceptions import ProtocolError
 
     leave = access.places.leave(url, owner=repository.name, purpose=purpose)
     found = access.tls.explain(leave, error, proxy=proxy_of(url))
     if found is not None:
         return found
-    broken_off = isinstance(error, ChunkedEncodingError)
+    broken_off = isinstance(error, ProtocolError)
     message = "its answer breaks off." if broken_off else f"it could not be asked ({type(error).__name__})."
     return failure(Cause.SERVER_ERROR, message, repository, host=leave.origin.netloc)
-
-
-def _read_beginning(response: Any) -> None:
-    kept = b""
-    for piece in response.iter_content(16 * 1024):
-        kept += piece
-        if len(kept) >= ENOUGH:
-            break
-    response._content = kept
-    response.close()
 
 
 @contextmanager
@@ -231,6 +228,7 @@ def _session(
     purpose: Purpose,
     given: Credential | None,
     anonymous: bool,
+    budget: Budget,
     *,
     judge: bool = True,
     strict: bool = True,
@@ -257,9 +255,11 @@ def _session(
         anonymous=anonymous,
         judge=judge,
         strict=strict,
+        budget=budget,
     )
     with requests.Session() as session:
         session.headers["User-Agent"] = f"poetry-repo-plugin/{__version__}"
+        session.headers["Accept-Encoding"] = ENCODINGS
         session.auth = lambda request: request  # no netrc of requests' own
         session.mount("https://", adapter)
         session.mount("http://", adapter)

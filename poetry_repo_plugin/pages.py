@@ -6,10 +6,10 @@ packages, or for an upload that went well.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
+from poetry_repo_plugin.json_text import NotJson, parse_any_depth
 from poetry_repo_plugin.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def is_simple_json(response: Response) -> bool:
     A big project's has megabytes: whoever reads ``response`` next gets what was parsed here.
     """
     try:
-        document = json.loads(response.content)
-    except ValueError:
+        document = parse_any_depth(response.content)
+    except NotJson:
         return len(response.content) >= ENOUGH and b'"api-version"' in response.content[:ENOUGH]
     parse = response.json
     setattr(response, "json", lambda **options: parse(**options) if options else document)  # noqa: B010

@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from poetry_repo_plugin.deadline import Budget, watched
 from poetry_repo_plugin.origin import DEFAULT_PORTS, Origin
 
 
@@ -47,12 +48,16 @@ class Proxy:
     def tunnel(self, origin: Origin, timeout: float) -> socket.socket:
         """A socket that leads to ``origin``. Raises :class:`OSError`, also where the proxy refuses.
 
-        :param timeout: seconds, for connecting and for each read.
+        :param timeout: seconds, for all of it.
         """
-        way = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+        way = watched(http.client.HTTPConnection)(self.host, self.port, timeout=timeout)
         way.set_tunnel(origin.host, origin.port, self.headers)
         try:
-            way.connect()
+            with Budget(timeout):
+                way.connect()
+        except TimeoutError:
+            way.close()
+            raise
         except http.client.HTTPException:
             way.close()
             raise OSError("what it answers is not HTTP") from None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 from datetime import datetime, timedelta, timezone
 
 from poetry_repo_plugin.credentials import expiry
+from poetry_repo_plugin.json_text import parse_json
 from poetry_repo_plugin.secret import Secret
 
 
@@ -40,7 +40,7 @@ def end_of_token(token: Secret) -> datetime | None:
     if len(parts) != 3:
         return None
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
+        claims = parse_json(base64.urlsafe_b64decode(parts[1] + "=="))
     except ValueError:
         return None
     return expiry.from_json(claims.get("exp")) if isinstance(claims, dict) else None

@@ -22,7 +22,7 @@ GROUND = frozenset(
     (
         *("secret", "origin", "errors", "names", "store", "spellings", "own", "settings", "bindings", "home"),
         *("toml_text", "toml_values", "profiles", "project", "project_trust", "repository", "notices", "patterns"),
-        "paths",
+        *("paths", "deadline", "json_text"),
     )
 )
 HEIGHT = {

@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Union
+from typing import Any, Union
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from poetry_repo_plugin.credentials import process
 from poetry_repo_plugin.credentials.base import Broken, NotMine
 from poetry_repo_plugin.credentials.process import presentable
+from poetry_repo_plugin.deadline import Budget, watched, within
 from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.json_text import ENOUGH, NotJson, parse_json
+from poetry_repo_plugin.origin import Origin
 from poetry_repo_plugin.secret import Secret
 
 # The variables by which `id` knows a CI, in its order, with two that Google's build and run services always set
@@ -39,6 +43,8 @@ CLAIMS = (
     "email",  # Google Cloud
 )
 
+_MOST_OF_EVENT = 32 * 1024 * 1024  # bytes; GitHub's own limit is 25 MB
+
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 
 TIMEOUT = 30.0  # seconds, for a CI's own tool; `id` gives its requests as long
@@ -53,20 +59,21 @@ def token(audience: str) -> Union[Secret, NotMine, Broken]:
     """The identity token made out for ``audience``. Asks the CI over its own network or tool; up to 30 s."""
     # Not left to `id`: it looks at Google's metadata service before these three, and on a runner that stands in that
     # cloud it would return the identity of the machine. It also sets their tools no time limit.
-    if not os.environ.get("GITHUB_ACTIONS"):
-        if os.environ.get("GITLAB_CI"):
-            return _gitlab(audience)
-        if os.environ.get("BUILDKITE"):
-            return _from_tool(audience, "buildkite-agent", "oidc", "request-token", "--audience", audience)
-        if os.environ.get("CIRCLECI"):
-            claims = json.dumps({"aud": audience})
-            return _from_tool(audience, "circleci", "run", "oidc", "get", "--claims", claims, "--root-issuer")
+    if os.environ.get("GITHUB_ACTIONS"):
+        return _github(audience)
+    if os.environ.get("GITLAB_CI"):
+        return _gitlab(audience)
+    if os.environ.get("BUILDKITE"):
+        return _from_tool(audience, "buildkite-agent", "oidc", "request-token", "--audience", audience)
+    if os.environ.get("CIRCLECI"):
+        claims = json.dumps({"aud": audience})
+        return _from_tool(audience, "circleci", "run", "oidc", "get", "--claims", claims, "--root-issuer")
     import id as identity_library
 
     try:
-        found = identity_library.detect_credential(audience)
-    except identity_library.GitHubOidcPermissionCredentialError:
-        return Broken(_github_explanation(), Cause.CREDENTIAL_MISSING)
+        found = within(TIMEOUT, lambda: identity_library.detect_credential(audience))
+    except TimeoutError as error:
+        return Broken(f"the identity token could not be had: {error}", Cause.TIMEOUT)
     except identity_library.IdentityError as error:
         return Broken(f"the identity token could not be had: {presentable(str(error))}")
     except Exception as error:  # the library lets some of urllib3's and subprocess's pass
@@ -80,6 +87,64 @@ def claims(identity: Secret) -> dict[str, str]:
     """The claims of the token that an index compares, as short texts; empty where it is no JSON web token."""
     payload = _payload(identity)
     return {name: presentable(str(payload[name]), lines=1) for name in CLAIMS if name in payload}
+
+
+def _github(audience: str) -> Union[Secret, Broken]:
+    """GitHub's token, asked for as `id` does, which sets neither its time nor its size a limit
+    (https://docs.github.com/actions/reference/security/oidc).
+    """
+    bearer = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    url = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_URL")
+    if not bearer or not url:
+        return Broken(_github_explanation(), Cause.CREDENTIAL_MISSING)
+    from urllib3.exceptions import HTTPError
+
+    none = "the identity token could not be had"
+    try:
+        status, body = _fetch(url, audience, bearer)
+    except TimeoutError:
+        return Broken(f"{none}: GitHub did not answer within {TIMEOUT:g} s", Cause.TIMEOUT)
+    except (HTTPError, OSError, ValueError) as error:
+        return Broken(f"{none}: {presentable(str(error))}")
+    if status != 200:
+        return Broken(f"{none}: GitHub answered {status}")
+    try:
+        document = parse_json(body)
+    except NotJson:
+        document = None
+    value = document.get("value") if isinstance(document, dict) else None
+    if not isinstance(value, str):
+        return Broken(f"{none}: GitHub's answer holds no token")
+    return _made_out_for(audience, Secret(value), "GitHub's token")
+
+
+def _fetch(url: str, audience: str, bearer: str) -> tuple[int, bytes]:
+    """The status and the beginning of GitHub's answer; no proxy, no redirect, nobody else's login.
+
+    Raises urllib3's errors, :class:`ValueError` for what is no URL, and :class:`OSError`, of which
+    :class:`TimeoutError` is one.
+    """
+    import urllib3
+
+    parts = urlsplit(url)
+    query = urlencode([*parse_qsl(parts.query), ("audience", audience)])
+    options = {"cert_reqs": "CERT_REQUIRED"} if Origin.of(url).scheme == "https" else {}
+    with urllib3.connection_from_url(url, **options) as pool, Budget(TIMEOUT) as budget:
+        pool.ConnectionCls = watched(pool.ConnectionCls)
+        answer: Any = pool.urlopen(
+            "GET",
+            urlunsplit(("", "", parts.path or "/", query, "")),
+            headers={"Authorization": f"bearer {bearer}"},
+            retries=False,
+            redirect=False,
+            timeout=TIMEOUT,
+            preload_content=False,
+        )
+        try:
+            return answer.status, answer.read(ENOUGH, decode_content=False)
+        finally:
+            answer.close()
+            budget.check()
 
 
 def gitlab_variable(audience: str) -> str:
@@ -136,7 +201,8 @@ def _is_fork() -> bool | None:
     """Whether the pull request comes from a fork, as the event's own file says; ``None`` where that cannot be read."""
     try:
         with open(os.environ["GITHUB_EVENT_PATH"], encoding="utf-8") as file:
-            fork = json.load(file)["pull_request"]["head"]["repo"]["fork"]
+            event: Any = parse_json(file.read(_MOST_OF_EVENT + 1), most=_MOST_OF_EVENT)
+        fork = event["pull_request"]["head"]["repo"]["fork"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return fork if isinstance(fork, bool) else None
@@ -147,7 +213,7 @@ def _payload(identity: Secret) -> dict[str, object]:
 
     try:
         _, payload, _ = identity.reveal().split(".")
-        document = json.loads(base64.urlsafe_b64decode(payload + "=="))
-    except (ValueError, RecursionError):
+        document = parse_json(base64.urlsafe_b64decode(payload + "=="))
+    except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

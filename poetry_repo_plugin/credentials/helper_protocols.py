@@ -24,6 +24,7 @@ from poetry_repo_plugin.credentials import expiry
 from poetry_repo_plugin.credentials.base import BASIC, BEARER, Answer, Broken, Credential, NotMine
 from poetry_repo_plugin.credentials.process import presentable
 from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.json_text import NotJson, parse_json
 from poetry_repo_plugin.origin import Origin
 from poetry_repo_plugin.patterns import Pattern
 from poetry_repo_plugin.secret import Secret
@@ -275,8 +276,8 @@ def _with_expiry(credential: Credential, value: object, field: str) -> Credentia
 
 def _json_object(stdout: bytes) -> dict[str, object] | None:
     try:
-        document = json.loads(stdout.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        document = parse_json(stdout)
+    except NotJson:
         return None
     return document if isinstance(document, dict) else None
 

@@ -12,6 +12,7 @@ from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.chain import RENEW_BEFORE
 from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import SHORT_LIVED
+from poetry_repo_plugin.json_text import parse_json
 from poetry_repo_plugin.secret import Secret
 
 
@@ -81,7 +82,9 @@ def fingerprint(*what: object, environ: Mapping[str, str] | None = None, prefix:
 def _parsed(text: Secret, maker: str) -> Credential | None:
     """The credential in an entry; ``None`` for anything else than what :meth:`ShortLived.put` wrote."""
     try:
-        kept = json.loads(text.reveal())
+        kept = parse_json(text.reveal())
+        if not isinstance(kept, dict):
+            return None
         if kept["maker"] != maker:
             return None
         username = kept["username"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Union
 from poetry_repo_plugin.credentials import expiry, process
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, NotMine, Purpose, Query
 from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.json_text import NotJson, parse_json
 from poetry_repo_plugin.origin import InvalidUrl, Origin
 from poetry_repo_plugin.secret import Secret
 
@@ -69,8 +69,8 @@ class VendorTool:
         if not finished.succeeded:
             return self._explained(finished)
         try:
-            document = json.loads(finished.stdout)
-        except (ValueError, RecursionError):
+            document = parse_json(finished.stdout)
+        except NotJson:
             document = None
         if not isinstance(document, dict):
             return Broken(f"{self.title}: `{self.program}` did not answer with a JSON object", hint=self.login)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, Union
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.credentials.base import Credential, Effort, Query, Resolution
-from poetry_repo_plugin.doctor.bounded import within
+from poetry_repo_plugin.deadline import within
 from poetry_repo_plugin.doctor.finding import Finding, State, failed
 from poetry_repo_plugin.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.failures import failure

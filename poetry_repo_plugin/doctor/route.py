@@ -10,7 +10,7 @@ from typing import Any
 
 from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.asking import proxy_of
-from poetry_repo_plugin.doctor.bounded import within
+from poetry_repo_plugin.deadline import within
 from poetry_repo_plugin.doctor.finding import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.errors import Cause
 from poetry_repo_plugin.failures import failure

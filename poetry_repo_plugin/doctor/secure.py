@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.access import Access
-from poetry_repo_plugin.doctor.bounded import within
+from poetry_repo_plugin.deadline import within
 from poetry_repo_plugin.doctor.finding import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.doctor.route import Route
 from poetry_repo_plugin.errors import Cause, RepositoryFailure

@@ -22,6 +22,8 @@ WATCH = "_msg_callback"
 
 # TLS message types (RFC 8446, 4) and content types (RFC 8446, 5.1)
 _HANDSHAKE = 22
+_MOST_MESSAGES = 64  # of one server; an honest one sends six
+_MOST_BYTES = 1024 * 1024
 _CERTIFICATE, _CERTIFICATE_REQUEST = 11, 13
 
 
@@ -93,7 +95,7 @@ def look_at(
 
 def _collector(messages: list[tuple[int, bytes]]) -> Callable[..., None]:
     def collect(_: object, direction: str, __: object, content_type: int, kind: int, data: bytes) -> None:
-        if direction == "read" and content_type == _HANDSHAKE:
+        if direction == "read" and content_type == _HANDSHAKE and len(messages) < _MOST_MESSAGES:
             messages.append((int(kind), bytes(data)))
 
     return collect
@@ -146,6 +148,7 @@ class _Wire:
     outgoing: ssl.MemoryBIO
     deadline: float
     first: bytes = b""
+    received: int = 0
 
     def drive(self, operation: Callable[[], object], until: Callable[[], bool] = lambda: False) -> None:
         while True:
@@ -174,6 +177,9 @@ class _Wire:
     def _receive(self) -> None:
         self._limit()
         data = self.link.recv(65536)
+        self.received += len(data)
+        if self.received > _MOST_BYTES:
+            raise OSError("the server sends without end")
         if data:
             self.first = self.first or data[:16]
             self.incoming.write(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.doctor.bounded import within
+from poetry_repo_plugin.deadline import within
 from poetry_repo_plugin.doctor.finding import State
 from poetry_repo_plugin.doctor.walk import Limits, choose, examine
 from poetry_repo_plugin.errors import Cause, InputError
