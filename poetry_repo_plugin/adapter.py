@@ -14,6 +14,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header
 from requests.exceptions import RequestException
 from requests.utils import select_proxy
 from urllib3 import PoolManager
@@ -22,7 +23,7 @@ from poetry_repo_plugin.access import Access
 from poetry_repo_plugin.bodies import cut, read_beginning, settle_retry_after
 from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
 from poetry_repo_plugin.deadline import Budget, watched
-from poetry_repo_plugin.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.errors import Cause, RepositoryFailure, printable
 from poetry_repo_plugin.failures import failure
 from poetry_repo_plugin.hops import Hop
 from poetry_repo_plugin.http_cache import CarefulAdapter
@@ -83,6 +84,7 @@ class _Carrier(HTTPAdapter):
         self._strict = strict or purpose is Purpose.PUBLISH
         self._pools = pools
         self._trip = threading.local()
+        self._cookies: dict[Origin, RequestsCookieJar] = {}
         super().__init__(**options)
 
     @property
@@ -120,6 +122,7 @@ class _Carrier(HTTPAdapter):
         try again.
         """
         request.headers.pop("Authorization", None)
+        request.headers.pop("Cookie", None)
         hop: Hop | None = cast("Any", request.headers).pop(_HOP, None)
         whole_url, given = request.url, self._take_userinfo(request)
         url = cast("str", request.url)
@@ -133,8 +136,7 @@ class _Carrier(HTTPAdapter):
             leave = self._access.places.leave(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
             if self._anonymous:
                 leave = leave._replace(query=None, given=None)
-            if leave.uncertain:
-                request.headers.pop("Cookie", None)
+            self._give_cookies(leave, request)
             self._trip.leave, self._trip.tried = leave, []
             self._trip.proxies = proxies
             response = self._travel(leave, request, stream, timeout, verify, cert, proxies, options)
@@ -299,9 +301,28 @@ class _Carrier(HTTPAdapter):
             self._trip.tried.append(credential)
 
     def build_response(self, req: PreparedRequest, resp: Any, *arguments: Any, **options: Any) -> Response:
-        """The response, and a cache's view of its request, know nothing of the header."""
+        """The response, and a cache's view of its request, know nothing of the header. The server's words for its
+        status are printed by Poetry as they are.
+        """
         req.headers.pop("Authorization", None)
-        return super().build_response(req, resp, *arguments, **options)
+        response = super().build_response(req, resp, *arguments, **options)
+        response.reason = printable(response.reason or "")
+        leave: Leave | None = getattr(self._trip, "leave", None)
+        if leave is not None and "set-cookie" in response.headers:
+            jar = self._cookies.setdefault(leave.origin, RequestsCookieJar())
+            cast("Any", extract_cookies_to_jar)(jar, req, resp)
+        return response
+
+    def _give_cookies(self, leave: Leave, request: PreparedRequest) -> None:
+        """Add the cookies of exactly the origin that the request goes to.
+
+        A cookie may stand for the password that it was an answer to, but belongs to a host with all its ports, and to
+        http as well unless its server says otherwise (RFC 6265, 8.5 and 8.6).
+        """
+        jar = self._cookies.get(leave.origin)
+        header = cast("Any", get_cookie_header)(jar, request) if jar is not None and not leave.uncertain else None
+        if header is not None:
+            request.headers["Cookie"] = header
 
     def _context(self) -> Any:
         leave: Leave | None = getattr(self._trip, "leave", None)

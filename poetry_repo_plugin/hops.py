@@ -1,23 +1,10 @@
-"""What travels from request to request: what a redirect remembers of the one that it answered, and cookies."""
+"""What a redirect remembers of the request that it answered."""
 
 from __future__ import annotations
 
-from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import NamedTuple
-from urllib.request import Request
 
 from poetry_repo_plugin.places import Leave
-
-
-class SecureCookies(DefaultCookiePolicy):
-    """A cookie that came over https never goes over http, whether or not its server says so (RFC 6265, 8.6): it may
-    stand for the password that it was an answer to.
-    """
-
-    def set_ok(self, cookie: Cookie, request: Request) -> bool:
-        """Whether to keep ``cookie``."""
-        cookie.secure = cookie.secure or request.type == "https"
-        return super().set_ok(cookie, request)
 
 
 class Hop(NamedTuple):

@@ -384,7 +384,6 @@ def _no_auth(request: Any) -> Any:
 
 def _create_session(self: Any) -> requests.Session:
     from poetry_repo_plugin.adapter import CachingAdapter, DirectAdapter, RefusingAdapter
-    from poetry_repo_plugin.hops import SecureCookies
     from poetry_repo_plugin.http_cache import careful
     from poetry_repo_plugin.remembered import remember_environment
 
@@ -401,7 +400,6 @@ def _create_session(self: Any) -> requests.Session:
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     session.auth = _no_auth
-    session.cookies.set_policy(SecureCookies())
     remember_environment(session)
     return session
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 10.0
 _MOST_HOLDERS = 30  # for which somebody waits in turn
 _PRIVATE = 0o600
+_LONGEST_HOLDER = 100  # bytes
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise StateError(f"{folder} cannot be written: {_reason(error)}. Nothing was changed.") from None
     try:
         with suppress(OSError):
-            holder.write_text(f"process {os.getpid()}", encoding="utf-8")
+            _write_holder(holder)
         yield
     finally:
         with suppress(OSError):
@@ -262,11 +263,24 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
+def _write_holder(path: Path) -> None:
+    """Say who holds the lock. What a killed process left there goes, and so does a link or a pipe; none is followed."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(f"process {os.getpid()}")
+
+
 def _read_holder(path: Path) -> str:
+    """Who holds the lock, as far as a plain file says so; a link is not followed, a pipe not waited for."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        return path.read_text(encoding="utf-8").strip() or "another process"
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            said = file.read(_LONGEST_HOLDER).decode("utf-8", "replace").strip() if plain else ""
     except OSError:
-        return "another process"
+        said = ""
+    return said or "another process"
 
 
 def _reason(error: OSError) -> str:

@@ -582,3 +582,49 @@ def test_of_twenty_processes_that_log_in_at_once_twenty_are_kept(tmp_path: Path)
     own = store.read_toml(tmp_path / "poetry-repo-plugin.toml")["repositories"]["shared"]
     assert sorted(own["credential-origins"]) == sorted(f"https://host{n}.example" for n in range(20))
     assert others(tmp_path / "auth.toml") == ["poetry-repo-plugin.toml"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
+class TestWhatStandsInTheHoldersPlace:
+    """In a folder that others can write."""
+
+    def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
+        target, holder = tmp_path / "precious", tmp_path / ".poetry-repo-plugin.holder"
+        target.write_text("mine")
+        holder.symlink_to(target)
+        with store.locked(tmp_path):
+            assert holder.read_text() == f"process {os.getpid()}"
+            assert not holder.is_symlink()
+        assert target.read_text() == "mine"
+
+    def test_a_pipe_holds_nobody_up(self, tmp_path: Path) -> None:
+        holder = tmp_path / ".poetry-repo-plugin.holder"
+        os.mkfifo(holder)
+        with store.locked(tmp_path):
+            assert holder.is_file()
+        assert not holder.exists()
+
+    @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+    def test_who_waits_reads_neither(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+        monkeypatch.setattr(store, "LOCK_SECONDS", 0.1)
+        holder = tmp_path / ".poetry-repo-plugin.holder"
+        (tmp_path / "secret").write_text("s3cret")
+        with store.locked(tmp_path):
+            holder.unlink()
+            if kind == "link":
+                holder.symlink_to(tmp_path / "secret")
+            elif kind == "pipe":
+                os.mkfifo(holder)
+            else:
+                holder.mkdir()
+            with pytest.raises(StateError, match="in use by another process"), store.locked(tmp_path):
+                raise AssertionError
+
+    def test_twin_a_plain_file_says_who_it_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(store, "LOCK_SECONDS", 0.1)
+        with (
+            store.locked(tmp_path),
+            pytest.raises(StateError, match=f"in use by process {os.getpid()}"),
+            store.locked(tmp_path),
+        ):
+            raise AssertionError

@@ -32,9 +32,10 @@ LINGER = 1.0
 # Seconds that a killed program gets to be gone.
 _REAP = 5.0
 
-# Secrets of other repositories (POETRY_… of Poetry's own documentation, DESIGN section 6 for the passphrase).
-_OTHERS_SECRETS = Pattern(
-    r"POETRY_HTTP_BASIC_.*_PASSWORD|POETRY_PYPI_TOKEN_.*|POETRY_CERTIFICATES_.*_PASSPHRASE", re.IGNORECASE
+# What Poetry's variables say of repositories. A user name may be a token and a URL may hold a password; what a program
+# must know of its own repository, it is told.
+_OF_REPOSITORIES = Pattern(
+    r"POETRY_(?:HTTP_BASIC|PYPI_TOKEN|CERTIFICATES|REPOSITORIES)_.*|POETRY_PYPI_MIRROR_URL", re.IGNORECASE | re.DOTALL
 )
 
 # Characters of a line that are looked at: more than is shown, and few enough for what may look at each more than once.
@@ -99,7 +100,7 @@ def run(argv: Sequence[str], *, input: bytes = b"", timeout: float, env: Mapping
         arguments. No secret belongs in here.
     :param input: what it finds on standard input, which is closed after it.
     :param timeout: in seconds; then the program and all that it started are killed.
-    :param env: variables set on top of our own environment, of which the secrets of other repositories are left out.
+    :param env: variables set on top of our own environment, without what Poetry reads there for repositories.
 
     Raises :class:`ToolMissing`, :class:`ToolTimeout` and :class:`ToolFailed` (too much output). A failing exit status
     is no error here: see :attr:`Finished.status`.
@@ -134,8 +135,8 @@ def find(program: str) -> None:
 
 
 def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
-    """``environ`` without the variables that hold secrets of repositories."""
-    return {name: value for name, value in environ.items() if not _OTHERS_SECRETS.fullmatch(name)}
+    """``environ`` without the variables that Poetry reads for its repositories."""
+    return {name: value for name, value in environ.items() if not _OF_REPOSITORIES.fullmatch(name)}
 
 
 def presentable(text: str, *, lines: int = 3, width: int = 200) -> str:

@@ -37,12 +37,21 @@ def look_around(access: Access) -> list[Finding]:
 
 def permissions(access: Access) -> Iterator[Finding]:
     """Files of settings that others can read or change."""
+    if is_folder_loose(access):
+        message = f"{access.settings.folder} can be changed by others, and with it what is sent where"
+        yield Finding("permissions", State.FAIL, message, hint=FIX)
     for file in loose_files(access):
         mode = file.stat().st_mode & 0o777
         # Whoever can write there decides what is sent where, and which helper is run.
         open_to_write = bool(mode & 0o022)
         message = f"{file} can be {'changed' if open_to_write else 'read'} by others (mode {mode:04o})"
         yield Finding("permissions", State.FAIL if open_to_write else State.WARN, message, hint=FIX)
+
+
+def is_folder_loose(access: Access) -> bool:
+    """Whether others can replace the files in the folder of settings (POSIX)."""
+    folder = access.settings.folder
+    return os.name == "posix" and folder.is_dir() and bool(folder.stat().st_mode & 0o022)
 
 
 def loose_files(access: Access) -> list[Path]:
@@ -130,8 +139,10 @@ def _names(access: Access) -> Iterator[Finding]:
 
 def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
     name = repository.name
-    if any(_is_plain_http(url) and _is_sent(access, repository, url) for url in repository.urls):
-        message = f"{name}: its credential goes over plain http, readable for whoever is on the way"
+    plain = [url for url in repository.urls if _is_plain_http(url) and _is_sent(access, repository, url)]
+    if plain:
+        too = next((f", the proxy {proxy} included" for url in plain if (proxy := _proxy_for(url))), "")
+        message = f"{name}: its credential goes over plain http, readable for whoever is on the way{too}"
         yield Finding("plain-http", State.WARN, message)
     provider = access.settings.own_for(name).provider or repository.project.provider
     if provider is not None and provider != "gitlab" and repository.urls:  # a GitLab is known from CI only
@@ -178,6 +189,19 @@ def _is_sent(access: Access, repository: Repository, url: str) -> bool:
     """Whether a credential that can be seen would go to ``url``."""
     here = access.bindings.allows(repository.name, Kind.CREDENTIAL, url) is not False
     return not is_pypi(repository.name) and shows_credential(access.settings, repository, stored=here)
+
+
+def _proxy_for(url: str) -> str | None:
+    """Host and port of the proxy that a request to ``url`` goes through."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    from poetry_repo_plugin.proxies import Proxy
+
+    given = select_proxy(url, get_environ_proxies(url))
+    try:
+        return str(Proxy.of(given)) if given else None
+    except ValueError:
+        return None
 
 
 def _is_plain_http(url: str) -> bool:

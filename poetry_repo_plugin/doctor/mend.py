@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,14 @@ def mend(access: Access) -> Mended:
 
 
 def _permissions(access: Access, mended: Mended) -> None:
+    folder = access.settings.folder
+    if local.is_folder_loose(access):
+        try:
+            folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~0o022)
+        except OSError as error:
+            mended.left.append(f"{folder} is left as it is: {(error.strerror or str(error)).lower()}.")
+        else:
+            mended.done.append(f"{folder} can be changed by you only.")
     for file in local.loose_files(access):
         try:
             file.chmod(0o600)

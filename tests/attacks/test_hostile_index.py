@@ -141,6 +141,38 @@ def test_a_cookie_does_not_go_over_plain_http(arena: Arena) -> None:
     assert [request.target for request in arena.proxy.requests if request.method == "GET"]
 
 
+@pytest.mark.parametrize("redirected", [False, True])
+def test_a_cookie_does_not_go_to_another_port(arena: Arena, redirected: bool) -> None:
+    """Cookies belong to a host with all its ports (RFC 6265, 8.5); ours stay where they were set."""
+    name, content = packages.wheel("omega", "1.0")
+    arena.evil.add(name, content)
+    first, second = (packages.wheel(name, "1.0") for name in ("alpha", "beta"))
+    arena.company.add_all((first, second))
+    away = f"https://{HOST}:8443/files/{name}"
+    jar = {"Set-Cookie": "SESSION=s3ssion; Path=/"}
+    answers = {f"/team-a/files/{first[0]}": Response(200, first[1], jar)}
+    if redirected:
+        answers[f"/team-a/files/{name}"] = Response(302, b"", {**jar, "Location": away})
+        away = f"https://{HOST}/team-a/files/{name}"
+    arena.company.respond = lambda request: answers.get(request.path)
+    ours = [f"{wheel[0].split('-')[0]} @ https://{HOST}/team-a/files/{wheel[0]}" for wheel in (first, second)]
+    arena.project(*ours, f"omega @ {away}", url=URL)
+    arena.home.ok("lock")
+    assert [request.path for request in arena.company.requests if "cookie" in request.headers], "the twin"
+    assert [request for request in arena.evil.requests if request.method == "GET"]
+
+
+def test_a_reason_with_escape_sequences_at_an_upload(arena: Arena) -> None:
+    answer = Response(400, b"\x1b[31mPwned", reason="\x1b[31mPwned\x1b]0;title\x07")
+    arena.settle("config.toml", "repositories", NAME, "url", value=UPLOAD)
+    arena.company.respond = lambda request: answer if request.method == "POST" else None
+    arena.project(url=URL)
+    arena.dist()
+    done = arena.home.fails("publish", "-r", NAME)
+    assert "Pwned" in done.text
+    assert_clean(done)
+
+
 @pytest.mark.parametrize("status", [301, 307, 308])
 def test_an_upload_is_not_redirected(arena: Arena, status: int) -> None:
     arena.settle("config.toml", "repositories", NAME, "url", value=UPLOAD)

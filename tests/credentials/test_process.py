@@ -140,19 +140,24 @@ def test_what_is_missing_or_no_program_is_said(tmp_path: Path) -> None:
         process.run([*StandIn(tmp_path, "tool", "").command, "a\0b"], timeout=LIMIT)
 
 
-def test_secrets_of_repositories_are_not_handed_on_and_the_rest_is(
+def test_what_belongs_to_repositories_is_not_handed_on_and_the_rest_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POETRY_HTTP_BASIC_FOO_PASSWORD", "s3cret")
-    monkeypatch.setenv("POETRY_HTTP_BASIC_FOO_USERNAME", "alice")
+    monkeypatch.setenv("POETRY_HTTP_BASIC_FOO_USERNAME", "s3cret")
+    monkeypatch.setenv("POETRY_REPOSITORIES_FOO_URL", "https://s3cret.example/")
+    monkeypatch.setenv("poetry_repositories_foo_url", "https://s3cret.example/")
+    monkeypatch.setenv("Poetry_Http_Basic_a.b_Username", "s3cret")
+    monkeypatch.setenv("POETRY_PYPI_MIRROR_URL", "https://u:s3cret@mirror.example/")
+    monkeypatch.setenv("POETRY_CACHE_DIR", "/cache")
     monkeypatch.setenv("POETRY_PYPI_TOKEN_FOO", "s3cret")
     monkeypatch.setenv("POETRY_CERTIFICATES_FOO_PASSPHRASE", "s3cret")
     monkeypatch.setenv("VAULT_ADDR", "https://vault.example.com")
     tool = StandIn(tmp_path, "tool", "")
     process.run(tool.command, timeout=LIMIT, env={"EXTRA": "yes"})
     environ = tool.calls[0]["env"]
-    assert "s3cret" not in environ.values()
-    assert (environ["POETRY_HTTP_BASIC_FOO_USERNAME"], environ["VAULT_ADDR"]) == ("alice", "https://vault.example.com")
+    assert "s3cret" not in str(environ)
+    assert (environ["POETRY_CACHE_DIR"], environ["VAULT_ADDR"]) == ("/cache", "https://vault.example.com")
     assert environ["EXTRA"] == "yes"
 
 

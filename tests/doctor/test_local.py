@@ -52,6 +52,31 @@ class TestLocal:
         assert own.state is State.FAIL
         assert "can be changed by others" in own.message
 
+    @posix
+    @pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777, 0o702])
+    def test_a_folder_that_others_can_change(self, well: Place, mode: int) -> None:
+        well.config.chmod(mode)
+        (found,) = self.found(well, "permissions")
+        assert (found.state, found.hint) == (State.FAIL, "poetry repo doctor --fix")
+        assert found.message == f"{well.config} can be changed by others, and with it what is sent where"
+
+    @posix
+    @pytest.mark.parametrize("mode", [0o755, 0o700, 0o500])
+    def test_twin_a_folder_that_others_only_see(self, well: Place, mode: int) -> None:
+        well.config.chmod(mode)
+        assert self.found(well, "permissions") == []
+
+    def test_a_proxy_reads_what_goes_over_plain_http(self, well: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        well.source("http://pypi.example.org/simple/")
+        well.settle("poetry-repo-plugin.toml", "repositories", value=None)
+        monkeypatch.setenv("http_proxy", "http://u:s3cret@proxy.example:3128")
+        monkeypatch.setenv("no_proxy", "")
+        (found,) = self.found(well, "plain-http")
+        assert found.message.endswith("readable for whoever is on the way, the proxy proxy.example:3128 included")
+        monkeypatch.setenv("no_proxy", "pypi.example.org")
+        (found,) = self.found(well, "plain-http")
+        assert found.message.endswith("readable for whoever is on the way")
+
     def test_credentials_in_urls(self, well: Place) -> None:
         well.source(f"https://{USER}:{OTHER}@pypi.example.org/simple/")
         (found,) = self.found(well, "credentials")
@@ -206,6 +231,13 @@ class TestMend:
         mended = self.mend(well)
         assert (mended.done, mended.left) == ([], [])
         assert contents(well.root) == before
+
+    @posix
+    def test_a_folder_that_others_can_change_is_closed(self, well: Place) -> None:
+        well.config.chmod(0o777)
+        assert self.mend(well).done == [f"{well.config} can be changed by you only."]
+        assert well.config.stat().st_mode & 0o777 == 0o755
+        assert well.local() == []
 
     @posix
     def test_permissions(self, well: Place) -> None:
