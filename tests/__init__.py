@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contract", "tests.doctor.place", "tests.poetry_process", "tests.warm")
+pytest.register_assert_rewrite("tests.credentials.contract", "tests.doctor.place", "tests.poetry_process", "tests.warm")

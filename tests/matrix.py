@@ -33,7 +33,7 @@ OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # Each path, and the tests that walk it. The suite runs them, and all others of `-m paths`, on the newest Poetry.
 PATHS = {
-    "seams": "integration/test_seams.py",
+    "seams": "hooks/test_seams.py",
     "lock, add": "integration/test_paths_index.py::TestLookUps",
     "install": "integration/test_paths_index.py::TestDownloads",
     "caches": "integration/test_cache.py",

@@ -1,4 +1,4 @@
-"""Imports flow one way: plugin → commands, inject → doctor, adapter → credentials | tls → what is below."""
+"""Imports run one way: plugin → hooks; commands → hooks | doctor | demo → ops → http → … → core."""
 
 from __future__ import annotations
 
@@ -11,48 +11,47 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 import poetry_repo_plugin
 
 PACKAGE = Path(poetry_repo_plugin.__file__).parent
 
-# Words, files and settings: they know nothing of the rooms above.
-GROUND = frozenset(
-    (
-        *("secret", "origin", "errors", "names", "store", "spellings", "own", "settings", "bindings", "home"),
-        *("toml_text", "toml_values", "profiles", "project", "project_trust", "repository", "notices", "patterns"),
-        *("paths", "deadline", "json_text"),
-    )
-)
+# commands → hooks | doctor | demo → ops → http → credentials → config | tls → core
 HEIGHT = {
-    "plugin": 6,
-    "commands": 5,
-    "refused_project": 5,
-    "inject": 4,
-    "metadata_cache": 4,
-    "demo": 4,
-    "credentials": 2,
+    "": 0,
+    "core": 1,
+    "config": 2,
     "tls": 2,
-}  # all others: 3
+    "credentials": 3,
+    "http": 4,
+    "ops": 5,
+    "hooks": 6,
+    "doctor": 6,
+    "demo": 6,
+    "commands": 7,
+    "plugin": 8,
+}
 UPWARD = {("commands.overview", "plugin")}  # the list of commands
 
-# Poetry's own modules, and who may import them besides inject.
+# Poetry's own modules, and who may import them besides hooks.
 POETRY_ELSEWHERE = {
     "plugin": {"poetry.plugins.application_plugin", "poetry.console.commands.command"},
     "commands.base": {"poetry.console.commands.command"},
-    "metadata_cache": {"poetry.utils.cache", "poetry.console.commands.cache"},
-    "reported": {"poetry.console.exceptions", "poetry.exceptions"},
 }
-CLEO = ("plugin", "commands", "inject", "reported", "masking", "demo.screen")
+CLEO = ("plugin", "commands", "hooks", "demo.screen")
 
 
 @dataclass(frozen=True)
 class Import:
-    """One import statement. ``inner`` says that it is inside a function, ``typed`` that only a type checker runs it."""
+    """One import statement.
+
+    :param imported: without the package's name, if it is one of our own modules (``ours``).
+    :param inner: it is inside a function.
+    :param typed: only a type checker runs it.
+    """
 
     importer: str
     imported: str
+    ours: bool = True
     inner: bool = False
     typed: bool = False
 
@@ -67,19 +66,23 @@ def imports() -> tuple[Import, ...]:
     for path in sorted(PACKAGE.rglob("*.py")):
         module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        found += [Import(module, name, inner, typed) for name, inner, typed in _in(tree.body, False, False)]
+        module = module.removesuffix("__init__")
+        for name, inner, typed in _in(tree.body, False, False):
+            ours = name.split(".")[0] == PACKAGE.name
+            name = name.removeprefix(PACKAGE.name).removeprefix(".") if ours else name
+            found.append(Import(module, name, ours, inner, typed))
     return tuple(found)
 
 
 def _in(body: list[ast.stmt], inner: bool, typed: bool) -> Iterator[tuple[str, bool, bool]]:
     for node in body:
         if isinstance(node, ast.Import):
-            yield from ((_own(alias.name), inner, typed) for alias in node.names)
+            yield from ((alias.name, inner, typed) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "relative imports hide where they lead"
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                yield (_own(whole if _is_module(whole) else str(node.module)), inner, typed)
+                yield (whole if _is_module(whole) else str(node.module), inner, typed)
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             yield from _in(node.body, inner, True)
         else:
@@ -94,17 +97,13 @@ def _is_module(name: str) -> bool:
     return path.with_suffix(".py").exists() or path.is_dir()
 
 
-def _own(name: str) -> str:
-    return name.removeprefix("poetry_repo_plugin").removeprefix(".") if name.startswith("poetry_repo_plugin") else name
-
-
-def is_own(name: str) -> bool:
-    return name == "" or (PACKAGE / f"{name.split('.')[0]}.py").exists() or (PACKAGE / name.split(".")[0]).is_dir()
-
-
 def height(module: str) -> int:
-    room = module.split(".")[0]
-    return 1 if room in GROUND or room == "" else HEIGHT.get(room, 3)
+    return HEIGHT[room(module)]
+
+
+def room(module: str) -> str:
+    """The package that ``module`` lies in, or its own name where it is loose at the top."""
+    return module.split(".")[0]
 
 
 def told(wrong: list[Import]) -> str:
@@ -115,54 +114,48 @@ def test_the_reader_of_imports_sees_them() -> None:
     """Otherwise all that follows would hold for nothing."""
     found = {(one.importer, one.imported) for one in imports()}
     assert {
-        ("plugin", "inject"),
-        ("origin", "secret"),
-        ("commands.base", "access"),
-        ("credentials.stored", "bindings"),
+        ("plugin", "hooks.inject"),
+        ("core.origin", "core.secret"),
+        ("commands.base", "http.auth"),
+        ("credentials.stored", "config.bindings"),
     } <= found
-    assert Import("origin", "idna", inner=True) in imports()
+    assert Import("core.origin", "idna", ours=False, inner=True) in imports()
     assert any(one.typed for one in imports())
     assert len(found) > 100
 
 
-def test_nobody_imports_from_above() -> None:
+def test_every_package_is_named_here() -> None:
+    assert {room(one.importer) for one in imports()} <= set(HEIGHT)
+    loose = {path.name for path in PACKAGE.glob("*.py")}
+    assert loose == {"__init__.py", "plugin.py"}
+
+
+def test_imports_run_one_way() -> None:
+    """Those inside functions too."""
     wrong = [
         one
         for one in imports()
-        if is_own(one.imported)
-        and height(one.imported) > height(one.importer)
+        if one.ours
+        and room(one.imported) != room(one.importer)
+        and height(one.imported) >= height(one.importer)
         and (one.importer, one.imported) not in UPWARD
-        and not one.typed
     ]
     assert not wrong, told(wrong)
 
 
-@pytest.mark.parametrize("room", ["credentials", "tls"])
-def test_credentials_and_tls_know_nothing_of_poetry_cleo_or_each_other(room: str) -> None:
-    mine = [one for one in imports() if one.importer.split(".")[0] == room]
-    other = {"credentials": "tls", "tls": "credentials"}[room]
-    wrong = [one for one in mine if one.imported.split(".")[0] in ("poetry", "cleo", other)]
-    wrong += [one for one in mine if is_own(one.imported) and height(one.imported) > 2]
+def test_the_plugin_reaches_only_hooks() -> None:
+    mine = [one for one in imports() if one.importer == "plugin" and one.ours]
+    wrong = [one for one in mine if room(one.imported) != "hooks"]
     assert mine
     assert not wrong, told(wrong)
 
 
-def test_tls_needs_only_words() -> None:
-    allowed = ("tls", "errors", "secret", "origin")
-    wrong = [
-        one
-        for one in imports()
-        if one.importer.startswith("tls") and is_own(one.imported) and one.imported.split(".")[0] not in allowed
-    ]
-    assert not wrong, told(wrong)
-
-
-def test_only_inject_touches_poetry_s_internals() -> None:
+def test_only_hooks_touch_poetry_s_internals() -> None:
     wrong = [
         one
         for one in imports()
         if one.imported.split(".")[0] == "poetry"
-        and one.importer != "inject"
+        and room(one.importer) != "hooks"
         and not one.typed
         and one.imported not in POETRY_ELSEWHERE.get(one.importer, ())
     ]
@@ -182,7 +175,10 @@ def test_commands_are_loaded_by_name_only() -> None:
     wrong = [
         one
         for one in imports()
-        if one.imported.startswith("commands.") and not one.importer.startswith("commands") and not one.typed
+        if one.ours
+        and one.imported.startswith("commands.")
+        and not one.importer.startswith("commands")
+        and not one.typed
     ]
     assert not wrong, told(wrong)
 
@@ -190,7 +186,7 @@ def test_commands_are_loaded_by_name_only() -> None:
 def test_no_circle_when_modules_are_loaded() -> None:
     edges: dict[str, set[str]] = {}
     for one in imports():
-        if is_own(one.imported) and not one.inner and not one.typed and one.imported:
+        if one.ours and not one.inner and not one.typed and one.imported:
             edges.setdefault(one.importer, set()).add(one.imported)
     done: set[str] = set()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.plugin import _MODULES, COMMANDS
 from tests.bench.__main__ import ROOMS
 from tests.warm import WarmHome

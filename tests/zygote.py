@@ -34,6 +34,7 @@ def main(path: str, measured: str) -> int:
 
     :param measured: not empty if coverage is measured, which wants to see the plugin being imported.
     """
+    sys.path.remove(str(Path(__file__).parent))  # the rooms of the tests are called as ours are: http, tls
     for name in HEAVY:
         with contextlib.suppress(ImportError):  # not in every Poetry's environment
             import_module(name)

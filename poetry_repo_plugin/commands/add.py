@@ -9,17 +9,17 @@ from typing import ClassVar
 
 from cleo.helpers import argument, option
 
-from poetry_repo_plugin import names
-from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
-from poetry_repo_plugin.errors import InputError
-from poetry_repo_plugin.further import require_home
-from poetry_repo_plugin.logins import check_username, require_writable
-from poetry_repo_plugin.origin import Origin, split_userinfo
-from poetry_repo_plugin.profiles import looks_like_index, profile_of, publish_url_of
-from poetry_repo_plugin.project import ERROR_CODES, PRIORITIES, read_project
-from poetry_repo_plugin.repository import bare, shows_credential
-from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.project import ERROR_CODES, PRIORITIES, read_project
+from poetry_repo_plugin.config.repositories import bare, shows_credential
+from poetry_repo_plugin.core import names
+from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.origin import Origin, split_userinfo
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import looks_like_index, profile_of, publish_url_of
+from poetry_repo_plugin.ops.credential_store import check_username, require_writable
+from poetry_repo_plugin.ops.further import require_home
 
 
 @dataclass
@@ -91,7 +91,7 @@ ends in /simple/ is for installing only. The next step is
         if wish.publish_url is not None or wish.codes or wish.lifted is not None:
             require_writable(bench.settings)  # before the project's file is changed
         if self.option("self"):
-            from poetry_repo_plugin.inject import config_folder
+            from poetry_repo_plugin.hooks.inject import config_folder
 
             self._add_source(bench, wish, config_folder() / "pyproject.toml", own_environment=True)
             self._remember_for_self(bench, wish)
@@ -229,9 +229,9 @@ ends in /simple/ is for installing only. The next step is
     # -- the writing ---------------------------------------------------------------------------------------------------
 
     def _add_source(self, bench: Bench, wish: Wish, file: Path, *, own_environment: bool = False) -> None:
-        from poetry_repo_plugin import store
-        from poetry_repo_plugin.project import read_text
-        from poetry_repo_plugin.sources import add_source, system_project_text
+        from poetry_repo_plugin.config import files as store
+        from poetry_repo_plugin.config.project import read_text
+        from poetry_repo_plugin.config.sources import add_source, system_project_text
 
         with store.locked(bench.settings.folder):
             before = read_project(file).source(wish.name) if file.exists() else None

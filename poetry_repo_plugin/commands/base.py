@@ -15,20 +15,20 @@ from cleo.formatters.formatter import Formatter
 from cleo.io.outputs.output import Output, Type
 from poetry.console.commands.command import Command as PoetryCommand
 
-from poetry_repo_plugin import names
-from poetry_repo_plugin.access import Access
-from poetry_repo_plugin.assemble import assemble
-from poetry_repo_plugin.bindings import Bindings
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
-from poetry_repo_plugin.errors import InputError, RepoError, UnknownNameError, printable
-from poetry_repo_plugin.logins import Logins
-from poetry_repo_plugin.notices import Notices
-from poetry_repo_plugin.origin import InvalidUrl, Origin
-from poetry_repo_plugin.project_trust import ProjectTrust
-from poetry_repo_plugin.repository import Catalogue, Repository
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.settings import Settings
-from poetry_repo_plugin.wrapping import width_of, wrapped
+from poetry_repo_plugin.config.bindings import Bindings
+from poetry_repo_plugin.config.project_trust import ProjectTrust
+from poetry_repo_plugin.config.repositories import Catalogue, Repository
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core import names
+from poetry_repo_plugin.core.errors import InputError, RepoError, UnknownNameError, printable
+from poetry_repo_plugin.core.notices import Notices
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.wrapping import width_of, wrapped
+from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.ops.assemble import assemble
+from poetry_repo_plugin.ops.credential_store import Logins
 
 # What a Windows code page or an ASCII terminal is shown for the marks that our sentences hold.
 _PLAIN = str.maketrans({"→": "->", "…": "...", "“": '"', "”": '"', "’": "'", "–": "-"})
@@ -65,7 +65,7 @@ class Bench:
         """An access for a question to ``url`` with what belongs to ``name``, before it is bound to it."""
         if url is None:
             return self.access
-        from poetry_repo_plugin.further import AsIfBound
+        from poetry_repo_plugin.ops.further import AsIfBound
 
         return self._assembled(AsIfBound(self.settings, name, url))
 
@@ -92,13 +92,13 @@ class Bench:
 
     def confirm(self, question: str) -> bool:
         """Whether a person says yes; no without one."""
-        from poetry_repo_plugin.prompts import confirm
+        from poetry_repo_plugin.core.prompts import confirm
 
         return self.terminal and confirm(question)
 
     def ask_passphrase(self, repository: Repository) -> Secret | None:
         """The passphrase of a client key as a person types it; ``None`` where nobody can."""
-        from poetry_repo_plugin.prompts import ask_secret
+        from poetry_repo_plugin.core.prompts import ask_secret
 
         name = repository.name
         if name not in self.typed and self.terminal:
@@ -215,7 +215,7 @@ class RepoCommand(PoetryCommand):
         """
         stream = self.io.input.stream or sys.stdin
         if stream is not None and stream.isatty():
-            from poetry_repo_plugin.prompts import ask_secret
+            from poetry_repo_plugin.core.prompts import ask_secret
 
             return ask_secret(f"{what.capitalize()}: ")
         binary = getattr(stream, "buffer", None)
@@ -263,8 +263,8 @@ class RepoCommand(PoetryCommand):
     # -- the workbench -------------------------------------------------------------------------------------------------
 
     def _bench(self) -> Bench:
-        from poetry_repo_plugin.inject import surroundings
-        from poetry_repo_plugin.session import build_gate, read_settings
+        from poetry_repo_plugin.hooks.inject import surroundings
+        from poetry_repo_plugin.ops.session import build_gate, read_settings
 
         where = surroundings(self)
         settings, catalogue = read_settings(where)

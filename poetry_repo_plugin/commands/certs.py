@@ -9,18 +9,18 @@ from typing import ClassVar
 
 from cleo.helpers import argument, option
 
-from poetry_repo_plugin import certificates
-from poetry_repo_plugin.asking import ask, index_page
-from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
-from poetry_repo_plugin.connections import expiry_warning
-from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
-from poetry_repo_plugin.failures import failure
-from poetry_repo_plugin.further import require_home
-from poetry_repo_plugin.logins import forget_passphrase, require_writable
-from poetry_repo_plugin.repository import Repository
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.tls.material import SOON, SYSTEM, AskPassphrase, CaSetting, MaterialError, TlsSettings
+from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.core.errors import Cause, InputError, RepositoryFailure
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.http.checks import ask, index_page
+from poetry_repo_plugin.http.contexts import expiry_warning
+from poetry_repo_plugin.http.failures import failure
+from poetry_repo_plugin.ops import certs as certificates
+from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
+from poetry_repo_plugin.ops.further import require_home
+from poetry_repo_plugin.tls.settings import SOON, SYSTEM, AskPassphrase, CaSetting, MaterialError, TlsSettings
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ tried."""
     # -- showing -------------------------------------------------------------------------------------------------------
 
     def _show(self, bench: Bench, repository: Repository) -> int:
-        from poetry_repo_plugin.assemble import known_passphrase
+        from poetry_repo_plugin.ops.assemble import known_passphrase
 
         settings = bench.access.tls.settings_of(repository)
         known = partial(known_passphrase, bench.settings, bench.gate, repository.name)

@@ -7,7 +7,7 @@ import sys
 from textwrap import wrap
 
 from poetry_repo_plugin.commands.base import RepoCommand
-from poetry_repo_plugin.errors import RepoError
+from poetry_repo_plugin.core.errors import RepoError
 
 _SHOWN = """\
 {shown.commands} commands did what they should; {shown.failures} of them had to fail, and each named its cause and the

@@ -11,11 +11,11 @@ from cleo.helpers import argument, option
 from cleo.io.outputs.output import Type
 
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
-from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.core.errors import InputError
 
 if TYPE_CHECKING:
-    from poetry_repo_plugin.doctor.finding import Report
-    from poetry_repo_plugin.doctor.walk import Limits
+    from poetry_repo_plugin.doctor.report import Report
+    from poetry_repo_plugin.doctor.runner import Limits
 
 _LONGEST = 600.0  # seconds
 
@@ -63,8 +63,8 @@ exit code is 1 if anything failed."""
         return 0 if report.ok else 1
 
     def _limits(self, bench: Bench) -> Limits:
-        from poetry_repo_plugin.credentials.keyring_gate import SECONDS_WITH_TERMINAL
-        from poetry_repo_plugin.doctor.walk import Limits
+        from poetry_repo_plugin.credentials.keyring import SECONDS_WITH_TERMINAL
+        from poetry_repo_plugin.doctor.runner import Limits
 
         given = self.text("timeout") or ""
         try:
@@ -79,8 +79,8 @@ exit code is 1 if anything failed."""
 
     def _mend(self, bench: Bench) -> Bench:
         from poetry_repo_plugin.doctor.mend import mend
-        from poetry_repo_plugin.inject import surroundings
-        from poetry_repo_plugin.session import read_settings
+        from poetry_repo_plugin.hooks.inject import surroundings
+        from poetry_repo_plugin.ops.session import read_settings
 
         mended = mend(bench.access)
         for line in mended.done:
@@ -93,10 +93,10 @@ exit code is 1 if anything failed."""
         return replace(bench, settings=settings, catalogue=catalogue)
 
     def _examine(self, bench: Bench, wanted: list[str], limits: Limits) -> Report:
-        from poetry_repo_plugin.doctor.finding import Report
         from poetry_repo_plugin.doctor.local import look_around
-        from poetry_repo_plugin.doctor.onlooker import Onlooker
-        from poetry_repo_plugin.doctor.walk import choose, examine
+        from poetry_repo_plugin.doctor.report import Report
+        from poetry_repo_plugin.doctor.runner import choose, examine
+        from poetry_repo_plugin.ops.onlooker import Onlooker
 
         def access() -> Onlooker:
             return Onlooker(bench.settings, bench.catalogue, bench.gate, bench.ask_passphrase)
@@ -110,7 +110,7 @@ exit code is 1 if anything failed."""
         return Report(tuple(examined), tuple(look_around(access())))
 
     def _print(self, bench: Bench, wanted: list[str], report: Report) -> None:
-        from poetry_repo_plugin.doctor.text import lines
+        from poetry_repo_plugin.doctor.render import lines
 
         note = ""
         project = bench.catalogue.project

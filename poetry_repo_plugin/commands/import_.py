@@ -10,13 +10,13 @@ from typing import ClassVar
 
 from cleo.helpers import argument
 
-from poetry_repo_plugin import names
-from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
-from poetry_repo_plugin.errors import InputError
-from poetry_repo_plugin.importing import Found, default_files, read_files
-from poetry_repo_plugin.origin import InvalidUrl, Origin
-from poetry_repo_plugin.prompts import ask
+from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.pip_and_twine import Found, default_files, read_files
+from poetry_repo_plugin.core import names
+from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.prompts import ask
 
 
 class Command(RepoCommand):
@@ -90,15 +90,15 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
 
     def _checked(self, found: Found) -> Found:
         """Without certificates that would not work."""
-        from poetry_repo_plugin import certificates
-        from poetry_repo_plugin.tls.material import MaterialError, TlsSettings
+        from poetry_repo_plugin.ops import certs
+        from poetry_repo_plugin.tls.settings import MaterialError, TlsSettings
 
         for key, settings in (
             ("ca", TlsSettings(found.ca)),
             ("client_cert", TlsSettings(client_cert=found.client_cert, verify=False)),
         ):
             try:
-                certificates.check(settings)
+                certs.check(settings)
             except MaterialError as error:
                 self.warn(f"{found.name}: {error.message}; it is left out.")
                 found = replace(found, **{key: None})  # type: ignore[arg-type]  # both are paths
@@ -110,8 +110,8 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
             bench.settings.save_own(name, {"url": found.index_url})
         if found.publish_url is not None:
             bench.settings.save_publish_url(name, found.publish_url)
-        certificates = {"cert": found.ca, "client-cert": found.client_cert}
-        paths = {key: str(value) for key, value in certificates.items() if value is not None}
+        files = {"cert": found.ca, "client-cert": found.client_cert}
+        paths = {key: str(value) for key, value in files.items() if value is not None}
         if found.client_cert is not None:
             bench.bindings.record_for_login(name, found.urls, Kind.CERTIFICATE)
         if paths:

@@ -8,24 +8,25 @@ from typing import ClassVar
 
 from cleo.helpers import argument, option
 
-from poetry_repo_plugin import further, names
-from poetry_repo_plugin.asking import Verdict, check_login
-from poetry_repo_plugin.bindings import Kind
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.project import PROVIDERS
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.config.settings import TOKEN_USER
+from poetry_repo_plugin.core import names
+from poetry_repo_plugin.core.errors import Cause, InputError, RepositoryFailure
+from poetry_repo_plugin.core.origin import Origin, Prefix, split_userinfo
+from poetry_repo_plugin.core.prompts import ask, ask_secret
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, Profile, profile_of
+from poetry_repo_plugin.core.times import remaining
 from poetry_repo_plugin.credentials.base import Credential
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
-from poetry_repo_plugin.errors import Cause, InputError, RepositoryFailure
-from poetry_repo_plugin.logins import check_username
-from poetry_repo_plugin.origin import Origin, Prefix, split_userinfo
-from poetry_repo_plugin.outside_logins import Tried, judge, keep, try_helper, try_provider
-from poetry_repo_plugin.precedence import ahead
-from poetry_repo_plugin.profiles import PYPI, TESTPYPI, Profile, profile_of
-from poetry_repo_plugin.project import PROVIDERS
-from poetry_repo_plugin.prompts import ask, ask_secret
-from poetry_repo_plugin.repository import Repository
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.settings import TOKEN_USER
-from poetry_repo_plugin.times import remaining
+from poetry_repo_plugin.http.checks import Verdict, check_login
+from poetry_repo_plugin.ops import further
+from poetry_repo_plugin.ops.credential_store import check_username
+from poetry_repo_plugin.ops.helper_login import Tried, judge, keep, try_helper, try_provider
+from poetry_repo_plugin.ops.precedence import ahead
 
 SECRETS = ("password", "password-stdin", "token", "token-stdin")
 _UNASKED = (

@@ -8,9 +8,9 @@ from typing import ClassVar
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.core.errors import InputError, RepoError
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
-from poetry_repo_plugin.errors import InputError, RepoError
 
 
 class Command(RepoCommand):

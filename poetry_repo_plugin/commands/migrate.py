@@ -7,7 +7,7 @@ from typing import ClassVar
 from cleo.helpers import option
 
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
-from poetry_repo_plugin.errors import InputError
+from poetry_repo_plugin.core.errors import InputError
 
 
 class Command(RepoCommand):
@@ -28,10 +28,10 @@ stays off."""
 
     def work(self, bench: Bench) -> int:
         """Show the difference, or write it."""
-        from poetry_repo_plugin import store
-        from poetry_repo_plugin.migrate import migrate
-        from poetry_repo_plugin.project import read_text
-        from poetry_repo_plugin.sources import diff
+        from poetry_repo_plugin.config import files
+        from poetry_repo_plugin.config.migrate import migrate
+        from poetry_repo_plugin.config.project import read_text
+        from poetry_repo_plugin.config.sources import diff
 
         if bench.project is None:
             raise InputError("There is no pyproject.toml here or above.")
@@ -42,11 +42,11 @@ stays off."""
             for line in diff(before, text).splitlines():
                 self.row(line)
         else:
-            with store.locked(bench.settings.folder):
+            with files.locked(bench.settings.folder):
                 before = read_text(file)
                 text, changes = migrate(before, plain=True)
                 if text != before:
-                    store.write_text(file, text)
+                    files.write_text(file, text)
         for change in changes:
             self.say(change)
         self._tell_passwords(text)
@@ -62,8 +62,8 @@ stays off."""
 
     def _tell_passwords(self, text: str) -> None:
         """What Poetry 1 had no better place for may still stand in a URL."""
-        from poetry_repo_plugin.doctor.secrets import sources_with_login
-        from poetry_repo_plugin.errors import StateError
+        from poetry_repo_plugin.core.errors import StateError
+        from poetry_repo_plugin.doctor.file_audit import sources_with_login
 
         try:
             names = list(sources_with_login(text))

@@ -10,10 +10,10 @@ from cleo.helpers import argument
 
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.commands.list import table
-from poetry_repo_plugin.errors import InputError
-from poetry_repo_plugin.names import is_pypi, nearest
-from poetry_repo_plugin.overview import Summary, summarise
-from poetry_repo_plugin.project import Project
+from poetry_repo_plugin.config.project import Project
+from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.names import is_pypi, nearest
+from poetry_repo_plugin.ops.status import Summary, summarise
 
 
 class Command(RepoCommand):

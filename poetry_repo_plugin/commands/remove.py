@@ -8,9 +8,9 @@ from typing import ClassVar
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
-from poetry_repo_plugin.errors import InputError, RepoError
-from poetry_repo_plugin.logins import forget_passphrase, require_writable
-from poetry_repo_plugin.names import is_pypi, match_name
+from poetry_repo_plugin.core.errors import InputError, RepoError
+from poetry_repo_plugin.core.names import is_pypi, match_name
+from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
 
 
 class Command(RepoCommand):
@@ -82,9 +82,9 @@ class Command(RepoCommand):
 
     def _from_files(self, bench: Bench, name: str, files: list[Path]) -> bool:
         """Take the source out of all of ``files``, or of none; whether it was in one of them."""
-        from poetry_repo_plugin import store
-        from poetry_repo_plugin.project import read_text
-        from poetry_repo_plugin.sources import remove_source
+        from poetry_repo_plugin.config import files as store
+        from poetry_repo_plugin.config.project import read_text
+        from poetry_repo_plugin.config.sources import remove_source
 
         there = [file for file in files if file.exists()]
         if not there:
@@ -101,6 +101,6 @@ class Command(RepoCommand):
 
 
 def _own_file() -> Path:
-    from poetry_repo_plugin.inject import config_folder
+    from poetry_repo_plugin.hooks.inject import config_folder
 
     return config_folder() / "pyproject.toml"

@@ -7,9 +7,9 @@ from typing import ClassVar
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
-from poetry_repo_plugin.overview import Summary, explain_steps, summarise
-from poetry_repo_plugin.profiles import profile_of
-from poetry_repo_plugin.warnings_of import warnings_of
+from poetry_repo_plugin.core.servers import profile_of
+from poetry_repo_plugin.ops.status import Summary, explain_steps, summarise
+from poetry_repo_plugin.ops.warnings_of import warnings_of
 
 
 class Command(RepoCommand):

@@ -8,13 +8,13 @@ from typing import ClassVar
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.core.errors import Cause, InputError
+from poetry_repo_plugin.core.names import env_key, is_pypi, no_choice
+from poetry_repo_plugin.core.origin import Origin, with_userinfo
+from poetry_repo_plugin.core.times import end_of_token, rfc3339
 from poetry_repo_plugin.credentials.base import BASIC, Credential, Effort, Purpose, Query
-from poetry_repo_plugin.errors import Cause, InputError
-from poetry_repo_plugin.failures import failure, unanswered, withheld_of
-from poetry_repo_plugin.names import env_key, is_pypi, no_choice
-from poetry_repo_plugin.origin import Origin, with_userinfo
-from poetry_repo_plugin.repository import Repository
-from poetry_repo_plugin.times import end_of_token, rfc3339
+from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
 
 FORMATS = ("plain", "env", "netrc", "pip", "json")
 

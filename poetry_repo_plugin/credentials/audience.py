@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from poetry_repo_plugin.origin import DEFAULT_PORTS, Origin
-from poetry_repo_plugin.profiles import profile_of, publish_url_of
+from poetry_repo_plugin.core.origin import DEFAULT_PORTS, Origin
+from poetry_repo_plugin.core.servers import profile_of, publish_url_of
 
 # What may follow the host: nothing in it is read in two ways.
 _PATH = r"(?:/[A-Za-z0-9._~/-]*)?"

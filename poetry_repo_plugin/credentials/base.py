@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple, Protocol, Union
 
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.secret import Secret
 
 BASIC = "basic"
 BEARER = "bearer"

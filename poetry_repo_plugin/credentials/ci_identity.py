@@ -11,14 +11,14 @@ import re
 from typing import Any, Union
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from poetry_repo_plugin.core.deadline import Budget, watched, within
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.json_text import ENOUGH, NotJson, parse_json
+from poetry_repo_plugin.core.origin import Origin
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials import process
 from poetry_repo_plugin.credentials.base import Broken, NotMine
 from poetry_repo_plugin.credentials.process import presentable
-from poetry_repo_plugin.deadline import Budget, watched, within
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.json_text import ENOUGH, NotJson, parse_json
-from poetry_repo_plugin.origin import Origin
-from poetry_repo_plugin.secret import Secret
 
 # The variables by which `id` knows a CI, in its order, with two that Google's build and run services always set
 # (https://cloud.google.com/run/docs/container-contract, https://cloud.google.com/build/docs/build-config-file-schema):

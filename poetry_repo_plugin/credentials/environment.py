@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Purpose, Query
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.settings import TOKEN_USER, Settings
 
 
 class EnvironmentSource:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from shlex import quote
 
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.credentials import helper_protocols as protocols
 from poetry_repo_plugin.credentials import process
 from poetry_repo_plugin.credentials.base import BASIC, Answer, Broken, Credential, NotMine, Query
 from poetry_repo_plugin.credentials.helper_protocols import HelperAnswer, HelperIdentity, HelperProtocol
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.origin import InvalidUrl, Origin
 
 __all__ = ["Detected", "HelperAnswer", "HelperIdentity", "HelperProtocol", "HelperSettings", "HelperSource", "detect"]
 

@@ -20,14 +20,14 @@ from datetime import datetime
 from enum import Enum
 from urllib.parse import unquote, urlsplit
 
-from poetry_repo_plugin.credentials import expiry
+from poetry_repo_plugin.core import expiry
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.json_text import NotJson, parse_json
+from poetry_repo_plugin.core.origin import Origin
+from poetry_repo_plugin.core.patterns import Pattern
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import BASIC, BEARER, Answer, Broken, Credential, NotMine
 from poetry_repo_plugin.credentials.process import presentable
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.json_text import NotJson, parse_json
-from poetry_repo_plugin.origin import Origin
-from poetry_repo_plugin.patterns import Pattern
-from poetry_repo_plugin.secret import Secret
 
 SOURCE = "helper"
 

@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from poetry_repo_plugin.origin import InvalidUrl, Origin, split_userinfo
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, split_userinfo
 
 _OF_POETRY = "poetry-repository-"
 # No URL and no host begins so, because of the blank; and a repository's name follows the other prefix.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Union
 
 from poetry_repo_plugin.credentials.base import Answer, Credential, Effort, NotMine, Query, Source, Unheard
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import HostService, NotAskable, UrlService
 
 _Place = Callable[[str], Union[UrlService, HostService]]

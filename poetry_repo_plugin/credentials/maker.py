@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TypeGuard
 
+from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.credentials.base import Query, Source
-from poetry_repo_plugin.credentials.short_lived import fingerprint
-from poetry_repo_plugin.origin import Origin
+from poetry_repo_plugin.credentials.token_cache import fingerprint
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.helper import HelperSource

@@ -6,9 +6,9 @@ import netrc
 from collections.abc import Mapping
 from pathlib import Path
 
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Query
-from poetry_repo_plugin.origin import InvalidUrl, Origin
-from poetry_repo_plugin.secret import Secret
 
 
 class NetrcSource:

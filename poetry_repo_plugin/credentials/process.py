@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
-from poetry_repo_plugin.origin import redact
-from poetry_repo_plugin.patterns import Pattern
+from poetry_repo_plugin.core.origin import redact
+from poetry_repo_plugin.core.patterns import Pattern
 
 if TYPE_CHECKING:
     import subprocess

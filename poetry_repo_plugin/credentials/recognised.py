@@ -7,8 +7,8 @@ from typing import Union
 
 from poetry_repo_plugin.credentials.base import Answer, Credential, Effort, NotMine, Query
 from poetry_repo_plugin.credentials.maker import asked_about, maker_of
-from poetry_repo_plugin.credentials.short_lived import ShortLived
-from poetry_repo_plugin.credentials.vendors import provider
+from poetry_repo_plugin.credentials.providers.registry import provider
+from poetry_repo_plugin.credentials.token_cache import ShortLived
 
 
 class RecognisedSource:

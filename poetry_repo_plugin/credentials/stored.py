@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from poetry_repo_plugin.bindings import Bindings, Kind
+from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.settings import TOKEN_USER, Settings, StoredLogin
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query, Unheard
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import is_reserved_user
-from poetry_repo_plugin.settings import TOKEN_USER, Settings, StoredLogin
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from poetry_repo_plugin.errors import StateError
+from poetry_repo_plugin.core.errors import StateError
 
 NO_KEYRING = "keyring.backends.null.Keyring"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from poetry_repo_plugin.core.errors import RepoError
 from poetry_repo_plugin.demo.child import Finished, Runner
 from poetry_repo_plugin.demo.index import Index
 from poetry_repo_plugin.demo.material import PASSWORD, USERNAME, prepare
@@ -13,7 +14,6 @@ from poetry_repo_plugin.demo.room import Room
 from poetry_repo_plugin.demo.screen import Screen
 from poetry_repo_plugin.demo.stopping import Signals
 from poetry_repo_plugin.demo.story import Step, story
-from poetry_repo_plugin.errors import RepoError
 
 
 class Astray(RepoError):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.demo import material
 from poetry_repo_plugin.demo.projects import APPLICATION, GREETING, LIBRARY, PROGRAM
-from poetry_repo_plugin.errors import Cause
 
 WIDTH = 79  # columns of a command as it is typed
 

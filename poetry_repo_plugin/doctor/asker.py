@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, Union
 
-from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.core.deadline import within
+from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.origin import Origin
+from poetry_repo_plugin.core.servers import profile_of, publish_url_of
+from poetry_repo_plugin.core.times import remaining
 from poetry_repo_plugin.credentials.base import Credential, Effort, Query, Resolution
-from poetry_repo_plugin.deadline import within
-from poetry_repo_plugin.doctor.finding import Finding, State, failed
-from poetry_repo_plugin.errors import Cause, RepositoryFailure
-from poetry_repo_plugin.failures import failure
-from poetry_repo_plugin.origin import Origin
-from poetry_repo_plugin.places import Leave
-from poetry_repo_plugin.profiles import profile_of, publish_url_of
-from poetry_repo_plugin.repository import Repository
-from poetry_repo_plugin.times import remaining
+from poetry_repo_plugin.doctor.report import Finding, State, failed
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.failures import failure
+from poetry_repo_plugin.http.matching import Leave
 
 T = TypeVar("T")
 Outcome = Union[Any, RepositoryFailure]  # a requests.Response, or why there is none

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 
-from poetry_repo_plugin import store
-from poetry_repo_plugin.access import Access
-from poetry_repo_plugin.bindings import Kind
-from poetry_repo_plugin.doctor.finding import Finding, State
-from poetry_repo_plugin.doctor.secrets import is_owned, lines_with_password, login_in, sources_with_login, strip_lock
-from poetry_repo_plugin.errors import Cause, StateError
-from poetry_repo_plugin.failures import failure
-from poetry_repo_plugin.names import env_key, is_pypi
-from poetry_repo_plugin.origin import InvalidUrl, Origin, redact
-from poetry_repo_plugin.profiles import is_vendor_host
-from poetry_repo_plugin.project import read_text
-from poetry_repo_plugin.repository import Repository, shows_credential
-from poetry_repo_plugin.tls.material import SOON, MaterialError
+from poetry_repo_plugin.config import files as store
+from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.project import read_text
+from poetry_repo_plugin.config.repositories import Repository, shows_credential
+from poetry_repo_plugin.core.errors import Cause, StateError
+from poetry_repo_plugin.core.names import env_key, is_pypi
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
+from poetry_repo_plugin.core.servers import is_vendor_host
+from poetry_repo_plugin.doctor.file_audit import is_owned, lines_with_password, login_in, sources_with_login, strip_lock
+from poetry_repo_plugin.doctor.report import Finding, State
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.failures import failure
+from poetry_repo_plugin.tls.settings import SOON, MaterialError
 
 FIX = "poetry repo doctor --fix"
 
@@ -167,7 +167,7 @@ def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
 
 
 def _expiring(access: Access, repository: Repository, file: Path) -> Finding | None:
-    from poetry_repo_plugin.tls.facts import facts_of
+    from poetry_repo_plugin.tls.certificate import facts_of
 
     name = repository.name
     try:
@@ -195,7 +195,7 @@ def _proxy_for(url: str) -> str | None:
     """Host and port of the proxy that a request to ``url`` goes through."""
     from requests.utils import get_environ_proxies, select_proxy
 
-    from poetry_repo_plugin.proxies import Proxy
+    from poetry_repo_plugin.http.proxy import Proxy
 
     given = select_proxy(url, get_environ_proxies(url))
     try:

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from poetry_repo_plugin import store
-from poetry_repo_plugin.access import Access
+from poetry_repo_plugin.config import files
+from poetry_repo_plugin.config.migrate import migrate
+from poetry_repo_plugin.config.project import read_text
+from poetry_repo_plugin.core.errors import RepoError
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
 from poetry_repo_plugin.doctor import local
-from poetry_repo_plugin.doctor.secrets import is_owned, login_in, sources_with_login, strip_lock, without_logins
-from poetry_repo_plugin.errors import RepoError
-from poetry_repo_plugin.logins import Logins
-from poetry_repo_plugin.migrate import migrate
-from poetry_repo_plugin.project import read_text
-from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.doctor.file_audit import is_owned, login_in, sources_with_login, strip_lock, without_logins
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.ops.credential_store import Logins
 
 
 @dataclass
@@ -97,8 +97,8 @@ def _rewritten(access: Access, file: Path, rewrite: Callable[[str], str]) -> boo
     """Whether ``rewrite`` had anything to change; where it had not, not even a lock is taken."""
     if rewrite(text := read_text(file)) == text:
         return False
-    with store.locked(access.settings.folder):
-        store.write_text(file, rewrite(read_text(file)))
+    with files.locked(access.settings.folder):
+        files.write_text(file, rewrite(read_text(file)))
     return True
 
 

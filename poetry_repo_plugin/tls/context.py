@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.tls.material import SYSTEM, MaterialError, TlsSettings, invalid
+from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.tls.plain import CA, identify, trust
+from poetry_repo_plugin.tls.settings import SYSTEM, MaterialError, TlsSettings, invalid
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.tls.identity import ClientIdentity

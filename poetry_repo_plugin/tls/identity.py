@@ -11,12 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.tls.facts import CertificateFacts, describe
-from poetry_repo_plugin.tls.forms import Form, first_value, form_of, pem_blocks
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.tls.certificate import CertificateFacts, describe
 from poetry_repo_plugin.tls.keys import Key, pair_of_pkcs12, read_key, separate_key
-from poetry_repo_plugin.tls.material import (
+from poetry_repo_plugin.tls.memfile import readable
+from poetry_repo_plugin.tls.pem import Form, first_value, form_of, pem_blocks
+from poetry_repo_plugin.tls.plain import CERT
+from poetry_repo_plugin.tls.settings import (
     SOON,
     AskPassphrase,
     MaterialError,
@@ -26,8 +28,6 @@ from poetry_repo_plugin.tls.material import (
     read_file,
     utc_now,
 )
-from poetry_repo_plugin.tls.plain import CERT
-from poetry_repo_plugin.tls.sealed import readable
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.tls.forms import Form, form_of, is_cut_off, pem_blocks
-from poetry_repo_plugin.tls.material import AskPassphrase, MaterialError, brief, invalid, parsing, read_file
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.tls.pem import Form, form_of, is_cut_off, pem_blocks
 from poetry_repo_plugin.tls.plain import CERT, KEY
+from poetry_repo_plugin.tls.settings import AskPassphrase, MaterialError, brief, invalid, parsing, read_file
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -14,8 +14,8 @@ from calendar import timegm
 from datetime import datetime
 from pathlib import Path
 
-from poetry_repo_plugin.tls.forms import Form, first_value, form_of, pem_blocks, values
-from poetry_repo_plugin.tls.material import SOON, MaterialError, invalid, read_file, utc_now
+from poetry_repo_plugin.tls.pem import Form, first_value, form_of, pem_blocks, values
+from poetry_repo_plugin.tls.settings import SOON, MaterialError, invalid, read_file, utc_now
 
 CA = "CA bundle"
 CERT = "client certificate"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from poetry_repo_plugin.tls.facts import CertificateFacts, describe_der
-from poetry_repo_plugin.tls.material import SOON, day, invalid, utc_now
+from poetry_repo_plugin.tls.certificate import CertificateFacts, describe_der
 from poetry_repo_plugin.tls.plain import CA as WHAT
 from poetry_repo_plugin.tls.plain import certificates_in
+from poetry_repo_plugin.tls.settings import SOON, day, invalid, utc_now
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TrustBundle:
 def load_ca(path: Path, now: datetime | None = None) -> TrustBundle:
     """The CAs in ``path``: PEM, one DER certificate, or a directory of hashed certificates (openssl-rehash(1)).
 
-    Raises :class:`~poetry_repo_plugin.tls.material.MaterialError` where none of it can vouch for a server: nothing but
+    Raises :class:`~poetry_repo_plugin.tls.settings.MaterialError` where none of it can vouch for a server: nothing but
     a server's own certificate (unless self-signed: then it is trusted for that server alone), a private key, or only
     expired CAs.
     """

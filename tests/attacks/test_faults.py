@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from poetry_repo_plugin.bodies import settle_retry_after
+from poetry_repo_plugin.http.bodies import settle_retry_after
 from tests.attacks.arena import NAME, PASSWORD, URL, USER, Arena, assert_clean
 from tests.integration.world import installed
 from tests.poetry_process import PoetryHome

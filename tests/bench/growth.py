@@ -22,11 +22,11 @@ LIMIT = 20.0  # microseconds for a URL after the first
 _LOOK_UPS = """
 import json, sys, time
 from pathlib import Path
-from poetry_repo_plugin.assemble import assemble
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
-from poetry_repo_plugin.notices import Notices
-from poetry_repo_plugin.repository import Catalogue, Repository
-from poetry_repo_plugin.settings import Settings
+from poetry_repo_plugin.ops.assemble import assemble
+from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.core.notices import Notices
+from poetry_repo_plugin.config.repositories import Catalogue, Repository
+from poetry_repo_plugin.config.settings import Settings
 
 settings = Settings(Path(sys.argv[1]), None, dotted_keys=True)
 repositories, count = int(sys.argv[2]), int(sys.argv[3])

@@ -12,7 +12,7 @@ import pytest
 
 from tests.certs import CertificateFactory, Identity, server_context
 from tests.servers import IndexServer, refused_url
-from tests.tls.test_material import signless
+from tests.tls.test_settings import signless
 from tests.warm import WarmHome, mode_of
 
 PASSPHRASE = "open {cache-dir} sésame"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.config.pyproject_texts import poetry_reads
 from tests.poetry_process import PoetryHome
-from tests.pyproject_texts import poetry_reads
 from tests.warm import WarmHome
 
 HEAD = '[project] # the app\nname = "app"\nversion = "0.1.0"\n\n'

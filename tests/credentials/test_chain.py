@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import (
     Answer,
     Broken,
@@ -25,8 +26,7 @@ from poetry_repo_plugin.credentials.base import (
 from poetry_repo_plugin.credentials.chain import Chain, resolve
 from poetry_repo_plugin.credentials.helper import HelperProtocol, HelperSettings, HelperSource
 from poetry_repo_plugin.credentials.url import GivenSource
-from poetry_repo_plugin.secret import Secret
-from tests.contract import MARK, NAME, URL, SourceContract
+from tests.credentials.contract import MARK, NAME, URL, SourceContract
 from tests.credentials.stand_ins import StandIn
 
 QUERY = Query(NAME, URL)
@@ -92,7 +92,7 @@ class TestHelperContract(SourceContract):
     @pytest.fixture(autouse=True)
     def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
         strange = [Query(NAME, url) for url in ("", "x", "https://[", "https://a\\@b/", "https://ho\udcffst/")]
-        monkeypatch.setattr("tests.contract.queries", lambda: [QUERY, *strange, Query("a\x1b[2J", URL)])
+        monkeypatch.setattr("tests.credentials.contract.queries", lambda: [QUERY, *strange, Query("a\x1b[2J", URL)])
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Purpose, Query
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.settings import Settings
-from tests.contract import MARK, NAME, URL, SourceContract
+from tests.credentials.contract import MARK, NAME, URL, SourceContract
 
 
 def source(folder: Path, **environ: str) -> EnvironmentSource:

@@ -19,6 +19,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials import helper_protocols as protocols
 from poetry_repo_plugin.credentials.base import BASIC, BEARER, Answer, Broken, Credential, NotMine, Query
 from poetry_repo_plugin.credentials.helper import (
@@ -30,9 +32,7 @@ from poetry_repo_plugin.credentials.helper import (
     detect,
 )
 from poetry_repo_plugin.credentials.maker import PROTOCOLS, identifies, is_helper
-from poetry_repo_plugin.credentials.vendors import provider
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.credentials.providers.registry import provider
 from tests.credentials.stand_ins import HEARTBEAT, StandIn, heart_stops, path_with
 
 URL = "https://packages.example.com/private/simple/"

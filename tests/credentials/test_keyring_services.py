@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Effort, NotMine, Purpose, Query
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import (
     PASSPHRASE,
     SHORT_LIVED,
@@ -22,8 +23,7 @@ from poetry_repo_plugin.credentials.keyring_services import (
     UrlService,
 )
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
-from poetry_repo_plugin.secret import Secret
-from tests.contract import MARK
+from tests.credentials.contract import MARK
 from tests.credentials.keyrings import Call, MemoryKeyring, ReadOnlyKeyring, in_use, raising
 
 OWN = [PASSPHRASE, SHORT_LIVED]

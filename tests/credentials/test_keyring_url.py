@@ -9,10 +9,10 @@ import pytest
 from keyring.errors import KeyringLocked
 
 from poetry_repo_plugin.credentials.base import Credential, Effort, NotMine, Query, Source, Unheard
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
-from tests.contract import MARK, NAME, URL, SourceContract
+from tests.credentials.contract import MARK, NAME, URL, SourceContract
 from tests.credentials.keyrings import MemoryKeyring, in_use, raising
 
 HOST = "packages.example.com"

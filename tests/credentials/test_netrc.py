@@ -10,7 +10,7 @@ import pytest
 
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query
 from poetry_repo_plugin.credentials.netrc import NetrcSource
-from tests.contract import MARK, NAME, URL, SourceContract
+from tests.credentials.contract import MARK, NAME, URL, SourceContract
 
 HOST = "packages.example.com"
 

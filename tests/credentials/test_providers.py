@@ -20,13 +20,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poetry_repo_plugin.credentials import expiry
-from poetry_repo_plugin.credentials.aws import AwsSource, Endpoint
-from poetry_repo_plugin.credentials.azure import AzureSource
+from poetry_repo_plugin.core import expiry
+from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.credentials.base import BASIC, Answer, Broken, Credential, NotMine, Purpose, Query, Source
-from poetry_repo_plugin.credentials.gcp import GcpSource
-from poetry_repo_plugin.credentials.gitlab import GitlabSource
-from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.credentials.providers.aws import AwsSource, Endpoint
+from poetry_repo_plugin.credentials.providers.azure import AzureSource
+from poetry_repo_plugin.credentials.providers.gcp import GcpSource
+from poetry_repo_plugin.credentials.providers.gitlab import GitlabSource
 from tests.credentials.stand_ins import StandIn, path_with
 
 AWS = Query("aws", "https://my-domain-111122223333.d.codeartifact.eu-central-1.amazonaws.com/pypi/repo/simple/")

@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.bindings import Bindings
+from poetry_repo_plugin.config.bindings import Bindings
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query
 from poetry_repo_plugin.credentials.chain import Chain
+from poetry_repo_plugin.credentials.external import OutsideSource
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
-from poetry_repo_plugin.credentials.keyring_gate import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import SHORT_LIVED, OwnEntry
-from poetry_repo_plugin.credentials.outside import OutsideSource
+from poetry_repo_plugin.credentials.providers.registry import mending_command, provider
 from poetry_repo_plugin.credentials.recognised import RecognisedSource
-from poetry_repo_plugin.credentials.short_lived import ShortLived, fingerprint
 from poetry_repo_plugin.credentials.stored import Withheld
+from poetry_repo_plugin.credentials.token_cache import ShortLived, fingerprint
 from poetry_repo_plugin.credentials.trusted import PublishingSource
-from poetry_repo_plugin.credentials.vendors import mending_command, provider
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.settings import Settings
 from tests.credentials.stand_ins import StandIn, path_with
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)

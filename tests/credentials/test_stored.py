@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
-from poetry_repo_plugin.bindings import Bindings, Kind
+from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import (
     Answer,
     Broken,
@@ -19,12 +21,10 @@ from poetry_repo_plugin.credentials.base import (
     Query,
     Unheard,
 )
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, SHORT_LIVED
 from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.settings import TOKEN_USER, Settings
-from tests.contract import MARK, NAME, URL, SourceContract
+from tests.credentials.contract import MARK, NAME, URL, SourceContract
 from tests.credentials.keyrings import MemoryKeyring, in_use, raising
 
 SERVICE = f"poetry-repository-{NAME}"

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 import tomlkit
 
-from poetry_repo_plugin.credentials.keyring_gate import KeyringEntry, KeyringGate, KeyringUnavailable
-from poetry_repo_plugin.doctor import local, text
-from poetry_repo_plugin.doctor.finding import CHECKS, Finding, Report, State
-from poetry_repo_plugin.doctor.onlooker import Onlooker
-from poetry_repo_plugin.doctor.walk import Limits, choose, examine
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.project import read_project
-from poetry_repo_plugin.repository import Catalogue, Repository
-from poetry_repo_plugin.settings import Settings
+from poetry_repo_plugin.config.project import read_project
+from poetry_repo_plugin.config.repositories import Catalogue, Repository
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.doctor import local, render
+from poetry_repo_plugin.doctor.report import CHECKS, Finding, Report, State
+from poetry_repo_plugin.doctor.runner import Limits, choose, examine
+from poetry_repo_plugin.ops.onlooker import Onlooker
 from tests.certs import CertificateFactory
 from tests.servers import IndexServer
 from tests.tls.wire import V12, V13
@@ -110,7 +110,8 @@ class Place:
         examined = examine(lambda: self.access, repositories, Limits(step, step), resolve=resolve)
         report = Report(tuple(examined), tuple(local.look_around(access)))
         assert contents(self.root) == before, "the doctor has written something"
-        shown = json.dumps(report.document(), ensure_ascii=False) + "\n".join(line.text for line in text.lines(report))
+        shown = json.dumps(report.document(), ensure_ascii=False)
+        shown += "\n".join(line.text for line in render.lines(report))
         assert not [secret for secret in SECRETS if secret in shown]
         assert_schema(report.document())
         return report

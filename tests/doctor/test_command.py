@@ -9,9 +9,9 @@ import subprocess
 
 import pytest
 
-from poetry_repo_plugin.doctor import text
-from poetry_repo_plugin.doctor.finding import Examined, Finding, Report, State
-from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.doctor import render
+from poetry_repo_plugin.doctor.report import Examined, Finding, Report, State
 from tests.certs import CertificateFactory, server_context
 from tests.doctor.place import PASSWORD, SECRETS, USER, assert_schema, contents, posix
 from tests.poetry_process import PoetryHome
@@ -44,7 +44,7 @@ SAMPLE = Report(
 
 class TestText:
     def test_for_a_person(self) -> None:
-        shown = [line.text for line in text.lines(SAMPLE)]
+        shown = [line.text for line in render.lines(SAMPLE)]
         assert shown[0] == "foo"
         assert "  ✓  dns          pypi.example.org: 10.0.0.1" in shown
         assert any(line.startswith("  ✗  tls          no “index” at https://") for line in shown)
@@ -57,14 +57,14 @@ class TestText:
 
     @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252", "cp437", "latin-1"])
     def test_fits_80_columns_in_every_encoding(self, encoding: str) -> None:
-        lines = text.lines(SAMPLE, encoding, "a note")
+        lines = render.lines(SAMPLE, encoding, "a note")
         assert max(len(line.text) for line in lines) <= 80
         for line in lines:
             line.text.encode(encoding)
             assert line.text == line.text.rstrip()
 
     def test_words_in_the_place_of_marks(self) -> None:
-        shown = [line.text for line in text.lines(SAMPLE, "ascii")]
+        shown = [line.text for line in render.lines(SAMPLE, "ascii")]
         assert "  ok    dns          pypi.example.org: 10.0.0.1" in shown
         assert any(line.startswith('  FAIL  tls          no "index" at https://') for line in shown)
         assert "  skip  client-cert  not reached, because tls failed" in shown
@@ -72,11 +72,11 @@ class TestText:
 
     def test_a_terminal_is_sent_no_control_characters(self) -> None:
         report = Report((), (Finding("sources", State.FAIL, "a \x1b[2Jname"),))
-        assert "\x1b" not in "".join(line.text for line in text.lines(report))
+        assert "\x1b" not in "".join(line.text for line in render.lines(report))
 
     def test_summaries(self) -> None:
-        assert text.summary(Report((), ())) == "No repository to look at: all is well."
-        assert text.summary(Report((SAMPLE.repositories[0],) * 2, ())).startswith(
+        assert render.summary(Report((), ())) == "No repository to look at: all is well."
+        assert render.summary(Report((SAMPLE.repositories[0],) * 2, ())).startswith(
             "2 repositories looked at: 2 failures"
         )
 
@@ -88,16 +88,16 @@ class TestText:
         acme = examined("acme", dns=State.OK, credential=State.FAIL, upload=State.FAIL)
         good = examined("good", dns=State.OK, upload=State.WARN)
         corp = examined("corp", dns=State.FAIL, tls=State.SKIP)
-        shown = [line.text for line in text.lines(Report((acme, good, corp), ()))]
+        shown = [line.text for line in render.lines(Report((acme, good, corp), ()))]
         assert shown[-2:] == [
             "3 repositories looked at: 3 failures, 1 warning.",
             "Failed: acme (credential, upload), corp (dns).",
         ]
-        alone = [line.text for line in text.lines(Report((acme,), ()))]
-        well = [line.text for line in text.lines(Report((good, good), ()))]
-        here = [line.text for line in text.lines(Report((good, good), (Finding("sources", State.FAIL, "m"),)))]
+        alone = [line.text for line in render.lines(Report((acme,), ()))]
+        well = [line.text for line in render.lines(Report((good, good), ()))]
+        here = [line.text for line in render.lines(Report((good, good), (Finding("sources", State.FAIL, "m"),)))]
         assert not any(line.startswith("Failed") for line in (*alone, *well, *here))
-        many = text.lines(Report((corp,) * 20, ()))
+        many = render.lines(Report((corp,) * 20, ()))
         assert max(len(line.text) for line in many) <= 80
 
 

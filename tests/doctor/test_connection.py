@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.doctor.finding import Finding, State
-from poetry_repo_plugin.doctor.route import Route
-from poetry_repo_plugin.doctor.secure import Security, prepare
-from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.doctor.network import Route
+from poetry_repo_plugin.doctor.report import Finding, State
+from poetry_repo_plugin.doctor.tls import Security, prepare
 from tests.certs import CertificateFactory, server_context
 from tests.doctor.place import (
     OTHER,
@@ -331,7 +331,7 @@ class TestClientCertificate:
     def test_where_it_cannot_be_seen_whether_it_was_asked_for(
         self, well: Place, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("poetry_repo_plugin.tls.probe.WATCH", "no_such_attribute")
+        monkeypatch.setattr("poetry_repo_plugin.tls.handshake.WATCH", "no_such_attribute")
         well.certificate("client-cert", certs.pem(certs.client()))
         assert well.checks()["client-cert"].message.endswith("let in")
 

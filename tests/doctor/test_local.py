@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.doctor import mend
-from poetry_repo_plugin.doctor.finding import Finding, State
-from poetry_repo_plugin.doctor.secrets import is_owned, lines_with_password, login_in, strip_lock
-from poetry_repo_plugin.settings import Settings
+from poetry_repo_plugin.doctor.file_audit import is_owned, lines_with_password, login_in, strip_lock
+from poetry_repo_plugin.doctor.report import Finding, State
 from tests.certs import CertificateFactory
 from tests.doctor.place import OTHER, PASSWORD, SECRETS, USER, Place, contents, posix, states
 from tests.servers import IndexServer
@@ -217,8 +217,8 @@ class TestSecrets:
 class TestMend:
     def mend(self, place: Place) -> mend.Mended:
         """``--fix`` with a settings folder that may be written."""
-        from poetry_repo_plugin.assemble import assemble
-        from poetry_repo_plugin.notices import Notices
+        from poetry_repo_plugin.core.notices import Notices
+        from poetry_repo_plugin.ops.assemble import assemble
 
         onlooker = place.access
         settings = Settings(place.config, onlooker.settings.project_folder, environ=place.environ)

@@ -98,7 +98,7 @@ class TestUnlocked:
         """By the backend itself, asked from outside before and after."""
         code = """
 import keyring
-from poetry_repo_plugin.credentials.keyring_gate import KeyringGate
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, HostService
 old, new = PASSPHRASE.old_address("acme"), PASSPHRASE.address("acme")
 keyring.set_password(*old, "open")

@@ -88,7 +88,7 @@ class TestCommandsWithoutARequest:
         seen = watched(world, "lock")
         assert any(path.endswith("poetry-repo-plugin.toml") for path in seen["open"])
         assert any(str(world.index.port) in address for address in seen["socket.connect"])
-        assert "poetry_repo_plugin.adapter" in seen["modules"]
+        assert "poetry_repo_plugin.http.adapter" in seen["modules"]
         assert "cryptography" in seen["modules"]  # the key is encrypted
 
     def test_a_look_up_over_tls_loads_nothing_that_it_does_not_need(self, world: World) -> None:

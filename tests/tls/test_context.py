@@ -14,12 +14,12 @@ from cryptography import x509
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
-from poetry_repo_plugin.errors import Cause
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.tls import sealed
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.tls import memfile
 from poetry_repo_plugin.tls.context import build_context
 from poetry_repo_plugin.tls.identity import apply_pem
-from poetry_repo_plugin.tls.material import AskPassphrase, MaterialError, TlsSettings
+from poetry_repo_plugin.tls.settings import AskPassphrase, MaterialError, TlsSettings
 from tests.certs import CertificateFactory, server_context
 from tests.tls.wire import V12, V13, fetch, https, listening
 
@@ -134,7 +134,7 @@ def test_no_key_stays_on_the_disk(
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     if not memfd:
-        monkeypatch.setattr(sealed, "_in_memory", lambda _: (None, -1))
+        monkeypatch.setattr(memfile, "_in_memory", lambda _: (None, -1))
     build_context(form(certs))
     assert list(temporary.iterdir()) == []
 

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from poetry_repo_plugin.errors import Cause
+from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.tls.context import build_context
-from poetry_repo_plugin.tls.forms import values
-from poetry_repo_plugin.tls.material import MaterialError, TlsSettings
+from poetry_repo_plugin.tls.pem import values
 from poetry_repo_plugin.tls.plain import identify, trust, validity_of
+from poetry_repo_plugin.tls.settings import MaterialError, TlsSettings
 from tests.certs import Authority, CertificateFactory, Identity
 
 Files = Callable[[CertificateFactory], tuple[Path, Path | None]]
@@ -169,9 +169,9 @@ def test_cryptography_is_not_loaded_for_what_openssl_takes(certs: CertificateFac
     code = """
 import sys
 from pathlib import Path
-from poetry_repo_plugin.secret import Secret
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.tls.context import build_context
-from poetry_repo_plugin.tls.material import TlsSettings
+from poetry_repo_plugin.tls.settings import TlsSettings
 ca, cert, key = map(Path, sys.argv[1:])
 build_context(TlsSettings(ca, cert, key, lambda: Secret("right")))
 print("cryptography" in sys.modules)

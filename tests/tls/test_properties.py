@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poetry_repo_plugin.secret import Secret
-from poetry_repo_plugin.tls.facts import facts_of
-from poetry_repo_plugin.tls.forms import form_of, pem_blocks
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.tls.certificate import facts_of
+from poetry_repo_plugin.tls.handshake import _certificates_in
 from poetry_repo_plugin.tls.identity import load_identity
-from poetry_repo_plugin.tls.material import MaterialError
+from poetry_repo_plugin.tls.pem import form_of, pem_blocks
 from poetry_repo_plugin.tls.plain import identify, trust
-from poetry_repo_plugin.tls.probe import _certificates_in
+from poetry_repo_plugin.tls.settings import MaterialError
 from poetry_repo_plugin.tls.trust import load_ca
 from tests.certs import CertificateFactory
 

@@ -1,0 +1,1 @@
+"""Settings, where they are kept and how the files are read and written: the user's, the project's, Poetry's."""

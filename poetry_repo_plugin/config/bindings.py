@@ -1,0 +1,138 @@
+"""To which origins a secret belongs (DESIGN section 5, origin binding)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from enum import Enum
+
+from poetry_repo_plugin.config.home import Home, Place, bound_places, places_said
+from poetry_repo_plugin.config.own import Own
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.errors import StateError
+from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.origin import InvalidUrl, Prefix
+
+
+class Kind(Enum):
+    """What is bound. Each has a record of its own, which the record of the other cannot widen."""
+
+    CREDENTIAL = "credential-origins"
+    CERTIFICATE = "certificate-origins"
+
+
+class Bindings:
+    """Reads and records bindings; they are user-level settings, so no project can widen them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def of(self, name: str, kind: Kind) -> list[Prefix]:
+        """The prefixes recorded for ``name``, as far as they can be read."""
+        return _readable(self._settings.own_for(name), kind)
+
+    def allows(self, name: str, kind: Kind, url: str) -> bool | None:
+        """Whether what is stored for ``name`` may go to ``url``; ``None`` while the user has said nothing of the name.
+
+        A credential is held to the path as well, because strangers may share a host; a client certificate is
+        offered to a host before any path is named, so it is held to the origin. A record that cannot be read allows
+        nothing.
+        """
+        home = self.held_to(name, kind)
+        if not home.places:
+            return None
+        return home.takes(url, whole_origin=kind is Kind.CERTIFICATE)
+
+    def held_to(self, name: str, kind: Kind) -> Home:
+        """Where what is stored for ``name`` may go: where it is recorded to belong, else where the name does."""
+        return Home(self._bound(name, kind) or self.home(name).places)
+
+    def home(self, name: str) -> Home:
+        """Where ``name`` belongs, by anything that the user has said: a login, a client certificate, ``repo add``,
+        ``poetry config repositories.NAME`` or the environment. A project's files are not asked.
+
+        Of PyPI no project can say anything: its own URLs are built into Poetry, so that none is a stranger's.
+        """
+        if is_pypi(name):
+            return Home()
+        bound = [place for kind in Kind for place in self._bound(name, kind)]
+        return Home((*bound, *places_said(self._settings, name)))
+
+    def shown(self, name: str, kind: Kind) -> tuple[str, ...]:
+        """Where what is stored for ``name`` may go, for a person."""
+        return self.held_to(name, kind).shown
+
+    def _bound(self, name: str, kind: Kind) -> tuple[Place, ...]:
+        word = "its login" if kind is Kind.CREDENTIAL else "its client certificate"
+        return bound_places(_recorded(self._settings.own_for(name), kind), word)
+
+    def record(self, name: str, kind: Kind, urls: Iterable[str]) -> list[Prefix]:
+        """Bind ``name`` to the owners of ``urls``, beside what was recorded; what is no URL is left out.
+
+        Raises :class:`StateError`.
+        """
+        fresh = _owners(urls)
+        return self._change(name, kind, lambda own: [*_readable(own, kind), *fresh])
+
+    def record_for_login(
+        self, name: str, urls: Iterable[str], kind: Kind = Kind.CREDENTIAL, *, further: bool = False
+    ) -> list[Prefix]:
+        """Bind a newly stored secret to ``urls``; what is no URL is left out.
+
+        What was bound before stays only if this is a new secret for the same place (a password was changed); a name
+        that now means another place takes nothing with it. Raises :class:`StateError`.
+
+        :param further: what was bound before stays, because its owner says so.
+        """
+        fresh = _owners(urls)
+
+        def bound(own: Own) -> list[Prefix]:
+            before = _readable(own, kind)
+            same_place = further or any(old.contains(new) for old in before for new in fresh)
+            return [*(before if same_place else []), *fresh]
+
+        return self._change(name, kind, bound)
+
+    def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
+        """Bind what was stored before the plugin came. A folder that cannot be written is no reason to fail."""
+        fresh = _owners(urls)
+        with suppress(StateError):
+            if fresh and not _recorded(self._settings.own_for(name), kind):
+                self._change(name, kind, lambda own: _readable(own, kind) if _recorded(own, kind) else fresh)
+
+    def _change(self, name: str, kind: Kind, bound: Callable[[Own], list[Prefix]]) -> list[Prefix]:
+        """Keep what ``bound`` makes of the present record, read under the lock, so that no other process's is lost."""
+        kept: list[Prefix] = []
+
+        def change(own: Own) -> dict[str, object]:
+            kept.extend(_widest(bound(own)))
+            return {kind.value: [str(prefix) for prefix in kept]} if kept else {}
+
+        self._settings.change_own(name, change)
+        return kept
+
+
+def _recorded(own: Own, kind: Kind) -> tuple[str, ...]:
+    return own.credential_origins if kind is Kind.CREDENTIAL else own.certificate_origins
+
+
+def _readable(own: Own, kind: Kind) -> list[Prefix]:
+    found = []
+    for text in _recorded(own, kind):
+        with suppress(InvalidUrl):
+            found.append(Prefix.of(text))
+    return found
+
+
+def _owners(urls: Iterable[str]) -> list[Prefix]:
+    found = []
+    for url in urls:
+        with suppress(InvalidUrl):
+            found.append(Prefix.of_index(url))
+    return found
+
+
+def _widest(prefixes: list[Prefix]) -> list[Prefix]:
+    """``prefixes`` without those that lie below another of them."""
+    different = list(dict.fromkeys(prefixes))
+    return [one for one in different if not any(other != one and other.contains(one) for other in different)]

@@ -1,0 +1,77 @@
+"""What our own file holds for one repository."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from poetry_repo_plugin.config.keys import entries_of
+
+
+@dataclass(frozen=True)
+class Own:
+    """What our file holds for one repository; all of it at user level only."""
+
+    url: str | None = None
+    credential_origins: tuple[str, ...] = ()
+    certificate_origins: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    """Index URLs that the user has added to a project, while a publish URL alone would say where the name belongs."""
+    client_key: str | None = None
+    ca: str | None = None
+    relaxed: bool = False
+    passphrase_in_keyring: bool = False
+    helper: tuple[str, ...] = ()
+    helper_protocol: str | None = None
+    provider: str | None = None
+    audience: str | None = None
+    ignore_error_codes: tuple[int, ...] = ()
+    misread: str | None = None
+    """The key among ``helper`` and ``provider`` whose value is nothing that we wrote."""
+
+
+def own_of(table: Mapping[str, Any], name: str) -> Own:
+    """What the file, parsed, says of the repository; values of a wrong type count as not there."""
+    entry = next((entry for entry in entries_of(table, "repositories", name) if isinstance(entry, dict)), None)
+    if entry is None:
+        return Own()
+    codes = entry.get("ignore-error-codes")
+    return Own(
+        url=_text(entry.get("url")),
+        credential_origins=_origins(entry.get("credential-origins")),
+        certificate_origins=_origins(entry.get("certificate-origins")),
+        added=_origins(entry.get("added")),
+        client_key=_text(entry.get("client-key")),
+        ca=_text(entry.get("ca")),
+        relaxed=entry.get("relaxed") is True,
+        passphrase_in_keyring=entry.get("passphrase-in-keyring") is True,
+        helper=_texts(entry.get("helper")),
+        helper_protocol=_text(entry.get("helper-protocol")),
+        provider=_text(entry.get("provider")),
+        audience=_text(entry.get("audience")),
+        ignore_error_codes=tuple(code for code in codes if type(code) is int) if isinstance(codes, list) else (),
+        misread=_misread(entry),
+    )
+
+
+def _misread(entry: Mapping[str, Any]) -> str | None:
+    helper, provider = entry.get("helper"), entry.get("provider")
+    if helper is not None and (not helper or list(_texts(helper)) != helper):
+        return "helper"
+    return "provider" if provider is not None and _text(provider) is None else None
+
+
+def _origins(value: Any) -> tuple[str, ...]:
+    """Recorded origins. What is not as we write it stays, as a text that matches nothing: a record that cannot be read
+    must not look like no record, which binds to whoever comes first.
+    """
+    return () if value is None else tuple(map(str, value if isinstance(value, list) else [value]))
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if isinstance(value, str) and value else None
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in value if isinstance(item, str)) if isinstance(value, list) else ()

@@ -1,0 +1,277 @@
+"""Reading what other tools know of repositories: ``.pypirc`` (twine) and ``pip.conf``."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from poetry_repo_plugin.core.errors import InputError, StateError
+from poetry_repo_plugin.core.names import env_key, is_pypi
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
+from poetry_repo_plugin.core.paths import path_segments
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import profile_of, publish_url_of
+
+
+@dataclass(frozen=True)
+class Found:
+    """One repository as another tool's file has it. ``origin`` is the file.
+
+    :param replaces_pypi: its file names it in PyPI's place.
+    """
+
+    name: str
+    origin: Path
+    index_url: str | None = None
+    publish_url: str | None = None
+    username: str | None = None
+    secret: Secret | None = None
+    ca: Path | None = None
+    client_cert: Path | None = None
+    replaces_pypi: bool = False
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs that it has, without repetition."""
+        return list(dict.fromkeys(url for url in (self.index_url, self.publish_url) if url))
+
+    @property
+    def token_is_username(self) -> bool:
+        """Whether its server takes the token as the user name, which is then never shown."""
+        profile = profile_of(self.urls[0]) if self.urls else None
+        return profile is not None and profile.token_is_username
+
+    def goes_with(self, other: Found) -> bool:
+        """Whether one name can hold the logins of both: they are the same, or only one has any."""
+        if self.username is None or other.username is None:
+            return True
+        return self.username == other.username and (
+            self.secret is None or other.secret is None or self.secret == other.secret
+        )
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What other tools' files hold.
+
+    :param left_out: what of it is not taken over, and why; a sentence each, without a secret.
+    """
+
+    found: list[Found]
+    left_out: list[str]
+
+
+def default_files(environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """The files that twine and pip read here, those that exist; pip's in its order, of which a later one wins.
+
+    https://packaging.python.org/en/latest/specifications/pypirc/ and https://pip.pypa.io/en/stable/topics/configuration/
+    """
+    home = Path("~").expanduser()
+    chosen = environ.get("PIP_CONFIG_FILE") or ""
+    candidates = [home / ".pypirc"]
+    if chosen != os.devnull:  # pip: "disables the loading of all configuration files"
+        shared = [Path(folder) for folder in (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep) if folder]
+        mac = Path("Library", "Application Support", "pip", "pip.conf")
+        candidates += [
+            *(folder / "pip" / "pip.conf" for folder in reversed(shared)),
+            Path("/etc/pip.conf"),
+            Path("/") / mac,
+            *([Path(environ["PROGRAMDATA"]) / "pip" / "pip.ini"] if environ.get("PROGRAMDATA") else []),
+            home / ".pip" / "pip.conf",
+            home / "pip" / "pip.ini",
+            Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf",
+            home / mac,
+            *([Path(environ["APPDATA"]) / "pip" / "pip.ini"] if environ.get("APPDATA") else []),
+            *([Path(os.path.expanduser(chosen)).absolute()] if chosen else []),
+        ]
+    return [path for path in dict.fromkeys(candidates) if path.is_file()]
+
+
+def read_files(paths: Iterable[Path]) -> Contents:
+    """The repositories in all of them. An index that several files of pip name is taken from the last. Raises as
+    :func:`read_file`.
+    """
+    found: dict[tuple[object, ...], Found] = {}
+    left_out: list[str] = []
+    for path in paths:
+        contents = read_file(path)
+        left_out += contents.left_out
+        for one in contents.found:
+            key = (one.index_url.rstrip("/"),) if one.index_url is not None else (path, one.name)
+            found.pop(key, None)
+            found[key] = one
+    return Contents(list(found.values()), left_out)
+
+
+def read_file(path: Path) -> Contents:
+    """The repositories in a ``.pypirc`` or a ``pip.conf``, told apart by their sections.
+
+    Raises :class:`StateError` for a file that cannot be read, :class:`InputError` for one that is neither.
+    """
+    parser = configparser.RawConfigParser(strict=False)
+    left_out: list[str] = []
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"), str(path))
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {(error.strerror or 'error').lower()}.") from None
+    except (configparser.Error, UnicodeDecodeError):
+        raise StateError(f"{path} cannot be parsed. It was left as it is.") from None
+    if any(parser.has_section(section) for section in ("global", "install", "download", "wheel")):
+        found = _from_pip(path, parser, left_out)
+    elif parser.sections():
+        found = _from_pypirc(path, parser, left_out)
+    else:
+        raise InputError(f"{path} is neither a .pypirc nor a pip.conf.")
+    return Contents(_unique([_with_token(one) for one in found]), [f"{path}: {why}." for why in left_out])
+
+
+def _with_token(found: Found) -> Found:
+    """A token that its server takes as the user name needs no password."""
+    takes_it = found.username is not None and found.secret is None and found.token_is_username
+    return replace(found, secret=Secret("")) if takes_it else found
+
+
+def _from_pypirc(path: Path, parser: configparser.RawConfigParser, left_out: list[str]) -> list[Found]:
+    found = []
+    for section in _listed(parser, left_out):
+        values = dict(parser.items(section))
+        named = _server(section, values.get("repository"))
+        if isinstance(named, str):
+            left_out.append(f"[{section}] is left out, because {named}")
+            continue
+        name, url, username, secret = named
+        password = values.get("password")
+        found.append(
+            Found(
+                name,
+                path,
+                publish_url=url,
+                username=values.get("username") or username,
+                secret=Secret(password) if password else secret,
+                ca=_path(values.get("ca_cert")),
+                client_cert=_path(values.get("client_cert")),
+            )
+        )
+    return found
+
+
+def _listed(parser: configparser.RawConfigParser, left_out: list[str]) -> list[str]:
+    """The sections of servers: those that ``index-servers`` lists, else all."""
+    others = ("distutils", "server-login")
+    if parser.has_section("server-login"):
+        left_out.append("[server-login] is left out: it names no server")
+    sections = [section for section in parser.sections() if section not in others]
+    lines = parser.get("distutils", "index-servers", fallback="").split("\n")
+    words = [[line.strip()] if line.strip() in sections else re.split(r"[\s,]+", line.strip()) for line in lines]
+    listed = list(dict.fromkeys(word for line in words for word in line if word))
+    left_out += [
+        f"index-servers lists {word!r}, and there is no such section" for word in listed if word not in sections
+    ]
+    if listed:
+        left_out += [
+            f"[{section}] is left out: index-servers does not list it" for section in sections if section not in listed
+        ]
+    return [section for section in listed or sections if section in sections]
+
+
+def _server(section: str, url: str | None) -> tuple[str, str | None, str | None, Secret | None] | str:
+    """Name, upload URL and login of a section of ``.pypirc``; for one that names no server, why.
+
+    ``[pypi]`` and ``[testpypi]`` need no URL (twine's ``utils.get_config``); ``[pypi]`` with the URL of another server
+    is that server, whose login is none of PyPI's business. Any other section with PyPI's own URL keeps its name, and
+    its token: that is how one has a token for each project.
+    """
+    if url is None:
+        defaults = {"pypi": None, "testpypi": "https://test.pypi.org/legacy/"}
+        if section.lower() not in defaults:
+            return "it names no repository"
+        return section.lower(), defaults[section.lower()], None, None
+    try:
+        bare, username, secret = split_userinfo(url)
+        origin = Origin.of(bare)
+    except InvalidUrl as error:
+        return str(error)
+    profile = profile_of(bare)
+    if profile is not None and profile.kind == "pypi":
+        return (
+            ("pypi", None, username, secret)
+            if is_pypi(section)
+            else (_name(section), publish_url_of(bare), username, secret)
+        )
+    return _name_of_index(origin, bare) if is_pypi(section) else _name(section), bare, username, secret
+
+
+def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[str]) -> list[Found]:
+    def value(key: str) -> str | None:
+        for section in ("install", "global", "download", "wheel"):
+            for spelling in (key, key.replace("-", "_")):
+                if parser.has_option(section, spelling):
+                    return parser.get(section, spelling)
+        return None
+
+    for host in (value("trusted-host") or "").split():
+        left_out.append(f"trusted-host {host} is left out; servers are verified (poetry repo certs NAME --insecure)")
+    first = (value("index-url") or "").split()
+    urls = [*first, *(value("extra-index-url") or "").split()]
+    keeps_pypi = not first
+    found = []
+    for url in urls:
+        try:
+            bare, username, secret = split_userinfo(url)
+            origin = Origin.of(bare)
+        except InvalidUrl as error:  # pip takes a folder as well
+            left_out.append(f"an index is left out, because {redact(str(error))}")
+            continue
+        profile = profile_of(bare)
+        if profile is not None and profile.kind == "pypi":
+            keeps_pypi = True
+            continue
+        found.append(
+            Found(
+                _name_of_index(origin, bare),
+                path,
+                index_url=bare,
+                username=username,
+                secret=secret,
+                ca=_path(value("cert")),
+                client_cert=_path(value("client-cert")),
+                replaces_pypi=url in first,
+            )
+        )
+    # pip asks PyPI only where nothing else is its `index-url`, or where it is named beside that.
+    return [replace(one, replaces_pypi=False) for one in found] if keeps_pypi else found
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(os.path.expanduser(text)).absolute() if text else None
+
+
+def _name(text: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")
+    return re.sub(r"\.{2,}", ".", name)[:60] or "imported"
+
+
+def _name_of_index(origin: Origin, url: str) -> str:
+    """A name for an index that its file gives none: the host's, with the path's last telling segment."""
+    words = [origin.host.removeprefix("www.").removeprefix("pypi.").split(".")[0]]
+    telling = list(path_segments(url.split("://", 1)[1].partition("/")[2]))
+    words += [segment for segment in telling if segment not in ("", "simple", "+simple", "pypi", "api", "repository")][
+        -1:
+    ]
+    return _name("-".join(words))
+
+
+def _unique(found: list[Found]) -> list[Found]:
+    taken: set[str] = set()
+    unique = []
+    for one in found:
+        name, number = one.name, 2
+        while env_key(name) in taken:
+            name, number = f"{one.name}-{number}", number + 1
+        taken.add(env_key(name))
+        unique.append(replace(one, name=name))
+    return unique

@@ -1,0 +1,284 @@
+"""What a repository is, and all that are known here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from poetry_repo_plugin.config.project import Project, ProjectSettings
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core import names
+from poetry_repo_plugin.core.errors import InputError, UnknownNameError
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, redact, split_userinfo
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import publish_url_of
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A name, where its index is, where one publishes to, and its place in the project.
+
+    URLs hold no userinfo; what the index URL held is in ``url_username`` and ``url_secret``, what the publish URL held
+    in ``publish_username`` and ``publish_secret``.
+
+    :param priority: ``primary``, ``supplemental`` or ``explicit`` in this project; ``None`` if it is no source of it.
+    :param publish_derived: the publish URL follows from the index URL (a server profile); nothing stores it.
+    :param publish_by_project: only the project's files say where to publish to.
+    :param user_urls: those of its URLs that the user or the environment names, whatever a project says.
+    """
+
+    name: str
+    index_url: str | None = None
+    publish_url: str | None = None
+    priority: str | None = None
+    publish_derived: bool = False
+    url_username: str | None = None
+    url_secret: Secret | None = None
+    project: ProjectSettings = field(default_factory=ProjectSettings)
+    publish_by_project: bool = False
+    user_urls: tuple[str, ...] = ()
+    publish_username: str | None = None
+    publish_secret: Secret | None = None
+
+    def login_in(self, url: str, *, upload: bool) -> tuple[str | None, Secret | None]:
+        """User name and password that stand in the repository's own URL ``url``: an upload takes those of the publish
+        URL, if it holds some.
+        """
+        if upload and self.publish_username is not None and url in self._same_as_publish:
+            return self.publish_username, self.publish_secret
+        return (self.url_username, self.url_secret) if url == self.index_url else (None, None)
+
+    def username_for(self, *, upload: bool) -> str | None:
+        """The user whose credential alone will do, because a URL names one."""
+        return self.publish_username if upload and self.publish_username is not None else self.url_username
+
+    @property
+    def bindable(self) -> list[str]:
+        """The URLs that a secret may be bound to when it is stored.
+
+        Without the publish URL that a project's file names: it would be asked for nothing before the secret goes there.
+        """
+        urls = [url for url in (self.index_url, None if self.publish_by_project else self.publish_url) if url]
+        return list(dict.fromkeys(urls)) or list(self.urls)
+
+    @cached_property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs that are known for it, without repetition."""
+        return tuple(dict.fromkeys(url for url in (self.index_url, self.publish_url) if url))
+
+    @property
+    def _same_as_publish(self) -> list[str]:
+        """The URLs that are the publish URL: an index at the same place may spell it with or without a slash."""
+        found = []
+        for url in self.urls:
+            with suppress(InvalidUrl):
+                if url == self.publish_url or Prefix.of(url) == Prefix.of(self.publish_url or ""):
+                    found.append(url)
+        return found
+
+    @property
+    def host(self) -> str:
+        """``host`` or ``host:port``, of the index if it has one."""
+        for url in self.urls:
+            with suppress(InvalidUrl):
+                return Origin.of(url).netloc
+        return "no host"
+
+    @cached_property
+    def prefixes(self) -> tuple[Prefix, ...]:
+        """Below what it owns URLs; an URL that is none owns nothing."""
+        return _prefixes(self.urls)
+
+    @cached_property
+    def download_prefixes(self) -> tuple[Prefix, ...]:
+        """The same for downloads: an upload URL that a project's file names owns none, so that it widens nothing."""
+        return _prefixes(url for url in self.urls if url != self.publish_url or not self.publish_by_project)
+
+
+def shows_credential(settings: Settings, repository: Repository, *, stored: bool = True) -> bool:
+    """Whether a credential is set where it can be seen without asking anybody.
+
+    :param stored: count what the user has stored as well, which goes only where it belongs.
+    """
+    name, own = repository.name, settings.own_for(repository.name)
+    seen: tuple[object, ...] = (
+        repository.url_secret,
+        settings.variable("PYPI_TOKEN", name),
+        settings.variable("HTTP_BASIC", name, "_PASSWORD"),
+        repository.project.provider,
+    )
+    kept = (settings.login(name), settings.token(name), own.provider, own.helper)
+    return any(seen) or (stored and any(kept))
+
+
+class Catalogue:
+    """Every repository that this user and this project know.
+
+    :param project: what ``pyproject.toml`` says, or ``None`` outside a project.
+    :param pypi: PyPI as Poetry has it built in.
+    """
+
+    def __init__(self, settings: Settings, project: Project | None, pypi: Repository) -> None:
+        self._settings = settings
+        self._project = project
+        self._pypi = pypi
+        self._live: dict[str, str] = {}
+
+    def add_live(self, name: str, url: str) -> None:
+        """Poetry itself has built a repository of this name for this URL; that outranks what we read."""
+        self._live[name] = url
+
+    @property
+    def complaints(self) -> list[str]:
+        """What in the project's file was not believed or makes no sense."""
+        return [*self._project.ignored, *self._project.problems] if self._project else []
+
+    @property
+    def project(self) -> Project | None:
+        """What ``pyproject.toml`` says, or ``None`` outside a project."""
+        return self._project
+
+    def names(self) -> list[str]:
+        """The names of all of them, the project's first, PyPI last."""
+        found: dict[str, None] = {}
+        for source in self._project.sources if self._project else ():
+            found.setdefault(source.name)
+        for name in self._live:
+            found.setdefault(name)
+        for name in self._settings.names():
+            found.setdefault(name)
+        taken = {names.env_key(name) for name in found}
+        for name, _ in self._settings.environment_repositories():
+            if names.env_key(name) not in taken:
+                found.setdefault(name)
+        return [name for name in _one_per_case(found) if not names.is_pypi(name)] + ["pypi"]
+
+    def __iter__(self) -> Iterator[Repository]:
+        return (self.get(name) for name in self.names())
+
+    def find(self, name: str) -> Repository | None:
+        """The repository of that name (case makes no difference, as in Poetry's pool), or ``None``."""
+        known = self.names()
+        found = names.match_name(name, known)
+        if found is None and names.env_key(name) in {
+            names.env_key(n) for n, _ in self._settings.environment_repositories()
+        }:
+            found = name
+        return self.get(found) if found is not None else None
+
+    def require(self, name: str, *, to_add: bool = False) -> Repository:
+        """As :meth:`find`; raises :class:`UnknownNameError` with a suggestion where there is none.
+
+        :param to_add: whoever asks wants the repository to be there, so the way out is to add it.
+        """
+        found = self.find(name)
+        if found is None:
+            hint = f"poetry repo add {name} URL" if to_add else "poetry repo list"
+            raise UnknownNameError(name, names.nearest(name, self.names()), hint)
+        return found
+
+    def get(self, name: str) -> Repository:
+        """The repository of exactly that name, put together from all that is known of it."""
+        if names.is_pypi(name):
+            return self._pypi_with_priority()
+        raw, priority = self._index_of(name)
+        index_url, username, secret = (None, None, None) if raw is None else _split(raw)
+        project = self._project.settings_for(name) if self._project else ProjectSettings()
+        raw_publish = self._publish_url_of(name, project)
+        publish, publish_username, publish_secret = (None, None, None) if raw_publish is None else _split(raw_publish)
+        derived = publish_url_of(index_url) if publish is None and index_url else None
+        own_publish = self._own_publish_url_of(name)
+        remembered = self._settings.own_for(name).url
+        return Repository(
+            name,
+            index_url,
+            publish or derived,
+            priority,
+            publish is None and derived is not None,
+            username,
+            secret,
+            project,
+            raw_publish is not None and raw_publish != own_publish,
+            tuple(bare(url) for url in (remembered, own_publish) if url),
+            publish_username,
+            publish_secret,
+        )
+
+    def check_url(self, repository: Repository, url: str) -> None:
+        """Raises :class:`InputError`, naming the file that ``url`` was written in, where that is no URL."""
+        try:
+            Prefix.of(url)
+        except InvalidUrl as error:
+            where = self._written_in(repository, url)
+            message = f"The URL of {repository.name} in {where} cannot be used: {error}."
+            raise InputError(message, f"poetry repo add {repository.name} URL") from None
+
+    def _written_in(self, repository: Repository, url: str) -> str:
+        settings = self._settings
+        if url == repository.index_url:
+            return str(self._project.path if repository.priority is not None and self._project else settings.own_file)
+        variable = settings.variable("REPOSITORIES", repository.name, "_URL")
+        if variable is not None and variable[1]:
+            return f"the environment variable {variable[0]}"
+        return "poetry.toml" if settings.user_publish_url(repository.name) is None else str(settings.config_file)
+
+    def _index_of(self, name: str) -> tuple[str | None, str | None]:
+        priority = None
+        url = self._live.get(name)
+        for source in self._project.sources if self._project else ():
+            if source.name.lower() == name.lower():
+                priority = source.priority
+                if url is None or (source.url is not None and source.url.rstrip("/") == url.rstrip("/")):
+                    url = source.url  # Poetry takes a slash at the end off
+        return url or self._settings.own_for(name).url, priority
+
+    def _publish_url_of(self, name: str, project: ProjectSettings) -> str | None:
+        """As it is written, perhaps with userinfo."""
+        return self._own_publish_url_of(name) or self._settings.publish_url(name) or project.publish_url
+
+    def _own_publish_url_of(self, name: str) -> str | None:
+        """What the environment or the user's own file says, whatever a project says."""
+        variable = self._settings.variable("REPOSITORIES", name, "_URL")
+        return variable[1] if variable is not None and variable[1] else self._settings.user_publish_url(name)
+
+    def _pypi_with_priority(self) -> Repository:
+        """PyPI, uploading to where the user or the environment says instead; no project can say so."""
+        raw = self._own_publish_url_of("pypi")
+        url, username, secret = (self._pypi.publish_url, None, None) if raw is None else _split(raw)
+        pypi = replace(self._pypi, publish_url=url, publish_username=username, publish_secret=secret)
+        for source in self._project.sources if self._project else ():
+            if names.is_pypi(source.name):
+                return replace(pypi, priority=source.priority)
+        return pypi
+
+
+def _prefixes(urls: Iterable[str]) -> tuple[Prefix, ...]:
+    found = []
+    for url in urls:
+        with suppress(InvalidUrl):
+            found.append(Prefix.of_index(url))
+    return tuple(dict.fromkeys(found))
+
+
+def bare(url: str) -> str:
+    """``url``, however it was written, without its userinfo."""
+    return _split(url)[0]
+
+
+def _split(url: str) -> tuple[str, str | None, Secret | None]:
+    """As :func:`split_userinfo`; of what is written so wrongly that its userinfo cannot be told, nothing is kept."""
+    try:
+        bare, username, secret = split_userinfo(url)
+    except InvalidUrl:
+        return f"****@{url.rpartition('@')[2]}" if "@" in url else url, None, None
+    masked = redact(bare)
+    return bare if masked == bare else masked.rpartition("//")[2], username, secret
+
+
+def _one_per_case(found: Iterable[str]) -> list[str]:
+    seen: dict[str, str] = {}
+    for name in found:
+        seen.setdefault(name.lower(), name)
+    return list(seen.values())

@@ -1,0 +1,402 @@
+"""What is configured on this machine, and the writing of it.
+
+Poetry's own keys stay where Poetry looks for them (``config.toml``, ``auth.toml``), so that a user can remove the
+plugin and lose nothing that Poetry can do; the rest is in one file of ours beside them. Values are read as they are
+written: nothing in them is expanded, and an environment variable hides its own value only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from poetry_repo_plugin.config import files as store
+from poetry_repo_plugin.config.keys import Table, entries_of, leaf_names, spellings_of, table_at, text_at, value_at
+from poetry_repo_plugin.config.own import Own, own_of
+from poetry_repo_plugin.core import names
+from poetry_repo_plugin.core.secret import Secret
+
+OWN_FILE = "poetry-repo-plugin.toml"
+TOKEN_USER = "__token__"
+
+
+class StoredLogin(NamedTuple):
+    """What a configuration file holds for one repository. ``secret`` is ``None`` where a keyring has it."""
+
+    username: str
+    secret: Secret | None
+    file: Path
+
+
+class Settings:
+    """The settings of one user and, where there is one, of one project; each file is read once, on first need.
+
+    :param folder: Poetry's configuration folder.
+    :param project: the folder that holds ``pyproject.toml`` (and ``poetry.toml``), or ``None``.
+    :param dotted_keys: how the running Poetry keeps a name with dots: ``True`` as one key (2.4 and later), ``False``
+        as nested tables (before). Both are read.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        project: Path | None = None,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        dotted_keys: bool = True,
+    ) -> None:
+        self.folder = folder
+        self.project_folder = project
+        self.environ = environ
+        self._dotted_keys = dotted_keys
+
+    # -- files ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "config.toml"
+
+    @property
+    def auth_file(self) -> Path:
+        return self.folder / "auth.toml"
+
+    @property
+    def own_file(self) -> Path:
+        return self.folder / OWN_FILE
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        return Table.of(store.read_toml(self.config_file))
+
+    @cached_property
+    def auth(self) -> dict[str, Any]:
+        return Table.of(store.read_toml(self.auth_file))
+
+    @cached_property
+    def own(self) -> dict[str, Any]:
+        return Table.of(store.read_toml(self.own_file))
+
+    @cached_property
+    def local(self) -> dict[str, Any]:
+        """The project's ``poetry.toml``. It travels with the project, so it is believed in little."""
+        return store.read_toml(self.project_folder / "poetry.toml") if self.project_folder else {}
+
+    def check(self) -> None:
+        """Read every file now, so that a broken one is named before anything is done."""
+        _ = self.config, self.auth, self.own, self.local
+
+    def refresh(self) -> None:
+        """Forget what was read; the next look-up reads again."""
+        for name in ("config", "auth", "own", "local", "_own_known", "_said_known"):
+            self.__dict__.pop(name, None)
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    @property
+    def keyring_enabled(self) -> bool:
+        """``keyring.enabled``: the environment's word, else on, unless the user or the project switches it off.
+
+        In Poetry a project can also switch it on again; what a user switched off stays off here.
+        """
+        word = self.environ.get("POETRY_KEYRING_ENABLED")
+        if word is not None:
+            return word.lower() in ("true", "1")
+        return all(table_at(table, "keyring").get("enabled") is not False for table in (self.local, self.config))
+
+    def variable(self, prefix: str, name: str, suffix: str = "") -> tuple[str, str] | None:
+        """The environment variable ``POETRY_<prefix>_<NAME><suffix>`` and its value, if it is set.
+
+        Poetry before 2.4 leaves a dot in the variable's name, so that spelling is understood as well.
+        """
+        keys = (names.env_key(name), name.upper().replace("-", "_"))
+        for key in dict.fromkeys(keys):
+            variable = f"POETRY_{prefix}_{key}{suffix}"
+            if variable in self.environ:
+                return variable, self.environ[variable]
+        return None
+
+    def login(self, name: str) -> StoredLogin | None:
+        """User name and password under ``http-basic.NAME``; the password may be in a keyring."""
+        for table, file in ((self.auth, self.auth_file), (self.config, self.config_file)):
+            for entry in entries_of(table, "http-basic", name):
+                username = entry.get("username") if isinstance(entry, dict) else None
+                if isinstance(username, str):
+                    password = entry.get("password")
+                    return StoredLogin(username, Secret(password) if isinstance(password, str) else None, file)
+        return None
+
+    def token(self, name: str) -> StoredLogin | None:
+        """The token under ``pypi-token.NAME``."""
+        for table, file in ((self.auth, self.auth_file), (self.config, self.config_file)):
+            for token in entries_of(table, "pypi-token", name):
+                if isinstance(token, str) and token:
+                    return StoredLogin(TOKEN_USER, Secret(token), file)
+        return None
+
+    def passphrase(self, name: str) -> Secret | None:
+        """The passphrase of the client key, under ``http-basic.NAME``: a section that Poetry never lists."""
+        value = text_at(self.auth, "http-basic", name, "passphrase")
+        return Secret(value) if value is not None else None
+
+    def publish_url(self, name: str) -> str | None:
+        """``repositories.NAME.url``: the user's, else the project's ``poetry.toml``."""
+        return self.user_publish_url(name) or self.project_publish_url(name)
+
+    def user_publish_url(self, name: str) -> str | None:
+        return text_at(self.config, "repositories", name, "url") or None
+
+    def project_publish_url(self, name: str) -> str | None:
+        """``repositories.NAME.url`` of the project's ``poetry.toml``, which is no word of the user's."""
+        return text_at(self.local, "repositories", name, "url") or None
+
+    def urls_said(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Each URL that the user has given ``name``, and where, for a person. A project's files are not asked."""
+        known: dict[str, tuple[tuple[str, str], ...]] = self.__dict__.setdefault("_said_known", {})
+        if name not in known:
+            own = self.own_for(name)
+            variable, value = self.variable("REPOSITORIES", name, "_URL") or ("", "")
+            said = (
+                *((url, "poetry repo add") for url in (own.url, *own.added)),
+                (self.user_publish_url(name), f"repositories.{name} in {self.config_file.name}"),
+                (value, variable),
+            )
+            known[name] = tuple((url, word) for url, word in said if url)
+        return known[name]
+
+    def certificate(self, name: str, key: str) -> str | bool | None:
+        """``certificates.NAME.<key>`` (``cert`` or ``client-cert``): environment, then the user's files.
+
+        ``poetry config`` keeps these in ``auth.toml``, which wins over ``config.toml``.
+        """
+        variable = self.variable("CERTIFICATES", name, f"_{key.upper().replace('-', '_')}")
+        if variable is not None and variable[1]:
+            lowered = variable[1].lower()
+            return lowered == "true" if lowered in ("true", "false") else variable[1]
+        entries = (*entries_of(self.auth, "certificates", name), *entries_of(self.config, "certificates", name))
+        found = (entry.get(key) for entry in entries if isinstance(entry, dict))
+        return next((value for value in found if isinstance(value, (str, bool))), None)
+
+    def audience(self, name: str) -> str | None:
+        """For whom trusted publishing may have an identity made out: the user's word, never a project's."""
+        variable = self.variable("REPO_PLUGIN_AUDIENCE", name)
+        if variable is not None and variable[1]:
+            return variable[1]
+        return self.own_for(name).audience
+
+    def unverified_by(self, name: str) -> str | None:
+        """``VARIABLE=false`` where the environment switches verification off; no file can switch it on again."""
+        variable = self.variable("CERTIFICATES", name, "_CERT")
+        return "=".join(variable) if variable is not None and variable[1].lower() == "false" else None
+
+    def project_certs(self, name: str) -> list[object]:
+        """``certificates.NAME.cert`` of the project's ``poetry.toml``, in every spelling of the name; no switches.
+
+        Whether one counts is decided in ``project_trust``.
+        """
+        entries = entries_of(self.local, "certificates", name)
+        found = [entry["cert"] for entry in entries if isinstance(entry, dict) and "cert" in entry]
+        return [value for value in found if not isinstance(value, bool)]
+
+    def names_with_project_cert(self) -> list[str]:
+        """The names for which :meth:`project_certs` finds something."""
+        names = leaf_names(table_at(self.local, "certificates"))
+        return [name for name in names if self.project_certs(name)]
+
+    def own_for(self, name: str) -> Own:
+        """What our file holds for ``name``; values of the wrong type count as absent."""
+        known: dict[str, Own] = self.__dict__.setdefault("_own_known", {})
+        if name not in known:
+            known[name] = own_of(self.own, name)
+        return known[name]
+
+    def names(self) -> list[str]:
+        """Every name that any of the files knows something about, in a stable order."""
+        found: dict[str, None] = {}
+        for table, key in (
+            (self.config, "repositories"),
+            (self.local, "repositories"),
+            (self.own, "repositories"),
+            (self.auth, "http-basic"),
+            (self.auth, "pypi-token"),
+            (self.auth, "certificates"),
+            (self.config, "certificates"),
+        ):
+            for name in leaf_names(table_at(table, key)):
+                found.setdefault(name)
+        return list(found)
+
+    def environment_repositories(self) -> Iterator[tuple[str, str]]:
+        """Each ``POETRY_REPOSITORIES_<NAME>_URL``: the name as Poetry spells it (``my-repo``), and the URL."""
+        for variable, url in self.environ.items():
+            key = variable.removeprefix("POETRY_REPOSITORIES_")
+            if key != variable and key.endswith("_URL") and key != "_URL" and url:
+                yield key.removesuffix("_URL").lower().replace("_", "-"), url
+
+    def ignored_in_local(self) -> list[str]:
+        """What a project's ``poetry.toml`` must not say, for the commands to report; never a value."""
+        from poetry_repo_plugin.config.toml import shown
+
+        found = []
+        for section in ("http-basic", "pypi-token"):
+            for name in map(shown, leaf_names(table_at(self.local, section))):
+                found.append(f"poetry.toml holds {section}.{name}: a project cannot hold a secret. It is ignored.")
+        if text_at(self.local, "repositories", "pypi", "url") is not None:
+            found.append("poetry.toml says where PyPI takes uploads; a project cannot. It is ignored.")
+        certificates = table_at(self.local, "certificates")
+        for name in leaf_names(certificates):
+            entries = [entry for entry in entries_of(self.local, "certificates", name) if isinstance(entry, dict)]
+            if any(entry.get("cert") is False or "verify" in entry for entry in entries):
+                what = f"certificates.{shown(name)}"
+                found.append(f"poetry.toml switches off {what}: a project cannot do that. It is ignored.")
+            if any("client-cert" in entry for entry in entries):
+                found.append(
+                    f"poetry.toml names a client certificate for {shown(name)}; a project cannot. It is ignored."
+                )
+        return found
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def save_login(self, name: str, username: str, secret: Secret | None) -> bool:
+        """Keep ``http-basic.NAME`` in ``auth.toml``; ``None`` for a password that a keyring keeps.
+
+        What was kept for the name goes. A token is kept under ``pypi-token.NAME`` as well, where Poetry's own
+        publishing looks first. Returns whether ``auth.toml`` was readable by others before.
+        """
+        loose = self._is_loose(self.auth_file)
+        password = secret.reveal() if secret is not None else None
+        with self._editing(self.auth_file, private=True) as document:
+            token = password if username == TOKEN_USER else None
+            self._set(document, "pypi-token", name, {"": token})
+            self._set(document, "http-basic", name, {"username": username, "password": password})
+        self._tighten(loose)
+        return loose
+
+    def save_token(self, name: str, token: Secret | None) -> bool:
+        """Keep ``pypi-token.NAME``; ``None`` for a token that a keyring keeps. Otherwise as :meth:`save_login`."""
+        loose = self._is_loose(self.auth_file)
+        with self._editing(self.auth_file, private=True) as document:
+            self._set(document, "http-basic", name, {"username": None, "password": None})
+            self._set(document, "pypi-token", name, {"": token.reveal() if token is not None else None})
+        self._tighten(loose)
+        return loose
+
+    def forget_login(self, name: str, *, but_username: bool = False) -> None:
+        """Remove ``http-basic.NAME`` and ``pypi-token.NAME`` from both files, in every spelling; a passphrase stays.
+
+        :param but_username: leave the user's name, which leads to what a keyring has.
+        """
+        basic = dict.fromkeys(("password",) if but_username else ("username", "password"))
+        for file, private in ((self.auth_file, True), (self.config_file, False)):
+            if not self._exists(file):
+                continue
+            with self._editing(file, private=private) as document:
+                self._set(document, "http-basic", name, basic)
+                self._set(document, "pypi-token", name, {"": None})
+
+    def save_passphrase(self, name: str, passphrase: Secret | None) -> None:
+        """Keep (or, for ``None``, remove) the passphrase of the client key in ``auth.toml``."""
+        if passphrase is None and not self._exists(self.auth_file):
+            return
+        with self._editing(self.auth_file, private=True) as document:
+            text = passphrase.reveal() if passphrase is not None else None
+            self._set(document, "http-basic", name, {"passphrase": text})
+
+    def save_publish_url(self, name: str, url: str | None) -> None:
+        """Keep or remove ``repositories.NAME.url``."""
+        with self._editing(self.config_file) as document:
+            self._set(document, "repositories", name, {"url": url})
+
+    def save_certificates(self, name: str, values: Mapping[str, str | bool | None]) -> None:
+        """Keep (or, for ``None``, remove) ``certificates.NAME.cert`` and ``.client-cert``, where Poetry keeps them."""
+        removed = dict.fromkeys(values)
+        for file, private, kept in ((self.auth_file, True, values), (self.config_file, False, removed)):
+            if kept is values or self._exists(file):
+                with self._editing(file, private=private) as document:
+                    self._set(document, "certificates", name, kept)
+
+    def save_own(self, name: str, values: Mapping[str, object]) -> None:
+        """Keep (or, for ``None``, remove) keys of ``[repositories.NAME]`` in our file."""
+        if all(value is None for value in values.values()) and not self._exists(self.own_file):
+            return
+        self.change_own(name, lambda own: values)
+
+    def change_own(self, name: str, change: Callable[[Own], Mapping[str, object]]) -> None:
+        """As :meth:`save_own`, with what ``change`` makes of the values that the file holds at this moment."""
+        with self._editing(self.own_file, private=True) as document:
+            table = table_at(document, "repositories")
+            known = [keys for keys in spellings_of(table, name) if isinstance(value_at(table, keys), dict)]
+            for key, value in change(own_of(document.unwrap(), name)).items():
+                path = ("repositories", *(known[0] if known else (name,)), key)
+                if isinstance(value_at(document, path), dict):  # the key is ours, and a table is nothing that we wrote
+                    store.put(document, path, None)
+                store.put(document, path, value)
+
+    def forget(self, name: str) -> None:
+        """Remove everything that the files hold for ``name``, but for its credentials."""
+        for file, private, sections in (
+            (self.auth_file, True, ("certificates",)),
+            (self.config_file, False, ("repositories", "certificates")),
+            (self.own_file, True, ("repositories",)),
+        ):
+            if not self._exists(file):
+                continue
+            with self._editing(file, private=private) as document:
+                for section in sections:
+                    for keys in list(spellings_of(table_at(document, section), name)):
+                        self._clear(document, (section, *keys))
+
+    def _set(self, document: Any, section: str, name: str, values: Mapping[str, object]) -> None:
+        """Keep (or remove) keys below ``name``, or for the key ``""`` the value of ``name`` itself.
+
+        It is one value however the name is spelled: other spellings of it lose those keys.
+        """
+        own = self._keys(name)
+        for keys in list(spellings_of(table_at(document, section), name)):
+            for key in values:
+                path = (section, *keys, key) if key else (section, *keys)
+                if keys != own and not isinstance(value_at(document, path), dict):
+                    store.put(document, path, None)
+        for key, value in values.items():
+            path = (section, *own, key) if key else (section, *own)
+            if value is not None or not isinstance(value_at(document, path), dict):
+                store.put(document, path, value)
+
+    @staticmethod
+    def _clear(document: Any, path: tuple[str, ...]) -> None:
+        """Remove what is at ``path``, but not the tables below it: those belong to longer names (``a.b``)."""
+        table = value_at(document, path)
+        if isinstance(table, dict):
+            for key in [key for key, value in table.items() if not isinstance(value, dict)]:
+                store.put(document, (*path, key), None)
+            if value_at(document, path) == {}:
+                store.put(document, path, None)
+        elif len(path) == 2:
+            store.put(document, path, None)
+
+    @contextmanager
+    def _editing(self, file: Path, *, private: bool = False) -> Iterator[Any]:
+        with store.locked(self.folder), store.editing(file, private=private) as document:
+            yield document
+        self.refresh()
+
+    @staticmethod
+    def _exists(file: Path) -> bool:
+        return os.path.lexists(file)
+
+    @staticmethod
+    def _is_loose(file: Path) -> bool:
+        try:
+            return store.is_loose(file.stat().st_mode)
+        except OSError:  # there is none, or writing it will say what is wrong
+            return False
+
+    def _tighten(self, loose: bool) -> None:
+        if loose and self._is_loose(self.auth_file):  # the content had not changed, so nothing was written
+            self.auth_file.chmod(0o600)
+
+    def _keys(self, name: str) -> tuple[str, ...]:
+        return (name,) if self._dotted_keys else tuple(name.split("."))

@@ -1,0 +1,1 @@
+"""Words that every package shares: errors, secrets, origins, names, known servers."""

@@ -1,0 +1,86 @@
+"""What a repository may be called, and when two names mean the same one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.patterns import Pattern
+
+_VALID = Pattern(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LONGEST = 100
+_LONGEST_ENTRY = 255  # bytes of an entry of a folder: the limit of ext4, NTFS and APFS
+
+
+def check_name(name: str) -> str:
+    """``name``, if a repository can be called so in Poetry's files, in variables and in keyrings alike.
+
+    Raises :class:`InputError` otherwise: ASCII letters, digits, dots, hyphens and underscores, at most 100 of them,
+    beginning and ending with a letter or digit.
+    """
+    if not name.strip():
+        raise InputError("A repository needs a name.")
+    if len(name) > _LONGEST:
+        raise InputError(f"The name {name[:20]!r}… has {len(name)} characters; {_LONGEST} are allowed.")
+    if not _VALID.fullmatch(name) or ".." in name:
+        raise InputError(
+            f"{name!r} cannot be a repository's name: use letters, digits, '.', '-' and '_', "
+            "beginning and ending with a letter or digit."
+        )
+    return name
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a folder called ``name`` lies in the folder that it is made in, or below, and a terminal can show it."""
+    path = PurePath(name)
+    fits = all(len(part.encode("utf-8", "replace")) <= _LONGEST_ENTRY for part in path.parts)
+    inside = bool(path.parts) and not path.anchor and ".." not in path.parts
+    return fits and inside and not re.search(r"[\x00-\x1f\x7f-\x9f]", name)
+
+
+def env_key(name: str) -> str:
+    """The part of an environment variable that stands for ``name``: ``my-repo.2`` is ``MY_REPO_2``.
+
+    Poetry maps ``-`` to ``_`` (``Config.get``); everything else that a shell does not allow in a variable follows.
+    """
+    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def is_pypi(name: str) -> bool:
+    """Whether ``name`` is Poetry's own name for PyPI, in any spelling."""
+    return name.lower() == "pypi"
+
+
+def match_name(name: str, known: Iterable[str]) -> str | None:
+    """The name in ``known`` that ``name`` means: the same, or the same but for case; else ``None``."""
+    names = list(known)
+    if name in names:
+        return name
+    return next((other for other in names if other.lower() == name.lower()), None)
+
+
+def collision(name: str, known: Iterable[str]) -> str | None:
+    """Another name that shares ``name``'s environment variables or pool entry: only one of them could be reached."""
+    return next((other for other in known if other != name and env_key(other) == env_key(name)), None)
+
+
+def no_choice(given: str, what: str, choices: Iterable[str], meant: str | None = None) -> InputError:
+    """``given`` is not one of ``choices``, which are all said.
+
+    :param what: what it was to be, with its article: ``a priority``.
+    :param meant: what was probably meant, where that is none of them.
+    """
+    known = list(choices)
+    meant = meant or nearest(given, known)
+    suggestion = f" Did you mean {meant}?" if meant is not None else ""
+    return InputError(f"{given!r} is not {what}; there are {', '.join(known)}.{suggestion}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The name in ``known`` that ``name`` is probably a misspelling of, or ``None``."""
+    names = list(known)
+    close = difflib.get_close_matches(name.lower(), [other.lower() for other in names], n=1, cutoff=0.6)
+    return next((other for other in names if close and other.lower() == close[0]), None)

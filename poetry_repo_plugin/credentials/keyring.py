@@ -1,0 +1,288 @@
+"""The one gate through which every keyring call goes.
+
+A keyring may hang for ever (a locked D-Bus service without a terminal), ask a person, or fail. So each call runs on a
+thread that the process does not wait for, under a time limit; an answer, also an empty one, is remembered for the
+run, whichever thread asked; and after the first call that did not come back no other is made.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.credentials.keyring_backend import explain, is_chain, is_locked, usable_backend
+from poetry_repo_plugin.credentials.keyring_services import (
+    Address,
+    HostService,
+    OwnEntry,
+    UrlService,
+    is_reserved_user,
+    login_address,
+)
+
+SECONDS_WITHOUT_TERMINAL = 5.0
+SECONDS_WITH_TERMINAL = 60.0
+_PATIENCE = 2.0  # seconds of silence after which a person is told what we wait for
+
+
+class KeyringUnavailable(Exception):
+    """The keyring is switched off, has no usable backend, is locked, failed, or did not answer; ``str()`` says which.
+
+    ``gone`` is whether it went wrong (as against: there is none to be used).
+    """
+
+    def __init__(self, why: str, *, gone: bool = True) -> None:
+        super().__init__(why)
+        self.gone = gone
+
+
+class KeyringEntry(NamedTuple):
+    """What a keyring answered: who, and with what."""
+
+    username: str
+    secret: Secret
+
+
+class KeyringGate:
+    """Calls a keyring, or explains why not.
+
+    :param enabled: whether the user allows it (``keyring.enabled``); asked before the keyring is.
+    :param terminal: whether somebody can answer a dialogue: decides the time limit.
+    :param announce: takes a line for a person: what is waited for, and which entry could not be moved.
+    """
+
+    def __init__(
+        self,
+        *,
+        enabled: Callable[[], bool],
+        terminal: bool = False,
+        announce: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._enabled = enabled
+        self._limit = SECONDS_WITH_TERMINAL if terminal else SECONDS_WITHOUT_TERMINAL
+        self._tell = announce
+        self._announce = announce if terminal else lambda line: None
+        self._lock = threading.RLock()
+        self._answers: dict[tuple[str, str | None], KeyringEntry | KeyringUnavailable | None] = {}
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]] | None = None
+        self._gone: KeyringUnavailable | None = None
+        self._backend: str | None = None
+
+    # -- what the sources ask ------------------------------------------------------------------------------------------
+
+    def stored(self, name: str, username: str) -> KeyringEntry | None:
+        """The login of ``username`` that Poetry or we stored for repository ``name``.
+
+        Raises :class:`KeyringUnavailable`.
+        """
+        address = login_address(name, username)
+        if address is None:
+            return None
+
+        def ask(keyring: Any) -> KeyringEntry | None:
+            return _entry(username, keyring.get_password(*address))
+
+        return self._remembered(address, ask)
+
+    def found(self, place: UrlService | HostService, username: str | None) -> KeyringEntry | None:
+        """What a backend has for a URL or a host (as pip asks it). Raises :class:`KeyringUnavailable`."""
+        if is_reserved_user(username):
+            return None
+        service = str(place)
+
+        def ask(keyring: Any) -> KeyringEntry | None:
+            found = keyring.get_credential(service, username)
+            if found is None:
+                return None
+            return _entry(found.username or username or "", found.password)
+
+        return self._remembered((service, username), ask)
+
+    def store(self, name: str, username: str, secret: Secret) -> str:
+        """Keep a login; returns the backend's name. Raises :class:`KeyringUnavailable`; nothing is kept then."""
+        address = login_address(name, username)
+        if address is None:
+            raise KeyringUnavailable("a keyring cannot hold this name", gone=False)
+        return self._keep(address, secret)
+
+    def forget(self, name: str, username: str) -> bool:
+        """Remove a login; returns whether there was one. Raises :class:`KeyringUnavailable`."""
+        address = login_address(name, username)
+        return address is not None and self._forget(address)
+
+    # -- what only we know of ------------------------------------------------------------------------------------------
+
+    def own(self, name: str, entry: OwnEntry, *, move: bool = True) -> Secret | None:
+        """A secret of ours for repository ``name``. Raises :class:`KeyringUnavailable`.
+
+        :param move: bring one that an earlier version left in Poetry's service to its new place. Where the keyring
+            refuses, that is said, and it stays where it was.
+        """
+        address, old = entry.address(name), entry.old_address(name)
+        found = self._remembered(address, lambda keyring: _read(keyring, address))
+        if found is None and old is not None:
+            found = self._remembered(old, lambda keyring: _read(keyring, old))
+            if found is not None and move:
+                self._move(name, entry, found)
+        return found.secret if found is not None else None
+
+    def keep_own(self, name: str, entry: OwnEntry, secret: Secret) -> str:
+        """Keep a secret of ours in the place of any earlier one; returns the backend's name.
+
+        Raises :class:`KeyringUnavailable`; nothing is kept then.
+        """
+        backend = self._keep(entry.address(name), secret)
+        self._forget_old(name, entry)
+        return backend
+
+    def forget_own(self, name: str, entry: OwnEntry) -> bool:
+        """Remove a secret of ours, also where earlier versions kept it; returns whether there was one.
+
+        Raises :class:`KeyringUnavailable`.
+        """
+        old = entry.old_address(name)
+        was_there = self._forget(entry.address(name))
+        return (old is not None and self._forget(old)) or was_there
+
+    def _move(self, name: str, entry: OwnEntry, found: KeyringEntry) -> None:
+        """The old entry goes only when the new one has been read back."""
+        address = entry.address(name)
+        try:
+            self._keep(address, found.secret, certain=True)
+        except KeyringUnavailable as error:
+            where = f"stays in the keyring as poetry-repository-{name} (user {entry.old_user})"
+            self._tell(f"{name}: its {entry.what} {where}, because {error}.")
+        else:
+            self._forget_old(name, entry)
+            self._answers[address] = found
+
+    def _forget_old(self, name: str, entry: OwnEntry) -> None:
+        old = entry.old_address(name)
+        if old is None:
+            return
+        try:
+            self._forget(old)
+        except KeyringUnavailable as error:
+            where = f"in the keyring as {old[0]} (user {old[1]})"
+            self._tell(f"{name}: its old {entry.what} may still be {where}, because {error}.")
+
+    # -- entries -------------------------------------------------------------------------------------------------------
+
+    def _keep(self, address: Address, secret: Secret, *, certain: bool = False) -> str:
+        """Write an entry. A chain of backends (``keyring.backends.chainer``) that can only read takes it in silence, so
+        it is asked again.
+
+        :param certain: ask any backend again.
+        """
+
+        def keep(keyring: Any) -> bool:
+            keyring.set_password(*address, secret.reveal())
+            if not certain and not is_chain(keyring.get_keyring()):
+                return True
+            kept = keyring.get_password(*address)
+            return isinstance(kept, str) and Secret(kept) == secret
+
+        with self._lock:
+            self._answers.pop(address, None)
+            if not self._call(keep):
+                raise KeyringUnavailable("the keyring did not keep it")
+            return self._backend or "the keyring"
+
+    def _forget(self, address: Address) -> bool:
+        def ask(keyring: Any) -> bool:
+            from keyring.errors import PasswordDeleteError
+
+            try:
+                keyring.delete_password(*address)
+            except PasswordDeleteError:  # there is none, or it refuses: macOS says the same for both
+                if keyring.get_password(*address) is not None:
+                    raise
+                return False
+            return True
+
+        with self._lock:
+            self._answers.pop(address, None)
+            return bool(self._call(ask))
+
+    # -- the gate ------------------------------------------------------------------------------------------------------
+
+    def _remembered(
+        self, key: tuple[str, str | None], ask: Callable[[Any], KeyringEntry | None]
+    ) -> KeyringEntry | None:
+        with self._lock:
+            if key not in self._answers:
+                try:
+                    self._answers[key] = self._call(ask)
+                except KeyringUnavailable as error:
+                    self._answers[key] = error
+            answer = self._answers[key]
+        if isinstance(answer, KeyringUnavailable):
+            raise answer
+        return answer
+
+    def _call(self, ask: Callable[[Any], Any]) -> Any:
+        if self._gone is None and not self._enabled():
+            self._gone = KeyringUnavailable("the keyring is switched off (keyring.enabled is false)", gone=False)
+        if self._gone is not None:
+            raise self._gone
+        reply: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+        self._worker().put((lambda: self._ask_backend(ask), reply))
+        succeeded, value = self._await(reply)
+        if succeeded:
+            return value
+        if isinstance(value, KeyringUnavailable):
+            if not value.gone:
+                self._gone = value
+            raise value
+        failed = KeyringUnavailable(explain(value))
+        if is_locked(value):  # whoever dismissed its dialogue is not asked again
+            self._gone = failed
+        raise failed from None
+
+    def _await(self, reply: queue.SimpleQueue[tuple[bool, Any]]) -> tuple[bool, Any]:
+        patience = min(_PATIENCE, self._limit)
+        try:
+            return reply.get(timeout=patience)
+        except queue.Empty:
+            self._announce(f"Waiting for the keyring to answer (up to {self._limit:.0f} s) …")
+        try:
+            return reply.get(timeout=self._limit - patience)
+        except queue.Empty:
+            self._gone = KeyringUnavailable(f"the keyring did not answer within {self._limit:.0f} s")
+            raise self._gone from None
+
+    def _ask_backend(self, ask: Callable[[Any], Any]) -> Any:
+        import keyring
+
+        if self._backend is None:
+            usable = usable_backend(keyring.get_keyring())
+            if usable is None:
+                raise KeyringUnavailable("there is no usable keyring on this machine", gone=False)
+            self._backend = usable.name
+        return ask(keyring)
+
+    def _worker(self) -> queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]]:
+        if self._jobs is None:
+            self._jobs = queue.SimpleQueue()
+            threading.Thread(target=_serve, args=(self._jobs,), name="keyring", daemon=True).start()
+        return self._jobs
+
+
+def _serve(jobs: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]]) -> None:
+    while True:
+        job, reply = jobs.get()
+        try:
+            reply.put((True, job()))
+        except BaseException as error:
+            reply.put((False, error))
+
+
+def _read(keyring: Any, address: Address) -> KeyringEntry | None:
+    return _entry(address[1], keyring.get_password(*address))
+
+
+def _entry(username: str, password: str | None) -> KeyringEntry | None:
+    return KeyringEntry(username, Secret(password)) if isinstance(password, str) else None

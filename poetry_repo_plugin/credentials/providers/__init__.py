@@ -1,0 +1,1 @@
+"""Cloud vendors whose own command line tools hand out credentials."""

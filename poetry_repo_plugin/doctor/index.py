@@ -1,0 +1,135 @@
+"""The checks ``credential`` and ``index``: what a repository answers to a stranger, and to us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.credentials.base import Effort, Purpose, Resolution
+from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker, Outcome
+from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
+from poetry_repo_plugin.http.checks import check_index
+from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
+
+# The server was there and answered as it does; everything else happened on the way.
+_AN_ANSWER = frozenset({Cause.CREDENTIAL_MISSING, Cause.NOT_AN_INDEX, Cause.SERVER_ERROR})
+
+
+class Answers(Asker):
+    """Asks for the root of the index, first as nobody and then with the credential."""
+
+    def check(self, reached: str) -> tuple[Finding, Finding]:
+        """Both findings: the same requests answer both.
+
+        :param reached: ``""``, or why the server cannot be asked.
+        """
+        if reached:
+            return self.at_rest(reached), skipped("index", reached)
+        if is_pypi(self._repository.name):
+            in_order = self.at_rest("PyPI cannot be asked without an upload", known=fine)
+            return in_order, self._of_index(self._ask_index())
+        stranger = self._ask_index(anonymous=True, strict=False)
+        if isinstance(stranger, RepositoryFailure) and stranger.cause not in _AN_ANSWER:
+            return self.at_rest("not tried, because index failed"), self._of_index(stranger)
+        is_open = _is_welcome(stranger)
+        try:
+            resolution = self._resolved(Effort.EVIDENT if is_open else Effort.FULL)
+        except RepositoryFailure as error:
+            return failed("credential", error), skipped("index", "not reached, because credential failed")
+        if resolution.credential is None and is_open:
+            return self._not_needed(), self._of_index(stranger)
+        if resolution.credential is None and not _is_closed(stranger):
+            return skipped("credential", "none is set; whether one is needed cannot be told"), self._of_index(stranger)
+        # What it answers to everyone alike says nothing of the credential.
+        alike = not isinstance(stranger, RepositoryFailure) and stranger.status_code in (401, 403)
+        return self._of_both(self._ask_index(strict=not alike), resolution, is_open)
+
+    def _of_both(self, known: Outcome, resolution: Resolution, is_open: bool) -> tuple[Finding, Finding]:
+        """What the answer to a request with the credential says of both."""
+        if isinstance(known, RepositoryFailure) and (known.cause in OF_CREDENTIAL or resolution.broken is not None):
+            return self._refused("credential", known), skipped("index", "not reached, because credential failed")
+        index, credential = self._of_index(known), resolution.credential
+        who = self._described(credential) if credential is not None else "none is set"
+        if is_open:
+            return fine("credential", f"{who}; the index is open to everyone, so it could not be verified"), index
+        if _is_welcome(known):
+            return fine("credential", f"{who}: accepted"), index
+        return skipped("credential", f"{who}; whether it is accepted cannot be told"), index
+
+    def at_rest(self, why: str, *, known: Callable[[str, str], Finding] = skipped) -> Finding:
+        """What is known of the credential without asking the server."""
+        check = "credential"
+        try:
+            resolution = self._resolved(Effort.LOOK)
+        except RepositoryFailure as error:
+            return failed(check, error, state=State.WARN)
+        trouble = self._trouble(resolution)
+        if trouble is not None:
+            return trouble
+        credential = resolution.credential
+        if credential is None:
+            needed = " (needed for publishing only)" if is_pypi(self._repository.name) else ""
+            return skipped(check, f"none is set{needed}; {why}")
+        return known(check, f"{self._described(credential)}; {why}")
+
+    def _not_needed(self) -> Finding:
+        """The index is open, and no request shows a credential: is there one, and is it in order?"""
+        everyone = "the index is open to everyone"
+        try:
+            resolution = self._resolved(Effort.LOOK)
+        except RepositoryFailure as error:
+            return failed("credential", error, state=State.WARN)
+        trouble = self._trouble(resolution)
+        if trouble is not None:
+            return replace(trouble, message=f"{trouble.message}; not needed here, because {everyone}")
+        if resolution.credential is None:
+            return fine("credential", f"none is set, and none is needed: {everyone}")
+        who = self._described(resolution.credential)
+        return fine("credential", f"{who}; {everyone}, so it could not be verified")
+
+    def _trouble(self, resolution: Resolution) -> Finding | None:
+        """A warning for what will not work where a credential is needed."""
+        host = self._leave.origin.netloc
+        if resolution.broken is not None:
+            return failed("credential", unanswered(self._repository, resolution.broken, host=host), state=State.WARN)
+        withheld = withheld_of(resolution) if resolution.credential is None else None
+        if withheld is not None:
+            message = f"what is stored belongs to {' and '.join(withheld.bound_to)} and is not sent here"
+            error = failure(Cause.ORIGIN_MISMATCH, message, self._repository, host=host)
+            return failed("credential", error, state=State.WARN)
+        return None
+
+    def _resolved(self, effort: Effort) -> Resolution:
+        """What there is for this repository. Raises :class:`RepositoryFailure` if it takes too long."""
+        query = self._leave.query
+        if query is None and is_pypi(self._repository.name):
+            url = self._repository.publish_url or ""
+            query = self._access.places.leave(url, owner=self._repository.name, purpose=Purpose.PUBLISH).query
+        return self._look_up(query, effort)
+
+    def _ask_index(self, *, anonymous: bool = False, strict: bool = True) -> Outcome:
+        url = self._repository.index_url or ""
+        ask = partial(check_index, self._access, self._repository, url, timeout=self._timeout)
+        return self._bounded(url, lambda: ask(anonymous=anonymous, strict=strict))
+
+    def _of_index(self, outcome: Outcome) -> Finding:
+        if isinstance(outcome, RepositoryFailure):
+            return failed("index", outcome)
+        status = outcome.status_code
+        title = f" ({self._profile.title}: {self._profile.advice.rstrip('.')})" if self._profile else ""
+        if status in self._access.ignored_codes(self._repository):
+            return Finding("index", State.WARN, f"answers {status}, which the settings take for “not here”")
+        if status == 404:
+            return fine("index", f"answers 404 at its root, which is normal{title}")
+        return fine("index", f"answers{title}")
+
+
+def _is_welcome(outcome: Outcome) -> bool:
+    return not isinstance(outcome, RepositoryFailure) and outcome.status_code < 400
+
+
+def _is_closed(outcome: Outcome) -> bool:
+    return isinstance(outcome, RepositoryFailure) and outcome.cause is Cause.CREDENTIAL_MISSING

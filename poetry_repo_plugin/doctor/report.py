@@ -1,0 +1,105 @@
+"""What a check says, and all of it as the one document of DESIGN section 3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+
+CHECKS = ("dns", "connect", "tls", "client-cert", "credential", "index", "upload")
+
+
+class State(str, Enum):
+    """How a check ended; ``skip`` says in its message why."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's result.
+
+    :param check: one of :data:`CHECKS`, or a short word for what is found on this machine.
+    :param message: a clause, without a secret; where a server is the matter it is "it".
+    :param hint: a command to type.
+    :param about: the repository that a finding of this machine repeats a check of; it is shown once only.
+    """
+
+    check: str
+    state: State
+    message: str
+    cause: Cause | None = None
+    hint: str | None = None
+    about: str | None = None
+
+    def document(self) -> dict[str, str | None]:
+        """As JSON has it."""
+        cause = self.cause.value if self.cause is not None else None
+        return {
+            "check": self.check,
+            "state": self.state.value,
+            "cause": cause,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+def fine(check: str, message: str) -> Finding:
+    """All is well."""
+    return Finding(check, State.OK, message)
+
+
+def skipped(check: str, why: str) -> Finding:
+    """Not looked at."""
+    return Finding(check, State.SKIP, why)
+
+
+def failed(check: str, error: RepositoryFailure, *, state: State = State.FAIL, note: str = "") -> Finding:
+    """What a failure means, in its own words; ``note`` is a sentence that goes with it."""
+    message = f"{error.message.removesuffix('.')}. {note}" if note else error.message
+    return Finding(check, state, message.removesuffix("."), error.cause, error.hint)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One repository after its walk: a finding for each of :data:`CHECKS`, in their order."""
+
+    name: str
+    url: str
+    checks: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was found."""
+
+    repositories: tuple[Examined, ...]
+    project: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed; warnings are no failures."""
+        every = [finding for examined in self.repositories for finding in examined.checks]
+        return all(finding.state is not State.FAIL for finding in (*every, *self.project))
+
+    @property
+    def shown_project(self) -> list[Finding]:
+        """The findings of this machine, without those that a repository's checks say already."""
+        walked = {examined.name for examined in self.repositories}
+        return [finding for finding in self.project if finding.about not in walked]
+
+    def document(self) -> dict[str, Any]:
+        """``repo doctor --json``."""
+        return {
+            "ok": self.ok,
+            "repositories": [
+                {"name": examined.name, "checks": [finding.document() for finding in examined.checks]}
+                for examined in self.repositories
+            ],
+            "project": [finding.document() for finding in self.project],
+        }

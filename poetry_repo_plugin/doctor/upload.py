@@ -1,0 +1,102 @@
+"""The check ``upload``: whether the publish URL takes uploads and the credential, without uploading anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.servers import profile_of
+from poetry_repo_plugin.credentials.base import Effort, Purpose
+from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE
+from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker, Outcome
+from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
+from poetry_repo_plugin.http.checks import ask, wrong_upload
+from poetry_repo_plugin.ops.publish import prepare_upload
+
+
+class Uploads(Asker):
+    """Sends an upload of nothing: a server that refuses the credential does so before it looks for a file."""
+
+    def check(self, blocked: str) -> tuple[Finding, Finding | None]:
+        """The check ``upload``, without uploading; and what it says of the credential, if it was asked.
+
+        :param blocked: ``""``, or why the origin of the index is not asked again.
+        """
+        repository, url = self._repository, self._repository.publish_url
+        if url is None:
+            return skipped("upload", "no publish URL is known; it is for installing"), None
+        try:
+            origin = Origin.of(url)
+        except InvalidUrl as error:
+            return failed("upload", self._failure(Cause.NOT_AN_UPLOAD_URL, str(error))), None
+        profile = profile_of(url, repository.name)
+        if is_pypi(repository.name) or (profile is not None and profile.kind in ("pypi", "testpypi")):
+            return skipped("upload", "it cannot be asked without an upload"), None
+        try:
+            prepare_upload(self._access, repository.name, None, None, None, None)
+        except RepositoryFailure as error:
+            return self._refused("upload", error), None
+        if blocked and origin == self._leave.origin:
+            return skipped("upload", blocked), None
+        return self._try_upload(url)
+
+    def _try_upload(self, url: str) -> tuple[Finding, Finding | None]:
+        leave = self._access.places.leave(url, owner=self._repository.name, purpose=Purpose.PUBLISH)
+        try:
+            sent = self._look_up(leave.query, Effort.FULL)
+        except RepositoryFailure as error:
+            return failed("upload", error), failed("credential", error)
+        outcome = self._post(url)
+        if isinstance(outcome, RepositoryFailure):
+            refused = self._refused("upload", outcome)
+            if outcome.cause not in OF_CREDENTIAL:
+                return refused, None
+            if outcome.cause is Cause.CREDENTIAL_MISSING and (ci := self._mints_in()) is not None:
+                return skipped("upload", f"in {ci}, trusted publishing gets a credential when it is time"), None
+            if outcome.cause is Cause.CREDENTIAL_MISSING and self._is_derived:
+                return skipped("upload", f"{outcome.message.removesuffix('.')} (needed for publishing only)"), None
+            return refused, self._refused("credential", outcome)
+        wrong = self._wrong_upload(url, outcome)
+        if wrong is not None:
+            return self._softened(wrong), None
+        if sent.credential is None:
+            return fine("upload", "answers uploads, and asks for no credential"), fine("credential", "none is needed")
+        who = self._described(sent.credential)
+        if isinstance(self._post(url, anonymous=True), RepositoryFailure):
+            return fine("upload", "answers uploads and accepts the credential"), fine("credential", f"{who}: accepted")
+        untold = "whether it accepts the credential cannot be told without an upload"
+        return fine("upload", f"answers uploads; {untold}"), fine("credential", f"{who}; {untold}")
+
+    def _mints_in(self) -> str | None:
+        """The CI that this is, if an upload here would get a token for the job's identity. None is minted to look."""
+        from poetry_repo_plugin.credentials.ci_identity import detected
+
+        mode = self._access.settings.environ.get(MODE_VARIABLE) or "automatic"
+        return detected() if mode.strip().lower() != "never" else None
+
+    def _wrong_upload(self, url: str, response: Any) -> Finding | None:
+        """What is wrong with a server that has answered an upload of nothing."""
+        status, wrong = response.status_code, wrong_upload(self._repository, url, response)
+        if wrong is not None:
+            return failed("upload", wrong)
+        if status == 500:  # which may be this server's way to say that nothing was in it
+            return Finding("upload", State.WARN, "answers an upload of nothing with 500", Cause.SERVER_ERROR)
+        if status < 300 and response.headers.get("content-type", "").startswith("text/html"):
+            return Finding("upload", State.WARN, f"answers an upload of nothing with a page ({status}): is it the URL?")
+        return None
+
+    def _post(self, url: str, *, anonymous: bool = False) -> Outcome:
+        return self._bounded(
+            url,
+            lambda: ask(
+                self._access,
+                self._repository,
+                url,
+                method="POST",
+                purpose=Purpose.PUBLISH,
+                anonymous=anonymous,
+                timeout=self._timeout,
+            ),
+        )

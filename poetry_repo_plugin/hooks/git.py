@@ -1,0 +1,138 @@
+"""A git dependency over https: the credential of exactly that repository, and of no other host or path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from poetry_repo_plugin.core.errors import RepositoryFailure
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, split_userinfo
+from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.matching import Leave
+
+
+def credential_pool(
+    access: Access,
+    url: str,
+    config: Any,
+    *,
+    report: Callable[[RepositoryFailure], Exception] = lambda error: error,
+    refused: Callable[[RepositoryFailure], None] = lambda error: None,
+) -> GitPool | None:
+    """A connection pool for dulwich, or ``None`` where no repository is configured for ``url`` (or it is not http).
+
+    A URL with userinfo of its own is left to dulwich. Raises ``RepositoryFailure`` for TLS material that is broken.
+
+    :param report: turns a failure into the exception that Poetry prints well.
+    :param refused: told of a 401, which dulwich raises and Poetry answers by trying the system's git.
+    """
+    bare, username, _ = split_userinfo(url)
+    if username is not None:
+        return None
+    try:
+        prefix = Prefix.of(bare)
+        leave = access.places.leave(bare, purpose=Purpose.GIT)
+    except InvalidUrl:
+        return None
+    if leave.repository is None:
+        return None
+    from dulwich.client import default_urllib3_manager
+
+    manager: Any = default_urllib3_manager(config, base_url=bare)
+    if access.tls.context(leave) is not None:  # dulwich 0.24 and later pass no context through
+        _use_contexts(manager, access, leave)
+    return GitPool(manager, prefix, access, leave, report, refused)
+
+
+def _use_contexts(manager: Any, access: Access, leave: Leave) -> None:
+    """Make ``manager`` connect with the repository's TLS settings; where a redirect leads, its client certificate is
+    not offered.
+    """
+    connect = manager.connection_from_host
+
+    def connection_from_host(
+        host: str | None, port: int | None = None, scheme: str | None = "http", pool_kwargs: Any = None
+    ) -> Any:
+        where = f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
+        context = access.tls.context(leave if _is_at(where, leave) else leave._replace(identify=False))
+        own = {} if context is None else {"ssl_context": context, "ca_certs": None, "cert_reqs": None}
+        return connect(host, port=port, scheme=scheme, pool_kwargs={**(pool_kwargs or {}), **own})
+
+    manager.connection_from_host = connection_from_host
+
+
+def _is_at(url: str, leave: Leave) -> bool:
+    try:
+        return Origin.of(url) == leave.origin
+    except InvalidUrl:
+        return False
+
+
+class GitPool:
+    """A urllib3 pool manager that adds an Authorization header below one prefix, and follows no redirect with it."""
+
+    def __init__(
+        self,
+        manager: Any,
+        prefix: Prefix,
+        access: Access,
+        leave: Leave,
+        report: Callable[[RepositoryFailure], Exception],
+        refused: Callable[[RepositoryFailure], None],
+    ) -> None:
+        self._manager = manager
+        self._prefix = prefix
+        self._access = access
+        self._leave = leave
+        self._report = report
+        self._refused = refused
+        self._credential = access.credential(leave, Effort.FULL)
+
+    def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Any:
+        """As ``urllib3.PoolManager.request``, which drops the header when a redirect leaves the host.
+
+        Raises what ``report`` makes of a failed connection and of a 403; a 401 goes on to dulwich.
+        """
+        from urllib3.exceptions import HTTPError
+
+        mine = self._prefix.covers(url)
+        headers: dict[str, str] = dict(options.pop("headers", None) or {})
+        try:
+            response = self._send(method, url, mine, arguments, options, headers)
+            fresh = self._after(response) if mine else None
+            if fresh is not None and method == "GET":
+                response.drain_conn()
+                self._credential = fresh
+                response = self._send(method, url, mine, arguments, options, headers)
+                self._after(response)
+        except HTTPError as error:
+            found = self._access.tls.explain(self._leave, error) if mine else None
+            if found is None:
+                raise
+            raise self._report(found) from None
+        return response
+
+    def _send(self, method: str, url: str, mine: bool, arguments: Any, options: Any, headers: dict[str, str]) -> Any:
+        own = {"Authorization": self._credential.authorization()} if mine and self._credential is not None else {}
+        return self._manager.request(method, url, *arguments, headers={**headers, **own}, **options)
+
+    def _after(self, response: Any) -> Credential | None:
+        """A credential to try again with, if ``response`` says that there is need and hope."""
+        if response.retries is not None and any(past.redirect_location for past in response.retries.history):
+            return None  # another place answered
+        if response.status not in (401, 403):
+            if response.status == 200:
+                self._access.succeeded(self._leave, self._credential)
+            return None
+        tried = [self._credential] if self._credential is not None else []
+        try:
+            return self._access.after_refusal(self._leave, tried, response.status)
+        except RepositoryFailure as error:
+            if response.status == 403:
+                raise self._report(error) from None
+            self._refused(error)
+            return None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._manager, name)

@@ -1,0 +1,294 @@
+"""What a request may carry: its credential and its TLS context.
+
+One :class:`Access` serves a whole run and all of its threads. Nothing is read, asked or built before a request needs
+it, and everything is read, asked and built once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.project_trust import ProjectTrust
+from poetry_repo_plugin.config.repositories import Catalogue, Repository
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.notices import Notices
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import profile_of
+from poetry_repo_plugin.credentials.base import Broken, Credential, Effort, Purpose, Query, Resolution
+from poetry_repo_plugin.credentials.chain import Chain
+from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.http.contexts import Connections
+from poetry_repo_plugin.http.failures import failure, refusal, unanswered, withheld_of
+from poetry_repo_plugin.http.matching import Leave, Places, unmistakable
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.credentials.external import OutsideSource
+
+_UNCERTAIN = "a path that not every server reads alike (dots, escapes)"
+
+
+class Access:
+    """What the requests of a run share.
+
+    :ivar places: says whose repository a URL belongs to.
+    :ivar tls: makes the contexts, and explains connections that fail.
+    :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or returns ``None``.
+    :param outside: the source that runs helpers, to tell them how their answers fared.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        chain: Chain,
+        bindings: Bindings,
+        notices: Notices,
+        gate: KeyringGate,
+        *,
+        passphrase: Callable[[Repository], Secret | None] = lambda repository: None,
+        outside: OutsideSource | None = None,
+    ) -> None:
+        self.settings = settings
+        self.catalogue = catalogue
+        self.chain = chain
+        self.bindings = bindings
+        self.notices = notices
+        self.gate = gate
+        self.places = Places(catalogue, bindings)
+        self.tls = Connections(
+            *(settings, bindings, notices),
+            passphrase=passphrase,
+            outside=outside,
+            project_trust=ProjectTrust(settings, catalogue, bindings),
+        )
+        self.outside = outside
+        self._lock = threading.Lock()
+        self._done: set[tuple[str, Kind]] = set()
+        self._ended: dict[Query, RepositoryFailure] = {}
+        self._proofs: dict[Query, str] = {}
+        self._doubts: dict[str, RepositoryFailure] = {}
+
+    def credential(self, leave: Leave, effort: Effort) -> Credential | None:
+        """What to send, or ``None``. At full effort a source that is broken raises :class:`RepositoryFailure`."""
+        if leave.uncertain:
+            self._warn_of_uncertain(leave)
+        if leave.given is not None or leave.query is None:
+            return leave.given
+        ended = self._ended.get(leave.query)
+        if ended is not None:  # the index wants a credential, and none can be had any more: nothing goes without
+            raise ended
+        resolution = self.chain.resolve(leave.query._replace(effort=effort))
+        self._warn_if_withheld(leave, resolution)
+        if effort is Effort.FULL and resolution.broken is not None and leave.repository is not None:
+            raise unanswered(leave.repository, resolution.broken, host=leave.origin.netloc)
+        return resolution.credential if self.may_go(leave, resolution.credential) else None
+
+    def may_go(self, leave: Leave, credential: Credential | None) -> bool:
+        """Whether ``credential`` may go where the request goes, if it is one that names a host and nothing else (an
+        entry of a netrc or of a keyring).
+
+        Not over http to a host that is known for https. Nor to a stranger's host that is trusted only because of what
+        a project says of one of its repositories, or because that one is not verified.
+        """
+        if credential is None or credential.source not in ("netrc", "keyring-url"):
+            return True
+        lent = leave.repository is not None and leave.query is not None and not leave.query.name
+        if lent and leave.repository is not None and self.tls.is_trust_for_itself(leave.repository):
+            return False
+        return leave.origin.scheme != "http" or self._is_meant_for_http(leave.origin)
+
+    def _is_meant_for_http(self, origin: Origin) -> bool:
+        meant = {own.origin for name in self.settings.names() for own in self.bindings.of(name, Kind.CREDENTIAL)}
+        for name in self.settings.names():
+            for url in (self.settings.own_for(name).url, self.settings.user_publish_url(name)):
+                with suppress(InvalidUrl):
+                    meant.add(Origin.of(url or ""))
+        known = meant | {own.origin for repository in self.catalogue for own in repository.prefixes}
+        return origin in meant or not any(own.scheme == "https" and own.host == origin.host for own in known)
+
+    def after_refusal(
+        self,
+        leave: Leave,
+        tried: list[Credential],
+        status: int,
+        still_there: Callable[[str], bool] = lambda url: False,
+        *,
+        strict: bool = False,
+    ) -> Credential | None:
+        """A credential to try again with after a 401 or 403, or ``None`` to hand the answer on.
+
+        Raises :class:`RepositoryFailure` where a repository's refusal is final.
+
+        :param still_there: asks for a URL that was answered before, with the credential that was tried last.
+        :param strict: also where the status was declared harmless: for uploads, and for questions about a credential.
+        """
+        repository, query = leave.repository, leave.query
+        ignored = repository is not None and status in self._ignored(repository, query)
+        if ignored and not strict:
+            return None
+        sent = tried[-1] if tried else leave.given
+        hidden = status not in (401, 403)  # the server hides what one may not see
+        if hidden and not self._may_have_run_out(query, sent, still_there):
+            return None
+        renewed = sent is not None and query is not None and self.chain.is_on_trial(query, sent)
+        resolution = self._ask_again(leave, sent, status)
+        fresh = resolution.credential if leave.given is None else None
+        if fresh is not None and fresh not in tried and len(tried) < 2 and self.may_go(leave, fresh):
+            return fresh
+        if leave.uncertain and repository is not None and not hidden:
+            message = f"it asks for a credential ({status}) at {_UNCERTAIN}; nothing was sent."
+            raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, hint="")
+        if leave.stray and repository is not None and not tried and not hidden:
+            places = " and ".join(map(str, repository.prefixes))
+            message = f"it asks for a credential ({status}) at a place that is not below {places}; nothing was sent."
+            raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, url="URL")
+        if repository is None or (query is not None and not query.name):
+            return None
+        proven = not hidden or query in self._proofs
+        found = refusal(
+            repository,
+            sent,
+            resolution,
+            status=status,
+            host=leave.origin.netloc,
+            url=unmistakable(query.url) if query is not None else str(leave.origin),
+            renewed=renewed,
+            proven=proven,
+            reading=query is not None and query.purpose is Purpose.INDEX and leave.given is None and not ignored,
+        )
+        if not proven and (renewed or query is None or query.purpose is Purpose.INDEX):
+            self._doubts.setdefault(repository.name, found)  # told if it turns out that all was answered so
+            return None
+        if sent is not None and query is not None and resolution.broken is not None:
+            self._ended[query] = found
+        raise found
+
+    def _ask_again(self, leave: Leave, sent: Credential | None, status: int) -> Resolution:
+        """What there is beside ``sent``, which was refused: its helper is told, and all sources are asked."""
+        query = leave.query
+        if sent is not None and sent.source == "helper" and query is not None and self.outside is not None:
+            self._note(query.name, self.outside.refused(query, sent, status))
+        if query is None or leave.given is not None:
+            return Resolution(leave.given)
+        full = query._replace(effort=Effort.FULL)
+        beside = sent is not None and sent.source == "keyring" and query.purpose is Purpose.PUBLISH
+        return self.chain.renew(full, sent) if sent and (beside or _renewable(sent)) else self.chain.resolve(full)
+
+    def doubt(self, name: str) -> RepositoryFailure | None:
+        """Why it may be that the repository had nothing: it hides what one may not see, and no credential can be told
+        to be good.
+        """
+        return self._doubts.get(name)
+
+    def _may_have_run_out(
+        self, query: Query | None, sent: Credential | None, still_there: Callable[[str], bool]
+    ) -> bool:
+        """Whether a 404 of a server that hides what one may not see can mean that ``sent`` is no longer good.
+
+        What it had before in this run is asked for again. Before it had anything, a token that was made just now is
+        good, so nothing is there.
+        """
+        if sent is None or query is None or not query.name:
+            return False
+        proof = self._proofs.get(query)
+        if proof is not None:
+            return not still_there(proof)
+        recalled = self.outside is not None and self.outside.between.is_recalled(sent)
+        is_new = _renewable(sent) and not recalled and self.chain.asked_lately(query)
+        return not is_new or self.chain.is_on_trial(query, sent)
+
+    def _note(self, name: str, broken: Broken | None) -> None:
+        if broken is not None:
+            self.notices.once(f"Repository {name}: {broken.why}.")
+
+    def means_refusal(self, leave: Leave, status: int) -> bool:
+        """Whether ``status`` says that the credential is missing, wrong or expired, at this kind of server."""
+        if status in (401, 403):
+            return True
+        if status < 400 or leave.repository is None or leave.query is None:
+            return False
+        profile = profile_of(leave.query.url, leave.repository.name)
+        return profile is not None and status in profile.expired_statuses
+
+    def ignored_codes(self, repository: Repository) -> frozenset[int]:
+        """The codes that the user or the project declared to mean “not here” with this repository."""
+        own = self.settings.own_for(repository.name).ignore_error_codes
+        return frozenset((*own, *repository.project.ignore_error_codes))
+
+    def _ignored(self, repository: Repository, query: Query | None) -> frozenset[int]:
+        """As :meth:`ignored_codes`; a project does not hide that its index was refused what belongs elsewhere."""
+        withheld = query is not None and self.bindings.allows(repository.name, Kind.CREDENTIAL, query.url) is False
+        own = self.settings.own_for(repository.name).ignore_error_codes
+        return frozenset(own) if withheld else self.ignored_codes(repository)
+
+    def succeeded(self, leave: Leave, sent: Credential | None, url: str | None = None) -> None:
+        """The repository accepted what was sent: tell its helper, and bind what was stored before the plugin came.
+
+        :param url: what was there, if it can be asked for again.
+        """
+        if leave.repository is None or leave.query is None or not leave.query.name:
+            return
+        name = leave.query.name
+        source = sent.source if sent is not None else None
+        if sent is not None:
+            self.chain.accepted(leave.query, sent)
+            if url is not None:
+                self._proofs.setdefault(leave.query, url)
+        if source == "helper" and self.outside is not None and sent is not None:
+            self._note(name, self.outside.accepted(leave.query, sent))
+        if source in ("keyring", "auth.toml", "helper") and self._first(name, Kind.CREDENTIAL):
+            self._bind(leave.repository, Kind.CREDENTIAL, leave.query.url)
+        first = (name, Kind.CERTIFICATE) not in self._done  # what follows reads the settings, of each answer
+        may_offer = first and leave.identify and leave.origin.scheme == "https"
+        offered = may_offer and self.tls.has_identity(leave.repository)
+        if offered and self._first(name, Kind.CERTIFICATE):
+            self._bind(leave.repository, Kind.CERTIFICATE, leave.query.url)
+
+    def _first(self, name: str, what: Kind) -> bool:
+        with self._lock:
+            known = (name, what) in self._done
+            self._done.add((name, what))
+            return not known
+
+    def _bind(self, repository: Repository, kind: Kind, url: str) -> None:
+        """Also to the URLs that the user names, and to those at the same origin: a server reads here and takes uploads
+        there.
+        """
+        name, here = repository.name, Origin.of(url)
+        beside = [own for own in repository.bindable if own in repository.user_urls or _is_at(here, own)]
+        self.bindings.record_first_success(name, kind, [url, *beside])
+
+    def _warn_of_uncertain(self, leave: Leave) -> None:
+        if leave.repository is not None:
+            self.notices.once(
+                f"Repository {leave.repository.name}: it is asked for {_UNCERTAIN}; nothing secret is sent there."
+            )
+
+    def _warn_if_withheld(self, leave: Leave, resolution: Resolution) -> None:
+        withheld = withheld_of(resolution)
+        if withheld is None or leave.query is None:
+            return
+        name, url = leave.query.name, unmistakable(leave.query.url)
+        self.notices.once(
+            f"Repository {name}: what is stored for it belongs to {' and '.join(withheld.bound_to)}, "
+            f"but it is asked for by {url}; it is not sent there. "
+            f"If it should be: poetry repo login {quote(name)} --url {quote(url)}"
+        )
+
+
+def _is_at(origin: Origin, url: str) -> bool:
+    try:
+        return Origin.of(url) == origin
+    except InvalidUrl:
+        return False
+
+
+def _renewable(credential: Credential) -> bool:
+    return credential.expires_at is not None or credential.source.startswith(("helper", "provider:"))

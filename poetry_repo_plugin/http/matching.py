@@ -1,0 +1,213 @@
+"""Whose repository a URL belongs to, and so what a request to it may carry."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import NamedTuple
+
+from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.repositories import Catalogue, Repository
+from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, UncertainPath
+from poetry_repo_plugin.credentials.base import Credential, Purpose, Query
+
+_PYPI_FILES = "https://files.pythonhosted.org"  # https://docs.pypi.org/api/: where PyPI keeps its files
+
+
+class Leave(NamedTuple):
+    """What one request may carry.
+
+    :param repository: whose settings apply; ``None`` for a host that no repository is configured for.
+    :param query: how to find its credential; ``None`` where none may be sent.
+    :param identify: whether the repository's client certificate may be offered.
+    :param given: a credential from the command line or the URL itself; nothing else is looked up then.
+    :param stray: it goes to the repository's host, but to none of its paths, and nothing of the repository led there.
+    :param uncertain: servers may read the path in different ways, so nothing secret travels, nor where it leads.
+    """
+
+    origin: Origin
+    repository: Repository | None
+    query: Query | None = None
+    identify: bool = False
+    given: Credential | None = None
+    stray: bool = False
+    uncertain: bool = False
+
+
+class Places:
+    """Decides for every URL of a run; a decision is made once, for all threads."""
+
+    def __init__(self, catalogue: Catalogue, bindings: Bindings) -> None:
+        self.catalogue = catalogue
+        self.bindings = bindings
+        self._lock = threading.RLock()
+        self._leaves: dict[tuple[str, str | None, Purpose, bool], Leave] = {}
+        self._by_origin: dict[Origin, list[tuple[Prefix, Repository]]] | None = None
+        self._linked: dict[str, str] = {}
+        self._unplaced: deque[tuple[str, str]] = deque()
+        self._linked_places: dict[Prefix, str] = {}
+
+    def add_live(self, name: str, url: str) -> None:
+        """Poetry built a repository ``name`` for ``url``."""
+        with self._lock:
+            self.catalogue.add_live(name, url)
+            self._by_origin = None
+            self._leaves.clear()
+
+    def add_link(self, name: str, url: str) -> None:
+        """The index ``name`` links to the file ``url``: its settings apply to it, wherever that is."""
+        self._linked[url] = name
+        self._unplaced.append((url, name))
+
+    def leave(
+        self,
+        url: str,
+        *,
+        owner: str | None = None,
+        purpose: Purpose = Purpose.INDEX,
+        led_away: bool = False,
+        given: Credential | None = None,
+    ) -> Leave:
+        """What a request to ``url`` (without userinfo) may carry.
+
+        :param owner: the repository on whose behalf it is made, where Poetry tells.
+        :param led_away: another origin's redirect led here; then nothing secret travels.
+        """
+        url = url.partition("#")[0]  # Poetry downloads a link with its hash
+        key = (url, owner, purpose, led_away)
+        known = self._leaves.get(key)
+        if known is None:
+            with self._lock:
+                known = self._leaves[key] = self._decide(url, owner, purpose, led_away)
+        bare = given is None or led_away or known.uncertain
+        return known if bare else known._replace(given=given, query=None)
+
+    def _decide(self, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Leave:
+        owner = owner or self._linked.get(url)
+        try:
+            prefix = Prefix.of(url)
+        except UncertainPath:
+            return self._uncertain(Origin.of(url), owner)
+        repository = self._owner_of(prefix, owner) if purpose is not Purpose.GIT else self._git_owner_of(prefix)
+        if purpose is Purpose.PUBLISH and owner is not None:
+            repository = self.catalogue.get(owner)
+        if repository is None:
+            return self._stranger(prefix, url, owner, purpose, led_away)
+        if led_away:
+            return Leave(prefix.origin, repository)
+        anchor = self._anchor(repository, prefix, url, purpose)
+        identify = self.bindings.allows(repository.name, Kind.CERTIFICATE, anchor) is not False
+        if is_pypi(repository.name) and purpose is not Purpose.PUBLISH:
+            return Leave(prefix.origin, repository, None, identify)  # PyPI's index is public; its token is for uploads
+        mine = owner is not None and owner.lower() == repository.name.lower()
+        if not mine and purpose is Purpose.INDEX and not self._is_among(prefix, repository):
+            # A direct URL, or another index's link: strangers may share the host.
+            return Leave(prefix.origin, repository, Query("", f"{prefix.origin}/", purpose), identify, stray=True)
+        query = Query(
+            repository.name, anchor, purpose, username=repository.username_for(upload=purpose is Purpose.PUBLISH)
+        )
+        return Leave(prefix.origin, repository, query, identify)
+
+    def _uncertain(self, origin: Origin, owner: str | None) -> Leave:
+        """The repository's CA is trusted; nothing else of it goes where it is not plain what the server reads."""
+        here = {one.name: one for _, one in self._at(origin)}
+        only = next(iter(here.values())) if len(here) == 1 else None
+        repository = (self.catalogue.find(owner) if owner is not None else None) or only
+        return Leave(origin, repository, stray=True, uncertain=True)
+
+    def _stranger(self, prefix: Prefix, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Leave:
+        """A host that no repository is configured for: its files, a direct URL, a redirect's target."""
+        known = self.catalogue.find(owner) if owner is not None else None
+        if led_away or (known is None and purpose is not Purpose.INDEX):
+            return Leave(prefix.origin, known)
+        if known is not None:
+            bound = [other for other in self.bindings.of(known.name, Kind.CREDENTIAL) if other.contains(prefix)]
+            if bound:  # asked for once, and not for every file
+                anchor = str(max(bound, key=lambda other: other.depth))
+                return Leave(prefix.origin, known, Query(known.name, anchor, purpose), self._certified(known, url))
+        query = Query("", f"{prefix.origin}/", purpose)
+        if known is not None and is_pypi(known.name) and str(prefix.origin) == _PYPI_FILES:
+            allowed = self.bindings.allows(known.name, Kind.CERTIFICATE, known.index_url or "")
+            return Leave(prefix.origin, known, query, allowed is not False)
+        return Leave(prefix.origin, known, query, False)
+
+    def _is_among(self, prefix: Prefix, repository: Repository) -> bool:
+        """Whether ``prefix`` lies below a URL of the repository, or below one that its owner has logged in to."""
+        for place in repository.download_prefixes:  # nearly always one of these, and each new URL comes by
+            if place.contains(prefix):
+                return True
+        bound = self.bindings.of(repository.name, Kind.CREDENTIAL)
+        return any(place.contains(prefix) for place in bound) or self._is_linked(prefix, repository)
+
+    def _is_linked(self, prefix: Prefix, repository: Repository) -> bool:
+        """Whether the repository's index links there, in another spelling than the one that is asked for."""
+        while self._unplaced:  # a page may have thousands of links, of which nobody asks for one in another spelling
+            url, name = self._unplaced.popleft()
+            with suppress(InvalidUrl):
+                self._linked_places[Prefix.of(url)] = name
+        return self._linked_places.get(prefix, "").lower() == repository.name.lower()
+
+    def _certified(self, repository: Repository, url: str) -> bool:
+        return self.bindings.allows(repository.name, Kind.CERTIFICATE, url) is True
+
+    def _owner_of(self, prefix: Prefix, owner: str | None) -> Repository | None:
+        here = self._at(prefix.origin)
+        if here and all(repository is here[0][1] for _, repository in here):
+            return here[0][1]
+        covering = [(own.depth, repository) for own, repository in here if own.contains(prefix)]
+        if covering:
+            deepest = max(depth for depth, _ in covering)
+            here_names = {repository.name: repository for depth, repository in covering if depth == deepest}
+        else:
+            here_names = {repository.name: repository for _, repository in here}
+            if owner is None and len(here_names) > 1:
+                return None  # strangers share this host, and the path belongs to none of them
+        mine = next((own for name, own in here_names.items() if owner and name.lower() == owner.lower()), None)
+        in_project = (repository for repository in here_names.values() if repository.priority is not None)
+        return mine or next(in_project, None) or next(iter(here_names.values()), None)
+
+    def _git_owner_of(self, prefix: Prefix) -> Repository | None:
+        """The repository that was configured for exactly this git URL; ``.git`` at its end makes no difference."""
+
+        def bare(other: Prefix) -> Prefix:
+            return Prefix(other.origin, other.path.removesuffix(".git"))
+
+        for repository in self.catalogue:
+            for url in repository.urls:
+                with suppress(InvalidUrl):
+                    if bare(Prefix.of(url)) == bare(prefix):
+                        return repository
+        return None
+
+    def _at(self, origin: Origin) -> list[tuple[Prefix, Repository]]:
+        with self._lock:
+            if self._by_origin is None:
+                self._by_origin = {}
+                for repository in self.catalogue:
+                    for prefix in repository.prefixes:
+                        self._by_origin.setdefault(prefix.origin, []).append((prefix, repository))
+            return self._by_origin.get(origin, [])
+
+    @staticmethod
+    def _anchor(repository: Repository, prefix: Prefix, url: str, purpose: Purpose) -> str:
+        """The repository's own URL at this origin, so that its answer is looked up once and not for every file."""
+        if purpose is Purpose.GIT:
+            return url
+        for own in repository.urls:
+            with suppress(InvalidUrl):
+                if Prefix.of(own) == prefix if purpose is Purpose.PUBLISH else Origin.of(own) == prefix.origin:
+                    return own
+        return url
+
+
+def unmistakable(url: str) -> str:
+    """``url`` as a connection takes it: a look-alike of a letter shows as ``xn--…``; only the origin where
+    the path is uncertain.
+    """
+    try:
+        prefix = Prefix.of(url)
+    except UncertainPath:
+        return str(Origin.of(url))
+    return f"{prefix}/" if url.endswith("/") and prefix.path else str(prefix)

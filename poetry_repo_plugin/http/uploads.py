@@ -1,0 +1,68 @@
+"""What an answer to an upload means, and how an upload is sent again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.origin import redact
+from poetry_repo_plugin.core.servers import profile_of
+from poetry_repo_plugin.http.failures import failure
+from poetry_repo_plugin.http.matching import Leave
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
+
+def judge_upload(leave: Leave, request: PreparedRequest, response: Response) -> None:
+    """Raise what an answer to an upload means beyond its status; an upload of nothing may be answered in any way."""
+    url, status, host = redact(cast("str", request.url)), response.status_code, leave.origin.netloc
+    if status in (404, 405):
+        profile = profile_of(url, leave.repository.name if leave.repository is not None else "")
+        note = profile.refusal_notes.get(status) if profile is not None else None
+        message = f"{url} takes no uploads ({status})." + (f" {note}" if note else "")
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
+    if 300 <= status < 400:
+        target = redact(response.headers.get("location", "nowhere"))
+        message = f"{url} redirects to {target} ({status}), and an upload follows no redirect."
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
+    if not request.body:
+        return
+    if status == 429 or status >= 500:
+        plain = response.headers.get("content-type", "").startswith("text/plain")
+        said = f": {response.text.strip()[:200]}" if plain and response.text.strip() else ""
+        message = f"the server failed to take the upload ({status} {response.reason}){said}."
+        raise failure(Cause.SERVER_ERROR, message, leave.repository, host=host)
+    if status < 300 and (page := _page_of(response)) is not None:
+        message = f"{url} answers with {page}"
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
+
+
+def _page_of(response: Response) -> str | None:
+    """What a page is that was answered to an upload; ``None`` for what servers answer that have taken one."""
+    from poetry_repo_plugin.http.pages import is_html, is_login_page, title_of
+
+    if is_login_page(response):
+        return "a login page; nothing was uploaded."
+    if not is_html(response) or not any(tag in response.content.lower() for tag in (b"<form", b"<title")):
+        return None
+    what = f"the page “{title}”" if (title := title_of(response)) else "a web page"
+    return f"{what}, as no upload URL does; what became of the upload cannot be told."
+
+
+def rewind(request: PreparedRequest) -> bool:
+    """Put a body back to its beginning, so that the request can be repeated; whether that was possible."""
+    body: Any = request.body
+    if body is None or isinstance(body, (bytes, str)):
+        return True
+    encoder = getattr(body, "encoder", None)
+    if encoder is None:
+        return False
+    from requests_toolbelt.multipart import MultipartEncoder, MultipartEncoderMonitor
+
+    for _, value in encoder.fields:
+        if isinstance(value, tuple) and hasattr(value[1], "seek"):
+            value[1].seek(0)
+    again = MultipartEncoder(encoder.fields, boundary=encoder.boundary_value)
+    request.body = MultipartEncoderMonitor(again, body.callback)
+    return True

@@ -1,0 +1,180 @@
+"""A repository's CA and client certificate: checked as a whole, then stored under Poetry's own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.errors import Cause, InputError
+from poetry_repo_plugin.core.names import env_key
+from poetry_repo_plugin.core.notices import Notices
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE
+from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
+from poetry_repo_plugin.tls.certificate import CertificateFacts
+from poetry_repo_plugin.tls.settings import SOON, AskPassphrase, MaterialError, TlsSettings
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.tls.identity import ClientIdentity
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is set, for a person.
+
+    :param rows: label by label.
+    :param problems: the files that do not do.
+    :param client: what the client certificate says, where it can be read.
+    """
+
+    rows: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[MaterialError] = field(default_factory=list)
+    client: list[CertificateFacts] = field(default_factory=list)
+
+
+def check(settings: TlsSettings, seen: Callable[[ClientIdentity], None] = lambda identity: None) -> list[str]:
+    """Parse everything that ``settings`` name: the CA is one, the key fits, the passphrase opens it, nothing expired.
+
+    :param seen: told of the client certificate; what is to be said of its end is not in the result.
+
+    Returns what is odd but works, each a clause. Raises ``MaterialError``.
+    """
+    from pathlib import Path
+
+    from poetry_repo_plugin.tls.context import build_context
+    from poetry_repo_plugin.tls.trust import load_ca
+
+    warnings: list[str] = []
+    identities: list[ClientIdentity] = []
+    if isinstance(settings.ca, Path):
+        warnings.extend(load_ca(settings.ca).warnings)
+    build_context(settings, seen=identities.append, closely=True)
+    for identity in identities:
+        warnings.extend(identity.concerns)
+        seen(identity)
+    return [warning.rstrip(".") for warning in warnings]
+
+
+def show(settings: TlsSettings, ask: AskPassphrase | None = None, unverified: str = "--insecure") -> Shown:
+    """What is set; a file that does not do hides nothing of the others.
+
+    :param ask: asks for the passphrase of a file that cannot be shown without it.
+    :param unverified: what switches verification off, if that is so.
+    """
+    shown = Shown()
+    shown.rows.append(("verified", "yes" if settings.verify else f"NO ({unverified})"))
+    if settings.relaxed:
+        shown.rows.append(("checks", "relaxed (without the stricter X.509 checks of Python 3.13)"))
+    for part in (_show_ca, _show_client):
+        try:
+            part(settings, shown, ask)
+        except MaterialError as error:
+            if error.cause is Cause.PASSPHRASE_MISSING:
+                shown.rows.append(("", error.message))
+            elif error.cause is not Cause.CLIENT_CERT_EXPIRED or not shown.client:  # else it is shown
+                shown.problems.append(error)
+    return shown
+
+
+def _show_ca(settings: TlsSettings, shown: Shown, _: AskPassphrase | None) -> None:
+    from pathlib import Path
+
+    from poetry_repo_plugin.tls.trust import load_ca
+
+    if not isinstance(settings.ca, Path):
+        shown.rows.append(("ca", "the system's store" if settings.ca == "system" else "Poetry's default"))
+        return
+    shown.rows.append(("ca", str(settings.ca)))
+    for facts in load_ca(settings.ca).facts:
+        shown.rows.extend(_describe(facts))
+
+
+def _show_client(settings: TlsSettings, shown: Shown, ask: AskPassphrase | None) -> None:
+    from poetry_repo_plugin.tls.certificate import facts_of
+    from poetry_repo_plugin.tls.identity import load_identity
+
+    if settings.client_cert is None:
+        shown.rows.append(("client cert", "none"))
+        return
+    shown.rows.append(("client cert", str(settings.client_cert)))
+    if settings.client_key is not None:
+        shown.rows.append(("client key", str(settings.client_key)))
+    found, passphrase = facts_of(settings.client_cert), settings.passphrase
+    if found is None and ask is not None and (secret := ask()) is not None:
+        found, passphrase = facts_of(settings.client_cert, secret), lambda: secret
+        if found is None:
+            load_identity(settings.client_cert, settings.client_key, passphrase)  # says that it is the wrong one
+    if found is None:
+        shown.rows.append(("", "its passphrase is not known, so it cannot be read"))
+        return
+    shown.client.append(found)
+    shown.rows.extend(_describe(found))
+    load_identity(settings.client_cert, settings.client_key, passphrase)
+
+
+def store(settings: Settings, name: str, wish: TlsSettings, *, ca: bool, identity: bool) -> None:
+    """Keep what ``wish`` says: paths where ``poetry config`` keeps them, the rest in our file. Raises ``StateError``.
+
+    :param ca: whether the CA (or that there is to be none) is part of the wish.
+    :param identity: whether the client certificate is.
+    """
+    keys: dict[str, str | bool | None] = {}
+    own: dict[str, object] = {"relaxed": True if wish.relaxed else None}
+    if ca:
+        keys["cert"] = False if not wish.verify else str(wish.ca) if wish.ca not in (None, "system") else None
+        own["ca"] = "system" if wish.ca == "system" else None
+    if identity:
+        keys["client-cert"] = str(wish.client_cert) if wish.client_cert is not None else None
+        own["client-key"] = str(wish.client_key) if wish.client_key is not None else None
+    if keys:
+        settings.save_certificates(name, keys)
+    settings.save_own(name, own)
+
+
+def store_passphrase(
+    settings: Settings, gate: KeyringGate, notices: Notices, name: str, passphrase: Secret, *, plaintext: bool = False
+) -> str:
+    """Keep the passphrase in the keyring, or in ``auth.toml`` only if that was asked for; says where.
+
+    Raises ``InputError`` where there is no keyring and plain text was not asked for, ``StateError``.
+    """
+    if plaintext:
+        forget_passphrase(settings, gate, notices, name)
+        settings.save_passphrase(name, passphrase)
+        return f"plain text, in {settings.auth_file}"
+    require_writable(settings)
+    try:
+        backend = gate.keep_own(name, PASSPHRASE, passphrase)
+    except KeyringUnavailable as error:
+        raise InputError(
+            f"The passphrase is not kept, because {error}. Give it to each run as "
+            f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE, or keep it in plain text with --plaintext."
+        ) from None
+    settings.save_passphrase(name, None)
+    settings.save_own(name, {"passphrase-in-keyring": True})
+    return f"the keyring ({backend})"
+
+
+def unset(settings: Settings, gate: KeyringGate, notices: Notices, name: str) -> bool:
+    """Forget everything about TLS that is stored for ``name``; whether the keyring did, too. Raises ``StateError``."""
+    require_writable(settings)
+    gone = forget_passphrase(settings, gate, notices, name)
+    settings.save_certificates(name, {"cert": None, "client-cert": None})
+    settings.save_own(name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None})
+    return gone
+
+
+def _describe(facts: CertificateFacts) -> list[tuple[str, str]]:
+    left = facts.days_left()
+    remark = "expired" if left < 0 else f"{left} days left" + (" (renew it soon)" if left < SOON else "")
+    rows = [
+        ("  subject", facts.subject or facts.name),
+        ("  issuer", facts.issuer),
+        ("  names", ", ".join(facts.sans)),
+        ("  sha256", facts.sha256),
+        ("  valid", f"{facts.not_before:%Y-%m-%d} to {facts.valid_until}, {remark}"),
+    ]
+    return [row for row in rows if row[1]]

@@ -1,0 +1,124 @@
+"""To where a secret may be taken: ``login --url`` adds an origin because its owner says so, a project's file never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from shlex import quote
+
+from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.home import Home, Place
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix
+from poetry_repo_plugin.credentials.base import Credential, Query
+from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.credentials.stored import StoredSource
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.failures import failure
+
+
+class AsIfBound(Bindings):
+    """The bindings as they will be if the repository at ``url`` accepts what it is asked with."""
+
+    def __init__(self, settings: Settings, name: str, url: str) -> None:
+        super().__init__(settings)
+        self._name = name
+        self._prefix = Prefix.of_index(url)
+
+    def of(self, name: str, kind: Kind) -> list[Prefix]:
+        """As recorded, and the further prefix."""
+        return [*super().of(name, kind), *([self._prefix] if name == self._name else [])]
+
+    def allows(self, name: str, kind: Kind, url: str) -> bool | None:
+        """As recorded, and yes for the further prefix."""
+        if name == self._name and self._prefix.covers(url):
+            return True
+        return super().allows(name, kind, url)
+
+    def held_to(self, name: str, kind: Kind) -> Home:
+        """As recorded, and the further prefix."""
+        held = super().held_to(name, kind)
+        if name != self._name or not held.places:
+            return held
+        return Home((*held.places, Place(self._prefix, "--url")))
+
+    def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
+        """Nothing is recorded before the answer is in."""
+
+
+def require_home(
+    bindings: Bindings,
+    repository: Repository,
+    kind: Kind,
+    confirm: Callable[[str], bool] = lambda question: False,
+    *,
+    urls: Iterable[str] | None = None,
+) -> None:
+    """Stop before a new secret goes to a place that only a project's file takes for the repository's.
+
+    The user has said elsewhere where the name belongs, whatever the word was, and has not said that it moved.
+    Raises :class:`RepositoryFailure` (``origin-mismatch``).
+
+    :param confirm: asks a person; the question ends with what happens.
+    :param urls: where the secret is about to go, or be bound to; all that the repository's secrets are bound to if
+        left out.
+    """
+    home, name = bindings.home(repository.name), repository.name
+    asked = repository.bindable if urls is None else urls
+    url = home.stranger_among(asked, whole_origin=kind is Kind.CERTIFICATE)
+    if url is None or confirm(f"{name} belongs to {home}, but this project says {url}. Go on there?"):
+        return
+    message = f"it belongs to {home}, and only this project says {url}; nothing was sent there."
+    raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=_netloc(url), url=url)
+
+
+def _netloc(url: str) -> str:
+    try:
+        return Origin.of(url).netloc
+    except InvalidUrl:
+        return ""
+
+
+def stored(settings: Settings, gate: KeyringGate, bindings: Bindings, repository: Repository) -> Credential | None:
+    """What is stored under the repository's name, wherever it is bound to."""
+    bound = bindings.of(repository.name, Kind.CREDENTIAL)
+    url = str(bound[0]) if bound else repository.index_url or repository.publish_url or ""
+    answer = StoredSource(settings, gate, bindings).get(Query(repository.name, url))
+    return answer if isinstance(answer, Credential) else None
+
+
+def is_open(access: Access, repository: Repository, url: str) -> bool:
+    """Whether the index at ``url`` asks for no credential (it may ask for a client certificate).
+
+    Raises ``RepositoryFailure`` for any other refusal.
+    """
+    from poetry_repo_plugin.http.checks import check_index
+
+    try:
+        check_index(access, repository, url, anonymous=True)
+    except RepositoryFailure as error:
+        if error.cause is Cause.CREDENTIAL_MISSING:
+            return False
+        raise
+    return True
+
+
+def mending(hint: str | None, repository: Repository, added: str | None, *, is_new: bool) -> str | None:
+    """``hint`` where a login to ``added`` has failed, so that nothing is stored: the next command must say it again."""
+    if hint is None or added is None:
+        return hint
+    name, url = quote(repository.name), quote(added)
+    login = f"poetry repo login {name}"
+    if hint == login or hint.startswith(f"{login} --helper "):
+        return hint.replace(login, f"{login} --url {url}", 1)
+    return f"poetry repo add {name} {url} && {hint}" if is_new and hint.startswith("poetry repo certs") else hint
+
+
+def bind(access: Access, repository: Repository, kind: Kind, url: str) -> None:
+    """Record that what is stored belongs to ``url`` as well. Raises ``StateError``.
+
+    What was not bound yet keeps the place that the user's own settings name, too, and is not taken to any other.
+    """
+    own = [] if access.bindings.of(repository.name, kind) else repository.user_urls
+    access.bindings.record(repository.name, kind, [*own, url])

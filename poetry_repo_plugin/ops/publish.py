@@ -1,0 +1,244 @@
+"""``poetry publish``: where it goes and with what, decided before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.config.settings import TOKEN_USER
+from poetry_repo_plugin.core.errors import Cause, InputError, RepoError, UnknownNameError
+from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import looks_like_index
+from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.failures import failure
+
+if TYPE_CHECKING:
+    import requests
+
+TIMEOUT = 15.0  # seconds
+
+
+@dataclass
+class Upload:
+    """What one ``poetry publish`` sends, where, and with what.
+
+    :param given: a credential from the command line; it wins over everything stored.
+    :param username: only a credential of this user will do.
+    :param offered: ``given`` was typed at a prompt; whether to keep it is asked when the upload is done.
+    :param context: the TLS context of ``--cert`` and ``--client-cert``, built on first use.
+    :param identifies: ``--client-cert`` was given.
+    """
+
+    repository: Repository
+    url: str | None = None
+    given: Credential | None = None
+    username: str | None = None
+    context: Callable[[], Any] | None = None
+    offered: bool = False
+    identifies: bool = False
+
+
+def prepare_upload(
+    access: Access,
+    name: str | None,
+    username: str | None,
+    password: str | None,
+    cert: Path | None,
+    client_cert: Path | None,
+) -> Upload:
+    """Where an upload goes and what it may carry. Opens no connection.
+
+    Raises ``InputError`` for an unknown repository, ``RepositoryFailure`` where no upload URL is known.
+    """
+    try:
+        repository = access.catalogue.require(name or "pypi", to_add=True)
+    except UnknownNameError as error:
+        error.hint = f"poetry publish -r {error.meant}" if error.meant is not None else error.hint
+        raise
+    url = _upload_url(repository) if name is not None else None  # plain `poetry publish` is to PyPI, by Poetry's word
+    for line in access.tls.project_trust.ignored_for(repository.name):  # said before Poetry draws its progress
+        access.notices.once(line)
+    upload = Upload(repository, url, username=username)
+    if username is None and password is not None:
+        raise InputError("--password needs --username.", "poetry publish --username USER --password PASSWORD")
+    if username is not None and password is not None:
+        upload.given = Credential(Secret(password), username, "option", "the command line")
+    if cert is not None or client_cert is not None:
+        upload.context = _own_context(access, repository, url, cert, client_cert)
+        upload.identifies = client_cert is not None
+    return upload
+
+
+def check_before_upload(
+    access: Access, upload: Upload, make_session: Callable[[], requests.Session], terminal: bool
+) -> None:
+    """Stop before the first byte of a file if it would be refused: no credential for a server that wants one.
+
+    A server that asks for none is believed when it says so: an upload without a file is answered with anything but
+    401 or 403. With a terminal, the credential is asked for instead. Raises ``RepositoryFailure``.
+    """
+    url = upload.url or ""
+    try:
+        Origin.of(url)
+    except InvalidUrl as error:
+        raise failure(Cause.NOT_AN_UPLOAD_URL, f"{error}.", upload.repository) from None
+    if upload.identifies:
+        _require_home(access, upload, Kind.CERTIFICATE, terminal=terminal)
+    if upload.given is not None:
+        _require_home(access, upload, Kind.CREDENTIAL, terminal=terminal)
+        return
+    leave = access.places.leave(url, owner=upload.repository.name, purpose=Purpose.PUBLISH)
+    if upload.username is not None and leave.query is not None:
+        leave = leave._replace(query=leave.query._replace(username=upload.username))
+    credential = access.credential(leave, Effort.FULL)
+    if credential is not None:
+        upload.given = credential if upload.username is not None else None
+        return
+    refused: Exception | None
+    if upload.username is not None:
+        message = f"no password of user {upload.username} is known."
+        refused = failure(Cause.CREDENTIAL_MISSING, message, upload.repository)
+    else:
+        refused = _refused_without(upload, make_session)
+    if refused is None:
+        return
+    if not terminal:
+        raise refused
+    ask_for_credential(access, upload)
+
+
+def lacked_credential(upload: Upload, error: Exception) -> bool:
+    """Whether ``error`` is that a server wants a credential which had none to say to :func:`check_before_upload`: it
+    looks at the file first.
+    """
+    return upload.given is None and getattr(error, "cause", None) is Cause.CREDENTIAL_MISSING
+
+
+def ask_for_credential(access: Access, upload: Upload) -> None:
+    """Ask on the terminal what to upload with. Raises ``RepositoryFailure`` for one that is refused."""
+    _require_home(access, upload, Kind.CREDENTIAL, terminal=True)
+    upload.given, upload.offered = _prompt(access, upload), True
+
+
+def _require_home(access: Access, upload: Upload, kind: Kind, *, terminal: bool) -> None:
+    """A secret that is given for a name does not go where only a project puts it; on a terminal a person decides."""
+    from poetry_repo_plugin.core.prompts import confirm
+    from poetry_repo_plugin.ops.further import require_home
+
+    def goes_on(question: str) -> bool:
+        return terminal and confirm(question)
+
+    urls = [upload.url] if upload.url is not None else []
+    require_home(access.bindings, upload.repository, kind, goes_on, urls=urls)
+
+
+def offer_to_keep(access: Access, upload: Upload) -> None:
+    """After an upload with a credential that was typed in: ask whether to store it. The upload is done whatever
+    becomes of that.
+    """
+    if not upload.offered or upload.given is None:
+        return
+    from poetry_repo_plugin.core.prompts import ask
+    from poetry_repo_plugin.ops.credential_store import Logins
+
+    name, given = upload.repository.name, upload.given
+    try:
+        if ask(f"Keep this login for {name}? (y/n) [n]: ").strip().lower() not in ("y", "yes"):
+            return
+        logins = Logins(access.settings, access.gate, access.notices, access.bindings)
+        urls = [*filter(None, [upload.url]), *upload.repository.user_urls]
+        place = logins.store(name, given.username or "", given.secret, urls, further=True).place
+    except RepoError as error:
+        access.notices.once(f"The login was not kept: {error.message}")
+    else:
+        access.notices.once(f"Stored in {place}.")
+
+
+def _refused_without(upload: Upload, make_session: Callable[[], requests.Session]) -> Exception | None:
+    """The refusal of an upload without a credential, or ``None`` where the server takes it."""
+    if is_pypi(upload.repository.name):
+        message = "an upload needs a token, and none is configured."
+        return failure(Cause.CREDENTIAL_MISSING, message, upload.repository)
+    with make_session() as session:
+        try:
+            session.post(upload.url or "", data=b"", allow_redirects=False, timeout=TIMEOUT)
+        except Exception as error:
+            if getattr(error, "cause", None) is Cause.CREDENTIAL_MISSING:
+                return error
+            raise
+    return None
+
+
+def _prompt(access: Access, upload: Upload) -> Credential:
+    from poetry_repo_plugin.core.prompts import ask, ask_secret
+    from poetry_repo_plugin.http.checks import check_login
+
+    repository = upload.repository
+    access.notices.once(f"{repository.name} ({Origin.of(upload.url or '').netloc}) asks for a credential.")
+    username = upload.username or ""
+    if not username and not is_pypi(repository.name):
+        username = ask("User name (empty for a token): ").strip()
+    what = "Token: " if username in ("", TOKEN_USER) else f"Password of {username}: "
+    given = Credential(ask_secret(what), username or TOKEN_USER, "option", "the terminal")
+    check_login(access, replace(repository, index_url=None, publish_url=upload.url), upload.url or "", given)
+    return given
+
+
+def mask(credential: Credential) -> None:
+    """Tell the CI to keep a minted token out of its log; its protocol is to print it once, in a command.
+
+    GitHub's runner looks for commands in both streams (actions/runner, ``ScriptHandler.cs``); data may be on stdout.
+    """
+    import sys
+
+    from poetry_repo_plugin.credentials.trusted_publishing import mask_lines
+
+    for line in mask_lines(credential):
+        sys.stderr.write(f"\n{line}\n")  # at the beginning of a line, also behind a progress bar
+    sys.stderr.flush()
+
+
+def _upload_url(repository: Repository) -> str:
+    url = repository.publish_url
+    if url is None and repository.index_url is not None and not looks_like_index(repository.index_url):
+        url = repository.index_url
+    if url is None or looks_like_index(url):
+        what = f"{url or repository.index_url} is its index, for installing"
+        message = f"{what}; where to upload is not known."
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, repository, url=repository.index_url or url)
+    return url
+
+
+def _own_context(
+    access: Access, repository: Repository, url: str | None, cert: Path | None, client_cert: Path | None
+) -> Callable[[], Any]:
+    built: list[Any] = []
+
+    def context() -> Any:
+        from poetry_repo_plugin.tls.context import build_context
+        from poetry_repo_plugin.tls.settings import MaterialError
+
+        if not built:
+            origin = Origin.of(url) if url is not None else None
+            settings = access.tls.settings_of(repository, origin=origin)
+            if cert is not None:
+                settings = replace(settings, ca=cert.expanduser().absolute(), verify=True)
+            if client_cert is not None:
+                settings = replace(settings, client_cert=client_cert.expanduser().absolute(), client_key=None)
+            try:
+                built.append(
+                    build_context(settings, seen=lambda identity: access.tls.warn_of_end(repository, identity))
+                )
+            except MaterialError as error:
+                host = Origin.of(url).netloc if url is not None else ""
+                raise failure(error.cause, f"{error.message}.", repository, host=host) from None
+        return built[0]
+
+    return context

@@ -1,0 +1,210 @@
+"""What is known of each repository, for ``list`` and ``show``: never a secret, and no network is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.servers import profile_of
+from poetry_repo_plugin.core.times import end_of_token, now, remaining, rfc3339
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Broken,
+    Credential,
+    Effort,
+    NotMine,
+    Purpose,
+    Query,
+    Resolution,
+)
+from poetry_repo_plugin.credentials.url import USER_IN_URL
+from poetry_repo_plugin.http.auth import Access
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.tls.settings import CaSetting
+
+# DESIGN section 5: the list of sources by their names. What is not in it is asked behind netrc, and has no number.
+_IN_ORDER = ("command line or URL", "env", "helper or provider", "stored", "keyring by URL", "netrc")
+_NUMBERS = {source: number for number, source in enumerate((*_IN_ORDER, "trusted publishing"), 1)}
+
+
+@dataclass(frozen=True)
+class TlsSummary:
+    """``ca`` is a path, ``system`` or ``None``; ``problem`` is what is wrong with the client certificate's file, and
+    ``ca_problem`` with the CA's; ``unverified`` is what switches verification off, if that is so.
+    """
+
+    verify: bool
+    ca: str | None
+    client_cert: str | None
+    expires_at: datetime | None
+    problem: str | None = None
+    ca_problem: str | None = None
+    relaxed: bool = False
+    unverified: str = "--insecure"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One repository as it is shown."""
+
+    repository: Repository
+    resolution: Resolution
+    tls: TlsSummary
+    origins: tuple[str, ...]
+    priority: str | None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the credential stops working, as far as its source or the credential itself says so."""
+        credential = self.resolution.credential
+        return (credential.expires_at or end_of_token(credential.secret)) if credential is not None else None
+
+    @property
+    def state(self) -> str:
+        """``ok``, ``missing``, ``expired`` or ``unavailable``."""
+        if self.resolution.credential is not None:
+            return "expired" if self.expires_at is not None and self.expires_at <= now() else "ok"
+        return "unavailable" if self.resolution.broken is not None else "missing"
+
+    @property
+    def username(self) -> str | None:
+        """The user name; masked where it may be the secret itself: at such a server, or with an empty password."""
+        credential = self.resolution.credential
+        if credential is None or not credential.username:
+            return None
+        url = self.repository.index_url or self.repository.publish_url
+        profile = profile_of(url, self.repository.name) if url else None
+        shows = credential.secret and not (profile is not None and profile.token_is_username)
+        return credential.username if shows else "****"
+
+    @property
+    def credential_text(self) -> str:
+        """The same for a person, on one line. That nobody has logged in is no fault, and should not read like one."""
+        credential = self.resolution.credential
+        if credential is None:
+            return "no login" if self.state == "missing" else self.state
+        parts = [self.state, f"{self.username}," if self.username else None, credential.source]
+        if self.expires_at is not None and self.state == "ok":
+            parts.append(f"({remaining(self.expires_at)} left)")
+        return " ".join(part for part in parts if part)
+
+    @property
+    def tls_lines(self) -> list[str]:
+        """TLS settings for a person, one to a line; none if there are none."""
+        lines = []
+        if not self.tls.verify:
+            lines.append(f"server NOT verified ({self.tls.unverified})")
+        if self.tls.ca is not None:
+            lines.append("CA: the system's store" if self.tls.ca == "system" else f"CA: {self.tls.ca}")
+        if self.tls.relaxed:
+            lines.append("without the stricter X.509 checks of Python 3.13 (--relaxed)")
+        if self.tls.client_cert is not None:
+            left = f" ({remaining(self.tls.expires_at)} left)" if self.tls.expires_at else ""
+            if self.tls.expires_at is not None and self.tls.expires_at <= now():
+                left = " (expired)"
+            lines.append(f"client certificate: {self.tls.client_cert}{left}")
+        return lines
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of DESIGN section 3."""
+        resolution = self.resolution
+        answer = resolution.credential or resolution.broken
+        return {
+            "name": self.repository.name,
+            "url": self.repository.index_url,
+            "publish_url": self.repository.publish_url,
+            "priority": self.priority,
+            "credential": {
+                "state": self.state,
+                "source": answer.source if answer is not None else "none",
+                "username": self.username,
+                "expires_at": rfc3339(self.expires_at),
+            },
+            "tls": {
+                "verify": self.tls.verify,
+                "ca": self.tls.ca,
+                "client_cert": self.tls.client_cert,
+                "client_cert_expires_at": rfc3339(self.tls.expires_at),
+            },
+            "origins": list(self.origins),
+        }
+
+
+def summarise(access: Access, repository: Repository) -> Summary:
+    """Put together what is known of ``repository``; the credential comes from the loop that requests use."""
+    name = repository.name
+    url = repository.publish_url if is_pypi(name) else repository.index_url or repository.publish_url
+    purpose = Purpose.PUBLISH if url == repository.publish_url and url != repository.index_url else Purpose.INDEX
+    belongs_to = access.bindings.of(name, Kind.CREDENTIAL)
+    bound = [*belongs_to, *access.bindings.of(name, Kind.CERTIFICATE)]
+    if url is None:  # another project's, say: what is stored is still there
+        url, purpose = str(belongs_to[0]) if belongs_to else "", Purpose.INDEX
+    username = repository.username_for(upload=purpose is Purpose.PUBLISH)
+    resolution = access.chain.resolve(Query(name, url, purpose, Effort.GLANCE, username))
+    project = access.catalogue.project
+    priority = repository.priority
+    if is_pypi(name) and priority is None and (project is None or project.pypi_is_on):
+        priority = "primary"
+    origins = tuple(dict.fromkeys(map(str, bound)))
+    return Summary(repository, resolution, _tls(access, repository), origins, priority)
+
+
+def explain_steps(resolution: Resolution) -> list[str]:
+    """What each source said, for ``repo show``, under the numbers of the README's list. What has no number is left out
+    where it has nothing to say.
+    """
+    lines = []
+    for source, answer in resolution.steps:
+        number = _NUMBERS.get(source)
+        if number is None and isinstance(answer, NotMine) and (source == USER_IN_URL or not answer.why):
+            continue
+        lines.append(f"{f'{number}.' if number is not None else '  '} {source}: {_explain_step(answer)}")
+    return lines
+
+
+def _explain_step(answer: Answer) -> str:
+    if isinstance(answer, Credential):
+        return f"found: {answer.detail}"
+    if isinstance(answer, Broken):
+        return f"broken: {answer.why}"
+    return answer.why or "nothing"
+
+
+def _tls(access: Access, repository: Repository) -> TlsSummary:
+    settings = access.tls.settings_of(repository)
+    client = str(settings.client_cert) if settings.client_cert is not None else None
+    expires_at, problem = None, None
+    if settings.client_cert is not None:
+        from poetry_repo_plugin.ops.assemble import find_passphrase
+        from poetry_repo_plugin.tls.certificate import facts_of
+        from poetry_repo_plugin.tls.settings import MaterialError
+
+        try:
+            facts = facts_of(settings.client_cert)
+            if facts is None:  # PKCS#12 shows its certificate only to who knows the passphrase
+                passphrase = find_passphrase(access.settings, access.gate, repository.name)
+                facts = facts_of(settings.client_cert, passphrase) if passphrase is not None else None
+            expires_at = facts.not_after if facts is not None else None
+        except MaterialError as error:
+            problem = error.message
+    ca = str(settings.ca) if settings.ca is not None else None
+    ca_problem, (unverified, _) = _ca_problem(settings.ca), access.tls.unverified(repository.name)
+    return TlsSummary(settings.verify, ca, client, expires_at, problem, ca_problem, settings.relaxed, unverified)
+
+
+def _ca_problem(ca: CaSetting) -> str | None:
+    if ca is None or ca == "system":
+        return None
+    from poetry_repo_plugin.tls.settings import MaterialError
+    from poetry_repo_plugin.tls.trust import load_ca
+
+    try:
+        load_ca(ca)
+    except MaterialError as error:
+        return error.message
+    return None

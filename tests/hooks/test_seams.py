@@ -1,0 +1,88 @@
+"""The canary: a new Poetry that changed a name or a signature we use is named here, before users meet it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.poetry_process import poetry_under_test
+
+pytestmark = pytest.mark.paths
+
+PROBE = """
+import json
+from pathlib import Path
+from poetry_repo_plugin.hooks import inject
+
+changed = list(inject.missing_seams())
+
+# Names without a signature, which the injection reads where they exist and does not do without.
+from poetry.config.config import Config
+from poetry.console.application import Application
+from poetry.publishing.publisher import Publisher
+from cachecontrol.serialize import Serializer
+from poetry.repositories.legacy_repository import LegacyRepository
+from poetry.utils.authenticator import Authenticator
+from poetry.utils.cache import FileCache
+from poetry_repo_plugin.http.cache import careful
+import poetry.console.commands.cache.clear
+import poetry.locations
+import poetry.vcs.git.backend
+
+authenticator = Authenticator(Config(), cache_id="canary")
+for name in ("_cache_control", "_pool_size"):
+    if not hasattr(authenticator, name):
+        changed.append(f"Authenticator.{name}")
+repository = LegacyRepository("canary", "https://pypi.example.org/simple/", config=Config())
+for name in ("_cache_dir", "_release_cache", "_url", "session"):
+    if not hasattr(repository, name):
+        changed.append(f"LegacyRepository.{name}")
+for name in ("_path", "_serialize"):
+    if not hasattr(FileCache, name):
+        changed.append(f"FileCache.{name}")
+if not hasattr(poetry.console.commands.cache.clear, "FileCache"):
+    changed.append("poetry.console.commands.cache.clear.FileCache")
+kept = authenticator._cache_control
+if careful(kept) is kept:
+    changed.append("Authenticator._cache_control's class")
+if Serializer.serde_version != "4":
+    changed.append("cachecontrol's format")
+if not hasattr(Application, "project_directory") and not hasattr(Application, "_project_directory"):
+    changed.append("Application.project_directory")
+if not hasattr(poetry.vcs.git.backend, "get_transport_and_path"):
+    changed.append("poetry.vcs.git.backend.get_transport_and_path")
+for name in ("_uploader", "_poetry"):
+    if name not in Publisher.__init__.__code__.co_names:
+        changed.append(f"Publisher.{name}")
+pypi = inject.builtin_pypi()
+if not (pypi.index_url or "").startswith("https://") or not (pypi.publish_url or "").endswith("/legacy/"):
+    changed.append(f"PyPI's URLs: {pypi.index_url}, {pypi.publish_url}")
+if not isinstance(inject.config_folder(), Path):
+    changed.append("poetry.locations.CONFIG_DIR")
+print(json.dumps([inject.poetry_version(), changed]))
+"""
+
+
+def test_poetry_has_every_name_and_signature_that_we_use() -> None:
+    """Mend `inject.py` (its SEAMS say what each is for) where this fails."""
+    python = poetry_under_test().with_name("python")
+    done = subprocess.run([str(python), "-W", "ignore", "-c", PROBE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    version, changed = json.loads(done.stdout)
+    assert not changed, f"Poetry {version} changed: " + ", ".join(changed)
+
+
+def test_a_missing_name_is_reported() -> None:
+    """The failing twin: without one method, the self-test names it."""
+    python = poetry_under_test().with_name("python")
+    code = (
+        "import json\n"
+        "from poetry.publishing.uploader import Uploader\n"
+        "del Uploader.make_session\n"
+        "from poetry_repo_plugin.hooks.inject import missing_seams\n"
+        "print(json.dumps(missing_seams()))"
+    )
+    done = subprocess.run([str(python), "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout) == ["Uploader.make_session"]

@@ -1,0 +1,834 @@
+"""What a request may carry: whose repository a URL belongs to, and what follows. With real settings and projects."""
+
+from __future__ import annotations
+
+import shlex
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import pytest
+
+from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.project import read_project
+from poetry_repo_plugin.config.repositories import Catalogue, Repository
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.notices import Notices
+from poetry_repo_plugin.core.origin import InvalidUrl
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
+from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.ops.assemble import assemble, find_passphrase
+from tests.certs import Authority, CertificateFactory
+from tests.credentials.contract import printed_at_vvv
+from tests.credentials.keyrings import MemoryKeyring, in_use
+
+MARK = "S3CR3T"
+PYPI = Repository("pypi", "https://index.example/simple/", "https://upload.example/legacy/")
+INDEX = "https://host.example/team-a/simple/"
+EVIL = "https://evil.example/team-a/simple/"
+
+
+class World:
+    """One user and one project, as files; :meth:`access` is a new run."""
+
+    def __init__(self, folder: Path, backend: MemoryKeyring) -> None:
+        self.user = folder / "user"
+        self.project = folder / "project"
+        self.project.mkdir(parents=True)
+        self.backend = backend
+        self.environ: dict[str, str] = {"NETRC": str(folder / "netrc")}
+        self.netrc = folder / "netrc"
+        self.said: list[str] = []
+        self.keyring_enabled = True
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(self.user, self.project, environ=self.environ)
+
+    @property
+    def bindings(self) -> Bindings:
+        return Bindings(self.settings)
+
+    def sources(self, more: str = "", /, **urls: str) -> None:
+        """The project's sources by name, and other text of its ``pyproject.toml``."""
+        tables = [f'[[tool.poetry.source]]\nname = "{name}"\nurl = "{url}"\n' for name, url in urls.items()]
+        (self.project / "pyproject.toml").write_text("\n".join([*tables, more]), encoding="utf-8")
+
+    def login(self, name: str, *bound: str, secret: str = MARK, username: str = "me") -> None:
+        self.settings.save_login(name, username, Secret(secret))
+        if bound:
+            self.bindings.record_for_login(name, bound)
+
+    def access(self, ask: Callable[[Repository], Secret | None] = lambda repository: None) -> Access:
+        settings = self.settings
+        file = self.project / "pyproject.toml"
+        catalogue = Catalogue(settings, read_project(file) if file.exists() else None, PYPI)
+        gate = KeyringGate(enabled=lambda: self.keyring_enabled)
+        return assemble(settings, catalogue, gate, Notices(self.said.append), ask_passphrase=ask, environ=self.environ)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with in_use(MemoryKeyring()) as backend:
+        yield World(tmp_path, backend)
+
+
+def whose(leave: Leave) -> str | None:
+    return leave.repository.name if leave.repository is not None else None
+
+
+def secret(access: Access, url: str, effort: Effort = Effort.FULL, **where: object) -> str | None:
+    """What would be sent to ``url``."""
+    found = access.credential(access.places.leave(url, **where), effort)  # type: ignore[arg-type]
+    return found.secret.reveal() if found is not None else None
+
+
+def refused(access: Access, url: str, status: int = 401, *tried: Credential, **where: object) -> RepositoryFailure:
+    with pytest.raises(RepositoryFailure) as caught:
+        access.after_refusal(access.places.leave(url, **where), list(tried), status)  # type: ignore[arg-type]
+    assert MARK not in "".join(caught.value.lines()) + printed_at_vvv(caught.value)
+    return caught.value
+
+
+class TestWhose:
+    def test_whole_segments_decide_between_repositories_of_a_host(self, world: World) -> None:
+        world.sources(
+            **{
+                "a": INDEX,
+                "ab": "https://host.example/team-ab/simple/",
+                "deep": "https://host.example/team-a/deep/simple/",
+                "other-port": "https://host.example:8443/team-a/simple/",
+            }
+        )
+        access = world.access()
+        for url, name in {
+            INDEX: "a",
+            "https://host.example/team-a/files/x.whl": "a",
+            "https://HOST.example.:443/team-a/simple/x/": "a",
+            "https://host.example/team-ab/simple/x/": "ab",
+            "https://host.example/team-abc/simple/x/": None,
+            "https://host.example/team-a/deep/files/x.whl": "deep",
+            "https://host.example/team-a/deeper/files/x.whl": "a",
+            "https://host.example/team-a/../team-ab/x": None,
+            "https://host.example:8443/team-a/simple/": "other-port",
+            "https://host.example/": None,
+            "http://host.example/team-a/simple/": None,
+            "https://unknown.example/team-a/simple/": None,
+        }.items():
+            assert whose(access.places.leave(url)) == name, url
+
+    def test_each_gets_its_own_credential_and_strangers_get_none(self, world: World) -> None:
+        world.sources(a=INDEX, ab="https://host.example/team-ab/simple/")
+        world.login("a", INDEX, secret="of a")
+        world.login("ab", "https://host.example/team-ab/simple/", secret="of ab")
+        access = world.access()
+        for effort in (Effort.EVIDENT, Effort.FULL):
+            assert secret(access, "https://host.example/team-a/x.whl", effort) == "of a"
+            assert secret(access, "https://host.example/team-ab/x.whl", effort) == "of ab"
+            for url in ("https://host.example/team-abc/x.whl", "https://host.example/", "https://host.example/team-c/"):
+                assert secret(access, url, effort) is None
+            assert secret(access, "http://host.example/team-a/simple/", effort) is None
+            assert secret(access, "https://unknown.example/team-a/simple/", effort) is None
+
+    def test_a_direct_url_beside_the_only_repository_of_a_host_carries_no_credential_of_its_name(
+        self, world: World
+    ) -> None:
+        """Strangers may share the host: a package can require a file of theirs."""
+        world.sources(a=INDEX)
+        world.environ["POETRY_HTTP_BASIC_A_PASSWORD"] = MARK
+        world.login("a")
+        assert secret(world.access(), "https://host.example/stranger/x.whl") is None
+        world.login("a", INDEX)
+        assert secret(world.access(), "https://host.example/stranger/x.whl") is None
+
+    def test_files_that_the_index_links_to_are_its_own(self, world: World) -> None:
+        """GitLab's group index links to the projects' paths."""
+        file = "https://host.example/projects/7/files/x.whl"
+        world.sources(a=INDEX)
+        world.login("a", INDEX)
+        access = world.access()
+        access.places.add_link("a", file)
+        assert whose(access.places.leave(file)) == "a"
+        assert secret(access, file) == MARK
+        assert secret(access, "https://host.example/projects/8/files/x.whl", owner="a") == MARK
+
+    def test_files_on_another_host_get_nothing_unless_it_was_bound(self, world: World) -> None:
+        files = "https://files.example/x.whl"
+        world.sources(a=INDEX)
+        world.login("a", INDEX)
+        access = world.access()
+        access.places.add_link("a", files)
+        assert whose(access.places.leave(files)) is not None, "for the words of an error"
+        assert secret(access, files) is None
+        assert access.places.leave(files).identify is False
+        world.bindings.record("a", Kind.CREDENTIAL, ["https://files.example/"])
+        access = world.access()
+        access.places.add_link("a", files)
+        assert secret(access, files) == MARK
+        assert secret(access, "https://files.example.evil.example/x.whl", owner="a") is None
+
+    def test_files_that_another_index_links_to_are_not(self, world: World) -> None:
+        """Strangers may share the host of ``a``, and the index of ``evil`` may link to them."""
+        file = "https://host.example/projects/7/files/x.whl"
+        world.sources(a=INDEX, evil=EVIL)
+        world.login("a", INDEX)
+        world.environ["POETRY_HTTP_BASIC_A_PASSWORD"] = MARK
+        access = world.access()
+        access.places.add_link("evil", file)
+        assert secret(access, file) is None
+        assert secret(access, file, owner="evil") is None
+        assert secret(access, file, owner="A") == MARK
+
+    def test_nor_what_lies_below_an_upload_url_that_only_the_project_names(self, world: World) -> None:
+        world.sources('[tool.poetry-repo-plugin.a]\npublish-url = "https://host.example/stranger/"\n', a=INDEX)
+        world.login("a", INDEX)
+        assert secret(world.access(), "https://host.example/stranger/x.whl") is None
+        world.settings.save_publish_url("a", "https://host.example/stranger/")
+        world.login("a", INDEX, "https://host.example/stranger/")
+        assert secret(world.access(), "https://host.example/stranger/x.whl") == MARK
+
+    def test_a_link_of_a_hostile_index_earns_it_nothing(self, world: World) -> None:
+        """It may point to another's file, but what is sent goes there, not to the index; and not to its other hosts."""
+        world.sources(a=INDEX, evil=EVIL)
+        world.login("a", INDEX)
+        access = world.access()
+        access.places.add_link("evil", "https://host.example/team-a/x.whl")
+        access.places.add_link("evil", "https://evil.example/x.whl")
+        assert secret(access, "https://evil.example/x.whl") is None
+        assert secret(access, EVIL, owner="a") is None
+        assert secret(access, "https://evil.example/x.whl", owner="a") is None
+
+    def test_what_poetry_itself_built_outranks_what_we_read(self, world: World) -> None:
+        world.sources(a="https://old.example/simple/")
+        access = world.access()
+        assert whose(access.places.leave(INDEX)) is None
+        access.places.add_live("a", INDEX)
+        assert whose(access.places.leave(INDEX)) == "a"
+        assert whose(access.places.leave("https://old.example/simple/")) is None
+
+    def test_what_is_no_url_is_nobody_s(self, world: World) -> None:
+        world.sources(a="https://[", b="nonsense", c="https://a\\\\@host.example/")
+        access = world.access()
+        for url in ("https://[", "nonsense", "https://a\\@host.example/"):
+            with pytest.raises(InvalidUrl):
+                access.places.leave(url)
+        assert whose(access.places.leave(INDEX)) is None
+
+    def test_a_variable_with_nonsense_breaks_nothing(self, world: World) -> None:
+        world.sources(a=INDEX)
+        world.environ["POETRY_REPOSITORIES_A_URL"] = f"https://u:{MARK}\u2100@[bad"
+        world.environ["POETRY_REPOSITORIES_B_URL"] = "https://["
+        access = world.access()
+        assert whose(access.places.leave(INDEX)) == "a"
+        for repository in access.catalogue:
+            assert MARK not in f"{repository} {repository.urls}"
+
+
+class TestLookUps:
+    """Thousands of URLs are looked up in a run: each is taken apart once, and the repositories' own are not again."""
+
+    def test_a_new_url_is_parsed_once_and_a_known_one_never(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.sources(a=INDEX, b="https://other.example/simple/")
+        world.login("a", INDEX)
+        access = world.access()
+        access.places.leave(f"{INDEX}first/")
+        parsed: list[str] = []
+
+        def counting(url: str) -> SplitResult:
+            parsed.append(url)
+            return urlsplit(url)
+
+        monkeypatch.setattr("poetry_repo_plugin.core.origin.urlsplit", counting)
+        urls = [f"https://host.example/team-a/files/lib-{number}.whl" for number in range(50)]
+        for url in urls * 3:
+            assert whose(access.places.leave(f"{url}#sha256=0f")) == "a"
+        assert parsed == urls
+
+    def test_a_request_reads_neither_the_environment_nor_the_catalogue_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Reading the environment anew took a millisecond of each request."""
+        world.sources(a=INDEX)
+        access = world.access()
+
+        def request(number: int) -> None:
+            leave = access.places.leave(f"{INDEX}lib-{number}/", owner="a")
+            access.tls.context(leave)
+            access.credential(leave, Effort.EVIDENT)
+            access.succeeded(leave, None)
+
+        request(1)
+        monkeypatch.setattr(Catalogue, "names", lambda self: pytest.fail("the catalogue is read again"))
+        for number in range(2, 5):
+            request(number)
+
+    def test_what_a_repository_owns_is_worked_out_once(self) -> None:
+        one = Repository("a", INDEX, EVIL)
+        assert one.prefixes is one.prefixes
+        assert one.download_prefixes is one.download_prefixes
+        other = replace(one, publish_url=None)
+        assert [str(prefix) for prefix in other.prefixes] == ["https://host.example/team-a"]
+
+
+class TestPyPI:
+    def test_its_token_is_for_uploads(self, world: World) -> None:
+        world.settings.save_token("pypi", Secret(MARK))
+        access = world.access()
+        assert secret(access, "https://index.example/simple/x/") is None
+        assert secret(access, "https://upload.example/legacy/", purpose=Purpose.PUBLISH, owner="pypi") == MARK
+
+    def test_a_project_does_not_say_where_it_takes_uploads(self, world: World) -> None:
+        text = '[repositories.pypi]\nurl = "https://evil.example/"\n'
+        (world.project / "poetry.toml").write_text(text, encoding="utf-8")
+        assert world.access().catalogue.get("pypi").publish_url == "https://upload.example/legacy/"
+        assert world.settings.ignored_in_local() == [
+            "poetry.toml says where PyPI takes uploads; a project cannot. It is ignored."
+        ]
+        world.settings.save_publish_url("pypi", "https://mirror.example/")
+        assert world.access().catalogue.get("pypi").publish_url == "https://mirror.example/", "a user can"
+
+    def test_a_source_that_calls_itself_pypi_does_not_get_it(self, world: World) -> None:
+        world.settings.save_token("pypi", Secret(MARK))
+        world.sources(PyPI=EVIL)
+        for name in ("pypi", "PyPI", "PYPI"):
+            assert secret(world.access(), EVIL, owner=name) is None
+
+
+class TestWithheld:
+    def test_a_project_that_reuses_the_name_gets_nothing_and_that_is_said_once(self, world: World) -> None:
+        world.sources(corp=EVIL)
+        world.login("corp", INDEX)
+        world.backend.entries["poetry-repository-corp", "me"] = MARK
+        access = world.access()
+        for effort in (Effort.EVIDENT, Effort.FULL):
+            for url in (EVIL, f"{EVIL}x/", "https://evil.example/team-a/x.whl"):
+                assert secret(access, url, effort) is None
+                assert secret(access, url, effort, owner="corp") is None
+        assert world.said == [
+            "Repository corp: what is stored for it belongs to https://host.example/team-a, but it is asked for by "
+            f"{EVIL}; it is not sent there. If it should be: poetry repo login corp --url {EVIL}"
+        ]
+        failure = refused(access, EVIL)
+        assert failure.cause is Cause.ORIGIN_MISMATCH
+        assert failure.hint == f"poetry repo login corp --url {EVIL}"
+        assert "https://host.example/team-a" in failure.message
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            *("http://host.example/team-a/simple/", "https://host.example:8443/team-a/simple/"),
+            *(
+                "https://host.example/team-ab/simple/",
+                "https://host.example/simple/",
+                "https://host.example/team-a/../b/",
+            ),
+        ],
+    )
+    def test_nor_at_another_scheme_port_or_path(self, world: World, url: str) -> None:
+        world.sources(corp=url)
+        world.login("corp", INDEX)
+        assert secret(world.access(), url, owner="corp") is None
+        assert secret(world.access(), url) is None
+        assert len(set(world.said)) == 1
+
+    def test_a_project_s_publish_url_does_not_widen_it(self, world: World) -> None:
+        world.sources('[tool.poetry-repo-plugin.corp]\npublish-url = "https://evil.example/upload/"\n', corp=INDEX)
+        (world.project / "poetry.toml").write_text(
+            '[repositories.other]\nurl = "https://evil.example/"\n', encoding="utf-8"
+        )
+        world.login("corp", INDEX)
+        world.login("other", "https://other.example/")
+        access = world.access()
+        assert secret(access, INDEX) == MARK
+        assert secret(access, "https://evil.example/upload/", purpose=Purpose.PUBLISH, owner="corp") is None
+        assert secret(access, "https://evil.example/", purpose=Purpose.PUBLISH, owner="other") is None
+
+    def test_a_hostile_name_and_url_cannot_be_pasted_into_a_shell(self, world: World) -> None:
+        name, url = "x;touch pwned #\u001b[2J", "https://evil.example/$(touch${IFS}pwned)/simple/"
+        world.sources(**{name.replace("\u001b", "\\u001b"): url})
+        world.login(name, INDEX)
+        access = world.access()
+        assert secret(access, url, owner=name) is None
+        [line] = world.said
+        assert line.isprintable()
+        command = line.partition("If it should be: ")[2]
+        assert len(shlex.split(command)) == 6
+        assert unquote(shlex.split(command)[-1]) == url
+        failure = refused(access, url)
+        assert all(line.isprintable() for line in failure.lines())
+        assert failure.hint is not None
+        *words, last = shlex.split(failure.hint)
+        assert (words, unquote(last)) == (["poetry", "repo", "login", name, "--url"], url)
+
+    def test_after_a_login_for_it_it_is_sent(self, world: World) -> None:
+        world.sources(corp=EVIL)
+        world.login("corp", INDEX)
+        world.bindings.record("corp", Kind.CREDENTIAL, [EVIL])
+        assert secret(world.access(), EVIL) == MARK
+        assert world.said == []
+
+
+class TestRedirects:
+    @pytest.mark.parametrize("where", [INDEX, "https://files.example/x", EVIL])
+    def test_where_another_origin_led_nothing_secret_travels(self, world: World, where: str) -> None:
+        """Also back to where it came from, and whoever the request is for."""
+        world.sources(corp=INDEX)
+        world.environ["POETRY_HTTP_BASIC_CORP_PASSWORD"] = MARK
+        world.netrc.write_text(f"default login me password {MARK}\n", encoding="utf-8")
+        world.backend.entries = {
+            ("files.example", "me"): MARK,
+            ("evil.example", "me"): MARK,
+            ("host.example", "me"): MARK,
+        }
+        access = world.access()
+        given = Credential(Secret(MARK), "me", "option", "the command line")
+        for owner in (None, "corp"):
+            for purpose in Purpose:
+                leave = access.places.leave(where, owner=owner, purpose=purpose, led_away=True, given=given)
+                assert access.credential(leave, Effort.FULL) is None
+                assert leave.identify is False
+
+
+class TestGit:
+    def test_exactly_the_configured_url_and_no_other(self, world: World) -> None:
+        world.settings.save_publish_url("lib", "https://git.example/team/lib.git")
+        world.sources(corp="https://git.example/simple/")
+        world.login("lib")
+        world.login("corp")
+        access = world.access()
+        for url in (
+            "https://git.example/team/lib.git",
+            "https://git.example/team/lib",
+            "https://GIT.example:443/team/lib.git/",
+        ):
+            assert secret(access, url, purpose=Purpose.GIT) == MARK
+        for url in (
+            *("https://git.example/team/lib2.git", "https://git.example/team", "https://git.example/other.git"),
+            *(
+                "http://git.example/team/lib.git",
+                "https://git.example:8443/team/lib.git",
+                "https://evil.example/team/lib.git",
+            ),
+            *("https://git.example/team/lib.git/../evil.git", "https://git.example/team/lib.git/deeper"),
+        ):
+            assert secret(access, url, purpose=Purpose.GIT) is None, url
+            assert secret(access, url, purpose=Purpose.GIT, owner="lib") is None, url
+
+    def test_a_binding_holds_for_git_as_well(self, world: World) -> None:
+        world.settings.save_publish_url("lib", "https://evil.example/team/lib.git")
+        world.login("lib", "https://git.example/team/lib.git")
+        assert secret(world.access(), "https://evil.example/team/lib.git", purpose=Purpose.GIT) is None
+
+
+class TestPlainHttp:
+    @pytest.mark.parametrize("source", ["netrc", "keyring"])
+    def test_what_names_no_scheme_does_not_go_over_http_where_the_host_is_known_for_https(
+        self, world: World, source: str
+    ) -> None:
+        """A project needs only to say http, and somebody on the way to listen."""
+        if source == "netrc":
+            world.netrc.write_text(f"machine host.example login me password {MARK}\n", encoding="utf-8")
+        else:
+            world.backend.entries["host.example", "me"] = MARK
+        world.sources(corp=INDEX)
+        assert secret(world.access(), INDEX) == MARK
+        for url in ("http://host.example/team-a/simple/", "http://host.example:8080/team-a/"):
+            for effort in (Effort.EVIDENT, Effort.FULL):
+                assert secret(world.access(), url, effort) is None
+                assert secret(world.access(), url, effort, owner="corp") is None
+
+
+class TestPrecedence:
+    """DESIGN section 5, with every source there is on this machine."""
+
+    def test_who_wins(self, world: World) -> None:
+        world.sources(corp=INDEX.replace("https://", "https://me:url@"))
+        world.netrc.write_text("machine host.example login me password netrc\n", encoding="utf-8")
+        world.backend.entries = {("host.example", "me"): "keyring by host"}
+
+        def sent(effort: Effort = Effort.FULL) -> str | None:
+            return secret(world.access(), INDEX, effort)
+
+        takes: list[tuple[str, Callable[[], object]]] = [
+            ("url", lambda: world.sources(corp=INDEX)),
+            ("env", lambda: world.environ.pop("POETRY_HTTP_BASIC_CORP_PASSWORD")),
+            ("stored", lambda: world.settings.forget_login("corp")),
+            ("keyring", lambda: world.backend.entries.pop(("poetry-repository-corp", "__token__"))),
+            ("keyring by url", lambda: world.backend.entries.pop((INDEX, "me"))),
+            ("keyring by host", lambda: world.backend.entries.clear()),
+            ("netrc", lambda: world.netrc.unlink()),
+        ]
+        world.environ["POETRY_HTTP_BASIC_CORP_USERNAME"] = "me"
+        world.environ["POETRY_HTTP_BASIC_CORP_PASSWORD"] = "env"
+        world.settings.save_login("corp", "me", Secret("stored"))
+        world.backend.entries[INDEX, "me"] = "keyring by url"
+        world.backend.entries["poetry-repository-corp", "__token__"] = "keyring"
+        for winner, take_away in takes:
+            if winner in ("keyring", "keyring by url"):
+                world.environ.pop("POETRY_HTTP_BASIC_CORP_USERNAME", None)
+            assert sent() == winner
+            take_away()
+        assert sent() is None
+
+    def test_a_first_look_and_a_thorough_one_send_the_same_where_both_send(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        world.netrc.write_text("machine host.example login me password netrc\n", encoding="utf-8")
+        world.backend.entries = {(INDEX, "me"): "keyring"}
+        assert secret(world.access(), INDEX, Effort.EVIDENT) == secret(world.access(), INDEX) == "keyring"
+
+    def test_what_was_given_for_this_command_wins(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        world.login("corp", INDEX)
+        given = Credential(Secret("given"), "me", "option", "the command line")
+        assert secret(world.access(), INDEX, given=given) == "given"
+
+    def test_the_url_s_user_gets_no_other_user_s_password(self, world: World) -> None:
+        world.sources(corp=INDEX.replace("https://", "https://you@"))
+        world.login("corp", INDEX)
+        assert secret(world.access(), INDEX) is None
+
+
+class TestKeyring:
+    def test_environment_files_and_open_indexes_touch_none(self, world: World) -> None:
+        world.sources(env=INDEX, file="https://file.example/simple/", open="https://open.example/simple/")
+        world.environ["POETRY_HTTP_BASIC_ENV_PASSWORD"] = "env"
+        world.login("file", secret="file")
+        access = world.access()
+        assert secret(access, INDEX) == "env"
+        assert secret(access, "https://file.example/simple/") == "file"
+        assert secret(access, "https://open.example/simple/x/", Effort.EVIDENT) is None
+        assert secret(access, "https://unmanaged.example/x.whl", Effort.EVIDENT) is None
+        assert world.backend.calls == []
+
+    def test_the_budget(self, world: World) -> None:
+        """At most one call for a repository, its URL and its host each, by all threads together; also for nothing."""
+        world.sources(corp=INDEX)
+        access = world.access()
+        urls = [f"https://host.example/team-a/files/{n}.whl" for n in range(30)]
+        urls += [f"https://files{n % 2}.example/{n}.whl" for n in range(200)]
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda url: secret(access, url), urls))
+        assert len(world.backend.calls) == len(set(world.backend.calls)) == 3 + 2
+
+
+class TestRefusals:
+    def test_nothing_to_send(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        failure = refused(world.access(), INDEX)
+        assert failure.cause is Cause.CREDENTIAL_MISSING
+        assert failure.hint == "poetry repo login corp"
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_what_was_sent_and_refused(self, world: World, status: int) -> None:
+        world.sources(corp=INDEX)
+        world.login("corp", INDEX)
+        access = world.access()
+        sent = access.credential(access.places.leave(INDEX), Effort.EVIDENT)
+        assert sent is not None
+        failure = refused(access, INDEX, status, sent)
+        assert failure.cause is Cause.CREDENTIAL_REJECTED
+        assert "auth.toml" in failure.message
+
+    def test_half_of_a_pair_in_the_environment_is_pointed_out(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        world.environ["POETRY_HTTP_BASIC_CORP_USERNAME"] = MARK
+        assert "POETRY_HTTP_BASIC_CORP_PASSWORD" in refused(world.access(), INDEX).message
+
+    def test_a_thorough_look_follows(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        world.backend.entries["poetry-repository-corp", "__token__"] = "t"
+        access = world.access()
+        leave = access.places.leave(INDEX)
+        assert access.credential(leave, Effort.EVIDENT) is None
+        found = access.after_refusal(leave, [], 401)
+        assert found is not None
+        assert found.secret == Secret("t")
+
+    @pytest.mark.parametrize("who", ["user", "project"])
+    def test_a_code_that_was_declared_harmless_is_handed_on(self, world: World, who: str) -> None:
+        project = "[tool.poetry-repo-plugin.corp]\nignore-error-codes = [403]\n" if who == "project" else ""
+        world.sources(project, corp=INDEX, other="https://other.example/simple/")
+        if who == "user":
+            world.settings.save_own("corp", {"ignore-error-codes": [403]})
+        access = world.access()
+        assert access.after_refusal(access.places.leave(INDEX), [], 403) is None
+        assert refused(access, INDEX, 401).cause is Cause.CREDENTIAL_MISSING
+        assert refused(access, "https://other.example/simple/", 403).repository == "other"
+
+    def test_a_stranger_s_refusal_is_its_own_affair(self, world: World) -> None:
+        access = world.access()
+        assert access.after_refusal(access.places.leave("https://unknown.example/x"), [], 401) is None
+
+    def test_which_statuses_mean_it(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        access = world.access()
+        for url in (INDEX, "https://unknown.example/"):
+            leave = access.places.leave(url)
+            assert [code for code in range(100, 600) if access.means_refusal(leave, code)] == [401, 403]
+
+
+class TestFirstSuccess:
+    """What was stored before the plugin came is bound where it first works."""
+
+    def succeed(self, access: Access, url: str, effort: Effort = Effort.FULL) -> None:
+        leave = access.places.leave(url)
+        access.succeeded(leave, access.credential(leave, effort))
+
+    def test_a_password_in_auth_toml(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        world.login("corp")
+        self.succeed(world.access(), INDEX)
+        assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
+        world.sources(corp=EVIL)
+        assert secret(world.access(), EVIL) is None
+
+    def test_one_in_the_keyring_after_pages_that_are_open_to_all(self, world: World) -> None:
+        """Some servers show the index to everyone and want a login for the files."""
+        world.sources(corp=INDEX)
+        world.backend.entries["poetry-repository-corp", "__token__"] = MARK
+        access = world.access()
+        self.succeed(access, INDEX, Effort.EVIDENT)
+        assert world.bindings.of("corp", Kind.CREDENTIAL) == []
+        self.succeed(access, "https://host.example/team-a/x.whl")
+        assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
+
+    def test_where_the_user_has_put_the_name_is_bound_and_what_a_project_says_is_not(self, world: World) -> None:
+        world.settings.save_own("one", {"url": INDEX})
+        world.sources(
+            '[tool.poetry-repo-plugin.two]\npublish-url = "https://evil.example/"\n',
+            one=INDEX,
+            two="https://two.example/",
+        )
+        world.settings.save_publish_url("one", "https://upload.example/one/")
+        for name, url in (("one", INDEX), ("two", "https://two.example/")):
+            world.login(name)
+            self.succeed(world.access(), url)
+        assert list(map(str, world.bindings.of("one", Kind.CREDENTIAL))) == [
+            "https://host.example/team-a",
+            "https://upload.example/one",
+        ]
+        assert list(map(str, world.bindings.of("two", Kind.CREDENTIAL))) == ["https://two.example"]
+
+    def test_a_credential_goes_nowhere_else_where_the_user_has_put_the_name(self, world: World) -> None:
+        """It was stored before the plugin came; ``poetry config repositories.corp`` says whose it is."""
+        world.settings.save_publish_url("corp", "https://upload.example/corp/")
+        world.sources(corp=INDEX)
+        world.login("corp")
+        access = world.access()
+        assert secret(access, INDEX) is None
+        assert world.bindings.of("corp", Kind.CREDENTIAL) == []
+        upload = "https://upload.example/corp/"
+        assert secret(access, upload, owner="corp", purpose=Purpose.PUBLISH) == MARK
+
+    def test_a_publish_url_that_is_none_does_not_break_a_request_that_went_well(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        world.settings.save_publish_url("corp", "not a URL")
+        world.login("corp")
+        self.succeed(world.access(), INDEX)
+        assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
+
+    @pytest.mark.parametrize("source", ["env", "netrc"])
+    def test_what_is_not_stored_is_not_bound(self, world: World, source: str) -> None:
+        world.sources(corp=INDEX)
+        if source == "env":
+            world.environ["POETRY_HTTP_BASIC_CORP_PASSWORD"] = MARK
+        else:
+            world.netrc.write_text("machine host.example login me password pw\n", encoding="utf-8")
+        access = world.access()
+        assert secret(access, INDEX) is not None
+        self.succeed(access, INDEX)
+        assert world.bindings.of("corp", Kind.CREDENTIAL) == []
+        assert not world.settings.own_file.exists()
+
+    def test_a_client_certificate(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        world.settings.save_certificates("corp", {"client-cert": "/client.pem"})
+        access = world.access()
+        assert access.places.leave(INDEX).identify
+        self.succeed(access, INDEX)
+        assert list(map(str, world.bindings.of("corp", Kind.CERTIFICATE))) == ["https://host.example/team-a"]
+        assert world.bindings.of("corp", Kind.CREDENTIAL) == []
+
+    def test_a_client_certificate_is_not_bound_to_plain_http(self, world: World) -> None:
+        world.sources(corp=INDEX.replace("https", "http"))
+        world.settings.save_certificates("corp", {"client-cert": "/client.pem"})
+        self.succeed(world.access(), INDEX.replace("https", "http"))
+        assert world.bindings.of("corp", Kind.CERTIFICATE) == []
+
+    def test_a_folder_that_cannot_be_written_does_not_stop_a_run(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        world.login("corp")
+        access = world.access()
+        assert secret(access, INDEX) == MARK
+        world.settings.auth_file.unlink()
+        for left in world.user.iterdir():
+            left.unlink()
+        world.user.rmdir()
+        world.user.write_text("", encoding="utf-8")
+        self.succeed(access, INDEX)
+
+
+class TestTls:
+    @pytest.fixture
+    def files(self, tmp_path: Path) -> Mapping[str, str]:
+        root = Authority.root()
+        client = root.client("alice")
+        for name, content in {"ca.pem": root.pem, "client.pem": client.key_pem + client.cert_pem}.items():
+            (tmp_path / name).write_bytes(content)
+        return {"ca": str(tmp_path / "ca.pem"), "client": str(tmp_path / "client.pem")}
+
+    def test_nothing_of_ours_where_nothing_is_set(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        access = world.access()
+        for url in (INDEX, "https://unknown.example/", "http://host.example/"):
+            assert access.tls.context(access.places.leave(url)) is None
+
+    def test_one_context_for_all_threads(self, world: World, files: Mapping[str, str]) -> None:
+        world.sources(corp=INDEX)
+        world.settings.save_certificates("corp", {"cert": files["ca"], "client-cert": files["client"]})
+        access = world.access()
+        with ThreadPoolExecutor(8) as threads:
+            contexts = list(threads.map(lambda _: access.tls.context(access.places.leave(INDEX)), range(16)))
+        assert len(set(map(id, contexts))) == 1
+        assert isinstance(contexts[0], ssl.SSLContext)
+        assert contexts[0].verify_mode is ssl.CERT_REQUIRED
+        assert len(contexts[0].get_ca_certs()) == 1
+
+    def test_a_question_about_one_holds_up_no_other(self, world: World, tmp_path: Path) -> None:
+        """A person who is asked, or a helper that takes its time: other repositories' requests go on."""
+        certs = CertificateFactory(tmp_path)
+        sealed = certs.pem(certs.client(), passphrase="open sesame")
+        world.sources(slow=INDEX, quick="https://other.example/simple/")
+        world.settings.save_certificates("slow", {"client-cert": str(sealed)})
+        asked, answer = threading.Event(), threading.Event()
+
+        def ask(repository: Repository) -> Secret | None:
+            asked.set()
+            assert answer.wait(20)
+            return Secret("open sesame")
+
+        access = world.access(ask)
+        with ThreadPoolExecutor(1) as thread:
+            slow = thread.submit(lambda: access.tls.context(access.places.leave(INDEX)))
+            assert asked.wait(20)
+            assert access.tls.context(access.places.leave("https://other.example/simple/")) is None
+            assert not slow.done()
+            answer.set()
+            assert isinstance(slow.result(20), ssl.SSLContext)
+
+    def test_a_certificate_that_is_bound_elsewhere_is_not_offered(self, world: World, files: Mapping[str, str]) -> None:
+        world.sources(corp=EVIL)
+        world.settings.save_certificates("corp", {"client-cert": files["client"]})
+        world.bindings.record("corp", Kind.CERTIFICATE, [INDEX])
+        access = world.access()
+        leave = access.places.leave(EVIL)
+        assert leave.identify is False
+        assert access.tls.context(leave) is None
+        failure = access.tls.identity_withheld(leave)
+        assert failure is not None
+        assert failure.cause is Cause.ORIGIN_MISMATCH
+        assert "https://host.example" in failure.message
+        assert failure.hint is not None
+        assert "--url" in failure.hint
+        world.bindings.record("corp", Kind.CERTIFICATE, [EVIL])
+        access = world.access()
+        assert access.places.leave(EVIL).identify is True
+        assert access.tls.identity_withheld(access.places.leave(EVIL)) is None
+
+    def test_a_broken_file_is_the_same_failure_each_time(self, world: World, tmp_path: Path) -> None:
+        (tmp_path / "ca.pem").write_text("nonsense", encoding="utf-8")
+        world.sources(corp=INDEX)
+        for path, cause in (
+            (tmp_path / "ca.pem", Cause.TLS_FILE_INVALID),
+            (tmp_path / "none.pem", Cause.TLS_FILE_MISSING),
+        ):
+            world.settings.save_certificates("corp", {"cert": str(path)})
+            access = world.access()
+            for _ in range(2):
+                with pytest.raises(RepositoryFailure) as caught:
+                    access.tls.context(access.places.leave(INDEX))
+                assert caught.value.cause is cause
+                assert str(path) in caught.value.message
+
+    def test_a_home_that_does_not_exist_is_a_missing_file(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        world.settings.save_certificates("corp", {"cert": "~nobody-at-all/ca.pem"})
+        access = world.access()
+        with pytest.raises(RepositoryFailure) as caught:
+            access.tls.context(access.places.leave(INDEX))
+        assert caught.value.cause is Cause.TLS_FILE_MISSING
+
+    def test_not_verifying_is_said_once_and_only_a_user_can_say_it(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        (world.project / "poetry.toml").write_text("[certificates.corp]\ncert = false\n", encoding="utf-8")
+        access = world.access()
+        assert access.tls.context(access.places.leave(INDEX)) is None
+        world.settings.save_certificates("corp", {"cert": False})
+        access = world.access()
+        for _ in range(2):
+            context = access.tls.context(access.places.leave(INDEX))
+            assert context is not None
+            assert context.verify_mode is ssl.CERT_NONE
+        [line] = world.said
+        assert "not verified" in line
+
+    def test_a_project_s_ca_yields_to_the_user_s(self, world: World, files: Mapping[str, str]) -> None:
+        world.sources('[tool.poetry-repo-plugin.corp]\nca = "team.pem"\n', corp=INDEX)
+        corp = world.access().catalogue.require("corp")
+        assert world.access().tls.settings_of(corp).ca == (world.project / "team.pem").resolve()
+        world.settings.save_certificates("corp", {"cert": files["ca"]})
+        assert world.access().tls.settings_of(corp).ca == Path(files["ca"])
+        world.environ["POETRY_CERTIFICATES_CORP_CERT"] = "/env.pem"
+        assert str(world.access().tls.settings_of(corp).ca) == str(Path("/env.pem").absolute())
+
+    def test_the_passphrase_and_where_it_is_looked_for(self, world: World) -> None:
+        world.settings.save_passphrase("corp", Secret("file"))
+        gate = KeyringGate(enabled=lambda: True)
+        assert find_passphrase(world.settings, gate, "corp") == Secret("file")
+        world.environ["POETRY_CERTIFICATES_CORP_PASSPHRASE"] = "env"
+        assert find_passphrase(world.settings, gate, "corp") == Secret("env")
+        del world.environ["POETRY_CERTIFICATES_CORP_PASSPHRASE"]
+        world.settings.save_passphrase("corp", None)
+        assert find_passphrase(world.settings, gate, "corp") is None
+        assert world.backend.calls == [], "the keyring is asked only for what was put there"
+
+
+def test_a_request_of_nobody_carries_what_was_given_and_nothing_else(world: World) -> None:
+    access = world.access()
+    leave = access.places.leave("https://unknown.example/x.whl")
+    given = Credential(Secret("given"), "me", "url", "the URL itself")
+    assert access.credential(leave._replace(given=given, query=None), Effort.FULL) == given
+    assert access.credential(leave._replace(given=None, query=None), Effort.FULL) is None
+
+
+class TestWhatALoginIsBoundTo:
+    """A project's file cannot widen where a credential goes, also not at the moment of the login."""
+
+    def test_the_publish_url_of_a_project_s_file_is_not_among_it(self, tmp_path: Path) -> None:
+        (tmp_path / "pyproject.toml").write_text(
+            '[[tool.poetry.source]]\nname = "corp"\nurl = "https://corp.example.org/simple/"\n'
+            '[tool.poetry-repo-plugin.corp]\npublish-url = "https://evil.example.net/upload/"\n'
+        )
+        settings = Settings(tmp_path / "config", tmp_path, environ={})
+        corp = Catalogue(settings, read_project(tmp_path / "pyproject.toml"), Repository("pypi")).get("corp")
+        assert corp.publish_url == "https://evil.example.net/upload/"
+        assert corp.bindable == ["https://corp.example.org/simple/"]
+
+    def test_the_user_s_own_publish_url_is(self, tmp_path: Path) -> None:
+        (tmp_path / "pyproject.toml").write_text(
+            '[[tool.poetry.source]]\nname = "corp"\nurl = "https://corp.example.org/simple/"\n'
+        )
+        settings = Settings(tmp_path / "config", tmp_path, environ={})
+        settings.save_publish_url("corp", "https://upload.example.org/")
+        corp = Catalogue(settings, read_project(tmp_path / "pyproject.toml"), Repository("pypi")).get("corp")
+        assert corp.bindable == ["https://corp.example.org/simple/", "https://upload.example.org/"]
