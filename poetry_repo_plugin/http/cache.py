@@ -20,6 +20,7 @@ from cachecontrol import CacheControlAdapter
 from cachecontrol.cache import SeparateBodyBaseCache
 from cachecontrol.caches import FileCache, SeparateBodyFileCache
 from cachecontrol.controller import PERMANENT_REDIRECT_STATUSES, CacheController
+from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 if TYPE_CHECKING:
@@ -199,18 +200,19 @@ class CarefulAdapter(CacheControlAdapter):  # type: ignore[misc]  # cachecontrol
     def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
         """Send ``request``, or answer it from the cache.
 
-        An entry may go away while the server is asked whether it is still good; “not modified” answers nothing then,
-        and the request is sent once more.
+        An entry may go away while the server is asked whether it is still good. “Not modified” answers nothing then,
+        and the request is sent once more, past the cache: another process may be renewing the entry right now.
         """
-        response = self._send_anew(request, *arguments, **options)
+        self._forget_conditions(request)
+        response: Response = super().send(request, *arguments, **options)
         if response.status_code == 304:
             response.close()
-            response = self._send_anew(request, *arguments, **options)
+            self._forget_conditions(request)
+            response = HTTPAdapter.send(self, request, *arguments, **options)
         return response
 
-    def _send_anew(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
+    @staticmethod
+    def _forget_conditions(request: PreparedRequest) -> None:
         """Poetry sends a request again as it is: the conditions are those of an entry that may be gone by now."""
         for name in _CONDITIONS:
             request.headers.pop(name, None)
-        response: Response = super().send(request, *arguments, **options)
-        return response
