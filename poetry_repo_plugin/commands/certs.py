@@ -12,15 +12,15 @@ from cleo.helpers import argument, option
 from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.core.errors import Cause, InputError, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepositoryFailure
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.http.checks import ask, index_page
 from poetry_repo_plugin.http.contexts import expiry_warning
-from poetry_repo_plugin.http.failures import failure
+from poetry_repo_plugin.http.failures import failure_of
 from poetry_repo_plugin.ops import certs as certificates
 from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
 from poetry_repo_plugin.ops.further import require_home
-from poetry_repo_plugin.tls.settings import SOON, SYSTEM, AskPassphrase, CaSetting, MaterialError, TlsSettings
+from poetry_repo_plugin.tls.settings import SOON, SYSTEM, AskPassphrase, CaSetting, TlsSettings
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ tried."""
                 warnings += certificates.check(TlsSettings(settings.ca, verify=settings.verify))
             if wish.sets_identity:
                 warnings += self._check_identity(bench, repository, wish)
-        except MaterialError as error:
+        except Failure as error:
             raise self._failure(repository, error) from None
         for warning in warnings:
             self.warn(f"{repository.name}: {warning}.")
@@ -181,25 +181,25 @@ tried."""
         check = partial(certificates.check, new, partial(bench.access.tls.warn_of_end, repository))
         try:
             return check()
-        except MaterialError as error:
+        except Failure as error:
             is_kept = passphrase.given is None and repository.name not in bench.typed
             if error.cause is not Cause.PASSPHRASE_WRONG or not is_kept:
                 raise
             typed = bench.ask_passphrase(repository)
             if typed is None:
-                what = error.message.replace("the passphrase", "the passphrase that is kept for it", 1)
-                raise MaterialError(error.cause, what) from None
+                what = error.detail.replace("the passphrase", "the passphrase that is kept for it", 1)
+                raise Failure(error.cause, what, subject=error.subject) from None
         passphrase.correct(typed)
         return check()
 
-    def _failure(self, repository: Repository, error: MaterialError) -> RepositoryFailure:
+    def _failure(self, repository: Repository, error: Failure) -> RepositoryFailure:
         """What is wrong with a file is a failure of the repository that it is set for."""
         hint = None
         if error.cause in (Cause.PASSPHRASE_MISSING, Cause.PASSPHRASE_WRONG) and self.given("client-cert"):
             hint = f"poetry repo certs {quote(repository.name)} --passphrase-stdin"
             for word in self.given("client-cert", "client-key"):
                 hint += f" --{word} {quote(self.text(word) or '')}"
-        return failure(error.cause, f"{error.message}.", repository, hint=hint)
+        return failure_of(error, repository, hint=hint)
 
     def _store(self, bench: Bench, repository: Repository, wish: Wish) -> None:
         name, settings = repository.name, wish.settings

@@ -14,7 +14,7 @@ from poetry_repo_plugin.commands.base import Bench, RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.pip_and_twine import Found, default_files, read_files
 from poetry_repo_plugin.core import names
-from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.errors import Failure, InputError
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.prompts import ask
 
@@ -91,7 +91,7 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
     def _checked(self, found: Found) -> Found:
         """Without certificates that would not work."""
         from poetry_repo_plugin.ops import certs
-        from poetry_repo_plugin.tls.settings import MaterialError, TlsSettings
+        from poetry_repo_plugin.tls.settings import TlsSettings
 
         for key, settings in (
             ("ca", TlsSettings(found.ca)),
@@ -99,8 +99,8 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
         ):
             try:
                 certs.check(settings)
-            except MaterialError as error:
-                self.warn(f"{found.name}: {error.message}; it is left out.")
+            except Failure as error:
+                self.warn(f"{found.name}: {error.detail}; it is left out.")
                 found = replace(found, **{key: None})  # type: ignore[arg-type]  # both are paths
         return found
 

@@ -4,6 +4,7 @@
     ├── InputError               the user's words: a bad URL, options that contradict each other
     │   └── UnknownNameError     no repository is called so; carries the name that was probably meant
     ├── StateError               a file of settings that cannot be read, parsed, locked or written
+    ├── Failure                  something failed, not yet known for which repository; carries a Cause
     └── RepositoryFailure        a repository did not do what was asked; carries a Cause (DESIGN section 7)
 
 The message says what happened, to which repository and host, and why. The hint is a command to type.
@@ -40,6 +41,18 @@ class Cause(str, Enum):
     TIMEOUT = "timeout"
     PROXY = "proxy"
     SERVER_ERROR = "server-error"
+
+
+class Subject(str, Enum):
+    """The setting that a failure is about, where the cause does not say it; in the words of messages.
+
+    Which command mends a failure follows from its cause and its subject, never from its text.
+    """
+
+    CA = "CA bundle"
+    CLIENT_CERTIFICATE = "client certificate"
+    CLIENT_KEY = "client key"
+    STRICT_X509 = "strict X.509 check"
 
 
 class RepoError(Exception):
@@ -83,6 +96,32 @@ class UnknownNameError(InputError):
 
 class StateError(RepoError):
     """A file of settings cannot be read, parsed, locked or written. It is left as it is."""
+
+
+class Failure(RepoError):
+    """Something failed, wherever it is not known yet for which repository.
+
+    :param cause: one of DESIGN section 7.
+    :param detail: a clause without a full stop: what is wrong, of which file or server. No secret, no repository.
+    :param subject: the setting to mend, where the cause alone does not say it.
+    :param retry: whether trying again may help.
+    """
+
+    def __init__(
+        self,
+        cause: Cause,
+        detail: str,
+        *,
+        subject: Subject | None = None,
+        hint: str | None = None,
+        retry: bool = False,
+    ) -> None:
+        detail = detail.rstrip(".")
+        super().__init__(f"{detail}.", hint)
+        self.cause = cause
+        self.detail = detail
+        self.subject = subject
+        self.retry = retry
 
 
 class RepositoryFailure(RepoError):

@@ -11,15 +11,15 @@ from poetry_repo_plugin.config import files as store
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.project import read_text
 from poetry_repo_plugin.config.repositories import Repository, shows_credential
-from poetry_repo_plugin.core.errors import Cause, StateError
+from poetry_repo_plugin.core.errors import Cause, Failure, StateError, Subject
 from poetry_repo_plugin.core.names import env_key, is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.core.servers import is_vendor_host
 from poetry_repo_plugin.doctor.file_audit import is_owned, lines_with_password, login_in, sources_with_login, strip_lock
 from poetry_repo_plugin.doctor.report import Finding, State
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.failures import failure
-from poetry_repo_plugin.tls.settings import SOON, MaterialError
+from poetry_repo_plugin.http.failures import failure, failure_of
+from poetry_repo_plugin.tls.settings import SOON
 
 FIX = "poetry repo doctor --fix"
 
@@ -155,9 +155,9 @@ def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
     wanted = access.tls.settings_of(repository)
     files = {"cert": wanted.ca, "client-cert": wanted.client_cert, "client-key": wanted.client_key}
     missing = {key: file for key, file in files.items() if isinstance(file, Path) and not os.path.exists(file)}
-    what = {"cert": "CA bundle", "client-key": "the client key"}
+    subjects = {"cert": Subject.CA, "client-key": Subject.CLIENT_KEY}
     for key, file in missing.items():
-        hint = failure(Cause.TLS_FILE_MISSING, what.get(key, ""), repository).hint
+        hint = failure(Cause.TLS_FILE_MISSING, "", repository, subject=subjects.get(key)).hint
         yield Finding("files", State.FAIL, f"certificates.{name}.{key}: {file} does not exist", hint=hint, about=name)
     if wanted.client_cert is None or "client-cert" in missing:
         return
@@ -172,9 +172,9 @@ def _expiring(access: Access, repository: Repository, file: Path) -> Finding | N
     name = repository.name
     try:
         facts = facts_of(file)
-    except MaterialError as error:
-        found = failure(error.cause, error.message, repository)
-        return Finding("files", State.FAIL, f"{name}: {error.message}", hint=found.hint, about=name)
+    except Failure as error:
+        hint = failure_of(error, repository).hint
+        return Finding("files", State.FAIL, f"{name}: {error.detail}", hint=hint, about=name)
     if facts is None or facts.days_left() >= SOON:
         return None
     hint = failure(Cause.CLIENT_CERT_EXPIRED, "", repository).hint

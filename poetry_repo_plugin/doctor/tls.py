@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.deadline import within
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure, RepositoryFailure
 from poetry_repo_plugin.doctor.network import Route
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.failures import failure
+from poetry_repo_plugin.http.failures import failure, failure_of
 from poetry_repo_plugin.http.matching import Leave
-from poetry_repo_plugin.tls.settings import SOON, MaterialError, TlsSettings
+from poetry_repo_plugin.tls.settings import SOON, TlsSettings
 
 if TYPE_CHECKING:
     import ssl
@@ -65,14 +65,14 @@ def prepare(access: Access, repository: Repository, leave: Leave) -> Material:
     try:
         plain = build_context(replace(settings, client_cert=None, client_key=None))
         material = replace(material, plain=plain)
-    except MaterialError as error:
-        material = replace(material, ca_failure=_as_failure(error, repository))
+    except Failure as error:
+        material = replace(material, ca_failure=failure_of(error, repository))
     if settings.client_cert is None:
         return material
     try:
         identity = load_identity(settings.client_cert, settings.client_key, settings.passphrase)
-    except MaterialError as error:
-        return replace(material, identity_failure=_as_failure(error, repository))
+    except Failure as error:
+        return replace(material, identity_failure=failure_of(error, repository))
     concerns = tuple(concern.removesuffix(".") for concern in identity.warnings)
     return replace(material, identity=identity.facts, concerns=concerns)
 
@@ -227,7 +227,3 @@ class Security:
 def _until(facts: CertificateFacts) -> str:
     left = facts.days_left()
     return f"{facts.valid_until} ({left} day{'s' if left != 1 else ''} left)"
-
-
-def _as_failure(error: MaterialError, repository: Repository) -> RepositoryFailure:
-    return failure(error.cause, f"{error.message}.", repository)

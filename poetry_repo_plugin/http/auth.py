@@ -24,7 +24,7 @@ from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.credentials.base import Broken, Credential, Effort, Purpose, Query, Resolution
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.keyring import KeyringGate
-from poetry_repo_plugin.http.contexts import Connections
+from poetry_repo_plugin.http.connections import Connections
 from poetry_repo_plugin.http.failures import failure, refusal, unanswered, withheld_of
 from poetry_repo_plugin.http.matching import Leave, Places, unmistakable
 

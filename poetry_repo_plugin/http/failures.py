@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote
 
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure, RepositoryFailure, Subject
 from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.credentials.base import NONE_SET, OUTSIDE, Broken, Credential, NotMine, Resolution
 from poetry_repo_plugin.credentials.providers.registry import mending_command
@@ -31,7 +31,15 @@ _HINTS = {
     Cause.NOT_AN_UPLOAD_URL: "poetry repo add {name} {url} --publish-url URL",
 }
 
-_HINTS_OF_FILES = {"CA bundle": "poetry repo certs {name} --ca PATH", "the client key": _IDENTITY}
+# Where the cause alone does not say which setting is to be mended.
+_HINTS_BY_SUBJECT = {
+    (Cause.TLS_FILE_MISSING, Subject.CA): "poetry repo certs {name} --ca PATH",
+    (Cause.TLS_FILE_INVALID, Subject.CA): "poetry repo certs {name} --ca PATH",
+    (Cause.TLS_FILE_MISSING, Subject.CLIENT_KEY): _IDENTITY,
+    (Cause.TLS_FILE_INVALID, Subject.CLIENT_KEY): _IDENTITY,
+    # The CA may be trusted; Python 3.13 wants more of it.
+    (Cause.UNKNOWN_CA, Subject.STRICT_X509): "poetry repo certs {name} --ca PATH --relaxed",
+}
 
 _WAY_OUT = " If it answers so for what it does not have: poetry repo add {name} --ignore-error-code 403."
 
@@ -46,8 +54,9 @@ def failure(
     hint: str | None = None,
     retry: bool = False,
     status: int | None = None,
+    subject: Subject | None = None,
 ) -> RepositoryFailure:
-    """The failure with the hint that belongs to ``cause``, unless a better one is given.
+    """The failure with the hint for its cause and subject, unless a better one is given.
 
     :param host: where it happened, if that is not the repository's own host.
     :param url: the URL that a hint names; the repository's index by default.
@@ -55,10 +64,8 @@ def failure(
     """
     name = repository.name if repository else "NAME"
     pattern = _HINTS.get(cause)
-    if cause is Cause.UNKNOWN_CA and "strict X.509" in message:  # the CA may be known; Python 3.13 wants more of it
-        pattern = "poetry repo certs {name} --ca PATH --relaxed"
-    if cause in (Cause.TLS_FILE_MISSING, Cause.TLS_FILE_INVALID):
-        pattern = next((better for what, better in _HINTS_OF_FILES.items() if what in message), pattern)
+    if subject is not None:
+        pattern = _HINTS_BY_SUBJECT.get((cause, subject), pattern)
     if hint is None and pattern is not None:
         target = url or (repository.index_url or repository.publish_url if repository else None) or "URL"
         hint = pattern.format(name=quote(name), url=quote(target))
@@ -66,6 +73,21 @@ def failure(
     whose = repository.name if repository else None
     return RepositoryFailure(
         cause, message, repository=whose, host=where, hint=hint or None, retry=retry, status=status
+    )
+
+
+def failure_of(
+    found: Failure, repository: Repository | None, *, host: str = "", hint: str | None = None
+) -> RepositoryFailure:
+    """``found``, now that it is known for which repository."""
+    return failure(
+        found.cause,
+        found.message,
+        repository,
+        host=host,
+        hint=hint or found.hint,
+        retry=found.retry,
+        subject=found.subject,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from poetry_repo_plugin.config.bindings import Bindings
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.names import env_key
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
@@ -66,11 +66,9 @@ def assemble(
         sources.append(publishing)
 
     def passphrase(repository: Repository) -> Secret | None:
-        from poetry_repo_plugin.tls.settings import MaterialError
-
         try:
             found = known_passphrase(settings, gate, repository.name)
-        except MaterialError:
+        except Failure:
             typed = ask_passphrase(repository)
             if typed is None:
                 raise
@@ -178,15 +176,13 @@ def find_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secret 
 
 
 def known_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secret | None:
-    """The same. Raises ``MaterialError`` where it is in a keyring that does not answer."""
-    from poetry_repo_plugin.tls.settings import MaterialError
-
+    """The same. Raises ``Failure`` where it is in a keyring that does not answer."""
     try:
         return _stored_passphrase(settings, gate, name)
     except KeyringUnavailable as error:
         other = f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE"
         message = f"the passphrase of its client key is in the keyring, and {error}; {other} can hold it instead"
-        raise MaterialError(Cause.PASSPHRASE_MISSING, message) from None
+        raise Failure(Cause.PASSPHRASE_MISSING, message) from None
 
 
 def _stored_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secret | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause, InputError
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError
 from poetry_repo_plugin.core.names import env_key
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.secret import Secret
@@ -15,7 +15,7 @@ from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailab
 from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE
 from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
 from poetry_repo_plugin.tls.certificate import CertificateFacts
-from poetry_repo_plugin.tls.settings import SOON, AskPassphrase, MaterialError, TlsSettings
+from poetry_repo_plugin.tls.settings import SOON, AskPassphrase, TlsSettings
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.tls.identity import ClientIdentity
@@ -31,7 +31,7 @@ class Shown:
     """
 
     rows: list[tuple[str, str]] = field(default_factory=list)
-    problems: list[MaterialError] = field(default_factory=list)
+    problems: list[Failure] = field(default_factory=list)
     client: list[CertificateFacts] = field(default_factory=list)
 
 
@@ -40,7 +40,7 @@ def check(settings: TlsSettings, seen: Callable[[ClientIdentity], None] = lambda
 
     :param seen: told of the client certificate; what is to be said of its end is not in the result.
 
-    Returns what is odd but works, each a clause. Raises ``MaterialError``.
+    Returns what is odd but works, each a clause. Raises ``Failure``.
     """
     from pathlib import Path
 
@@ -50,10 +50,10 @@ def check(settings: TlsSettings, seen: Callable[[ClientIdentity], None] = lambda
     warnings: list[str] = []
     identities: list[ClientIdentity] = []
     if isinstance(settings.ca, Path):
-        warnings.extend(load_ca(settings.ca).warnings)
+        warnings.extend(load_ca(settings.ca).warnings())
     build_context(settings, seen=identities.append, closely=True)
     for identity in identities:
-        warnings.extend(identity.concerns)
+        warnings.extend(identity.warnings)
         seen(identity)
     return [warning.rstrip(".") for warning in warnings]
 
@@ -71,9 +71,9 @@ def show(settings: TlsSettings, ask: AskPassphrase | None = None, unverified: st
     for part in (_show_ca, _show_client):
         try:
             part(settings, shown, ask)
-        except MaterialError as error:
+        except Failure as error:
             if error.cause is Cause.PASSPHRASE_MISSING:
-                shown.rows.append(("", error.message))
+                shown.rows.append(("", error.detail))
             elif error.cause is not Cause.CLIENT_CERT_EXPIRED or not shown.client:  # else it is shown
                 shown.problems.append(error)
     return shown

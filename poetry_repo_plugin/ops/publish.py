@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
-from poetry_repo_plugin.core.errors import Cause, InputError, RepoError, UnknownNameError
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError, UnknownNameError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import looks_like_index
 from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.failures import failure
+from poetry_repo_plugin.http.failures import failure, failure_of
 
 if TYPE_CHECKING:
     import requests
@@ -223,7 +223,6 @@ def _own_context(
 
     def context() -> Any:
         from poetry_repo_plugin.tls.context import build_context
-        from poetry_repo_plugin.tls.settings import MaterialError
 
         if not built:
             origin = Origin.of(url) if url is not None else None
@@ -236,9 +235,9 @@ def _own_context(
                 built.append(
                     build_context(settings, seen=lambda identity: access.tls.warn_of_end(repository, identity))
                 )
-            except MaterialError as error:
+            except Failure as error:
                 host = Origin.of(url).netloc if url is not None else ""
-                raise failure(error.cause, f"{error.message}.", repository, host=host) from None
+                raise failure_of(error, repository, host=host) from None
         return built[0]
 
     return context

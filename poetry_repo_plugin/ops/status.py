@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.core.errors import Failure
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.core.times import end_of_token, now, remaining, rfc3339
@@ -182,7 +183,6 @@ def _tls(access: Access, repository: Repository) -> TlsSummary:
     if settings.client_cert is not None:
         from poetry_repo_plugin.ops.assemble import find_passphrase
         from poetry_repo_plugin.tls.certificate import facts_of
-        from poetry_repo_plugin.tls.settings import MaterialError
 
         try:
             facts = facts_of(settings.client_cert)
@@ -190,8 +190,8 @@ def _tls(access: Access, repository: Repository) -> TlsSummary:
                 passphrase = find_passphrase(access.settings, access.gate, repository.name)
                 facts = facts_of(settings.client_cert, passphrase) if passphrase is not None else None
             expires_at = facts.not_after if facts is not None else None
-        except MaterialError as error:
-            problem = error.message
+        except Failure as error:
+            problem = error.detail
     ca = str(settings.ca) if settings.ca is not None else None
     ca_problem, (unverified, _) = _ca_problem(settings.ca), access.tls.unverified(repository.name)
     return TlsSummary(settings.verify, ca, client, expires_at, problem, ca_problem, settings.relaxed, unverified)
@@ -200,11 +200,10 @@ def _tls(access: Access, repository: Repository) -> TlsSummary:
 def _ca_problem(ca: CaSetting) -> str | None:
     if ca is None or ca == "system":
         return None
-    from poetry_repo_plugin.tls.settings import MaterialError
     from poetry_repo_plugin.tls.trust import load_ca
 
     try:
         load_ca(ca)
-    except MaterialError as error:
-        return error.message
+    except Failure as error:
+        return error.detail
     return None

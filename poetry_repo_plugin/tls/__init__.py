@@ -1,15 +1,18 @@
-"""TLS: what a user's files hold, the one context that they become, and what a failed handshake means.
+"""TLS: from the files that a user names to one ``ssl.SSLContext``, and why a handshake failed.
 
-    material   what is configured for a repository, and the error that a file may cause
-    forms      bytes to PEM blocks and kinds of DER, before anything is parsed
-    facts      a certificate for the screen
-    plain      CA bundles and client certificates that OpenSSL takes by itself: the way of nearly every run
-    trust      CA bundles, checked and described
-    identity   client certificates and keys, checked and described
-    sealed     handing a key to OpenSSL without leaving it on a disk
-    context    all of it as one ``ssl.SSLContext``
-    probe      one handshake, to see who answers
-    failure    exceptions and answers as causes
+    settings     what is configured for a repository, and reading its files
+    pem          PEM blocks, and telling formats apart, before anything is parsed
+    certificate  a certificate for the screen
+    trust        CA bundles
+    keys         private keys, and what opens them
+    identity     client certificates with their key
+    memfile      handing a key to OpenSSL without leaving it on a disk
+    context      all of it as one context
+    handshake    one handshake, to see who answers
+    alerts       a failed handshake as a cause
+    errors       exceptions and answers as causes
 
-Nothing here knows Poetry or cleo. ``cryptography`` and ``truststore`` are imported only where they are used.
+Nothing here knows Poetry or cleo. ``cryptography`` (80 ms, 12 MB) is imported for client
+certificates only, and there only if OpenSSL does not take one by itself; ``truststore`` where the
+operating system's store is asked for.
 """

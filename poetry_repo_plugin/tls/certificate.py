@@ -1,14 +1,21 @@
-"""A certificate for the screen: who it names, who vouches for it, and until when."""
+"""A certificate for the screen: subject, issuer, names and validity."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poetry_repo_plugin.tls.pem import Form, first_value, form_of, is_cut_off, pem_blocks
-from poetry_repo_plugin.tls.settings import MaterialError, day, invalid, parsing, read_file, utc_now
+from poetry_repo_plugin.core.errors import Subject
+from poetry_repo_plugin.tls.pem import FileFormat, certificates_in, format_of
+from poetry_repo_plugin.tls.settings import (
+    day,
+    invalid,
+    parsing,
+    read_file,
+    utc_now,
+    without_warnings,
+)
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -16,17 +23,17 @@ if TYPE_CHECKING:
     from poetry_repo_plugin.core.secret import Secret
 
 
-@dataclass(frozen=True)
-class CertificateFacts:
-    """What is told about a certificate.
+class CertificateFacts(NamedTuple):
+    """The facts of a certificate that a user is told.
 
     :param subject: RFC 4514 text, as is ``issuer``.
     :param sans: the subject's alternative names: host names, addresses, URIs, mail addresses.
     :param sha256: the fingerprint, upper-case hex pairs with colons.
     :param not_before: aware UTC, as is ``not_after``.
-    :param is_ca: the basic constraints say CA (RFC 5280, 4.2.1.9), or it is a self-signed certificate of X.509 v1.
+    :param is_ca: its basic constraints say CA (RFC 5280, 4.2.1.9), or it is a self-signed
+        certificate of X.509 v1.
     :param self_signed: its issuer is its subject and its signature is by its own key.
-    :param may_issue: its key usage, if it has one, allows to sign certificates (RFC 5280, 4.2.1.3).
+    :param may_issue: its key usage, if any, allows it to sign certificates (RFC 5280, 4.2.1.3).
     """
 
     subject: str
@@ -51,12 +58,13 @@ class CertificateFacts:
 
     @property
     def name(self) -> str:
-        """The short name of the subject: its common name, else its first alternative name, else all of it."""
-        return short_name(self.subject) or (self.sans[0] if self.sans else self.subject)
+        """The subject's common name, else its first alternative name, else all of it."""
+        names = (short_name(self.subject), *self.sans, self.subject)
+        return next((name for name in names if name), "")
 
     @property
     def issuer_name(self) -> str:
-        """The short name of the issuer."""
+        """The issuer's common name, else all of it."""
         return short_name(self.issuer) or self.issuer
 
     @property
@@ -83,10 +91,11 @@ def describe(certificate: x509.Certificate) -> CertificateFacts:
     from cryptography.hazmat.primitives.hashes import SHA256
 
     self_signed = _is_self_signed(certificate)
-    try:
-        is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        is_ca = self_signed and certificate.version == x509.Version.v1
+    constraints = _extension(certificate, x509.BasicConstraints)
+    usage = _extension(certificate, x509.KeyUsage)
+    is_ca = self_signed and certificate.version == x509.Version.v1
+    if constraints is not None:
+        is_ca = constraints.ca
     return CertificateFacts(
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
@@ -96,58 +105,49 @@ def describe(certificate: x509.Certificate) -> CertificateFacts:
         not_after=certificate.not_valid_after_utc,
         is_ca=is_ca,
         self_signed=self_signed,
-        may_issue=_may_issue(certificate),
+        may_issue=usage is None or usage.key_cert_sign,
     )
 
 
 def describe_der(der: bytes) -> CertificateFacts | None:
-    """The facts of a certificate from the wire, or ``None`` where it cannot be parsed. Never raises."""
+    """The facts of a certificate, or ``None`` where it cannot be parsed. Never raises."""
     from cryptography import x509
 
-    try:
-        with parsing(Path("-"), "certificate"):
+    with without_warnings():
+        try:
             return describe(x509.load_der_x509_certificate(der))
-    except MaterialError:
-        return None
+        except Exception:  # whatever cryptography makes of a stranger's bytes
+            return None
 
 
 def facts_of(path: Path, passphrase: Secret | None = None) -> CertificateFacts | None:
-    """The facts of the client certificate in ``path``, for listings: no key is read, and nobody is asked.
+    """The facts of the client certificate in ``path``, for listings: nobody is asked.
 
-    ``None`` for PKCS#12 that does not open with ``passphrase``. Raises :class:`MaterialError` for a file that is
-    missing or holds no certificate.
+    ``None`` for PKCS#12 that does not open with ``passphrase``. Raises
+    :class:`~poetry_repo_plugin.core.errors.Failure` for a file that is missing or holds none.
     """
     from cryptography import x509
 
-    what = "client certificate"
-    data = read_file(path, what)
-    form = form_of(data)
-    with parsing(path, what):
-        if form is Form.PKCS12:
-            return _facts_of_pkcs12(path, data, passphrase)
-        if form is Form.CERTIFICATE:
-            return describe(x509.load_der_x509_certificate(first_value(data)))
-        found = [block.der() for block in pem_blocks(data) if block.is_certificate]
-        if not found:
-            raise invalid(path, what, "holds no certificate")
-        all_facts = [describe(x509.load_der_x509_certificate(der or b"")) for der in found]
-    return next((facts for facts in all_facts if not facts.is_ca), all_facts[0])
+    subject = Subject.CLIENT_CERTIFICATE
+    data = read_file(path, subject)
+    if format_of(data) is FileFormat.PKCS12:
+        return _facts_of_pkcs12(path, data, passphrase)
+    ders = certificates_in(path, subject, data)
+    with parsing(path, subject):
+        described = [describe(x509.load_der_x509_certificate(der)) for der in ders]
+    return next((facts for facts in described if not facts.is_ca), described[0])
 
 
 def _facts_of_pkcs12(path: Path, data: bytes, passphrase: Secret | None) -> CertificateFacts | None:
-    from cryptography.hazmat.primitives.serialization import pkcs12
+    from poetry_repo_plugin.tls.keys import open_pkcs12
 
-    if is_cut_off(data):
-        raise invalid(path, "client certificate", "is cut off: its end is missing")
-    for password in (None, b"") if passphrase is None else (passphrase.reveal().encode(),):
-        try:
-            certificate = pkcs12.load_pkcs12(data, password).cert
-        except ValueError:
-            continue
-        if certificate is None:
-            raise invalid(path, "client certificate", "holds no certificate")
-        return describe(certificate.certificate)
-    return None
+    content = open_pkcs12(path, data, passphrase)
+    if content is None:
+        return None
+    if content.cert is None:
+        raise invalid(path, Subject.CLIENT_CERTIFICATE, "holds no certificate")
+    with parsing(path, Subject.CLIENT_CERTIFICATE):
+        return describe(content.cert.certificate)
 
 
 def _is_self_signed(certificate: x509.Certificate) -> bool:
@@ -164,21 +164,19 @@ def _is_self_signed(certificate: x509.Certificate) -> bool:
     return True
 
 
-def _may_issue(certificate: x509.Certificate) -> bool:
-    from cryptography import x509
-
-    try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
-    except x509.ExtensionNotFound:
-        return True
-
-
 def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
     from cryptography import x509
 
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
+    names = _extension(certificate, x509.SubjectAlternativeName)
     kinds = (x509.DNSName, x509.IPAddress, x509.UniformResourceIdentifier, x509.RFC822Name)
-    return tuple(str(name.value) for name in names if isinstance(name, kinds))
+    return tuple(str(name.value) for name in names or () if isinstance(name, kinds))
+
+
+def _extension(certificate: x509.Certificate, kind: type[Any]) -> Any:
+    """The extension of this kind, or ``None``."""
+    from cryptography.x509 import ExtensionNotFound
+
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except ExtensionNotFound:
+        return None

@@ -1,151 +1,147 @@
-"""Private keys: where they are in a file, and what opens them."""
+"""Private keys: finding one in a file, and opening it with its passphrase."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.errors import Cause, Failure, Subject
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.tls.pem import Form, form_of, is_cut_off, pem_blocks
-from poetry_repo_plugin.tls.plain import CERT, KEY
-from poetry_repo_plugin.tls.settings import AskPassphrase, MaterialError, brief, invalid, parsing, read_file
+from poetry_repo_plugin.tls.pem import FileFormat, format_of, is_cut_off, pem_blocks
+from poetry_repo_plugin.tls.settings import AskPassphrase, brief, invalid, parsing, read_file
 
 if TYPE_CHECKING:
-    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12KeyAndCertificates
+
+_SSH_KEY = "holds an SSH key; TLS needs PKCS#8 (`ssh-keygen -p -m PKCS8 -f KEY` converts one)"
+_NEW_CIPHER = "`openssl pkcs8 -topk8` writes a new one"
 
 
-@dataclass(frozen=True)
-class Key:
-    """A private key that is open.
-
-    :param native: OpenSSL can read it from its file by itself, given the passphrase.
-    :param secret: its passphrase, if it has one.
-    """
-
-    private: PrivateKeyTypes = field(repr=False)
-    native: bool
-    secret: Secret | None = None
-
-    def password(self) -> bytes:
-        """For ``load_cert_chain``: with an answer at hand OpenSSL never prompts."""
-        return self.secret.reveal().encode() if self.secret is not None else b""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """What PKCS#12 holds: certificates, the key's own first, and the key."""
-
-    certificates: tuple[x509.Certificate, ...]
-    key: Key | None
-
-
-def separate_key(path: Path, ask: AskPassphrase | None) -> Key:
-    """The key in a file of its own. Raises :class:`MaterialError`, also for a file without one."""
-    data = read_file(path, KEY)
-    key = read_key(path, KEY, data, ask)
+def load_key(path: Path, ask: AskPassphrase | None) -> PrivateKeyTypes:
+    """The key in a file of its own. Raises :class:`Failure`, also for a file without one."""
+    subject = Subject.CLIENT_KEY
+    data = read_file(path, subject)
+    key = find_key(path, subject, data, ask)
     if key is not None:
         return key
-    form = form_of(data)
-    swapped = form is Form.CERTIFICATE or any(block.is_certificate for block in pem_blocks(data))
-    why = "holds a certificate and no private key" if swapped else "holds no private key"
-    raise MaterialError(Cause.CLIENT_KEY_MISSING, f"the {KEY} {path} {why}")
+    why = "holds no private key"
+    is_der = format_of(data) is FileFormat.CERTIFICATE
+    if is_der or any(block.is_certificate for block in pem_blocks(data)):
+        why = "holds a certificate and no private key"
+    detail = f"the {subject.value} {path} {why}"
+    raise Failure(Cause.CLIENT_KEY_MISSING, detail, subject=subject)
 
 
-def read_key(path: Path, what: str, data: bytes, ask: AskPassphrase | None) -> Key | None:
+def find_key(
+    path: Path,
+    subject: Subject,
+    data: bytes,
+    ask: AskPassphrase | None,
+) -> PrivateKeyTypes | None:
     """The first private key in ``data``, opened; ``None`` where there is none.
 
-    Forms: PKCS#8 (RFC 5958), PKCS#1 and SEC 1, encrypted or not, PEM or DER, and PKCS#12.
-    Raises :class:`MaterialError` for one that does not open or cannot be parsed.
+    Formats: PKCS#8 (RFC 5958), PKCS#1 and SEC 1, encrypted or not, PEM or DER, and PKCS#12.
+    Raises :class:`Failure` for one that does not open or cannot be parsed.
     """
-    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+    from cryptography.hazmat.primitives import serialization
 
-    form = form_of(data)
-    if form is Form.PKCS12:
-        return pair_of_pkcs12(path, data, ask).key
-    if form in (Form.KEY, Form.ENCRYPTED_KEY):
-        encrypted = form is Form.ENCRYPTED_KEY
-        return _open(path, what, lambda password: load_der_private_key(data, password), encrypted, ask, native=False)
+    file_format = format_of(data)
+    if file_format is FileFormat.PKCS12:
+        return unlock_pkcs12(path, data, ask).key
+    if file_format in (FileFormat.KEY, FileFormat.ENCRYPTED_KEY):
+        passphrase = None
+        if file_format is FileFormat.ENCRYPTED_KEY:
+            passphrase = _passphrase(path, subject, ask)
+        return _open(path, subject, data, passphrase, serialization.load_der_private_key)
     block = next((block for block in pem_blocks(data) if block.is_key), None)
     if block is None:
         return None
     if block.label.startswith("OPENSSH"):
-        raise invalid(path, what, "holds an SSH key; TLS needs PKCS#8 (`ssh-keygen -p -m PKCS8 -f KEY` converts one)")
-    text = block.text
-    return _open(
-        path, what, lambda password: load_pem_private_key(text, password), block.is_encrypted, ask, native=True
-    )
+        raise invalid(path, subject, _SSH_KEY)
+    passphrase = _passphrase(path, subject, ask) if block.is_encrypted else None
+    return _open(path, subject, block.text, passphrase, serialization.load_pem_private_key)
 
 
-def pair_of_pkcs12(path: Path, data: bytes, ask: AskPassphrase | None) -> Pair:
-    """What the PKCS#12 file holds (RFC 7292). Without a passphrase both ways of having none are tried first.
+def unlock_pkcs12(path: Path, data: bytes, ask: AskPassphrase | None) -> PKCS12KeyAndCertificates:
+    """The content of a PKCS#12 file; a passphrase is asked for only if it needs one.
 
-    Raises :class:`MaterialError` for a passphrase that is missing or wrong.
+    Raises :class:`Failure` for a passphrase that is missing or wrong.
+    """
+    content = open_pkcs12(path, data, None)
+    if content is not None:
+        return content
+    passphrase = _passphrase(path, Subject.CLIENT_CERTIFICATE, ask)
+    content = open_pkcs12(path, data, passphrase)
+    if content is None:
+        raise _wrong_passphrase(path, Subject.CLIENT_CERTIFICATE)
+    return content
+
+
+def open_pkcs12(
+    path: Path,
+    data: bytes,
+    passphrase: Secret | None,
+) -> PKCS12KeyAndCertificates | None:
+    """The content of a PKCS#12 file (RFC 7292), or ``None`` where ``passphrase`` does not open it.
+
+    Without a passphrase both ways of having none are tried. Raises :class:`Failure` for a file
+    that cannot be read.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import pkcs12
+    from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
+    subject = Subject.CLIENT_CERTIFICATE
     if is_cut_off(data):
-        raise invalid(path, CERT, "is cut off: its end is missing")
-    secret: Secret | None = None
-    found: pkcs12.PKCS12KeyAndCertificates | None = None
-    with parsing(path, CERT):
-        for password in (None, b""):
-            try:
-                found = pkcs12.load_pkcs12(data, password)
-                break
-            except (ValueError, UnsupportedAlgorithm):
-                continue
-    if found is None:
-        secret = passphrase_for(path, CERT, ask)
-        with parsing(path, CERT):
-            try:
-                found = pkcs12.load_pkcs12(data, secret.reveal().encode())
-            except ValueError as error:
-                raise _wrong(path, CERT, error) from None
-    with parsing(path, CERT):
-        entries = ([found.cert] if found.cert is not None else []) + found.additional_certs
-        certificates = tuple(entry.certificate for entry in entries)
-        if not certificates:
-            raise invalid(path, CERT, "is PKCS#12 without a certificate")
-        return Pair(certificates, None if found.key is None else Key(found.key, native=False, secret=secret))
-
-
-def passphrase_for(path: Path, what: str, ask: AskPassphrase | None) -> Secret:
-    """The passphrase, from whoever knows it. Raises :class:`MaterialError` where nobody does."""
-    secret = ask() if ask is not None else None
-    if not secret:
-        raise MaterialError(Cause.PASSPHRASE_MISSING, f"the {what} {path} is encrypted and no passphrase is known")
-    return secret
+        raise invalid(path, subject, "is cut off: its end is missing")
+    with parsing(path, subject):
+        if passphrase is None:
+            for empty in (None, b""):
+                try:
+                    return load_pkcs12(data, empty)
+                except (ValueError, UnsupportedAlgorithm):
+                    continue
+            return None
+        try:
+            return load_pkcs12(data, passphrase.reveal().encode())
+        except ValueError as error:
+            _require_known_cipher(path, subject, error)
+            return None
 
 
 def _open(
     path: Path,
-    what: str,
-    load: Callable[[bytes | None], PrivateKeyTypes],
-    encrypted: bool,
-    ask: AskPassphrase | None,
-    *,
-    native: bool,
-) -> Key:
-    if not encrypted:
-        with parsing(path, what):
-            return Key(load(None), native)
-    secret = passphrase_for(path, what, ask)
-    password = secret.reveal().encode()
-    with parsing(path, what):
+    subject: Subject,
+    data: bytes,
+    passphrase: Secret | None,
+    load: Callable[[bytes, bytes | None], PrivateKeyTypes],
+) -> PrivateKeyTypes:
+    with parsing(path, subject):
+        if passphrase is None:
+            return load(data, None)
         try:
-            return Key(load(password), native, secret)
+            return load(data, passphrase.reveal().encode())
         except ValueError as error:
-            raise _wrong(path, what, error) from None
+            _require_known_cipher(path, subject, error)
+            raise _wrong_passphrase(path, subject) from None
 
 
-def _wrong(path: Path, what: str, error: ValueError) -> MaterialError:
-    # "Key encrypted with unknown cipher" (DES, Camellia). Otherwise a wrong passphrase and a damaged file look alike.
-    if "unknown" in str(error).lower():
-        why = f"is encrypted in a way that is not supported ({brief(error)}); `openssl pkcs8 -topk8` writes a new one"
-        return invalid(path, what, why)
-    return MaterialError(Cause.PASSPHRASE_WRONG, f"the passphrase does not open the {what} {path}")
+def _passphrase(path: Path, subject: Subject, ask: AskPassphrase | None) -> Secret:
+    passphrase = ask() if ask is not None else None
+    if not passphrase:
+        detail = f"the {subject.value} {path} is encrypted and no passphrase is known"
+        raise Failure(Cause.PASSPHRASE_MISSING, detail, subject=subject)
+    return passphrase
+
+
+def _require_known_cipher(path: Path, subject: Subject, error: ValueError) -> None:
+    """Raise for an unknown cipher (DES, Camellia); a damaged file looks like a wrong passphrase."""
+    if "unknown" in str(error).lower():  # cryptography has no type for it
+        why = f"is encrypted in a way that is not supported ({brief(error)}); {_NEW_CIPHER}"
+        raise invalid(path, subject, why) from None
+
+
+def _wrong_passphrase(path: Path, subject: Subject) -> Failure:
+    detail = f"the passphrase does not open the {subject.value} {path}"
+    return Failure(Cause.PASSPHRASE_WRONG, detail, subject=subject)

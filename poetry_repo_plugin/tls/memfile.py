@@ -1,7 +1,8 @@
 """Handing a key to OpenSSL, which reads only files, without leaving it on a disk.
 
-What is written is always encrypted, with a passphrase that exists only in this process. On Linux it goes into memory
-(``memfd_create(2)``); elsewhere into a private temporary directory that is removed at once.
+What is written is always encrypted, with a passphrase that exists only in this process. On Linux it
+goes into memory (``memfd_create(2)``); elsewhere into a private temporary directory that is removed
+at once.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ PREFIX = "poetry-repo-plugin-"
 # Each opening of such a name starts at the beginning: OpenSSL opens the file twice.
 SELF = "/proc/self/fd"
 
-# Seconds. A file of ours lives for milliseconds; what is older was left by a run that was killed. The age is right
-# where a process id is not: ids are used again, and containers that share /tmp do not share them.
+# Seconds. A file of ours lives for milliseconds; what is older was left by a run that was killed.
+# Its age tells where a process id would not: ids are used again, and containers that share /tmp do
+# not share them.
 STALE = 600.0
 
 
@@ -47,7 +49,7 @@ def readable(data: bytes) -> Iterator[str]:
 
 
 def sweep(now: float | None = None) -> None:
-    """Removes what a killed run of this user left behind. Never raises."""
+    """Remove what a killed run of this user left behind. Never raises."""
     now = time.time() if now is None else now
     with suppress(OSError):
         for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):

@@ -1,4 +1,4 @@
-"""From bytes to PEM blocks and kinds of DER, before anything is parsed.
+"""PEM blocks, and telling file formats by their content, before anything is parsed.
 
 A file is what it holds, not what its name says.
 """
@@ -9,20 +9,24 @@ import base64
 import binascii
 import re
 from collections import deque
-from collections.abc import Iterator
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
+
+from poetry_repo_plugin.core.errors import Subject
+from poetry_repo_plugin.tls.settings import invalid
 
 # RFC 7468; "X509" and "TRUSTED" are OpenSSL's own (openssl-x509(1)).
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
-_END = re.compile(rb"-----END ([A-Z0-9 ]{1,40})-----")
-_HEADERS = re.compile(rb"\A(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n")
+_END = rb"-----END ([A-Z0-9 ]{1,40})-----"
+_HEADERS = rb"\A(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n"
+_PROC_TYPE = rb"Proc-Type:\s*4,\s*ENCRYPTED"
 
 
-class Form(Enum):
-    """What a file's first bytes say that it is."""
+class FileFormat(Enum):
+    """The format of a file, by its first bytes."""
 
     PEM = "PEM"
     CERTIFICATE = "a DER certificate"
@@ -46,25 +50,28 @@ class PemBlock(NamedTuple):
 
     @property
     def is_key(self) -> bool:
-        """Whether it is a private key of whatever kind."""
+        """A private key of any kind."""
         return self.label.endswith("PRIVATE KEY")
 
     @property
     def is_encrypted(self) -> bool:
-        """PKCS#8 says so in its label (RFC 7468, 11), older keys in a header (RFC 1421, 4.6.1.1)."""
-        return (
-            self.label == "ENCRYPTED PRIVATE KEY" or re.search(rb"Proc-Type:\s*4,\s*ENCRYPTED", self.text) is not None
-        )
+        """PKCS#8: its label (RFC 7468, 11); older keys: a header (RFC 1421, 4.6.1.1)."""
+        if self.label == "ENCRYPTED PRIVATE KEY":
+            return True
+        return re.search(_PROC_TYPE, self.text) is not None
 
     def der(self) -> bytes | None:
-        """The decoded content, without what OpenSSL adds to a TRUSTED CERTIFICATE; ``None`` if it is no base64."""
+        """The decoded content; ``None`` if it is not base64."""
         body = self.text.split(b"-----", 2)[2].rsplit(b"-----END", 1)[0]
-        body = _HEADERS.sub(b"", body.lstrip())
+        if b":" in body:
+            body = re.sub(_HEADERS, b"", body.lstrip())
         try:
             data = base64.b64decode(b"".join(body.split()), validate=True)
         except (binascii.Error, ValueError):
             return None
-        return first_value(data) if self.label == "TRUSTED CERTIFICATE" else data
+        if self.label == "TRUSTED CERTIFICATE":
+            return first_value(data)  # OpenSSL appends what the certificate is trusted for
+        return data
 
 
 def pem_blocks(data: bytes) -> list[PemBlock]:
@@ -73,7 +80,7 @@ def pem_blocks(data: bytes) -> list[PemBlock]:
     Takes time in proportion to the size, also where nothing that begins ever ends.
     """
     ends: dict[bytes, deque[tuple[int, int]]] = {}
-    for found in _END.finditer(data):
+    for found in re.finditer(_END, data):
         ends.setdefault(found[1], deque()).append((found.start(), found.end()))
     blocks = []
     position = 0
@@ -88,68 +95,90 @@ def pem_blocks(data: bytes) -> list[PemBlock]:
     return blocks
 
 
-def form_of(data: bytes) -> Form:
-    """What ``data`` is, by its content. Never raises."""
+def certificates_in(path: Path, subject: Subject, data: bytes) -> list[bytes]:
+    """The certificates in ``data``, the content of ``path``, as DER: one at least.
+
+    Raises :class:`~poetry_repo_plugin.core.errors.Failure` where there is none, or where one is
+    not base64.
+    """
+    file_format = format_of(data)
+    if file_format is FileFormat.CERTIFICATE:
+        return [first_value(data)]
+    if file_format is not FileFormat.PEM:
+        raise invalid(path, subject, f"holds no certificate: it is {file_format.value}")
+    blocks = pem_blocks(data)
+    wanted = [block for block in blocks if block.is_certificate]
+    if not wanted and any(block.is_key for block in blocks):
+        raise invalid(path, subject, "holds a private key and no certificate")
+    if not wanted:
+        seen = ", ".join(sorted({block.label for block in blocks})) or "no complete PEM block"
+        raise invalid(path, subject, f"holds no certificate ({seen})")
+    certificates = []
+    for number, block in enumerate(wanted, start=1):
+        der = block.der()
+        if der is None:
+            which = f"certificate {number} of {len(wanted)}"
+            raise invalid(path, subject, f"is damaged: {which} is not base64")
+        certificates.append(der)
+    return certificates
+
+
+def format_of(data: bytes) -> FileFormat:
+    """The format of ``data``, by its content. Never raises."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return Form.UTF16
+        return FileFormat.UTF16
     if b"-----BEGIN " in data:
-        return Form.PEM
-    outer = _value(data)
-    if data[:1] != b"\x30" or outer is None:
-        return Form.UNKNOWN
-    return _der_form(outer)
-
-
-def _der_form(content: bytes) -> Form:
-    # The second tag decides: RFC 7292, 4 (PFX: version 3), RFC 5958, 2 and RFC 8017, A.1.2 and RFC 5915, 3 (keys:
-    # version 0 or 1), RFC 5652, 3 (an OID), RFC 5280, 4.1 (tbsCertificate), RFC 5958, 3 (an algorithm, with its OID).
+        return FileFormat.PEM
+    content = _content(data)
+    if data[:1] != b"\x30" or content is None:
+        return FileFormat.UNKNOWN
+    # The second tag decides: RFC 7292, 4 (PFX: version 3), RFC 5958, 2 and RFC 8017, A.1.2 and
+    # RFC 5915, 3 (keys: version 0 or 1), RFC 5652, 3 (an OID), RFC 5280, 4.1 (tbsCertificate),
+    # RFC 5958, 3 (an algorithm, with its OID).
     if content[:3] == b"\x02\x01\x03":
-        return Form.PKCS12
+        return FileFormat.PKCS12
     if content[:3] in (b"\x02\x01\x00", b"\x02\x01\x01"):
-        return Form.KEY
+        return FileFormat.KEY
     if content[:1] == b"\x06":
-        return Form.PKCS7
-    inner = _value(content)
+        return FileFormat.PKCS7
+    inner = _content(content)
     if content[:1] != b"\x30" or inner is None:
-        return Form.UNKNOWN
-    return Form.ENCRYPTED_KEY if inner[:1] == b"\x06" else Form.CERTIFICATE
+        return FileFormat.UNKNOWN
+    if inner[:1] == b"\x06":
+        return FileFormat.ENCRYPTED_KEY
+    return FileFormat.CERTIFICATE
 
 
 def first_value(data: bytes) -> bytes:
     """The first DER value in ``data``, without what follows it."""
-    header = _header(data)
-    return data if header is None or header[1] is None else data[: sum((header[0], header[1]))]
+    start, length = _header(data)
+    if length is None:
+        return data
+    return data[: start + length]
 
 
 def is_cut_off(data: bytes) -> bool:
-    """Whether the DER value that ``data`` begins with says that it is longer than what is there."""
-    header = _header(data)
-    return header is not None and header[1] is not None and sum((header[0], header[1])) > len(data)
+    """``data`` is shorter than the DER value that it begins with says."""
+    start, length = _header(data)
+    return length is not None and start + length > len(data)
 
 
-def values(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The DER values of which ``data`` is a row, each with its tag; they end where one is not plainly to be read."""
-    position = 0
-    while (header := _header(data[position : position + 6])) is not None and header[1] is not None:
-        start = position + header[0]
-        if start + header[1] > len(data):
-            return
-        yield data[position], data[start : start + header[1]]
-        position = start + header[1]
-
-
-def _value(data: bytes) -> bytes | None:
-    header = _header(data)
-    if header is None:
+def _content(data: bytes) -> bytes | None:
+    start, length = _header(data)
+    if start == 0:
         return None
-    start, length = header
-    return data[start:] if length is None else data[start : start + length]
+    if length is None:
+        return data[start:]
+    return data[start : start + length]
 
 
-def _header(data: bytes) -> tuple[int, int | None] | None:
-    """The lengths of header and content (``None``: BER's indefinite length) of the value that ``data`` begins with."""
+def _header(data: bytes) -> tuple[int, int | None]:
+    """The lengths of header and content of the DER value that ``data`` begins with.
+
+    The first is 0 where there is no header, the second ``None`` for BER's indefinite length.
+    """
     if len(data) < 2:
-        return None
+        return 0, None
     first = data[1]
     if first < 0x80:
         return 2, first
@@ -157,5 +186,5 @@ def _header(data: bytes) -> tuple[int, int | None] | None:
         return 2, None
     size = first & 0x7F
     if len(data) < 2 + size or size > 4:
-        return None
+        return 0, None
     return 2 + size, int.from_bytes(data[2 : 2 + size], "big")

@@ -2,116 +2,177 @@
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
+from poetry_repo_plugin.core.errors import Failure, Subject
 from poetry_repo_plugin.tls.certificate import CertificateFacts, describe_der
-from poetry_repo_plugin.tls.plain import CA as WHAT
-from poetry_repo_plugin.tls.plain import certificates_in
-from poetry_repo_plugin.tls.settings import SOON, day, invalid, utc_now
+from poetry_repo_plugin.tls.pem import FileFormat, certificates_in, format_of, pem_blocks
+from poetry_repo_plugin.tls.settings import SOON, day, invalid, read_file, utc_now
+
+# The names that `openssl rehash` gives to the certificates in a directory (openssl-rehash(1)).
+_HASHED = r"[0-9a-f]{8}\.\d+"
 
 
-@dataclass(frozen=True)
 class TrustBundle:
-    """A bundle that was checked. What was checked is what is trusted: the file is not read again.
+    """A CA bundle that was checked. What was checked is what is trusted: it is not read again.
 
     :param certificates: DER, in the order of the file.
-    :param facts: of those that can be described, in the same order.
-    :param warnings: what is odd about it, each a sentence.
+    :param has_key: a private key is among them.
     """
 
-    path: Path
-    certificates: tuple[bytes, ...]
-    facts: tuple[CertificateFacts, ...]
-    warnings: tuple[str, ...] = ()
+    def __init__(self, path: Path, certificates: list[bytes], has_key: bool) -> None:
+        self.path = path
+        self.certificates = certificates
+        self.has_key = has_key
+
+    @cached_property
+    def described(self) -> list[CertificateFacts | None]:
+        """The facts of each certificate; ``None`` for one that ``cryptography`` cannot read."""
+        return [describe_der(der) for der in self.certificates]
 
     @property
-    def anchors(self) -> tuple[CertificateFacts, ...]:
+    def facts(self) -> list[CertificateFacts]:
+        return [facts for facts in self.described if facts is not None]
+
+    @property
+    def anchors(self) -> list[CertificateFacts]:
         """Those that a chain can end in: CAs, and self-signed certificates of one server."""
-        return tuple(facts for facts in self.facts if facts.is_ca or facts.self_signed)
+        return [facts for facts in self.facts if facts.is_ca or facts.self_signed]
 
-    def apply(self, context: ssl.SSLContext) -> None:
-        """Makes ``context`` trust these certificates, beside what it trusts already."""
-        try:
-            context.load_verify_locations(cadata=b"".join(self.certificates))
-        except ssl.SSLError as error:
-            raise invalid(self.path, WHAT, f"is refused by OpenSSL ({error.reason or error})") from None
+    def warnings(self, now: datetime | None = None) -> list[str]:
+        """The oddities of a bundle that can be used, each a clause."""
+        what, warnings = f"the {Subject.CA.value} {self.path}", []
+        if self.has_key:
+            why = "also holds a private key, which nobody needs in order to trust a CA"
+            warnings.append(f"{what} {why}")
+        for number, facts in enumerate(self.described, start=1):
+            if facts is None:
+                which = f"certificate {number} of {len(self.described)}"
+                warnings.append(f"{which} in {what} is malformed")
+        return warnings + _find_concerns(self, now or utc_now())
 
 
-def load_ca(path: Path, now: datetime | None = None) -> TrustBundle:
-    """The CAs in ``path``: PEM, one DER certificate, or a directory of hashed certificates (openssl-rehash(1)).
+def load_ca(
+    path: Path,
+    context: ssl.SSLContext | None = None,
+    now: datetime | None = None,
+) -> TrustBundle:
+    """The CAs in ``path``: PEM, one DER certificate, or a directory of hashed certificates.
 
-    Raises :class:`~poetry_repo_plugin.tls.settings.MaterialError` where none of it can vouch for a server: nothing but
-    a server's own certificate (unless self-signed: then it is trusted for that server alone), a private key, or only
-    expired CAs.
+    :param context: made to trust them; it trusts nothing yet.
+    :raises Failure: where none of it can vouch for a server: nothing but a server's own
+        certificate (unless self-signed: then it is trusted for that server alone), a private key,
+        or only expired CAs.
     """
+    context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     now = now or utc_now()
-    certificates, has_key = certificates_in(path)
-    described = [describe_der(der) for der in certificates]
-    facts = tuple(found for found in described if found is not None)
-    warnings = []
-    if has_key:
-        warnings.append(f"the {WHAT} {path} also holds a private key, which nobody needs in order to trust a CA")
-    for number, (der, found) in enumerate(zip(certificates, described, strict=True), start=1):
-        if found is None:
-            warnings.append(_undescribed(path, der, number, len(certificates)))
-    bundle = TrustBundle(path, tuple(certificates), facts, tuple(warnings))
-    # Where OpenSSL reads what cryptography does not, we cannot tell what the rest is: the handshake will.
-    if len(facts) == len(certificates):
+    bundle = _read(path)
+    for number, der in enumerate(bundle.certificates, start=1):
+        try:
+            # One by one: OpenSSL would read on from one that is cut off into the next.
+            context.load_verify_locations(cadata=der)
+        except (ssl.SSLError, ValueError):
+            which = f"certificate {number} of {len(bundle.certificates)}"
+            why = f"is damaged: {which} is not a certificate"
+            raise invalid(path, Subject.CA, why) from None
+    # One valid CA is enough; cryptography, which takes 80 ms to import, tells what else is there.
+    if not _holds_valid_ca(context, now):
         _require_anchor(bundle, now)
-    return TrustBundle(path, bundle.certificates, facts, (*warnings, *_concerns(bundle, now)))
+    return bundle
 
 
-def _undescribed(path: Path, der: bytes, number: int, count: int) -> str:
-    """A bundle that plain Poetry accepts is accepted: OpenSSL has the last word on what we cannot read."""
-    which = f"certificate {number} of {count}"
+def _read(path: Path) -> TrustBundle:
+    if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
+        return TrustBundle(path, _read_directory(path), has_key=False)
+    data = read_file(path, Subject.CA)
+    has_key = any(block.is_key for block in pem_blocks(data))
+    return TrustBundle(path, _certificates(path, data), has_key)
+
+
+def _certificates(path: Path, data: bytes) -> list[bytes]:
+    if format_of(data) is FileFormat.PKCS12:
+        why = "is a PKCS#12 file, which is a client certificate with its key; the CA comes as PEM"
+        raise invalid(path, Subject.CA, why)
+    return certificates_in(path, Subject.CA, data)
+
+
+def _read_directory(path: Path) -> list[bytes]:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)
-    except (ssl.SSLError, ValueError):
-        raise invalid(path, WHAT, f"is damaged: {which} is not a certificate") from None
-    return f"{which} in the {WHAT} {path} is malformed and may not be usable"
+        files = sorted(entry for entry in path.iterdir() if re.fullmatch(_HASHED, entry.name))
+    except OSError as error:
+        raise invalid(path, Subject.CA, f"cannot be read: {error.strerror}") from None
+    found: dict[bytes, None] = {}
+    for file in files:
+        try:
+            found.update(dict.fromkeys(_certificates(file, read_file(file, Subject.CA))))
+        except Failure:
+            continue  # OpenSSL skips what it cannot read in such a directory, and so do we
+    if not found:
+        why = "is a directory without hashed certificates; `openssl rehash` makes them"
+        raise invalid(path, Subject.CA, why)
+    return list(found)
+
+
+def _holds_valid_ca(context: ssl.SSLContext, now: datetime) -> bool:
+    moment = now.timestamp()
+    # Python cannot read all that OpenSSL does; truststore's class, where another plugin has put it
+    # in the place of Python's, reads nothing.
+    with suppress(ssl.SSLError, ValueError, NotImplementedError):
+        for fields in context.get_ca_certs():
+            begin = ssl.cert_time_to_seconds(str(fields["notBefore"]))
+            end = ssl.cert_time_to_seconds(str(fields["notAfter"]))
+            if begin <= moment <= end:
+                return True
+    return False
 
 
 def _require_anchor(bundle: TrustBundle, now: datetime) -> None:
-    if not bundle.anchors:
+    path, anchors = bundle.path, bundle.anchors
+    if None in bundle.described:
+        return  # OpenSSL has the last word, as with plain Poetry
+    if not anchors:
         leaf = bundle.facts[0]
-        raise invalid(
-            bundle.path,
-            WHAT,
-            f"holds no CA but the certificate of {leaf.name}; the one of its issuer, {leaf.issuer_name}, is needed",
-        )
-    # What may not sign certificates can vouch for itself alone, if it is a server's.
-    if not any(facts.may_issue or (facts.self_signed and facts.sans) for facts in bundle.anchors):
-        why = f"cannot vouch for a server: the key usage of {bundle.anchors[0].name} lacks keyCertSign"
-        raise invalid(bundle.path, WHAT, why)
-    usable = [facts for facts in bundle.anchors if not facts.expired(now)]
+        why = f"holds no CA but the certificate of {leaf.name}"
+        needed = f"the one of its issuer, {leaf.issuer_name}, is needed"
+        raise invalid(path, Subject.CA, f"{why}; {needed}")
+    # One that may not sign certificates can vouch for itself alone, if it is a server's.
+    if not any(facts.may_issue or (facts.self_signed and facts.sans) for facts in anchors):
+        why = f"cannot vouch for a server: the key usage of {anchors[0].name} lacks keyCertSign"
+        raise invalid(path, Subject.CA, why)
+    usable = [facts for facts in anchors if not facts.expired(now)]
     if not usable:
-        last = max(bundle.anchors, key=lambda facts: facts.not_after)
-        raise invalid(bundle.path, WHAT, f"has expired: {last.name} was valid until {last.valid_until}")
+        last = max(anchors, key=lambda facts: facts.not_after)
+        why = f"has expired: {last.name} was valid until {last.valid_until}"
+        raise invalid(path, Subject.CA, why)
     if all(facts.not_yet_valid(now) for facts in usable):
         first = min(usable, key=lambda facts: facts.not_before)
-        raise invalid(bundle.path, WHAT, f"is not valid yet: {first.name} begins on {day(first.not_before)}")
+        why = f"is not valid yet: {first.name} begins on {day(first.not_before)}"
+        raise invalid(path, Subject.CA, why)
 
 
-def _concerns(bundle: TrustBundle, now: datetime) -> list[str]:
+def _find_concerns(bundle: TrustBundle, now: datetime) -> list[str]:
+    path, anchors = bundle.path, bundle.anchors
     concerns = []
-    anchors = bundle.anchors
     expired = [facts for facts in anchors if facts.expired(now)]
     if expired:
         which = f"{expired[0].name}, {expired[0].valid_until}"
-        concerns.append(f"{len(expired)} of {len(anchors)} CAs in {bundle.path} have expired ({which})")
+        concerns.append(f"{len(expired)} of {len(anchors)} CAs in {path} have expired ({which})")
     for facts in anchors:
         if not facts.expired(now) and facts.days_left(now) < SOON:
-            concerns.append(f"the CA {facts.name} in {bundle.path} expires on {facts.valid_until}")
+            concerns.append(f"the CA {facts.name} in {path} expires on {facts.valid_until}")
     if anchors and not any(facts.is_ca for facts in anchors):
-        concerns.append(f"{bundle.path} holds a server's self-signed certificate: only that server is trusted")
-    # Python 3.13 sets VERIFY_X509_PARTIAL_CHAIN (https://docs.python.org/3.13/whatsnew/3.13.html#ssl).
+        concern = "holds a server's self-signed certificate: only that server is trusted"
+        concerns.append(f"{path} {concern}")
+    # Python 3.13 sets VERIFY_X509_PARTIAL_CHAIN (docs.python.org/3.13/whatsnew/3.13.html#ssl).
     if anchors and sys.version_info < (3, 13) and not any(facts.self_signed for facts in anchors):
-        concerns.append(
-            f"{bundle.path} holds only intermediate CAs; before Python 3.13 the root is needed as well"
-            f" (the issuer of {anchors[0].name}: {anchors[0].issuer_name})"
-        )
+        issuer = f"(the issuer of {anchors[0].name}: {anchors[0].issuer_name})"
+        concern = "holds only intermediate CAs; before Python 3.13 the root is needed as well"
+        concerns.append(f"{path} {concern} {issuer}")
     return concerns

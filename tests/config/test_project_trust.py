@@ -13,7 +13,7 @@ from poetry_repo_plugin.config.project import RefusedError, path_inside
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.core.origin import Origin
 from tests.credentials.keyrings import MemoryKeyring
-from tests.http.test_auth import EVIL, INDEX, World
+from tests.http.world import EVIL, INDEX, World
 
 UPLOAD = "https://upload.example/pypi/"
 CA_OF_TEAM = '[tool.poetry-repo-plugin.team]\nca = "ca.pem"\n'

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import ssl
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,72 +11,20 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import pytest
 
-from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.project import read_project
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
-from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.matching import Leave
-from poetry_repo_plugin.ops.assemble import assemble, find_passphrase
-from tests.certs import Authority, CertificateFactory
+from poetry_repo_plugin.ops.assemble import find_passphrase
 from tests.credentials.contract import printed_at_vvv
-from tests.credentials.keyrings import MemoryKeyring, in_use
-
-MARK = "S3CR3T"
-PYPI = Repository("pypi", "https://index.example/simple/", "https://upload.example/legacy/")
-INDEX = "https://host.example/team-a/simple/"
-EVIL = "https://evil.example/team-a/simple/"
-
-
-class World:
-    """One user and one project, as files; :meth:`access` is a new run."""
-
-    def __init__(self, folder: Path, backend: MemoryKeyring) -> None:
-        self.user = folder / "user"
-        self.project = folder / "project"
-        self.project.mkdir(parents=True)
-        self.backend = backend
-        self.environ: dict[str, str] = {"NETRC": str(folder / "netrc")}
-        self.netrc = folder / "netrc"
-        self.said: list[str] = []
-        self.keyring_enabled = True
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(self.user, self.project, environ=self.environ)
-
-    @property
-    def bindings(self) -> Bindings:
-        return Bindings(self.settings)
-
-    def sources(self, more: str = "", /, **urls: str) -> None:
-        """The project's sources by name, and other text of its ``pyproject.toml``."""
-        tables = [f'[[tool.poetry.source]]\nname = "{name}"\nurl = "{url}"\n' for name, url in urls.items()]
-        (self.project / "pyproject.toml").write_text("\n".join([*tables, more]), encoding="utf-8")
-
-    def login(self, name: str, *bound: str, secret: str = MARK, username: str = "me") -> None:
-        self.settings.save_login(name, username, Secret(secret))
-        if bound:
-            self.bindings.record_for_login(name, bound)
-
-    def access(self, ask: Callable[[Repository], Secret | None] = lambda repository: None) -> Access:
-        settings = self.settings
-        file = self.project / "pyproject.toml"
-        catalogue = Catalogue(settings, read_project(file) if file.exists() else None, PYPI)
-        gate = KeyringGate(enabled=lambda: self.keyring_enabled)
-        return assemble(settings, catalogue, gate, Notices(self.said.append), ask_passphrase=ask, environ=self.environ)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with in_use(MemoryKeyring()) as backend:
-        yield World(tmp_path, backend)
+from tests.http.world import EVIL, INDEX, MARK, World
 
 
 def whose(leave: Leave) -> str | None:
@@ -678,129 +624,16 @@ class TestFirstSuccess:
         self.succeed(access, INDEX)
 
 
-class TestTls:
-    @pytest.fixture
-    def files(self, tmp_path: Path) -> Mapping[str, str]:
-        root = Authority.root()
-        client = root.client("alice")
-        for name, content in {"ca.pem": root.pem, "client.pem": client.key_pem + client.cert_pem}.items():
-            (tmp_path / name).write_bytes(content)
-        return {"ca": str(tmp_path / "ca.pem"), "client": str(tmp_path / "client.pem")}
-
-    def test_nothing_of_ours_where_nothing_is_set(self, world: World) -> None:
-        world.sources(corp=INDEX)
-        access = world.access()
-        for url in (INDEX, "https://unknown.example/", "http://host.example/"):
-            assert access.tls.context(access.places.leave(url)) is None
-
-    def test_one_context_for_all_threads(self, world: World, files: Mapping[str, str]) -> None:
-        world.sources(corp=INDEX)
-        world.settings.save_certificates("corp", {"cert": files["ca"], "client-cert": files["client"]})
-        access = world.access()
-        with ThreadPoolExecutor(8) as threads:
-            contexts = list(threads.map(lambda _: access.tls.context(access.places.leave(INDEX)), range(16)))
-        assert len(set(map(id, contexts))) == 1
-        assert isinstance(contexts[0], ssl.SSLContext)
-        assert contexts[0].verify_mode is ssl.CERT_REQUIRED
-        assert len(contexts[0].get_ca_certs()) == 1
-
-    def test_a_question_about_one_holds_up_no_other(self, world: World, tmp_path: Path) -> None:
-        """A person who is asked, or a helper that takes its time: other repositories' requests go on."""
-        certs = CertificateFactory(tmp_path)
-        sealed = certs.pem(certs.client(), passphrase="open sesame")
-        world.sources(slow=INDEX, quick="https://other.example/simple/")
-        world.settings.save_certificates("slow", {"client-cert": str(sealed)})
-        asked, answer = threading.Event(), threading.Event()
-
-        def ask(repository: Repository) -> Secret | None:
-            asked.set()
-            assert answer.wait(20)
-            return Secret("open sesame")
-
-        access = world.access(ask)
-        with ThreadPoolExecutor(1) as thread:
-            slow = thread.submit(lambda: access.tls.context(access.places.leave(INDEX)))
-            assert asked.wait(20)
-            assert access.tls.context(access.places.leave("https://other.example/simple/")) is None
-            assert not slow.done()
-            answer.set()
-            assert isinstance(slow.result(20), ssl.SSLContext)
-
-    def test_a_certificate_that_is_bound_elsewhere_is_not_offered(self, world: World, files: Mapping[str, str]) -> None:
-        world.sources(corp=EVIL)
-        world.settings.save_certificates("corp", {"client-cert": files["client"]})
-        world.bindings.record("corp", Kind.CERTIFICATE, [INDEX])
-        access = world.access()
-        leave = access.places.leave(EVIL)
-        assert leave.identify is False
-        assert access.tls.context(leave) is None
-        failure = access.tls.identity_withheld(leave)
-        assert failure is not None
-        assert failure.cause is Cause.ORIGIN_MISMATCH
-        assert "https://host.example" in failure.message
-        assert failure.hint is not None
-        assert "--url" in failure.hint
-        world.bindings.record("corp", Kind.CERTIFICATE, [EVIL])
-        access = world.access()
-        assert access.places.leave(EVIL).identify is True
-        assert access.tls.identity_withheld(access.places.leave(EVIL)) is None
-
-    def test_a_broken_file_is_the_same_failure_each_time(self, world: World, tmp_path: Path) -> None:
-        (tmp_path / "ca.pem").write_text("nonsense", encoding="utf-8")
-        world.sources(corp=INDEX)
-        for path, cause in (
-            (tmp_path / "ca.pem", Cause.TLS_FILE_INVALID),
-            (tmp_path / "none.pem", Cause.TLS_FILE_MISSING),
-        ):
-            world.settings.save_certificates("corp", {"cert": str(path)})
-            access = world.access()
-            for _ in range(2):
-                with pytest.raises(RepositoryFailure) as caught:
-                    access.tls.context(access.places.leave(INDEX))
-                assert caught.value.cause is cause
-                assert str(path) in caught.value.message
-
-    def test_a_home_that_does_not_exist_is_a_missing_file(self, world: World) -> None:
-        world.sources(corp=INDEX)
-        world.settings.save_certificates("corp", {"cert": "~nobody-at-all/ca.pem"})
-        access = world.access()
-        with pytest.raises(RepositoryFailure) as caught:
-            access.tls.context(access.places.leave(INDEX))
-        assert caught.value.cause is Cause.TLS_FILE_MISSING
-
-    def test_not_verifying_is_said_once_and_only_a_user_can_say_it(self, world: World) -> None:
-        world.sources(corp=INDEX)
-        (world.project / "poetry.toml").write_text("[certificates.corp]\ncert = false\n", encoding="utf-8")
-        access = world.access()
-        assert access.tls.context(access.places.leave(INDEX)) is None
-        world.settings.save_certificates("corp", {"cert": False})
-        access = world.access()
-        for _ in range(2):
-            context = access.tls.context(access.places.leave(INDEX))
-            assert context is not None
-            assert context.verify_mode is ssl.CERT_NONE
-        [line] = world.said
-        assert "not verified" in line
-
-    def test_a_project_s_ca_yields_to_the_user_s(self, world: World, files: Mapping[str, str]) -> None:
-        world.sources('[tool.poetry-repo-plugin.corp]\nca = "team.pem"\n', corp=INDEX)
-        corp = world.access().catalogue.require("corp")
-        assert world.access().tls.settings_of(corp).ca == (world.project / "team.pem").resolve()
-        world.settings.save_certificates("corp", {"cert": files["ca"]})
-        assert world.access().tls.settings_of(corp).ca == Path(files["ca"])
-        world.environ["POETRY_CERTIFICATES_CORP_CERT"] = "/env.pem"
-        assert str(world.access().tls.settings_of(corp).ca) == str(Path("/env.pem").absolute())
-
-    def test_the_passphrase_and_where_it_is_looked_for(self, world: World) -> None:
-        world.settings.save_passphrase("corp", Secret("file"))
-        gate = KeyringGate(enabled=lambda: True)
-        assert find_passphrase(world.settings, gate, "corp") == Secret("file")
-        world.environ["POETRY_CERTIFICATES_CORP_PASSPHRASE"] = "env"
-        assert find_passphrase(world.settings, gate, "corp") == Secret("env")
-        del world.environ["POETRY_CERTIFICATES_CORP_PASSPHRASE"]
-        world.settings.save_passphrase("corp", None)
-        assert find_passphrase(world.settings, gate, "corp") is None
-        assert world.backend.calls == [], "the keyring is asked only for what was put there"
+def test_the_passphrase_and_where_it_is_looked_for(world: World) -> None:
+    world.settings.save_passphrase("corp", Secret("file"))
+    gate = KeyringGate(enabled=lambda: True)
+    assert find_passphrase(world.settings, gate, "corp") == Secret("file")
+    world.environ["POETRY_CERTIFICATES_CORP_PASSPHRASE"] = "env"
+    assert find_passphrase(world.settings, gate, "corp") == Secret("env")
+    del world.environ["POETRY_CERTIFICATES_CORP_PASSPHRASE"]
+    world.settings.save_passphrase("corp", None)
+    assert find_passphrase(world.settings, gate, "corp") is None
+    assert world.backend.calls == [], "the keyring is asked only for what was put there"
 
 
 def test_a_request_of_nobody_carries_what_was_given_and_nothing_else(world: World) -> None:

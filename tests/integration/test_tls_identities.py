@@ -11,10 +11,10 @@ import pytest
 from tests import packages
 from tests.certs import CertificateFactory, Identity, server_context
 from tests.integration.spoil import identify_with
-from tests.integration.told import assert_clean
+from tests.integration.told import assert_clean, assert_once
 from tests.integration.world import NAME, PASSPHRASE, World, assert_authorized, installed, names_locked
 from tests.poetry_process import FILE_KEYRING
-from tests.warm import WarmHome
+from tests.warm import WarmHome, parsed
 
 pytestmark = [pytest.mark.failures, pytest.mark.paths]
 
@@ -130,3 +130,17 @@ def test_one_that_an_intermediate_issued(world: World, venv: Path) -> None:
     world.index.tls = server_context(world.certs.server(), world.certs.ca)
     identify_with(world, world.certs.pkcs12_file(identity, "chain.p12", passphrase=PASSPHRASE), None, PASSPHRASE)
     assert_all_commands_work(world, venv, identity.common_name)
+
+
+@pytest.mark.parametrize("folder", ["CA bundle", "the client key"])
+def test_the_folder_s_name_does_not_choose_the_hint(world: World, folder: str) -> None:
+    missing = world.certs.directory / folder / "client.pem"
+    world.settle("config.toml", "certificates", NAME, "client-cert", value=str(missing))
+    world.project("gamma")
+    done = world.home.fails("lock")
+    assert_once(done, "tls-file-missing")
+    assert f"the client certificate {missing} does not exist." in " ".join(done.text.split())
+    assert done.text.rstrip().endswith(f"Try: poetry repo certs {NAME} --client-cert PATH")
+    checks = parsed(world.home.fails("repo", "doctor", NAME, "--json"))["project"]
+    [hint] = [finding["hint"] for finding in checks if str(missing) in finding["message"]]
+    assert hint == f"poetry repo certs {NAME} --client-cert PATH"

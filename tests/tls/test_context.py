@@ -14,12 +14,12 @@ from cryptography import x509
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
-from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.tls import memfile
 from poetry_repo_plugin.tls.context import build_context
 from poetry_repo_plugin.tls.identity import apply_pem
-from poetry_repo_plugin.tls.settings import AskPassphrase, MaterialError, TlsSettings
+from poetry_repo_plugin.tls.settings import AskPassphrase, TlsSettings
 from tests.certs import CertificateFactory, server_context
 from tests.tls.wire import V12, V13, fetch, https, listening
 
@@ -186,14 +186,14 @@ def test_with_a_ca_they_do_not(certs: CertificateFactory) -> None:
 
 def test_a_variable_that_names_no_file_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "missing.pem"
-    with pytest.raises(MaterialError, match=f"REQUESTS_CA_BUNDLE, {missing}, does not exist") as caught:
+    with pytest.raises(Failure, match=f"REQUESTS_CA_BUNDLE, {missing}, does not exist") as caught:
         build_context(TlsSettings(), environ={"REQUESTS_CA_BUNDLE": str(missing)})
     assert caught.value.cause is Cause.TLS_FILE_MISSING
 
 
 def test_a_variable_that_names_nonsense_is_named(certs: CertificateFactory) -> None:
     nonsense = certs.write("nonsense.pem", b"nonsense")
-    with pytest.raises(MaterialError, match=r"REQUESTS_CA_BUNDLE .* is refused by OpenSSL") as caught:
+    with pytest.raises(Failure, match=r"REQUESTS_CA_BUNDLE .* is refused by OpenSSL") as caught:
         build_context(TlsSettings(), environ={"REQUESTS_CA_BUNDLE": str(nonsense)})
     assert caught.value.cause is Cause.TLS_FILE_INVALID
 
@@ -292,7 +292,7 @@ def test_insecure_needs_no_ca_at_all(tmp_path: Path) -> None:
 
 
 def test_a_key_without_a_certificate_is_told(certs: CertificateFactory) -> None:
-    with pytest.raises(MaterialError, match="is set without a client certificate"):
+    with pytest.raises(Failure, match="is set without a client certificate"):
         build_context(TlsSettings(ca=certs.ca_file(), client_key=certs.key_file(certs.client())))
 
 
@@ -303,7 +303,7 @@ def test_openssl_never_prompts(
 ) -> None:
     settings = form(certs)
     settings = TlsSettings(settings.ca, settings.client_cert, settings.client_key, answer)
-    with pytest.raises(MaterialError) as caught:
+    with pytest.raises(Failure) as caught:
         build_context(settings)
     assert caught.value.cause is Cause.PASSPHRASE_MISSING
     assert capfd.readouterr() == ("", "")
@@ -328,6 +328,6 @@ def test_a_key_that_openssl_finds_too_small_is_told(certs: CertificateFactory) -
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     certificate = factory._build(factory._name("weak"), weak, certs.ca, [], (-1, 30))
     path = certs.pem(factory.Identity(certificate, weak))
-    with pytest.raises(MaterialError, match="is refused by OpenSSL") as caught:
+    with pytest.raises(Failure, match="is refused by OpenSSL") as caught:
         build_context(TlsSettings(certs.ca_file(), path))
     assert caught.value.cause is Cause.TLS_FILE_INVALID

@@ -1,4 +1,4 @@
-"""Whatever a file holds, it is understood or refused with a MaterialError."""
+"""Whatever a file holds, it is understood or refused with a Failure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poetry_repo_plugin.core.errors import Failure
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.tls.certificate import facts_of
 from poetry_repo_plugin.tls.handshake import _certificates_in
-from poetry_repo_plugin.tls.identity import load_identity
-from poetry_repo_plugin.tls.pem import form_of, pem_blocks
-from poetry_repo_plugin.tls.plain import identify, trust
-from poetry_repo_plugin.tls.settings import MaterialError
+from poetry_repo_plugin.tls.identity import load_identity, offer_plain_pem
+from poetry_repo_plugin.tls.pem import format_of, pem_blocks
 from poetry_repo_plugin.tls.trust import load_ca
 from tests.certs import CertificateFactory
 
@@ -79,7 +78,7 @@ contents = st.one_of(st.binary(max_size=300), mutated(), mutated_inside())
 @settings(max_examples=300, deadline=None)
 @given(contents)
 def test_any_bytes_are_understood_or_refused(data: bytes) -> None:
-    form_of(data)
+    format_of(data)
     pem_blocks(data)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "file"
@@ -91,9 +90,8 @@ def test_any_bytes_are_understood_or_refused(data: bytes) -> None:
 Attempt = Callable[[Path, ssl.SSLContext], object]
 
 ATTEMPTS: list[Attempt] = [
-    lambda path, context: trust(context, path),
-    lambda path, context: identify(context, path, path),
-    lambda path, context: load_ca(path).apply(context),
+    lambda path, context: offer_plain_pem(context, path, path),
+    lambda path, context: load_ca(path, context),
     lambda path, context: load_identity(path).apply(context),
     lambda path, context: load_identity(path, path, lambda: Secret("secret")).apply(context),
     lambda path, _: facts_of(path),
@@ -102,19 +100,19 @@ ATTEMPTS: list[Attempt] = [
 
 
 def attempt_on(path: Path, attempt: Attempt) -> str | None:
-    """The message of the MaterialError; any other exception is the test's failure."""
+    """The message of the Failure; any other exception is the test's failure."""
     try:
         attempt(path, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    except MaterialError as error:
-        return error.message
+    except Failure as error:
+        return error.detail
     return None
 
 
 @given(st.binary(max_size=12))
 def test_any_beginning_of_der_has_a_form(tail: bytes) -> None:
-    form_of(b"")
+    format_of(b"")
     for head in (b"0", b"00", b"0\x02\x30", b"0\x80", b"0\x82\x01\x00", b"0\x84", b"0\x85", b"0\xff", b"\xff\xfe"):
-        form_of(head + tail)
+        format_of(head + tail)
 
 
 @given(st.binary(max_size=200))

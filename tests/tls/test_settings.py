@@ -13,12 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 from cryptography.x509.oid import NameOID
 
-from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.errors import Cause, Failure, Subject
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.tls.certificate import describe, facts_of
-from poetry_repo_plugin.tls.identity import ClientIdentity, apply_pem, load_identity
-from poetry_repo_plugin.tls.settings import MAX_BYTES, AskPassphrase, MaterialError, day, read_file
-from poetry_repo_plugin.tls.trust import TrustBundle, load_ca
+from poetry_repo_plugin.tls.identity import ClientIdentity, apply_pem, expiry_of, load_identity
+from poetry_repo_plugin.tls.settings import MAX_BYTES, AskPassphrase, day, read_file
+from poetry_repo_plugin.tls.trust import load_ca
 from tests import certs as factory
 from tests.certs import CLIENT_AUTH, SERVER_AUTH, Authority, CertificateFactory
 
@@ -30,21 +30,21 @@ def in_days(days: float) -> str:
 
 
 def refused_ca(path: Path, now: datetime | None = None) -> str:
-    with pytest.raises(MaterialError) as caught:
-        load_ca(path, now)
+    with pytest.raises(Failure) as caught:
+        load_ca(path, now=now)
     assert caught.value.cause is Cause.TLS_FILE_INVALID
-    assert str(path) in caught.value.message
-    return caught.value.message.replace(str(path), "PATH")
+    assert str(path) in caught.value.detail
+    return caught.value.detail.replace(str(path), "PATH")
 
 
 def refused_identity(
     cause: Cause, cert: Path, key: Path | None = None, ask: AskPassphrase | None = None, *, named: Path | None = None
 ) -> str:
-    with pytest.raises(MaterialError) as caught:
+    with pytest.raises(Failure) as caught:
         load_identity(cert, key, ask)
     assert caught.value.cause is cause
-    assert str(named or cert) in caught.value.message
-    return caught.value.message.replace(str(cert), "CERT").replace(str(key), "KEY")
+    assert str(named or cert) in caught.value.detail
+    return caught.value.detail.replace(str(cert), "CERT").replace(str(key), "KEY")
 
 
 def signless(name: str, *hosts: str) -> factory.Identity:
@@ -65,7 +65,7 @@ class TestCa:
         assert [facts.name for facts in bundle.facts] == ["Test root"]
         assert bundle.facts[0].is_ca
         assert bundle.facts[0].self_signed
-        assert bundle.warnings == ()
+        assert bundle.warnings() == []
 
     def test_der_is_known_by_its_content(self, certs: CertificateFactory) -> None:
         path = certs.write("ca.pem", certs.ca.cert.public_bytes(Encoding.DER))
@@ -81,7 +81,7 @@ class TestCa:
             b"-----BEGIN TRUSTED CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END TRUSTED CERTIFICATE-----\n"
         )
         bundle = load_ca(certs.write("ca.pem", text))
-        assert bundle.certificates == (certs.ca.cert.public_bytes(Encoding.DER),)
+        assert bundle.certificates == [certs.ca.cert.public_bytes(Encoding.DER)]
 
     def test_a_directory_of_hashed_certificates_is_a_bundle(self, certs: CertificateFactory) -> None:
         folder = certs.directory / "capath"
@@ -105,7 +105,7 @@ class TestCa:
 
     def test_a_self_signed_server_is_trusted_for_itself(self, certs: CertificateFactory) -> None:
         bundle = load_ca(certs.write("self.pem", self_signed_server().cert_pem))
-        assert "only that server is trusted" in bundle.warnings[0]
+        assert "only that server is trusted" in bundle.warnings()[0]
 
     def test_a_ca_that_may_not_sign_is_refused(self, certs: CertificateFactory) -> None:
         """Its key usage is for everything but certificates; one of a server vouches for itself all the same."""
@@ -122,7 +122,7 @@ class TestCa:
 
     def test_an_expired_ca_beside_a_good_one_is_a_warning(self, certs: CertificateFactory) -> None:
         path = certs.ca_file(certs.ca, Authority.root("Old root", valid=(-30, -2)))
-        assert load_ca(path).warnings == (f"1 of 2 CAs in {path} have expired (Old root, {in_days(-2)})",)
+        assert load_ca(path).warnings() == [f"1 of 2 CAs in {path} have expired (Old root, {in_days(-2)})"]
 
     def test_a_ca_of_tomorrow_is_refused(self, certs: CertificateFactory) -> None:
         message = refused_ca(certs.ca_file(Authority.root("New root", valid=(2, 30))))
@@ -130,7 +130,7 @@ class TestCa:
 
     def test_a_ca_that_expires_soon_is_a_warning(self, certs: CertificateFactory) -> None:
         path = certs.ca_file(Authority.root("Brief root", valid=(-1, 20)))
-        assert load_ca(path).warnings == (f"the CA Brief root in {path} expires on {in_days(20)}",)
+        assert load_ca(path).warnings() == [f"the CA Brief root in {path} expires on {in_days(20)}"]
 
     def test_an_intermediate_alone_is_told_where_python_wants_the_root(
         self, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch
@@ -139,10 +139,10 @@ class TestCa:
         monkeypatch.setattr("sys.version_info", (3, 12, 0))
         assert (
             "before Python 3.13 the root is needed as well (the issuer of Below: Test root)"
-            in load_ca(path).warnings[0]
+            in load_ca(path).warnings()[0]
         )
         monkeypatch.setattr("sys.version_info", (3, 13, 0))
-        assert load_ca(path).warnings == ()
+        assert load_ca(path).warnings() == []
 
     def test_a_private_key_is_no_ca(self, certs: CertificateFactory) -> None:
         path = certs.key_file(certs.client())
@@ -150,7 +150,7 @@ class TestCa:
 
     def test_a_private_key_beside_the_ca_is_a_warning(self, certs: CertificateFactory) -> None:
         path = certs.write("ca.pem", certs.ca.pem + certs.client().key_pem)
-        assert "also holds a private key" in load_ca(path).warnings[0]
+        assert "also holds a private key" in load_ca(path).warnings()[0]
 
     def test_pkcs12_is_no_ca(self, certs: CertificateFactory) -> None:
         assert "is a PKCS#12 file" in refused_ca(certs.pkcs12_file(certs.client(), passphrase="x"))
@@ -182,14 +182,8 @@ class TestCa:
     def test_what_is_no_bundle_is_told(self, certs: CertificateFactory, content: bytes, why: str) -> None:
         assert refused_ca(certs.write("ca.pem", content)) == f"the CA bundle PATH {why}"
 
-    def test_what_openssl_refuses_in_the_end_is_told(self, certs: CertificateFactory) -> None:
-        bundle = TrustBundle(certs.directory / "ca.pem", (b"0\x03\x02\x01\x00",), ())
-        with pytest.raises(MaterialError, match="is refused by OpenSSL") as caught:
-            bundle.apply(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-        assert caught.value.cause is Cause.TLS_FILE_INVALID
-
     def test_a_missing_file_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(MaterialError, match=r"the CA bundle .*nowhere\.pem does not exist") as caught:
+        with pytest.raises(Failure, match=r"the CA bundle .*nowhere\.pem does not exist") as caught:
             load_ca(tmp_path / "nowhere.pem")
         assert caught.value.cause is Cause.TLS_FILE_MISSING
 
@@ -199,8 +193,8 @@ class TestCa:
         assert refused_ca(pipe) == "the CA bundle PATH is not a file"
 
     def test_a_path_that_no_system_takes_is_told(self) -> None:
-        with pytest.raises(MaterialError) as caught:
-            read_file(Path("/tmp/a\0b"), "CA bundle")
+        with pytest.raises(Failure) as caught:
+            read_file(Path("/tmp/a\0b"), Subject.CA)
         assert caught.value.cause in (Cause.TLS_FILE_INVALID, Cause.TLS_FILE_MISSING)
 
     @pytest.mark.parametrize("kind", ["file", "directory"])
@@ -221,21 +215,25 @@ class TestCa:
         path = certs.write("huge.pem", b"x" * (MAX_BYTES + 1))
         assert "is larger than 2 MB" in refused_ca(path)
 
-    def test_a_malformed_certificate_that_openssl_takes_is_a_warning(
-        self, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_malformed_certificate_that_openssl_takes_is_a_warning(self, certs: CertificateFactory) -> None:
         """A bundle that plain Poetry accepts is accepted."""
-        path = certs.ca_file(certs.ca, certs.other_ca)
-        real = describe
-
-        def describe_der(der: bytes) -> object:
-            found = real(x509.load_der_x509_certificate(der))
-            return found if found.name == "Test root" else None
-
-        monkeypatch.setattr("poetry_repo_plugin.tls.trust.describe_der", describe_der)
+        der = certs.server().cert.public_bytes(Encoding.DER)
+        version_5 = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)
+        path = certs.write("ca.pem", certs.ca.pem + pem_of(version_5))
         bundle = load_ca(path)
         assert len(bundle.certificates) == 2
-        assert "certificate 2 of 2" in bundle.warnings[0]
+        assert bundle.warnings() == [f"certificate 2 of 2 in the CA bundle {path} is malformed"]
+
+    def test_one_that_not_even_openssl_takes_is_refused(self, certs: CertificateFactory) -> None:
+        """Not even if the next one completes it: its signature is not looked at."""
+        der = certs.other_ca.cert.public_bytes(Encoding.DER)
+        for cut in range(1, 60):
+            path = certs.write("ca.pem", certs.ca.pem + pem_of(der[:-cut]) + certs.other_ca.pem)
+            assert refused_ca(path) == "the CA bundle PATH is damaged: certificate 2 of 3 is not a certificate"
+
+
+def pem_of(der: bytes) -> bytes:
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
 
 
 def self_signed_server() -> factory.Identity:
@@ -282,16 +280,16 @@ class TestIdentity:
         path = certs.write("half.p12", whole[: len(whole) // 2])
         message = refused_identity(Cause.TLS_FILE_INVALID, path, ask=lambda: Secret("x"))
         assert message == "the client certificate CERT is cut off: its end is missing"
-        with pytest.raises(MaterialError, match="cut off"):
+        with pytest.raises(Failure, match="cut off"):
             facts_of(path)
 
     def test_nothing_of_another_language_s_innards_is_shown(self, certs: CertificateFactory) -> None:
         der = certs.client().cert.public_bytes(Encoding.DER)
         broken = base64.encodebytes(der[:-40])
         path = certs.write("b.pem", b"-----BEGIN CERTIFICATE-----\n" + broken + b"-----END CERTIFICATE-----\n")
-        with pytest.raises(MaterialError, match="cannot be understood") as caught:
+        with pytest.raises(Failure, match="cannot be understood") as caught:
             facts_of(path)
-        assert "{" not in caught.value.message
+        assert "{" not in caught.value.detail
 
     def test_pkcs12_without_a_key(self, certs: CertificateFactory) -> None:
         path = certs.pkcs12_file(certs.client(), with_key=False)
@@ -327,12 +325,13 @@ class TestIdentity:
         message = refused_identity(Cause.CLIENT_CERT_EXPIRED, certs.pem(certs.client_not_yet_valid()))
         assert message == f"the client certificate CERT (alice) is not valid before {in_days(1)}"
 
-    def test_one_that_expires_within_30_days_is_a_warning(self, certs: CertificateFactory) -> None:
+    def test_one_that_expires_within_30_days_is_told(self, certs: CertificateFactory) -> None:
         soon = certs.client(days=29.5)
-        path = certs.pem(soon)
+        identity = load_identity(certs.pem(soon))
+        assert identity.expires_soon
         ends = soon.cert.not_valid_after_utc.date()
-        assert load_identity(path).warnings == (f"the client certificate {path} expires on {ends}",)
-        assert load_identity(certs.pem(certs.client(days=31.5))).warnings == ()
+        assert expiry_of(identity.path, identity.facts) == f"the client certificate {identity.path} expires on {ends}"
+        assert not load_identity(certs.pem(certs.client(days=31.5))).expires_soon
 
     def test_one_for_servers_only_is_a_warning(self, certs: CertificateFactory) -> None:
         assert "not issued for client authentication" in load_identity(certs.pem(certs.server())).warnings[0]
@@ -370,10 +369,10 @@ class TestIdentity:
             (certs.client_expired(), Cause.CLIENT_CERT_EXPIRED),
             (certs.client_key_mismatch(), Cause.CLIENT_KEY_MISMATCH),
         ):
-            with pytest.raises(MaterialError, match="the client certificate from the helper") as caught:
+            with pytest.raises(Failure, match="the client certificate from the helper") as caught:
                 apply_pem(context, identity.cert_pem.decode(), Secret(identity.key_pem.decode()))
             assert caught.value.cause is cause
-        with pytest.raises(MaterialError) as caught:
+        with pytest.raises(Failure) as caught:
             apply_pem(context, "no PEM", Secret("at all"))
         assert caught.value.cause is Cause.TLS_FILE_INVALID
 
@@ -482,13 +481,13 @@ class TestFacts:
 
     @pytest.mark.parametrize("content", [b"hello", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
     def test_what_is_no_certificate_is_told(self, certs: CertificateFactory, content: bytes) -> None:
-        with pytest.raises(MaterialError) as caught:
+        with pytest.raises(Failure) as caught:
             facts_of(certs.write("client.pem", content))
         assert caught.value.cause is Cause.TLS_FILE_INVALID
 
     def test_pkcs12_without_a_certificate_is_told(self, certs: CertificateFactory) -> None:
         data = pkcs12.serialize_key_and_certificates(b"x", certs.client().key, None, None, NoEncryption())
-        with pytest.raises(MaterialError, match="holds no certificate"):
+        with pytest.raises(Failure, match="holds no certificate"):
             facts_of(certs.write("x.p12", data))
 
     def test_names_and_days(self, certs: CertificateFactory) -> None:

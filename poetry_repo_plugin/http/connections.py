@@ -1,0 +1,179 @@
+"""Connections to a repository: how they are secured, and why one failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.project_trust import ProjectTrust
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.errors import Cause, Failure, RepositoryFailure
+from poetry_repo_plugin.core.notices import Notices
+from poetry_repo_plugin.core.origin import Origin
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.http.contexts import Contexts
+from poetry_repo_plugin.http.failures import failure, failure_of
+from poetry_repo_plugin.http.matching import Leave, unmistakable
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.credentials.external import OutsideSource
+    from poetry_repo_plugin.tls.handshake import Connect, Peer
+
+_LOOK_SECONDS = 5.0
+
+
+class Connections(Contexts):
+    """The contexts of a run, and an explanation for each connection that fails.
+
+    :param bindings: tell where a client certificate belongs that was not offered.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        bindings: Bindings,
+        notices: Notices,
+        *,
+        passphrase: Callable[[Repository], Secret | None],
+        outside: OutsideSource | None,
+        project_trust: ProjectTrust,
+    ) -> None:
+        super().__init__(
+            settings,
+            notices,
+            passphrase=passphrase,
+            outside=outside,
+            project_trust=project_trust,
+        )
+        self._bindings = bindings
+        self._passing: dict[Origin, Failure] = {}
+
+    def explain(
+        self,
+        leave: Leave,
+        error: BaseException,
+        *,
+        proxy: str | None = None,
+        look_closer: bool = True,
+    ) -> RepositoryFailure | None:
+        """The failure that ``error`` means, or ``None`` if it is none that we know.
+
+        :param proxy: the URL of the proxy that stood between; it is used again where possible.
+        :param look_closer: the server may be looked at once more for a better message.
+        """
+        from poetry_repo_plugin.tls.errors import classify
+        from poetry_repo_plugin.tls.handshake import handshake, look_at
+
+        host, port = leave.origin.host, leave.origin.port
+        connect, passable = _way_through(proxy, leave.origin)
+
+        def again() -> None:
+            context = self.context(leave)
+            if context is not None:
+                handshake(host, port, context, timeout=_LOOK_SECONDS, connect=connect)
+
+        def look() -> Peer | None:
+            return look_at(host, port, connect=connect)
+
+        # A server in distress is not looked at with each of Poetry's retries.
+        look_closer = look_closer and passable and leave.origin not in self._passing
+        found = classify(
+            error,
+            host=leave.origin.netloc,
+            secured=leave.origin.scheme == "https",
+            client_certificate_offered=self.offers(leave),
+            look=look if look_closer else None,
+            again=again if look_closer else None,
+        )
+        if found is None:
+            return None
+        if found.cause is Cause.SERVER_ERROR and found.retry:
+            found = self._passing.setdefault(leave.origin, found)
+        in_system = False
+        if found.cause is Cause.UNKNOWN_CA and look_closer:
+            in_system = self._system_trusts(leave, connect)
+        return self._as_failure(leave, found, in_system=in_system)
+
+    def _system_trusts(self, leave: Leave, connect: Connect | None) -> bool:
+        """Nobody has chosen a CA (one that was chosen was meant), and the system's would do."""
+        repository = leave.repository
+        if repository is None:
+            return False
+        if self.settings_of(repository, identify=False, origin=leave.origin).ca is not None:
+            return False
+        from poetry_repo_plugin.tls.context import build_context
+        from poetry_repo_plugin.tls.errors import classify
+        from poetry_repo_plugin.tls.handshake import handshake
+        from poetry_repo_plugin.tls.settings import SYSTEM, TlsSettings
+
+        host, port = leave.origin.host, leave.origin.port
+        try:
+            context = build_context(TlsSettings(ca=SYSTEM))
+            handshake(host, port, context, timeout=_LOOK_SECONDS, connect=connect)
+        except Exception as error:
+            # Only a server that we have believed can demand a client certificate of us.
+            error.__context__ = None  # the failure that is being explained
+            found = classify(error, host=leave.origin.netloc)
+            return found is not None and found.cause is Cause.CLIENT_CERT_REQUIRED
+        return True
+
+    def explain_answer(self, leave: Leave, status: int, body: bytes) -> RepositoryFailure | None:
+        """The failure that an answer tells of: nginx refuses a client certificate with a page."""
+        from poetry_repo_plugin.tls.errors import classify_answer
+
+        found = classify_answer(status, body, self.offers(leave))
+        return self._as_failure(leave, found) if found is not None else None
+
+    def _as_failure(
+        self,
+        leave: Leave,
+        found: Failure,
+        *,
+        in_system: bool = False,
+    ) -> RepositoryFailure:
+        if found.cause in (Cause.CLIENT_CERT_REQUIRED, Cause.CLIENT_CERT_REJECTED):
+            withheld = self.identity_withheld(leave)
+            if withheld is not None:
+                return withheld
+        repository, host = leave.repository, leave.origin.netloc
+        if repository is None:
+            return failure_of(found, None, host=host)
+        name, hint = quote(repository.name), None
+        if in_system:
+            detail = f"{found.detail}; the system's store trusts it"
+            found = Failure(found.cause, detail, subject=found.subject, retry=found.retry)
+            hint = f"poetry repo certs {name} --ca system"
+        if found.cause is Cause.NOT_AN_INDEX and leave.origin.scheme == "http":
+            url = (repository.index_url or "").replace("http://", "https://", 1)
+            hint = f"poetry repo add {name} {quote(url)}"
+        return failure_of(found, repository, host=host, hint=hint)
+
+    def identity_withheld(self, leave: Leave) -> RepositoryFailure | None:
+        """The failure that a demand for a client certificate means if ours is bound elsewhere."""
+        repository = leave.repository
+        if repository is None or leave.identify or not self.has_identity(repository):
+            return None
+        held_to = self._bindings.held_to(repository.name, Kind.CERTIFICATE)
+        bound = " and ".join(held_to.origins)
+        detail = f"it demands a client certificate, and the configured one belongs to {bound}"
+        message = f"{detail}; it was not offered."
+        url = unmistakable(leave.query.url) if leave.query is not None else str(leave.origin)
+        host = leave.origin.netloc
+        return failure(Cause.ORIGIN_MISMATCH, message, repository, host=host, url=url)
+
+
+def _way_through(proxy: str | None, origin: Origin) -> tuple[Connect | None, bool]:
+    """A function that connects through ``proxy``, if there is one, and whether it can do so."""
+    if proxy is None:
+        return None, True
+    from poetry_repo_plugin.http.proxy import Proxy
+
+    try:
+        way = Proxy.of(proxy)
+    except ValueError:
+        return None, False
+    return partial(way.tunnel, origin, _LOOK_SECONDS), way.is_plain and origin.scheme == "https"

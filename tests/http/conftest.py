@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.credentials.keyrings import MemoryKeyring, in_use
+from tests.http.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with in_use(MemoryKeyring()) as backend:
+        yield World(tmp_path, backend)
