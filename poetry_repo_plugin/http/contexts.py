@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -33,14 +34,15 @@ if TYPE_CHECKING:
     from poetry_repo_plugin.tls.identity import ClientIdentity
     from poetry_repo_plugin.tls.settings import TlsSettings
 
-# Repository, with its client certificate, origin for a helper.
-_Key = tuple[str, bool, Origin | None]
+# Repository, with its client certificate, on another host than its own, origin for a helper.
+_Key = tuple[str, bool, bool, Origin | None]
 
 
 class Contexts:
     """One TLS context for each repository, for all threads of a run.
 
-    Where a helper hands out client certificates, one for each origin.
+    Where a helper hands out client certificates, one for each origin. On other hosts than its own,
+    which may hold its files, the repository's CA is trusted beside the default ones.
 
     :param passphrase: finds the passphrase of a repository's key, asking a person if need be.
     :param outside: the source that runs helpers, which may hand out client certificates.
@@ -82,7 +84,7 @@ class Contexts:
         by_origin = self._outside is not None and self._outside.may_identify(repository.name)
         by_origin = by_origin or self._has_project_ca(repository.name)
         origin = leave.origin if by_origin else None
-        key = (repository.name, leave.identify, origin)
+        key = (repository.name, leave.identify, _is_elsewhere(leave.origin, repository), origin)
         with self._lock_of(key):  # a helper that takes its time holds up nobody else's connection
             until = self._until.get(key)
             if key not in self._contexts or (until is not None and until <= now()):
@@ -173,6 +175,8 @@ class Contexts:
     ) -> tuple[ssl.SSLContext | RepositoryFailure | None, datetime | None]:
         """The context, and when to build it anew: a helper's client certificate may expire soon."""
         settings = self.settings_of(repository, identify=leave.identify, origin=leave.origin)
+        if _is_elsewhere(leave.origin, repository):
+            settings = replace(settings, default_too=True)
         for line in self.project_trust.ignored_for(repository.name):
             self._notices.once(line)
         if not settings.verify:
@@ -235,6 +239,11 @@ def expiry_warning(name: str, path: Path, facts: CertificateFacts) -> str:
 
     hint = f"poetry repo certs {quote(name)} --client-cert PATH"
     return f"{name}: {expiry_of(path, facts)}. Try: {hint}"
+
+
+def _is_elsewhere(origin: Origin, repository: Repository) -> bool:
+    """``origin`` is another host than the repository's own, as that of its files may be."""
+    return all(origin != prefix.origin for prefix in repository.prefixes)
 
 
 def _silence_urllib3() -> None:

@@ -105,7 +105,7 @@ def _trust(context: ssl.SSLContext, settings: TlsSettings, environ: Mapping[str,
         from poetry_repo_plugin.tls.trust import load_ca
 
         load_ca(settings.ca, context)
-    if settings.ca is None:
+    if settings.ca is None or settings.default_too:
         _trust_default(context, environ)
 
 

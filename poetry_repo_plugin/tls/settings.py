@@ -40,6 +40,7 @@ class TlsSettings:
     :param passphrase: asked for the key's passphrase, once, and only if the key is encrypted.
     :param verify: ``False`` accepts every server certificate.
     :param relaxed: ``True`` leaves out the stricter X.509 checks that Python 3.13 switched on.
+    :param default_too: trust what requests trusts by default as well as ``ca``.
     """
 
     ca: CaSetting = None
@@ -48,6 +49,7 @@ class TlsSettings:
     passphrase: AskPassphrase | None = field(default=None, compare=False, repr=False)
     verify: bool = True
     relaxed: bool = False
+    default_too: bool = False
 
     @property
     def is_default(self) -> bool:

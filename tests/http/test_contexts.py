@@ -1,4 +1,4 @@
-"""The TLS context of a request: what is configured for its repository."""
+"""The TLS context of a request: what is configured for its repository, and what follows elsewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
@@ -21,6 +22,8 @@ from poetry_repo_plugin.tls.settings import TlsSettings
 from tests.certs import Authority, CertificateFactory, server_context
 from tests.http.world import EVIL, INDEX, World
 from tests.tls.wire import https, listening
+
+FILES = "https://files.example/lib-1.0.whl"
 
 
 @pytest.fixture
@@ -147,6 +150,81 @@ def test_a_project_s_ca_yields_to_the_user_s(world: World, files: Mapping[str, s
 @pytest.fixture
 def certs(tmp_path: Path) -> CertificateFactory:
     return CertificateFactory(tmp_path / "certs")
+
+
+class TestFilesOnAnotherHost:
+    """The index's CA is trusted there beside the default ones, not in their place."""
+
+    @pytest.fixture
+    def company(self, certs: CertificateFactory) -> Authority:
+        """Its CA is not the index's, but among those that this machine trusts by default."""
+        return Authority.root("Company root")
+
+    @pytest.fixture
+    def index(
+        self,
+        world: World,
+        certs: CertificateFactory,
+        company: Authority,
+    ) -> str:
+        default = certs.ca_file(company, name="default.pem")
+        world.environ["REQUESTS_CA_BUNDLE"] = str(default)
+        world.sources(corp=INDEX)
+        files = {"cert": str(certs.ca_file()), "client-cert": str(certs.pem(certs.client()))}
+        world.settings.save_certificates("corp", files)
+        return INDEX
+
+    @staticmethod
+    def reaches(world: World, url: str, authority: Authority) -> bool:
+        """A request to ``url`` accepts a server that ``authority`` vouches for."""
+        access = world.access()
+        access.places.add_link("corp", FILES)
+        context = access.tls.context(access.places.leave(url))
+        assert context is not None
+        with listening(https(server_context(authority.server()))) as port:
+            try:
+                handshake("localhost", port, context, timeout=5)
+            except ssl.SSLCertVerificationError:
+                return False
+        return True
+
+    def test_both_are_trusted(self, world: World, index: str, certs: CertificateFactory, company: Authority) -> None:
+        assert self.reaches(world, FILES, certs.ca)
+        assert self.reaches(world, FILES, company)
+
+    def test_twin_one_that_neither_trusts(self, world: World, index: str, certs: CertificateFactory) -> None:
+        assert not self.reaches(world, FILES, certs.other_ca)
+
+    def test_twin_at_the_index_its_own_is_trusted_alone(
+        self, world: World, index: str, certs: CertificateFactory, company: Authority
+    ) -> None:
+        assert self.reaches(world, index, certs.ca)
+        assert not self.reaches(world, index, company)
+
+    def test_no_client_certificate_goes_there(self, world: World, index: str) -> None:
+        access = world.access()
+        access.places.add_link("corp", FILES)
+        assert access.places.leave(FILES).identify is False
+        assert access.places.leave(index).identify is True
+
+    def test_without_a_bundle_of_the_environment_it_is_certifi_s(self, world: World, index: str) -> None:
+        del world.environ["REQUESTS_CA_BUNDLE"]
+        certifi = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        certifi.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+        access = world.access()
+        access.places.add_link("corp", FILES)
+        context = access.tls.context(access.places.leave(FILES))
+        assert context is not None
+        count = certifi.cert_store_stats()["x509"]
+        assert context.cert_store_stats()["x509"] == count + 1
+
+    def test_one_that_is_not_verified_is_not_verified_there_either(self, world: World, index: str) -> None:
+        world.settings.save_certificates("corp", {"cert": False})
+        access = world.access()
+        access.places.add_link("corp", FILES)
+        context = access.tls.context(access.places.leave(FILES))
+        assert context is not None
+        assert context.verify_mode is ssl.CERT_NONE
 
 
 class TestHints:

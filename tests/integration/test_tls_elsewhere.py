@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import packages
-from tests.certs import CertificateFactory, server_context
+from tests.certs import Authority, CertificateFactory, server_context
 from tests.integration.told import assert_clean, assert_once
 from tests.integration.world import NAME, PEER, World, installed, names_locked
 from tests.servers import IndexServer, ProxyServer, RecordedRequest, Response
@@ -62,6 +62,20 @@ class TestFilesOnAnotherHost:
         assert f"Repository {NAME} ({cdn.netloc})" in done.text
         assert f"poetry repo certs {NAME} --ca PATH" in done.text
         assert_clean(done)
+
+    def test_the_default_cas_are_trusted_there_as_well(self, world: World, venv: Path, cdn: IndexServer) -> None:
+        """A public CDN, say; at the index itself they are not."""
+        public = Authority.root("Public root")
+        world.home.environ["REQUESTS_CA_BUNDLE"] = str(world.certs.ca_file(public, name="public.pem"))
+        cdn.tls = server_context(public.server())
+        world.project("alpha")
+        world.home.ok("lock")
+        assert_clean(world.home.ok("install", "--no-root"))
+        assert len(installed(venv)) == 4
+        assert {request.peer for request in cdn.requests} == {None}
+        world.index.tls = server_context(public.server())
+        (world.home.project / "poetry.lock").unlink()
+        assert_once(world.home.fails("lock", "--no-cache"), "unknown-ca")
 
     def test_twin_files_that_demand_a_client_certificate(self, world: World, cdn: IndexServer) -> None:
         """Not to offer it there is a decision: the message says so, and how to decide otherwise."""
