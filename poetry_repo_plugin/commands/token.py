@@ -13,7 +13,7 @@ from poetry_repo_plugin.core.errors import Cause, InputError
 from poetry_repo_plugin.core.names import env_key, is_pypi, no_choice
 from poetry_repo_plugin.core.origin import Origin, with_userinfo
 from poetry_repo_plugin.core.times import end_of_token, rfc3339
-from poetry_repo_plugin.credentials.base import BASIC, Credential, Effort, Purpose, Query
+from poetry_repo_plugin.credentials.base import BASIC, EVERYTHING, Credential, Purpose, Query
 from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
 
 FORMATS = ("plain", "env", "netrc", "pip", "json")
@@ -59,7 +59,7 @@ It goes to standard output; do not let it end up in a log."""
     def _credential(bench: Bench, repository: Repository, url: str) -> Credential:
         purpose = Purpose.INDEX if url == repository.index_url else Purpose.PUBLISH
         leave = bench.access.places.leave(url, owner=repository.name, purpose=purpose)
-        query = leave.query or Query(repository.name, url, purpose, Effort.FULL, repository.url_username)
+        query = leave.query or Query(repository.name, url, purpose, EVERYTHING, repository.url_username)
         resolution = bench.access.chain.resolve(query)
         credential = resolution.credential
         if credential is not None and bench.access.may_go(leave, credential):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
+from enum import Enum, Flag, auto
 from typing import NamedTuple, Protocol, Union
 
 from poetry_repo_plugin.core.errors import Cause
@@ -26,19 +26,25 @@ class Purpose(Enum):
     GIT = "git"
 
 
-class Effort(Enum):
-    """How far a look-up goes.
+class Need(Flag):
+    """What an answer may take beyond reading settings, files and the environment.
 
-    ``EVIDENT`` asks only sources of which a trace can be seen without asking a keyring in vain (settings, files,
-    environment); ``FULL`` asks all. A request starts with the first and comes back with the second when it is refused,
-    so that a public index never touches a keyring. ``LOOK`` is for ``doctor``: all, but no tool is run and no network
-    used. ``GLANCE`` is for listings: as little as ``EVIDENT`` of a keyring, and as quiet as ``LOOK``.
+    A source declares what it needs, a query says what it allows.
     """
 
-    GLANCE = 0
-    EVIDENT = 1
-    LOOK = 2
-    FULL = 3
+    NOTHING = 0
+    SEARCH = auto()
+    """Look where no setting points to: ask a keyring in vain, take the default entry of a netrc."""
+    PROCESS = auto()
+    """Run the helper, or the vendor's tool."""
+    NETWORK = auto()
+
+
+LISTING = Need.NOTHING
+FIRST_REQUEST = Need.PROCESS  # so that a public index never touches a keyring
+DIAGNOSIS = Need.SEARCH
+EVERYTHING = Need.SEARCH | Need.PROCESS | Need.NETWORK  # after a refusal, and for an upload
+LEVELS = (LISTING, FIRST_REQUEST, DIAGNOSIS, EVERYTHING)
 
 
 class Query(NamedTuple):
@@ -47,15 +53,20 @@ class Query(NamedTuple):
     :param name: the repository's name; ``""`` for a host that no repository is configured for.
     :param url: the index or upload URL that it will be sent to (never with userinfo).
     :param username: only a credential of this user will do, where it is given.
+    :param allowed: one of ``LEVELS``.
     :param fresh: the last answer was refused; what was kept of it between commands will not do.
     """
 
     name: str
     url: str
     purpose: Purpose = Purpose.INDEX
-    effort: Effort = Effort.FULL
+    allowed: Need = EVERYTHING
     username: str | None = None
     fresh: bool = False
+
+    def allows(self, need: Need) -> bool:
+        """Whether a source may do all of ``need`` for the answer."""
+        return need in self.allowed
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
 from poetry_repo_plugin.credentials.base import (
+    EVERYTHING,
+    LEVELS,
     Answer,
     Broken,
     Credential,
-    Effort,
+    Need,
     Purpose,
     Query,
     Resolution,
@@ -61,7 +63,7 @@ class Chain:
         self._now = now
         self._lock = threading.Lock()
         self._locks: dict[_Subject, threading.Lock] = {}
-        self._known: dict[tuple[_Subject, Effort], Resolution] = {}
+        self._known: dict[tuple[_Subject, Need], Resolution] = {}
         self._asked: dict[_Subject, datetime] = {}
         self._renewed_for: dict[_Subject, Credential] = {}
         self._on_trial: dict[_Subject, Credential] = {}
@@ -73,7 +75,7 @@ class Chain:
         """
         subject = _subject(query)
         with self._lock_of(subject):
-            known = self._known.get((subject, query.effort))
+            known = self._known.get((subject, query.allowed))
             if known is None:
                 return self._ask(query)
             if not self._runs_out(query, known):
@@ -92,12 +94,12 @@ class Chain:
         """
         subject = _subject(query)
         with self._lock_of(subject):
-            known = self._known.get((subject, Effort.FULL))
+            known = self._known.get((subject, EVERYTHING))
             was_renewed = refused in (self._renewed_for.get(subject), self._on_trial.get(subject))
             if known is not None and (known.credential != refused or was_renewed):
                 return known
             self._renewed_for[subject] = refused
-            found = self._ask(query._replace(effort=Effort.FULL, fresh=True))
+            found = self._ask(query._replace(allowed=EVERYTHING, fresh=True))
             if found.credential is not None and found.credential != refused:
                 self._on_trial[subject] = found.credential
             return found
@@ -124,10 +126,11 @@ class Chain:
 
     def _remember(self, query: Query, found: Resolution) -> None:
         subject = _subject(query)
-        self._known[subject, query.effort] = found
-        if query.effort is Effort.FULL or (query.effort is Effort.EVIDENT and found.credential is not None):
-            for effort in Effort:
-                self._known[subject, effort] = found
+        self._known[subject, query.allowed] = found
+        found_one = query.allows(Need.PROCESS) and found.credential is not None
+        if found_one or query.allowed is EVERYTHING:
+            for allowed in LEVELS:
+                self._known[subject, allowed] = found
 
     def _runs_out(self, query: Query, known: Resolution) -> bool:
         credential = known.credential

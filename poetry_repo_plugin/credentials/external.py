@@ -24,7 +24,7 @@ from poetry_repo_plugin.credentials.base import (
     Answer,
     Broken,
     Credential,
-    Effort,
+    Need,
     NotMine,
     Query,
     Source,
@@ -80,8 +80,10 @@ class OutsideSource:
         if is_helper(source) and self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
             return Withheld(f"its helper was set for {' and '.join(bound)}", bound)
-        look = query.effort in (Effort.LOOK, Effort.GLANCE)
-        answer = self._looked_at(query, source) if look else self._answer(query, source).credential
+        if query.allows(Need.PROCESS):
+            answer = self._answer(query, source).credential
+        else:
+            answer = self._looked_at(query, source)
         if isinstance(answer, Broken) and self._only_proposed(query.name):
             return NotMine(answer.why)
         return replace(answer, source=source.name) if isinstance(answer, Broken) else answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Union
 
-from poetry_repo_plugin.credentials.base import Answer, Credential, Effort, NotMine, Query, Source, Unheard
+from poetry_repo_plugin.credentials.base import Answer, Credential, Need, NotMine, Query, Source, Unheard
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import HostService, NotAskable, UrlService
 
@@ -28,8 +28,9 @@ class KeyringUrlSource:
     def get(self, query: Query) -> Answer:
         """The entry of the index's URL, else of its host; for a host without a repository, of the host only."""
         if not self._is_called_for(query):
-            listing = query.effort is Effort.GLANCE
-            return NotMine("not asked for a listing" if listing else "not asked before the repository refuses")
+            if query.allows(Need.PROCESS):
+                return NotMine("not asked before the repository refuses")
+            return NotMine("not asked for a listing")
         by_url = self._at(UrlService, query) if query.name else NotMine()
         return by_url if not isinstance(by_url, NotMine) else self._at(HostService, query)
 
@@ -46,8 +47,8 @@ class KeyringUrlSource:
         return Credential(entry.secret, entry.username, "keyring-url", f"keyring entry {service}")
 
     def _is_called_for(self, query: Query) -> bool:
-        if query.effort is Effort.GLANCE:
-            return query.username is not None
-        return query.effort is not Effort.EVIDENT or any(
-            isinstance(source.get(query), Credential) for source in self._later
-        )
+        if query.allows(Need.SEARCH):
+            return True
+        if query.allows(Need.PROCESS):  # the first request
+            return any(isinstance(source.get(query), Credential) for source in self._later)
+        return query.username is not None

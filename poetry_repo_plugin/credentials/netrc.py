@@ -8,7 +8,7 @@ from pathlib import Path
 
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Query
+from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Need, NotMine, Query
 
 
 class NetrcSource:
@@ -38,7 +38,8 @@ class NetrcSource:
             return Broken(f"{file} cannot be parsed", source=self.name)
         except OSError as error:
             return Broken(f"{file} cannot be read ({(error.strerror or 'error').lower()})", source=self.name)
-        default = bool(query.name) and query.effort is Effort.FULL and "default" in entries.hosts
+        may_search = bool(query.name) and query.allows(Need.SEARCH)
+        default = may_search and "default" in entries.hosts
         known = default or (host in entries.hosts and host != "default")
         found = entries.authenticators(host) if known else None
         if found is None:

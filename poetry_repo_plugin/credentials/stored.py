@@ -7,7 +7,16 @@ from pathlib import Path
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings, StoredLogin
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query, Unheard
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Broken,
+    Credential,
+    Need,
+    NotMine,
+    Purpose,
+    Query,
+    Unheard,
+)
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import is_reserved_user
 
@@ -34,8 +43,8 @@ class StoredSource:
 
     def get(self, query: Query) -> Answer:
         """For an upload a token first, for everything else user name and password: the token may be for uploads only.
-        The keyring is asked only for what the files point to, or at full effort. Nothing is looked up for an origin
-        that the name is not bound to.
+        The keyring is asked only for what the files point to, or where a search is allowed. Nothing is looked up for
+        an origin that the name is not bound to.
         """
         if not query.name:
             return NotMine()
@@ -52,8 +61,9 @@ class StoredSource:
         if kept:
             return self._first_of([one for one in kept if query.username in (None, one.username)], query, kept[0].file)
         if not self._is_called_for(query):
-            asked = "; the keyring is not asked for a listing" if query.effort is Effort.GLANCE else ""
-            return NotMine(f"nothing is stored in auth.toml{asked}")
+            if query.allows(Need.PROCESS):
+                return NotMine("nothing is stored in auth.toml")
+            return NotMine("nothing is stored in auth.toml; the keyring is not asked for a listing")
         return self._untold(query)
 
     def _first_of(self, kept: list[StoredLogin], query: Query, file: Path) -> Answer:
@@ -88,9 +98,12 @@ class StoredSource:
 
     def _is_called_for(self, query: Query) -> bool:
         """Whether the keyring is asked although no file names a user."""
-        if query.effort is Effort.GLANCE:  # a login leaves a record of where it belongs; a URL may name its user
-            return query.username is not None or self._is_recorded(query.name)
-        return query.effort is not Effort.EVIDENT
+        if query.allows(Need.SEARCH):
+            return True
+        if query.allows(Need.PROCESS):  # the first request
+            return False
+        # A listing: a login leaves a record of where it belongs, and a URL may name its user.
+        return query.username is not None or self._is_recorded(query.name)
 
     def _is_recorded(self, name: str) -> bool:
         """Whether a login has left a record of where it belongs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query, Source
+from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Need, NotMine, Purpose, Query, Source
 
 MODES = ("automatic", "always", "never")
 MODE_VARIABLE = "POETRY_REPO_PLUGIN_TRUSTED_PUBLISHING"
@@ -20,6 +20,7 @@ class PublishingSource:
     """
 
     name = "trusted publishing"
+    needs = Need.PROCESS | Need.NETWORK
 
     def __init__(self, inner: Callable[[Query], Source], mode: str, minted: Callable[[Credential], None]) -> None:
         self._inner = inner
@@ -28,7 +29,7 @@ class PublishingSource:
 
     def get(self, query: Query) -> Answer:
         """An upload token for this job's identity."""
-        if query.purpose is not Purpose.PUBLISH or query.effort is not Effort.FULL:
+        if query.purpose is not Purpose.PUBLISH or not query.allows(self.needs):
             return NotMine("for uploads only")
         if self._mode not in MODES:
             why = f"{MODE_VARIABLE} is {self._mode!r}; it can be {', '.join(MODES)}"

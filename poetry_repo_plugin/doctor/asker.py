@@ -12,7 +12,7 @@ from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.servers import profile_of, publish_url_of
 from poetry_repo_plugin.core.times import remaining
-from poetry_repo_plugin.credentials.base import Credential, Effort, Query, Resolution
+from poetry_repo_plugin.credentials.base import Credential, Need, Query, Resolution
 from poetry_repo_plugin.doctor.report import Finding, State, failed
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure
@@ -47,9 +47,9 @@ class Asker:
         self._patience = patience
         self._profile = profile_of(repository.index_url or repository.publish_url or "", repository.name)
 
-    def _look_up(self, query: Query | None, effort: Effort) -> Resolution:
+    def _look_up(self, query: Query | None, allowed: Need) -> Resolution:
         """The chain's answer. Raises :class:`RepositoryFailure` if it takes too long."""
-        asked = query._replace(effort=effort) if query is not None else None
+        asked = query._replace(allowed=allowed) if query is not None else None
         try:
             return within(self._patience, lambda: self._access.chain.resolve(asked) if asked else Resolution(None))
         except TimeoutError:

@@ -8,7 +8,7 @@ from functools import partial
 
 from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.core.names import is_pypi
-from poetry_repo_plugin.credentials.base import Effort, Purpose, Resolution
+from poetry_repo_plugin.credentials.base import DIAGNOSIS, EVERYTHING, FIRST_REQUEST, Need, Purpose, Resolution
 from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker, Outcome
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.http.checks import check_index
@@ -36,7 +36,7 @@ class Answers(Asker):
             return self.at_rest("not tried, because index failed"), self._of_index(stranger)
         is_open = _is_welcome(stranger)
         try:
-            resolution = self._resolved(Effort.EVIDENT if is_open else Effort.FULL)
+            resolution = self._resolved(FIRST_REQUEST if is_open else EVERYTHING)
         except RepositoryFailure as error:
             return failed("credential", error), skipped("index", "not reached, because credential failed")
         if resolution.credential is None and is_open:
@@ -63,7 +63,7 @@ class Answers(Asker):
         """What is known of the credential without asking the server."""
         check = "credential"
         try:
-            resolution = self._resolved(Effort.LOOK)
+            resolution = self._resolved(DIAGNOSIS)
         except RepositoryFailure as error:
             return failed(check, error, state=State.WARN)
         trouble = self._trouble(resolution)
@@ -79,7 +79,7 @@ class Answers(Asker):
         """The index is open, and no request shows a credential: is there one, and is it in order?"""
         everyone = "the index is open to everyone"
         try:
-            resolution = self._resolved(Effort.LOOK)
+            resolution = self._resolved(DIAGNOSIS)
         except RepositoryFailure as error:
             return failed("credential", error, state=State.WARN)
         trouble = self._trouble(resolution)
@@ -102,13 +102,13 @@ class Answers(Asker):
             return failed("credential", error, state=State.WARN)
         return None
 
-    def _resolved(self, effort: Effort) -> Resolution:
+    def _resolved(self, allowed: Need) -> Resolution:
         """What there is for this repository. Raises :class:`RepositoryFailure` if it takes too long."""
         query = self._leave.query
         if query is None and is_pypi(self._repository.name):
             url = self._repository.publish_url or ""
             query = self._access.places.leave(url, owner=self._repository.name, purpose=Purpose.PUBLISH).query
-        return self._look_up(query, effort)
+        return self._look_up(query, allowed)
 
     def _ask_index(self, *, anonymous: bool = False, strict: bool = True) -> Outcome:
         url = self._repository.index_url or ""

@@ -8,7 +8,7 @@ from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import Effort, Purpose
+from poetry_repo_plugin.credentials.base import EVERYTHING, Purpose
 from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE
 from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker, Outcome
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
@@ -45,7 +45,7 @@ class Uploads(Asker):
     def _try_upload(self, url: str) -> tuple[Finding, Finding | None]:
         leave = self._access.places.leave(url, owner=self._repository.name, purpose=Purpose.PUBLISH)
         try:
-            sent = self._look_up(leave.query, Effort.FULL)
+            sent = self._look_up(leave.query, EVERYTHING)
         except RepositoryFailure as error:
             return failed("upload", error), failed("credential", error)
         outcome = self._post(url)

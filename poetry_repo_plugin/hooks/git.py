@@ -7,7 +7,7 @@ from typing import Any
 
 from poetry_repo_plugin.core.errors import RepositoryFailure
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, split_userinfo
-from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
+from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Purpose
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.matching import Leave
 
@@ -87,7 +87,7 @@ class GitPool:
         self._leave = leave
         self._report = report
         self._refused = refused
-        self._credential = access.credential(leave, Effort.FULL)
+        self._credential = access.credential(leave, EVERYTHING)
 
     def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Any:
         """As ``urllib3.PoolManager.request``, which drops the header when a redirect leaves the host.

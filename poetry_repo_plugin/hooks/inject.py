@@ -445,11 +445,11 @@ def _get_credentials_for_url(self: Any, url: str) -> Any:
 def _resolved(url: str, **where: Any) -> Any:
     from poetry.utils.password_manager import HTTPAuthCredential
 
-    from poetry_repo_plugin.credentials.base import BASIC, Effort
+    from poetry_repo_plugin.credentials.base import BASIC, EVERYTHING
 
     access = _now().access
     try:
-        credential = access.credential(access.places.leave(url, **where), Effort.FULL)
+        credential = access.credential(access.places.leave(url, **where), EVERYTHING)
     except (RepoError, ValueError):
         return HTTPAuthCredential()
     if credential is None or credential.scheme != BASIC:

@@ -22,7 +22,7 @@ from urllib3 import PoolManager
 from poetry_repo_plugin.core.deadline import Budget, watched
 from poetry_repo_plugin.core.errors import Cause, RepositoryFailure, printable
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
-from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
+from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Purpose
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.bodies import cut, read_beginning, settle_retry_after
 from poetry_repo_plugin.http.cache import CarefulAdapter
@@ -155,7 +155,7 @@ class _Carrier(HTTPAdapter):
     def _travel(self, leave: Leave, request: PreparedRequest, *arguments: Any) -> Response:
         *positional, options = arguments
         tried: list[Credential] = self._trip.tried
-        self._trip.effort = Effort.FULL if self._purpose is Purpose.PUBLISH else Effort.EVIDENT
+        self._trip.allowed = EVERYTHING if self._purpose is Purpose.PUBLISH else FIRST_REQUEST
         for _ in range(_MOST_TRIES):
             try:
                 response = self._exchange(request, *positional, **options)
@@ -295,7 +295,7 @@ class _Carrier(HTTPAdapter):
         if leave is None:
             return
         fresh: Credential | None = getattr(self._trip, "next", None)
-        credential = fresh or self._access.credential(leave, self._trip.effort)
+        credential = fresh or self._access.credential(leave, self._trip.allowed)
         if credential is not None:
             request.headers["Authorization"] = credential.authorization()
             self._trip.tried.append(credential)

@@ -21,7 +21,7 @@ from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import Broken, Credential, Effort, Purpose, Query, Resolution
+from poetry_repo_plugin.credentials.base import EVERYTHING, Broken, Credential, Need, Purpose, Query, Resolution
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.connections import Connections
@@ -75,8 +75,8 @@ class Access:
         self._proofs: dict[Query, str] = {}
         self._doubts: dict[str, RepositoryFailure] = {}
 
-    def credential(self, leave: Leave, effort: Effort) -> Credential | None:
-        """What to send, or ``None``. At full effort a source that is broken raises :class:`RepositoryFailure`."""
+    def credential(self, leave: Leave, allowed: Need) -> Credential | None:
+        """What to send, or ``None``. Where everything is allowed, a broken source raises :class:`RepositoryFailure`."""
         if leave.uncertain:
             self._warn_of_uncertain(leave)
         if leave.given is not None or leave.query is None:
@@ -84,9 +84,9 @@ class Access:
         ended = self._ended.get(leave.query)
         if ended is not None:  # the index wants a credential, and none can be had any more: nothing goes without
             raise ended
-        resolution = self.chain.resolve(leave.query._replace(effort=effort))
+        resolution = self.chain.resolve(leave.query._replace(allowed=allowed))
         self._warn_if_withheld(leave, resolution)
-        if effort is Effort.FULL and resolution.broken is not None and leave.repository is not None:
+        if allowed is EVERYTHING and resolution.broken is not None and leave.repository is not None:
             raise unanswered(leave.repository, resolution.broken, host=leave.origin.netloc)
         return resolution.credential if self.may_go(leave, resolution.credential) else None
 
@@ -177,7 +177,7 @@ class Access:
             self._note(query.name, self.outside.refused(query, sent, status))
         if query is None or leave.given is not None:
             return Resolution(leave.given)
-        full = query._replace(effort=Effort.FULL)
+        full = query._replace(allowed=EVERYTHING)
         beside = sent is not None and sent.source == "keyring" and query.purpose is Purpose.PUBLISH
         return self.chain.renew(full, sent) if sent and (beside or _renewable(sent)) else self.chain.resolve(full)
 

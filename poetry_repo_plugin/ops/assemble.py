@@ -15,7 +15,7 @@ from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose, Query, Source
+from poetry_repo_plugin.credentials.base import FIRST_REQUEST, Credential, Purpose, Query, Source
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
 from poetry_repo_plugin.credentials.external import OutsideSource
@@ -98,7 +98,7 @@ class _Known:
 
     def user_in_url(self, query: Query) -> Credential | None:
         """A user name without a password, as servers want it where the token is the user name."""
-        profile = profile_of(query.url) if query.name and query.effort is not Effort.EVIDENT else None
+        profile = profile_of(query.url) if query.name and query.allowed is not FIRST_REQUEST else None
         repository = self.catalogue.find(query.name) if profile is not None and profile.token_is_username else None
         username = _login_in(repository, query)[0] if repository is not None else None
         if repository is None or not username or query.username not in (None, username):

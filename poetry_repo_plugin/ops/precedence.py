@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.names import is_pypi
-from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose, Query, Source
+from poetry_repo_plugin.credentials.base import LISTING, Credential, Purpose, Query, Source
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.credentials.url import GivenSource
@@ -26,7 +26,7 @@ def ahead(access: Access, repository: Repository, stored: Credential) -> dict[st
     found: dict[str, list[str]] = {}
     for url, purpose in _asked(repository):
         username = repository.username_for(upload=purpose is Purpose.PUBLISH)
-        query = Query(repository.name, url, purpose, Effort.GLANCE, username)
+        query = Query(repository.name, url, purpose, LISTING, username)
         answers = (source.get(query) for source in before)
         first = next((answer for answer in answers if isinstance(answer, Credential)), None)
         if first is not None and first != stored:

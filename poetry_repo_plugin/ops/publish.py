@@ -15,7 +15,7 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import looks_like_index
-from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
+from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Purpose
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure, failure_of
 
@@ -97,7 +97,7 @@ def check_before_upload(
     leave = access.places.leave(url, owner=upload.repository.name, purpose=Purpose.PUBLISH)
     if upload.username is not None and leave.query is not None:
         leave = leave._replace(query=leave.query._replace(username=upload.username))
-    credential = access.credential(leave, Effort.FULL)
+    credential = access.credential(leave, EVERYTHING)
     if credential is not None:
         upload.given = credential if upload.username is not None else None
         return

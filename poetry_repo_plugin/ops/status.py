@@ -13,10 +13,10 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.core.times import end_of_token, now, remaining, rfc3339
 from poetry_repo_plugin.credentials.base import (
+    LISTING,
     Answer,
     Broken,
     Credential,
-    Effort,
     NotMine,
     Purpose,
     Query,
@@ -146,7 +146,7 @@ def summarise(access: Access, repository: Repository) -> Summary:
     if url is None:  # another project's, say: what is stored is still there
         url, purpose = str(belongs_to[0]) if belongs_to else "", Purpose.INDEX
     username = repository.username_for(upload=purpose is Purpose.PUBLISH)
-    resolution = access.chain.resolve(Query(name, url, purpose, Effort.GLANCE, username))
+    resolution = access.chain.resolve(Query(name, url, purpose, LISTING, username))
     project = access.catalogue.project
     priority = repository.priority
     if is_pypi(name) and priority is None and (project is None or project.pypi_is_on):

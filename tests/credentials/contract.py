@@ -11,7 +11,18 @@ from itertools import product
 
 import pytest
 
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query, Source
+from poetry_repo_plugin.credentials.base import (
+    EVERYTHING,
+    FIRST_REQUEST,
+    LEVELS,
+    Answer,
+    Broken,
+    Credential,
+    NotMine,
+    Purpose,
+    Query,
+    Source,
+)
 from poetry_repo_plugin.credentials.chain import Chain, resolve
 
 MARK = "S3CR3T"  # what every secret in such a world begins with
@@ -50,11 +61,11 @@ URLS = (
 def queries() -> list[Query]:
     """Ordinary questions and strange ones."""
     ordinary = [
-        Query(NAME, URL, purpose, effort, username)
-        for purpose, effort, username in product(Purpose, Effort, (None, "me", "", "somebody else"))
+        Query(NAME, URL, purpose, allowed, username)
+        for purpose, allowed, username in product(Purpose, LEVELS, (None, "me", "", "somebody else"))
     ]
     strange = [
-        Query(name, url, effort=effort) for name, url, effort in product(NAMES, URLS, (Effort.EVIDENT, Effort.FULL))
+        Query(name, url, allowed=allowed) for name, url, allowed in product(NAMES, URLS, (FIRST_REQUEST, EVERYTHING))
     ]
     return [*ordinary, *strange]
 
@@ -110,8 +121,8 @@ class SourceContract:
         assert capfd.readouterr() == ("", "")
 
     def test_a_credential_is_for_the_user_who_was_asked_for(self, source: Source) -> None:
-        for effort in Effort:
-            answer = source.get(Query(NAME, URL, effort=effort, username="somebody else"))
+        for allowed in LEVELS:
+            answer = source.get(Query(NAME, URL, allowed=allowed, username="somebody else"))
             assert not isinstance(answer, Credential) or answer.username in ("somebody else", None)
 
     def test_the_same_question_has_the_same_answer(self, source: Source) -> None:

@@ -13,10 +13,12 @@ import pytest
 
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import (
+    DIAGNOSIS,
+    EVERYTHING,
+    FIRST_REQUEST,
     Answer,
     Broken,
     Credential,
-    Effort,
     NotMine,
     Purpose,
     Query,
@@ -171,9 +173,9 @@ class TestMemory:
             hanging.join()
 
     def test_a_first_look_that_found_nothing_is_followed_by_a_thorough_one(self) -> None:
-        source = Scripted(lambda query: credential() if query.effort is Effort.FULL else NotMine())
+        source = Scripted(lambda query: credential() if query.allowed is EVERYTHING else NotMine())
         chain = Chain([source])
-        first, thorough = (Query(NAME, URL, effort=effort) for effort in (Effort.EVIDENT, Effort.FULL))
+        first, thorough = (Query(NAME, URL, allowed=allowed) for allowed in (FIRST_REQUEST, EVERYTHING))
         assert chain.resolve(first).credential is None
         assert chain.resolve(thorough).credential == credential()
         assert chain.resolve(first).credential == credential(), "the next request need not be refused first"
@@ -182,15 +184,15 @@ class TestMemory:
     def test_a_first_look_that_found_something_is_enough(self) -> None:
         source = Scripted(credential())
         chain = Chain([source])
-        for effort in (Effort.EVIDENT, Effort.FULL, Effort.EVIDENT, Effort.LOOK):
-            assert chain.resolve(Query(NAME, URL, effort=effort)).credential == credential()
+        for allowed in (FIRST_REQUEST, EVERYTHING, FIRST_REQUEST, DIAGNOSIS):
+            assert chain.resolve(Query(NAME, URL, allowed=allowed)).credential == credential()
         assert len(source.asked) == 1
 
     def test_a_thorough_look_that_found_nothing_is_not_repeated(self) -> None:
         source = Scripted(NotMine())
         chain = Chain([source])
-        for effort in (Effort.FULL, Effort.EVIDENT, Effort.LOOK, Effort.FULL):
-            assert chain.resolve(Query(NAME, URL, effort=effort)).credential is None
+        for allowed in (EVERYTHING, FIRST_REQUEST, DIAGNOSIS, EVERYTHING):
+            assert chain.resolve(Query(NAME, URL, allowed=allowed)).credential is None
         assert len(source.asked) == 1
 
     def test_an_error_in_a_source_leaves_nobody_waiting(self) -> None:

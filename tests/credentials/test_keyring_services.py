@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.base import Effort, NotMine, Purpose, Query
+from poetry_repo_plugin.credentials.base import EVERYTHING, NotMine, Purpose, Query
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import (
     PASSPHRASE,
@@ -88,7 +88,7 @@ class TestSpellings:
     @example("https://__client_key_passphrase__@poetry-repository-acme.dev/", "", "__client_key_passphrase__")
     def test_no_url_asks_for_what_is_kept_under_a_name(self, url: str, name: str, user: str | None) -> None:
         with in_use(MemoryKeyring()) as backend:
-            KeyringUrlSource(gate(), []).get(Query(name, url, Purpose.INDEX, Effort.FULL, user))
+            KeyringUrlSource(gate(), []).get(Query(name, url, Purpose.INDEX, EVERYTHING, user))
             for _, service, asked_for in backend.calls:
                 assert not is_kept(service)
                 assert "@" not in service.partition("/")[0]

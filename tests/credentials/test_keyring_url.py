@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
-from poetry_repo_plugin.credentials.base import Credential, Effort, NotMine, Query, Source, Unheard
+from poetry_repo_plugin.credentials.base import FIRST_REQUEST, Credential, NotMine, Query, Source, Unheard
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
@@ -75,12 +75,12 @@ def test_a_host_without_a_repository_is_asked_for_once_whatever_the_url(backend:
 
 def test_before_a_refusal_it_is_asked_only_where_the_order_matters(backend: MemoryKeyring, tmp_path: Path) -> None:
     """A public index never touches the keyring, unless netrc would answer, which the keyring goes before."""
-    first = Query(NAME, URL, effort=Effort.EVIDENT)
+    first = Query(NAME, URL, allowed=FIRST_REQUEST)
     backend.entries[URL, "me"] = MARK
     (tmp_path / "netrc").write_text(f"machine {HOST} login n password n\n", encoding="utf-8")
     netrc = NetrcSource({"NETRC": str(tmp_path / "netrc")})
     assert isinstance(source().get(first), NotMine)
-    assert isinstance(source([netrc]).get(Query(NAME, "https://other.example/", effort=Effort.EVIDENT)), NotMine)
+    assert isinstance(source([netrc]).get(Query(NAME, "https://other.example/", allowed=FIRST_REQUEST)), NotMine)
     assert backend.calls == []
     answer = source([netrc]).get(first)
     assert isinstance(answer, Credential)

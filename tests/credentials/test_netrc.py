@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query
+from poetry_repo_plugin.credentials.base import (
+    EVERYTHING,
+    FIRST_REQUEST,
+    Answer,
+    Broken,
+    Credential,
+    NotMine,
+    Purpose,
+    Query,
+)
 from poetry_repo_plugin.credentials.netrc import NetrcSource
 from tests.credentials.contract import MARK, NAME, URL, SourceContract
 
@@ -49,9 +58,9 @@ class TestBrokenContract(SourceContract):
 
 def test_the_host_alone_decides(tmp_path: Path) -> None:
     mine = source(tmp_path, f"machine other.example login you password no\nmachine {HOST} login me password pw\n")
-    for name, purpose, effort in ((NAME, Purpose.INDEX, Effort.EVIDENT), ("", Purpose.GIT, Effort.FULL)):
+    for name, purpose, allowed in ((NAME, Purpose.INDEX, FIRST_REQUEST), ("", Purpose.GIT, EVERYTHING)):
         for url in (URL, f"https://{HOST}:8443/x", f"http://{HOST}", f"https://{HOST.upper()}./"):
-            assert got(mine.get(Query(name, url, purpose, effort))) == ("me", "pw")
+            assert got(mine.get(Query(name, url, purpose, allowed))) == ("me", "pw")
     for url in ("https://example.com/", f"https://{HOST}.evil.org/", f"https://evil.org/{HOST}", f"https://x{HOST}/"):
         assert isinstance(mine.get(Query(NAME, url)), NotMine)
 
@@ -65,11 +74,11 @@ def test_an_entry_of_another_user(tmp_path: Path) -> None:
 def test_a_default_entry_waits_for_a_repository_s_refusal(tmp_path: Path) -> None:
     """It names no host: whoever wants it need only answer 401, so strangers do not get it at all."""
     mine = source(tmp_path, "machine other.example login you password no\ndefault login me password pw\n")
-    assert isinstance(mine.get(Query(NAME, URL, effort=Effort.EVIDENT)), NotMine)
+    assert isinstance(mine.get(Query(NAME, URL, allowed=FIRST_REQUEST)), NotMine)
     assert got(mine.get(Query(NAME, URL))) == ("me", "pw")
     assert isinstance(mine.get(Query("", "https://evil.example/")), NotMine)
     assert isinstance(mine.get(Query("", "https://default/")), NotMine), "that is no machine's name"
-    assert isinstance(mine.get(Query(NAME, "https://default/", effort=Effort.EVIDENT)), NotMine)
+    assert isinstance(mine.get(Query(NAME, "https://default/", allowed=FIRST_REQUEST)), NotMine)
 
 
 def test_incomplete_entries(tmp_path: Path) -> None:

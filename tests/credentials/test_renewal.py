@@ -15,7 +15,16 @@ import pytest
 from poetry_repo_plugin.config.bindings import Bindings
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Effort, NotMine, Purpose, Query
+from poetry_repo_plugin.credentials.base import (
+    DIAGNOSIS,
+    FIRST_REQUEST,
+    Answer,
+    Broken,
+    Credential,
+    NotMine,
+    Purpose,
+    Query,
+)
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.external import OutsideSource
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
@@ -31,7 +40,7 @@ from tests.credentials.stand_ins import StandIn, path_with
 START = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 QUERY = Query("foo", "https://packages.example.com/simple/")
 UPLOAD = QUERY._replace(purpose=Purpose.PUBLISH)
-EVIDENT = QUERY._replace(effort=Effort.EVIDENT)
+EVIDENT = QUERY._replace(allowed=FIRST_REQUEST)
 
 
 class Clock:
@@ -267,8 +276,8 @@ class TestThreads:
     def test_they_ask_once(self, clock: Clock) -> None:
         source = Tokens(clock, delay=0.05)
         chain = Chain([source], now=clock)
-        efforts = [EVIDENT, QUERY] * 10
-        found = in_threads(20, lambda: chain.resolve(efforts.pop()).credential)
+        queries = [EVIDENT, QUERY] * 10
+        found = in_threads(20, lambda: chain.resolve(queries.pop()).credential)
         assert {credential.secret.reveal() for credential in found if credential} == {"T1"}
         assert len(source.queries) == 1
 
@@ -469,7 +478,7 @@ class TestOutside:
         self, tmp_path: Path, gate: Gate, own: str, which: str
     ) -> None:
         source = outside(tmp_path, gate, own, proposed="aws")
-        for query in (QUERY, EVIDENT, QUERY._replace(effort=Effort.LOOK)):
+        for query in (QUERY, EVIDENT, QUERY._replace(allowed=DIAGNOSIS)):
             answer = source.get(query)
             assert isinstance(answer, Broken)
             assert f"its {which} setting in" in answer.why
@@ -486,7 +495,7 @@ class TestOutside:
     def test_a_look_runs_nothing(self, tmp_path: Path, gate: Gate) -> None:
         tool = StandIn(tmp_path, "helper", "print('{}')")
         source = outside(tmp_path, gate, f'helper = ["{tool.path}"]\nhelper-protocol = "bazel"\n')
-        answer = source.get(QUERY._replace(effort=Effort.LOOK))
+        answer = source.get(QUERY._replace(allowed=DIAGNOSIS))
         assert isinstance(answer, Credential)
         assert (answer.source, answer.secret.reveal(), answer.expires_at) == ("helper", "", None)
         assert tool.calls == []
@@ -584,7 +593,7 @@ class TestHelperInTheChain:
         source, tool = self.helper(tmp_path, gate, "exec-credential", body)
         first = source.get(QUERY)
         later, _ = self.helper(tmp_path, gate, "exec-credential", body)
-        assert later.get(QUERY._replace(effort=Effort.LOOK)) == first
+        assert later.get(QUERY._replace(allowed=DIAGNOSIS)) == first
         assert later.identity("foo", QUERY.url) is None
         assert later.get(UPLOAD) == first
         assert len(tool.calls) == 1
@@ -594,7 +603,7 @@ class TestHelperInTheChain:
     ) -> None:
         source = outside(tmp_path, gate, 'provider = "gitlab"\n')
         monkeypatch.delenv("CI_JOB_TOKEN", raising=False)
-        assert isinstance(source.get(QUERY._replace(effort=Effort.LOOK)), NotMine)
+        assert isinstance(source.get(QUERY._replace(allowed=DIAGNOSIS)), NotMine)
         assert gate.calls == []
 
     @pytest.mark.parametrize("kind", ['[http-basic.foo]\nusername = "u"\n', '[pypi-token]\nfoo = "t"\n', ""])
@@ -624,7 +633,7 @@ class TestProviders:
         monkeypatch.setenv("PATH", path_with(tmp_path))
         between = ShortLived(gate)
         source = RecognisedSource(lambda url: "aws" if "codeartifact" in url else None, between)
-        assert isinstance(source.get(self.AWS._replace(effort=Effort.EVIDENT)), NotMine)
+        assert isinstance(source.get(self.AWS._replace(allowed=FIRST_REQUEST)), NotMine)
         assert isinstance(source.get(QUERY), NotMine)
         assert (tool.calls, gate.calls) == ([], [])
         first = source.get(self.AWS)
@@ -658,7 +667,7 @@ class TestPublishing:
             return PublishingSource(lambda asked: inner, mode, told.append).get(query)
 
         assert isinstance(answer("automatic", QUERY), NotMine)
-        assert isinstance(answer("always", UPLOAD._replace(effort=Effort.EVIDENT)), NotMine)
+        assert isinstance(answer("always", UPLOAD._replace(allowed=FIRST_REQUEST)), NotMine)
         assert inner.queries == []
         assert [answer("automatic"), answer("always")] == told
         inner.instead = NotMine("this is no CI")

@@ -12,10 +12,14 @@ from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import (
+    EVERYTHING,
+    FIRST_REQUEST,
+    LEVELS,
+    LISTING,
     Answer,
     Broken,
     Credential,
-    Effort,
+    Need,
     NotMine,
     Purpose,
     Query,
@@ -47,11 +51,11 @@ class World:
         self,
         name: str = NAME,
         url: str = URL,
-        effort: Effort = Effort.FULL,
+        allowed: Need = EVERYTHING,
         username: str | None = None,
         purpose: Purpose = Purpose.INDEX,
     ) -> Answer:
-        return self.source.get(Query(name, url, purpose, effort, username))
+        return self.source.get(Query(name, url, purpose, allowed, username))
 
     def both(self, token: str) -> None:
         """A user of whom a keyring has the password, and a token in the file."""
@@ -104,8 +108,8 @@ class TestFiles:
     def test_a_password_and_a_token_are_whole_and_touch_no_keyring(self, world: World) -> None:
         world.backend.entries = {(SERVICE, "me"): "other", (SERVICE, TOKEN_USER): "other"}
         world.settings.save_login(NAME, "me", Secret("pw"))
-        for effort in Effort:
-            assert got(world.get(effort=effort)) == ("me", "pw", "auth.toml")
+        for allowed in LEVELS:
+            assert got(world.get(allowed=allowed)) == ("me", "pw", "auth.toml")
         world.settings.save_token(NAME, Secret("t"))
         assert got(world.get()) == (TOKEN_USER, "t", "auth.toml")
         assert world.backend.calls == []
@@ -139,14 +143,14 @@ class TestKeyring:
     def test_what_auth_toml_points_to_is_fetched_at_once(self, world: World) -> None:
         world.settings.save_login(NAME, "me", None)
         world.backend.entries[SERVICE, "me"] = "pw"
-        answer = world.get(effort=Effort.EVIDENT)
+        answer = world.get(allowed=FIRST_REQUEST)
         assert got(answer) == ("me", "pw", "keyring")
         assert isinstance(answer, Credential)
         assert answer.detail == f"keyring entry {SERVICE}"
 
     def test_without_a_trace_in_the_files_it_waits_for_a_refusal(self, world: World) -> None:
         world.backend.entries[SERVICE, TOKEN_USER] = "t"
-        assert isinstance(world.get(effort=Effort.EVIDENT), NotMine)
+        assert isinstance(world.get(allowed=FIRST_REQUEST), NotMine)
         assert world.backend.calls == []
         assert got(world.get()) == (TOKEN_USER, "t", "keyring")
 
@@ -155,15 +159,15 @@ class TestKeyring:
         assert got(world.get(username="me")) == ("me", "pw", "keyring")
         assert world.backend.calls == [("get", SERVICE, "me")]
 
-    @pytest.mark.parametrize("effort", [Effort.EVIDENT, Effort.FULL])
+    @pytest.mark.parametrize("allowed", [FIRST_REQUEST, EVERYTHING])
     def test_a_token_in_the_file_stands_in_for_a_pair_that_the_keyring_has_not(
-        self, world: World, effort: Effort
+        self, world: World, allowed: Need
     ) -> None:
         world.both("t")
-        assert got(world.get(effort=effort)) == (TOKEN_USER, "t", "auth.toml")
+        assert got(world.get(allowed=allowed)) == (TOKEN_USER, "t", "auth.toml")
         assert world.backend.calls == [("get", SERVICE, "me")], "the pair is asked for once, the token not at all"
         world.backend.entries[SERVICE, "me"] = "pw"
-        assert got(world.get(effort=effort)) == ("me", "pw", "keyring")
+        assert got(world.get(allowed=allowed)) == ("me", "pw", "keyring")
 
     def test_and_where_there_is_no_keyring(self, world: World) -> None:
         world.both("t")
@@ -192,11 +196,11 @@ class TestKeyring:
 
     def test_a_listing_asks_only_for_what_a_file_points_to(self, world: World) -> None:
         world.backend.entries = {(SERVICE, "me"): "pw", (SERVICE, TOKEN_USER): "t"}
-        assert isinstance(world.get(effort=Effort.GLANCE), NotMine)
+        assert isinstance(world.get(allowed=LISTING), NotMine)
         assert world.backend.calls == []
-        assert got(world.get(effort=Effort.GLANCE, username="me"))[1] == "pw", "a URL names its user"
+        assert got(world.get(allowed=LISTING, username="me"))[1] == "pw", "a URL names its user"
         world.bindings.record(NAME, Kind.CREDENTIAL, [URL])
-        assert got(world.get(effort=Effort.GLANCE))[1] == "t", "a login leaves a record of where it belongs"
+        assert got(world.get(allowed=LISTING))[1] == "t", "a login leaves a record of where it belongs"
 
     @pytest.mark.parametrize(
         "user", [PASSPHRASE.old_user, SHORT_LIVED.old_user.upper(), "__poetry_source_empty_username__"]
@@ -204,9 +208,9 @@ class TestKeyring:
     def test_what_is_kept_beside_it_is_no_password_of_a_user(self, world: World, user: str) -> None:
         """A project's URL may name any user, and would be sent the passphrase of the client key."""
         world.backend.entries = {(SERVICE, user): MARK}
-        for effort in Effort:
+        for allowed in LEVELS:
             for purpose in Purpose:
-                assert isinstance(world.get(effort=effort, purpose=purpose, username=user), NotMine)
+                assert isinstance(world.get(allowed=allowed, purpose=purpose, username=user), NotMine)
         assert world.backend.calls == []
 
     def test_a_password_that_is_not_there_is_not_made_up(self, world: World) -> None:

@@ -18,7 +18,7 @@ from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
 from poetry_repo_plugin.core.origin import InvalidUrl
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.base import Credential, Effort, Purpose
+from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Need, Purpose
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.matching import Leave
@@ -31,9 +31,9 @@ def whose(leave: Leave) -> str | None:
     return leave.repository.name if leave.repository is not None else None
 
 
-def secret(access: Access, url: str, effort: Effort = Effort.FULL, **where: object) -> str | None:
+def secret(access: Access, url: str, allowed: Need = EVERYTHING, **where: object) -> str | None:
     """What would be sent to ``url``."""
-    found = access.credential(access.places.leave(url, **where), effort)  # type: ignore[arg-type]
+    found = access.credential(access.places.leave(url, **where), allowed)  # type: ignore[arg-type]
     return found.secret.reveal() if found is not None else None
 
 
@@ -76,13 +76,13 @@ class TestWhose:
         world.login("a", INDEX, secret="of a")
         world.login("ab", "https://host.example/team-ab/simple/", secret="of ab")
         access = world.access()
-        for effort in (Effort.EVIDENT, Effort.FULL):
-            assert secret(access, "https://host.example/team-a/x.whl", effort) == "of a"
-            assert secret(access, "https://host.example/team-ab/x.whl", effort) == "of ab"
+        for allowed in (FIRST_REQUEST, EVERYTHING):
+            assert secret(access, "https://host.example/team-a/x.whl", allowed) == "of a"
+            assert secret(access, "https://host.example/team-ab/x.whl", allowed) == "of ab"
             for url in ("https://host.example/team-abc/x.whl", "https://host.example/", "https://host.example/team-c/"):
-                assert secret(access, url, effort) is None
-            assert secret(access, "http://host.example/team-a/simple/", effort) is None
-            assert secret(access, "https://unknown.example/team-a/simple/", effort) is None
+                assert secret(access, url, allowed) is None
+            assert secret(access, "http://host.example/team-a/simple/", allowed) is None
+            assert secret(access, "https://unknown.example/team-a/simple/", allowed) is None
 
     def test_a_direct_url_beside_the_only_repository_of_a_host_carries_no_credential_of_its_name(
         self, world: World
@@ -210,7 +210,7 @@ class TestLookUps:
         def request(number: int) -> None:
             leave = access.places.leave(f"{INDEX}lib-{number}/", owner="a")
             access.tls.context(leave)
-            access.credential(leave, Effort.EVIDENT)
+            access.credential(leave, FIRST_REQUEST)
             access.succeeded(leave, None)
 
         request(1)
@@ -256,10 +256,10 @@ class TestWithheld:
         world.login("corp", INDEX)
         world.backend.entries["poetry-repository-corp", "me"] = MARK
         access = world.access()
-        for effort in (Effort.EVIDENT, Effort.FULL):
+        for allowed in (FIRST_REQUEST, EVERYTHING):
             for url in (EVIL, f"{EVIL}x/", "https://evil.example/team-a/x.whl"):
-                assert secret(access, url, effort) is None
-                assert secret(access, url, effort, owner="corp") is None
+                assert secret(access, url, allowed) is None
+                assert secret(access, url, allowed, owner="corp") is None
         assert world.said == [
             "Repository corp: what is stored for it belongs to https://host.example/team-a, but it is asked for by "
             f"{EVIL}; it is not sent there. If it should be: poetry repo login corp --url {EVIL}"
@@ -341,7 +341,7 @@ class TestRedirects:
         for owner in (None, "corp"):
             for purpose in Purpose:
                 leave = access.places.leave(where, owner=owner, purpose=purpose, led_away=True, given=given)
-                assert access.credential(leave, Effort.FULL) is None
+                assert access.credential(leave, EVERYTHING) is None
                 assert leave.identify is False
 
 
@@ -389,9 +389,9 @@ class TestPlainHttp:
         world.sources(corp=INDEX)
         assert secret(world.access(), INDEX) == MARK
         for url in ("http://host.example/team-a/simple/", "http://host.example:8080/team-a/"):
-            for effort in (Effort.EVIDENT, Effort.FULL):
-                assert secret(world.access(), url, effort) is None
-                assert secret(world.access(), url, effort, owner="corp") is None
+            for allowed in (FIRST_REQUEST, EVERYTHING):
+                assert secret(world.access(), url, allowed) is None
+                assert secret(world.access(), url, allowed, owner="corp") is None
 
 
 class TestPrecedence:
@@ -402,8 +402,8 @@ class TestPrecedence:
         world.netrc.write_text("machine host.example login me password netrc\n", encoding="utf-8")
         world.backend.entries = {("host.example", "me"): "keyring by host"}
 
-        def sent(effort: Effort = Effort.FULL) -> str | None:
-            return secret(world.access(), INDEX, effort)
+        def sent(allowed: Need = EVERYTHING) -> str | None:
+            return secret(world.access(), INDEX, allowed)
 
         takes: list[tuple[str, Callable[[], object]]] = [
             ("url", lambda: world.sources(corp=INDEX)),
@@ -430,7 +430,7 @@ class TestPrecedence:
         world.sources(corp=INDEX)
         world.netrc.write_text("machine host.example login me password netrc\n", encoding="utf-8")
         world.backend.entries = {(INDEX, "me"): "keyring"}
-        assert secret(world.access(), INDEX, Effort.EVIDENT) == secret(world.access(), INDEX) == "keyring"
+        assert secret(world.access(), INDEX, FIRST_REQUEST) == secret(world.access(), INDEX) == "keyring"
 
     def test_what_was_given_for_this_command_wins(self, world: World) -> None:
         world.sources(corp=INDEX)
@@ -452,8 +452,8 @@ class TestKeyring:
         access = world.access()
         assert secret(access, INDEX) == "env"
         assert secret(access, "https://file.example/simple/") == "file"
-        assert secret(access, "https://open.example/simple/x/", Effort.EVIDENT) is None
-        assert secret(access, "https://unmanaged.example/x.whl", Effort.EVIDENT) is None
+        assert secret(access, "https://open.example/simple/x/", FIRST_REQUEST) is None
+        assert secret(access, "https://unmanaged.example/x.whl", FIRST_REQUEST) is None
         assert world.backend.calls == []
 
     def test_the_budget(self, world: World) -> None:
@@ -479,7 +479,7 @@ class TestRefusals:
         world.sources(corp=INDEX)
         world.login("corp", INDEX)
         access = world.access()
-        sent = access.credential(access.places.leave(INDEX), Effort.EVIDENT)
+        sent = access.credential(access.places.leave(INDEX), FIRST_REQUEST)
         assert sent is not None
         failure = refused(access, INDEX, status, sent)
         assert failure.cause is Cause.CREDENTIAL_REJECTED
@@ -495,7 +495,7 @@ class TestRefusals:
         world.backend.entries["poetry-repository-corp", "__token__"] = "t"
         access = world.access()
         leave = access.places.leave(INDEX)
-        assert access.credential(leave, Effort.EVIDENT) is None
+        assert access.credential(leave, FIRST_REQUEST) is None
         found = access.after_refusal(leave, [], 401)
         assert found is not None
         assert found.secret == Secret("t")
@@ -526,9 +526,9 @@ class TestRefusals:
 class TestFirstSuccess:
     """What was stored before the plugin came is bound where it first works."""
 
-    def succeed(self, access: Access, url: str, effort: Effort = Effort.FULL) -> None:
+    def succeed(self, access: Access, url: str, allowed: Need = EVERYTHING) -> None:
         leave = access.places.leave(url)
-        access.succeeded(leave, access.credential(leave, effort))
+        access.succeeded(leave, access.credential(leave, allowed))
 
     def test_a_password_in_auth_toml(self, world: World) -> None:
         world.sources(corp=INDEX)
@@ -543,7 +543,7 @@ class TestFirstSuccess:
         world.sources(corp=INDEX)
         world.backend.entries["poetry-repository-corp", "__token__"] = MARK
         access = world.access()
-        self.succeed(access, INDEX, Effort.EVIDENT)
+        self.succeed(access, INDEX, FIRST_REQUEST)
         assert world.bindings.of("corp", Kind.CREDENTIAL) == []
         self.succeed(access, "https://host.example/team-a/x.whl")
         assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
@@ -640,8 +640,8 @@ def test_a_request_of_nobody_carries_what_was_given_and_nothing_else(world: Worl
     access = world.access()
     leave = access.places.leave("https://unknown.example/x.whl")
     given = Credential(Secret("given"), "me", "url", "the URL itself")
-    assert access.credential(leave._replace(given=given, query=None), Effort.FULL) == given
-    assert access.credential(leave._replace(given=None, query=None), Effort.FULL) is None
+    assert access.credential(leave._replace(given=given, query=None), EVERYTHING) == given
+    assert access.credential(leave._replace(given=None, query=None), EVERYTHING) is None
 
 
 class TestWhatALoginIsBoundTo:
