@@ -99,12 +99,12 @@ def _before_command(event: Event, event_name: str, dispatcher: EventDispatcher) 
         return
     name = event.command.name or ""
     if name == "cache clear":
-        from poetry_repo_plugin.hooks.metadata_cache import clear_every_url
+        from poetry_repo_plugin.hooks.cache import clear_every_url
 
         clear_every_url()
     if name in _LOCAL or name.split(" ")[0] in _LOCAL:
         return
-    from poetry_repo_plugin.hooks.inject import inject
+    from poetry_repo_plugin.hooks.patches import inject
 
     inject(event.command, event.io)
 
@@ -114,10 +114,10 @@ def _after_failure(event: Event, event_name: str, dispatcher: EventDispatcher) -
 
     if not isinstance(event, ConsoleErrorEvent):
         return
-    inject = sys.modules.get("poetry_repo_plugin.hooks.inject")
-    if inject is not None:
-        inject.explain_not_found(event.error)
+    run = sys.modules.get("poetry_repo_plugin.hooks.run")
+    if run is not None:
+        run.explain_not_found(event.error)
     if type(event.error) is RuntimeError and "configuration is invalid" in str(event.error):
-        from poetry_repo_plugin.hooks.refused_project import explain_legacy
+        from poetry_repo_plugin.hooks.explain import explain_legacy
 
         explain_legacy(event.command, event.error)

@@ -114,7 +114,7 @@ def test_the_reader_of_imports_sees_them() -> None:
     """Otherwise all that follows would hold for nothing."""
     found = {(one.importer, one.imported) for one in imports()}
     assert {
-        ("plugin", "hooks.inject"),
+        ("plugin", "hooks.patches"),
         ("core.origin", "core.secret"),
         ("commands.base", "http.auth"),
         ("credentials.stored", "config.bindings"),

@@ -91,7 +91,7 @@ ends in /simple/ is for installing only. The next step is
         if wish.publish_url is not None or wish.codes or wish.lifted is not None:
             require_writable(bench.settings)  # before the project's file is changed
         if self.option("self"):
-            from poetry_repo_plugin.hooks.inject import config_folder
+            from poetry_repo_plugin.hooks.facts import config_folder
 
             self._add_source(bench, wish, config_folder() / "pyproject.toml", own_environment=True)
             self._remember_for_self(bench, wish)

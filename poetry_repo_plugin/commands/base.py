@@ -263,7 +263,7 @@ class RepoCommand(PoetryCommand):
     # -- the workbench -------------------------------------------------------------------------------------------------
 
     def _bench(self) -> Bench:
-        from poetry_repo_plugin.hooks.inject import surroundings
+        from poetry_repo_plugin.hooks.facts import surroundings
         from poetry_repo_plugin.ops.session import build_gate, read_settings
 
         where = surroundings(self)

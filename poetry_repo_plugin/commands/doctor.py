@@ -79,7 +79,7 @@ exit code is 1 if anything failed."""
 
     def _mend(self, bench: Bench) -> Bench:
         from poetry_repo_plugin.doctor.mend import mend
-        from poetry_repo_plugin.hooks.inject import surroundings
+        from poetry_repo_plugin.hooks.facts import surroundings
         from poetry_repo_plugin.ops.session import read_settings
 
         mended = mend(bench.access)

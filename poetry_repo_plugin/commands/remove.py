@@ -101,6 +101,6 @@ class Command(RepoCommand):
 
 
 def _own_file() -> Path:
-    from poetry_repo_plugin.hooks.inject import config_folder
+    from poetry_repo_plugin.hooks.facts import config_folder
 
     return config_folder() / "pyproject.toml"

@@ -3,13 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from poetry_repo_plugin.core.errors import RepositoryFailure
+from poetry_repo_plugin.core.errors import RepoError, RepositoryFailure
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, split_userinfo
-from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Purpose
-from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.hooks.authenticator import credential_at
+from poetry_repo_plugin.hooks.run import current
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.credentials.base import Credential
+    from poetry_repo_plugin.http.auth import Access
+    from poetry_repo_plugin.http.matching import Leave
+
+
+def get_credentials_for_git_url(original: Any, self: Any, url: str) -> Any:
+    """Called by Poetry's git backend just before it connects; from here on its transport asks us.
+
+    The backend is loaded for git dependencies only, so what we replace in it is replaced now.
+    """
+    import poetry.vcs.git.backend
+    from poetry.utils.password_manager import HTTPAuthCredential
+
+    backend: Any = poetry.vcs.git.backend
+    connect = getattr(backend, "get_transport_and_path", None)
+    if connect is None:
+        from poetry_repo_plugin.credentials.base import Purpose
+
+        return credential_at(split_userinfo(url)[0], purpose=Purpose.GIT)
+    if getattr(connect, "func", None) is not _get_transport_and_path:
+        backend.get_transport_and_path = partial(_get_transport_and_path, connect)
+        clone = getattr(backend.Git, "_clone_legacy", None)
+        if clone is not None:
+            backend.Git._clone_legacy = staticmethod(partial(_clone_with_system_git, clone))
+    return HTTPAuthCredential()
+
+
+def _get_transport_and_path(original: Any, location: str, *arguments: Any, **options: Any) -> Any:
+    """dulwich's client for ``location``, on a connection pool that sends our credential to that repository only."""
+    run = current()
+    run.git_refusals.pop(location, None)
+
+    def refused(error: RepositoryFailure) -> None:
+        run.git_refusals[location] = error
+
+    try:
+        pool = credential_pool(run.access, location, options.get("config"), report=run.report, refused=refused)
+    except RepoError as error:
+        raise run.report(error) from None
+    if pool is not None:
+        options = {key: value for key, value in options.items() if key not in ("username", "password")}
+        options["pool_manager"] = pool
+    return original(location, *arguments, **options)
+
+
+def _clone_with_system_git(original: Any, *arguments: Any, **options: Any) -> Any:
+    """What Poetry tries after a 401: the system's git may know a credential. If not, the 401 is what is told."""
+    try:
+        return original(*arguments, **options)
+    except Exception:
+        refusal = current().git_refusals.get(options["url"] if "url" in options else arguments[0])
+        if refusal is None:
+            raise
+        raise current().report(refusal) from None
 
 
 def credential_pool(
@@ -27,6 +83,8 @@ def credential_pool(
     :param report: turns a failure into the exception that Poetry prints well.
     :param refused: told of a 401, which dulwich raises and Poetry answers by trying the system's git.
     """
+    from poetry_repo_plugin.credentials.base import Purpose
+
     bare, username, _ = split_userinfo(url)
     if username is not None:
         return None
@@ -81,6 +139,8 @@ class GitPool:
         report: Callable[[RepositoryFailure], Exception],
         refused: Callable[[RepositoryFailure], None],
     ) -> None:
+        from poetry_repo_plugin.credentials.base import EVERYTHING
+
         self._manager = manager
         self._prefix = prefix
         self._access = access

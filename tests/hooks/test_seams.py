@@ -14,9 +14,9 @@ pytestmark = pytest.mark.paths
 PROBE = """
 import json
 from pathlib import Path
-from poetry_repo_plugin.hooks import inject
+from poetry_repo_plugin.hooks import facts, patches
 
-changed = list(inject.missing_seams())
+changed = list(patches.missing_seams())
 
 # Names without a signature, which the injection reads where they exist and does not do without.
 from poetry.config.config import Config
@@ -56,17 +56,17 @@ if not hasattr(poetry.vcs.git.backend, "get_transport_and_path"):
 for name in ("_uploader", "_poetry"):
     if name not in Publisher.__init__.__code__.co_names:
         changed.append(f"Publisher.{name}")
-pypi = inject.builtin_pypi()
+pypi = facts.builtin_pypi()
 if not (pypi.index_url or "").startswith("https://") or not (pypi.publish_url or "").endswith("/legacy/"):
     changed.append(f"PyPI's URLs: {pypi.index_url}, {pypi.publish_url}")
-if not isinstance(inject.config_folder(), Path):
+if not isinstance(facts.config_folder(), Path):
     changed.append("poetry.locations.CONFIG_DIR")
-print(json.dumps([inject.poetry_version(), changed]))
+print(json.dumps([facts.poetry_version(), changed]))
 """
 
 
 def test_poetry_has_every_name_and_signature_that_we_use() -> None:
-    """Mend `inject.py` (its SEAMS say what each is for) where this fails."""
+    """Mend `hooks/patches.py` (its SEAMS say what each is for) where this fails."""
     python = poetry_under_test().with_name("python")
     done = subprocess.run([str(python), "-W", "ignore", "-c", PROBE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -81,7 +81,7 @@ def test_a_missing_name_is_reported() -> None:
         "import json\n"
         "from poetry.publishing.uploader import Uploader\n"
         "del Uploader.make_session\n"
-        "from poetry_repo_plugin.hooks.inject import missing_seams\n"
+        "from poetry_repo_plugin.hooks.patches import missing_seams\n"
         "print(json.dumps(missing_seams()))"
     )
     done = subprocess.run([str(python), "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)

@@ -18,18 +18,21 @@ from typing import Any
 
 from poetry.utils.cache import CacheItem, FileCache
 
+from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.hooks.facts import builtin_index_url
+
 _URLS = "urls"
 
 
-def settle_cache(repository: Any, url: str, *, shared: bool) -> None:
-    """Give Poetry's ``repository`` a cache that holds only what came from ``url``, and that survives its accidents.
+def settle_cache(repository: Any) -> None:
+    """Give Poetry's ``repository`` a cache that holds only what came from its URL, and that survives its accidents.
 
-    :param shared: the folder is plain Poetry's own, as PyPI's is.
+    PyPI's folder is plain Poetry's own.
     """
     from poetry_repo_plugin.http.cache import careful
 
-    folder = repository._cache_dir
-    if not shared:
+    folder, url = repository._cache_dir, repository._url
+    if not is_pypi(repository.name) or url != builtin_index_url():
         folder = folder / _URLS / hashlib.sha256(url.rstrip("/").encode("utf-8", "replace")).hexdigest()[:32]
     repository._cache_dir = folder
     repository._release_cache = ReleaseCache(folder)

@@ -1,0 +1,161 @@
+"""Poetry's authenticator: the sessions and requests of one repository, and what others ask it for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poetry_repo_plugin.core.errors import RepoError
+from poetry_repo_plugin.core.origin import split_userinfo, with_brackets
+from poetry_repo_plugin.hooks.run import asked_by_us, current, is_asked_by_us
+
+if TYPE_CHECKING:
+    import requests
+
+
+def no_auth(request: Any) -> Any:
+    """Given to sessions so that requests reads no netrc of its own; our adapter decides what is sent."""
+    return request
+
+
+def create_session(original: Callable[..., requests.Session], self: Any) -> requests.Session:
+    """Poetry's session, with our adapter below it."""
+    from poetry_repo_plugin.hooks.remembered import remember_environment
+    from poetry_repo_plugin.http.adapter import CachingAdapter, DirectAdapter, RefusingAdapter
+    from poetry_repo_plugin.http.cache import careful
+
+    session = original(self)
+    run = current()
+
+    def access() -> Any:
+        return run.access
+
+    def owner() -> str | None:
+        return run.owners.get(self)
+
+    cache = self._cache_control = careful(getattr(self, "_cache_control", None))
+    if cache is None:
+        adapter: Any = DirectAdapter(access, run.report, owner=owner, pools=run.pools)
+    else:
+        adapter = CachingAdapter(access, run.report, owner=owner, pools=run.pools, cache=cache)
+    session.mount("", RefusingAdapter(access, run.report, owner))
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    session.auth = no_auth
+    remember_environment(session)
+    return session
+
+
+def request(
+    original: Callable[..., requests.Response],
+    self: Any,
+    method: str,
+    url: str,
+    raise_for_status: bool = True,
+    **options: Any,
+) -> requests.Response:
+    """Poetry's own retries, with our word for what they ended in."""
+    from poetry_repo_plugin.hooks.explain import explain_answer, explain_end
+
+    run = current()
+    url = with_brackets(url)
+    try:
+        with asked_by_us():
+            response = original(self, method, url, raise_for_status, **options)
+    except Exception as error:
+        found = explain_end(run.access, run.owners.get(self), url, error)
+        if found is None:
+            raise
+        raise run.report(found) from None
+    owner = run.owners.get(self)
+    if owner is not None:
+        run.answers.note(owner, response.status_code)
+        if response.status_code >= 400 and response.status_code in run.ignored_codes(owner):
+            response.status_code = 404  # Poetry's “not here”; without it, all but 401 and 403 would end the command
+            return response
+    found = explain_answer(run.access, owner, url, response)
+    if found is not None:
+        raise run.report(found)
+    return response
+
+
+# -- what others ask for; Poetry itself gets nothing, because our adapter carries it all -------------------------------
+
+
+def get_credentials_for_url(original: Any, self: Any, url: str) -> Any:
+    """Nothing for Poetry's own requests (the adapter carries the header); the real answer for other plugins."""
+    from poetry.utils.password_manager import HTTPAuthCredential
+
+    if is_asked_by_us():
+        return HTTPAuthCredential()
+    bare, username, secret = split_userinfo(url)
+    if username is not None:
+        return HTTPAuthCredential(username, secret.reveal() if secret is not None else "")
+    return credential_at(bare, owner=current().owners.get(self))
+
+
+def get_http_auth(original: Any, self: Any, name: str) -> Any:
+    """The credential for uploads to the repository ``name``."""
+    from poetry_repo_plugin.credentials.base import Purpose
+
+    url = _upload_url(name)
+    return credential_at(url, owner=name, purpose=Purpose.PUBLISH) if url else None
+
+
+def get_pypi_token(original: Any, self: Any, name: str) -> str | None:
+    """A token is one more credential for us: :func:`get_http_auth` has it, with its user name."""
+    return None
+
+
+def get_certs_for_url(original: Any, self: Any, url: str) -> Any:
+    """Nothing for Poetry's own requests (the adapter brings a context); for other plugins, what we would use."""
+    return _certificates_at(split_userinfo(url)[0], owner=current().owners.get(self))
+
+
+def get_certs_for_repository(original: Any, self: Any, name: str) -> Any:
+    """The same; Poetry's own answer would take a project's word for any repository."""
+    from poetry_repo_plugin.credentials.base import Purpose
+
+    return _certificates_at(_upload_url(name), owner=name, purpose=Purpose.PUBLISH)
+
+
+def credential_at(url: str, **where: Any) -> Any:
+    """Poetry's form of what we would send to ``url``; it has none for a bearer."""
+    from poetry.utils.password_manager import HTTPAuthCredential
+
+    from poetry_repo_plugin.credentials.base import BASIC, EVERYTHING
+
+    access = current().access
+    try:
+        credential = access.credential(access.places.leave(url, **where), EVERYTHING)
+    except (RepoError, ValueError):
+        return HTTPAuthCredential()
+    if credential is None or credential.scheme != BASIC:
+        return HTTPAuthCredential()
+    return HTTPAuthCredential(credential.username, credential.secret.reveal())
+
+
+def _upload_url(name: str) -> str | None:
+    """Where to upload to ``name``, or its index; ``None`` while it is us who ask."""
+    repository = None if is_asked_by_us() else current().access.catalogue.find(name)
+    if repository is None:
+        return None
+    return repository.publish_url or repository.index_url
+
+
+def _certificates_at(url: str | None, **where: Any) -> Any:
+    from poetry.utils.authenticator import RepositoryCertificateConfig
+
+    if url is None or is_asked_by_us():
+        return RepositoryCertificateConfig()
+    access = current().access
+    try:
+        leave = access.places.leave(url, **where)
+    except (RepoError, ValueError):
+        return RepositoryCertificateConfig()
+    if leave.repository is None:
+        return RepositoryCertificateConfig()
+    found = access.tls.settings_of(leave.repository, identify=leave.identify, origin=leave.origin)
+    ca = found.ca if isinstance(found.ca, Path) else None  # Poetry has no word for the system's store
+    return RepositoryCertificateConfig(ca, found.client_cert, found.verify)

@@ -1,0 +1,223 @@
+"""How a command ends: our errors in the form that Poetry prints well, and Poetry's own put into our words."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cleo.formatters.formatter import Formatter
+
+from poetry_repo_plugin.core.errors import Cause, RepoError, RepositoryFailure, StateError
+from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.origin import InvalidUrl, redact, split_userinfo
+from poetry_repo_plugin.core.wrapping import width_of, wrapped
+from poetry_repo_plugin.hooks.facts import project_folder
+
+try:
+    from poetry.console.exceptions import PoetryRuntimeError as _Base
+except ImportError:  # Poetry 2.0
+    from poetry.exceptions import PoetryError as _Base  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from cleo.commands.command import Command
+    from requests import Response
+
+    from poetry_repo_plugin.http.auth import Access
+
+# What a page of an index leads to: files, their metadata (PEP 658) and signatures.
+_FILES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tgz", ".egg", ".exe", ".msi", ".rpm", ".metadata", ".asc")
+_TIMEOUT = 5.0  # seconds, for connecting and for each read
+
+# -- an error of ours, on its way to the screen ------------------------------------------------------------------------
+
+_lock = threading.Lock()
+_said: set[str] = set()
+
+
+class Reported(_Base):
+    """A failure on its way to the screen. Parallel downloads raise it once each; it is printed once."""
+
+    def __init__(self, error: RepoError) -> None:
+        self.lines = error.lines()
+        self.cause = getattr(error, "cause", None)
+        super().__init__(markup(self.lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    def get_text(self, debug: bool = False, indent: str = "", strip: bool = False) -> str:
+        """The text as Poetry's executor and application ask for it; a line that points back from the second time on."""
+        with _lock:
+            again = str(self) in _said
+            _said.add(str(self))
+        if again:
+            return f"{indent}{'(as above)' if strip else '<fg=default;options=dark>(as above)</>'}"
+        width = width_of(sys.stderr)
+        text = str(self) if strip else markup(self.lines, width - len(indent) if width is not None else None)
+        return "\n".join(f"{indent}{line}" for line in text.splitlines())
+
+
+def reported(error: RepoError) -> Reported:
+    """``error`` as an exception to raise inside Poetry."""
+    _teach_old_poetry()
+    return Reported(error)
+
+
+def is_reported(error: BaseException) -> bool:
+    """Whether ``error`` is one of ours already."""
+    return isinstance(error, Reported)
+
+
+def markup(lines: list[str], width: int | None = None) -> str:
+    """The message in red, the command that mends it as Poetry shows commands; what is in them is not markup.
+
+    :param width: of the terminal in columns, if it is one.
+    """
+    head, *rest = lines
+    told = [f"<error>{Formatter.escape(one)}</error>" for one in wrapped(head, width)]
+    return "\n".join([*told, *(f"<c1>{Formatter.escape(line)}</c1>" for line in rest)])
+
+
+def _teach_old_poetry() -> None:
+    """Poetry 2.0 prints every exception with a piece of our source; give it the message instead."""
+    if hasattr(_Base, "get_text"):
+        return
+    from cleo.ui.exception_trace import ExceptionTrace
+
+    original = ExceptionTrace.render
+    if getattr(original, "knows_reported", False):
+        return
+
+    def render(self: Any, io: Any, simple: bool = False) -> None:
+        error = self._exception
+        if isinstance(error, Reported):
+            io.write_line("")
+            io.write_line(error.get_text())
+            return
+        original(self, io, simple)
+
+    render.knows_reported = True  # type: ignore[attr-defined]
+    ExceptionTrace.render = render  # type: ignore[method-assign]
+
+
+# -- a request that has ended ------------------------------------------------------------------------------------------
+
+
+def explain_end(access: Access, owner: str | None, url: str, error: Exception) -> RepositoryFailure | None:
+    """Why a request to ``url`` has failed for good: the last connection error is the context of what Poetry raises.
+
+    :param owner: the repository on whose behalf it was made.
+    """
+    response = getattr(error, "response", None)
+    if response is not None:
+        return explain_answer(access, owner, url, response)
+    if is_reported(error):
+        return None
+    from poetry_repo_plugin.http.checks import proxy_of
+
+    bare = split_userinfo(url)[0]
+    try:
+        leave, proxy = access.places.leave(bare, owner=owner), proxy_of(bare)
+    except InvalidUrl:  # nothing that we could explain: Poetry's own error stands
+        return None
+    found = access.tls.explain(leave, error, proxy=proxy)
+    if found is None and error.__context__ is not None:
+        found = access.tls.explain(leave, error.__context__, proxy=proxy)
+    return found
+
+
+def explain_answer(access: Access, owner: str | None, url: str, response: Response) -> RepositoryFailure | None:
+    """An answer that Poetry would misread: a server's failure as a missing package, a login page as an empty one."""
+    from poetry_repo_plugin.http.failures import failure
+    from poetry_repo_plugin.http.pages import is_login_page, no_page
+
+    status = response.status_code
+    bare = split_userinfo(url)[0] if "@" in url else url
+    failed = status >= 500 or status == 429
+    if not failed and (owner is None or is_pypi(owner) or not _is_for_page(bare) or not _is_wrong(response)):
+        return None
+    leave = access.places.leave(bare, owner=owner)
+    host = leave.origin.netloc
+    if failed:
+        message = f"the server failed to answer ({status} {response.reason}), also when asked again."
+        return failure(Cause.SERVER_ERROR, message, leave.repository, host=host)
+    if leave.repository is not None and status in access.ignored_codes(leave.repository):
+        return None
+    what = "answers with a login page, not with an index" if is_login_page(response) else no_page(response)
+    return failure(Cause.NOT_AN_INDEX, f"{redact(bare)} {what}.", leave.repository, host=host)
+
+
+def _is_for_page(url: str) -> bool:
+    """Whether it is a page of an index: what is asked for a file, Poetry judges, which may do without it."""
+    return not urlsplit(url).path.lower().endswith(_FILES)
+
+
+def _is_wrong(response: Response) -> bool:
+    """Whether no index answers so for a page, whether it has it or not. What is not in memory was not asked as one."""
+    from poetry_repo_plugin.http.pages import is_json, is_login_page, is_simple_json
+
+    status = response.status_code
+    if status >= 300:
+        return status not in (304, 401, 403, 404)
+    if getattr(response, "_content_consumed", False) is not True:
+        return False
+    if is_json(response):
+        return not is_simple_json(response)
+    return not response.content.strip() or is_login_page(response)
+
+
+# -- a command that has failed -----------------------------------------------------------------------------------------
+
+
+class Answers:
+    """Which repositories answered 404 to everything: do they lack the package, or is there no index at all?
+
+    One 404 tells nothing: an index answers so for what it does not have. So this is asked only when the command has
+    failed anyway, and only of repositories that had nothing at all.
+    """
+
+    def __init__(self) -> None:
+        self._had_nothing: dict[str, bool] = {}
+        self._lock = threading.Lock()
+
+    def note(self, name: str, status: int) -> None:
+        """The repository ``name`` answered so."""
+        with self._lock:
+            self._had_nothing[name] = status == 404 and self._had_nothing.get(name, True)
+
+    def explain(self, access: Access) -> Iterator[RepositoryFailure]:
+        """The repositories of which the root is not there either, or to which no credential can be told to be good; one
+        request at most for each that had nothing.
+        """
+        from poetry_repo_plugin.http.checks import check_index
+
+        for name in [name for name, nothing in self._had_nothing.items() if nothing and not is_pypi(name)]:
+            doubt = access.doubt(name)
+            if doubt is not None:
+                yield doubt
+                continue
+            repository = access.catalogue.find(name)
+            if repository is None or repository.index_url is None:
+                continue
+            try:
+                check_index(access, repository, repository.index_url, timeout=_TIMEOUT)
+            except RepositoryFailure as error:
+                if error.cause is Cause.NOT_AN_INDEX:
+                    yield error
+
+
+def explain_legacy(command: Command, error: Exception) -> None:
+    """Add the hint to Poetry's own message, where ``default`` or ``secondary`` are what it refused."""
+    from poetry_repo_plugin.config.project import read_project
+
+    folder = project_folder(command)
+    try:
+        legacy = folder is not None and read_project(folder / "pyproject.toml").needs_migration
+    except StateError:
+        return
+    if legacy:
+        hint = "Sources with default or secondary are of Poetry 1.\nTry: poetry repo migrate"
+        error.args = (f"{str(error).rstrip()}\n\n{hint}",)

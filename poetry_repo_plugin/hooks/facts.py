@@ -1,0 +1,77 @@
+"""What is true of the Poetry that runs: its version, its folders, its project, PyPI's URLs."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cleo.commands.command import Command
+
+    from poetry_repo_plugin.config.repositories import Repository
+    from poetry_repo_plugin.ops.session import Surroundings
+
+
+def poetry_version() -> str:
+    """The version of the running Poetry."""
+    from poetry.__version__ import __version__
+
+    return str(__version__)
+
+
+def dotted_keys() -> bool:
+    """Whether this Poetry keeps a name with dots as one key (2.4 and later)."""
+    major, minor = (int(part) for part in poetry_version().split(".")[:2])
+    return (major, minor) >= (2, 4)
+
+
+def config_folder() -> Path:
+    """The folder of ``config.toml`` and ``auth.toml``."""
+    from poetry.locations import CONFIG_DIR
+
+    return Path(CONFIG_DIR)
+
+
+def builtin_pypi() -> Repository:
+    """PyPI with the URLs that Poetry has built in."""
+    from poetry.publishing.publisher import Publisher
+
+    from poetry_repo_plugin.config.repositories import Repository
+
+    publish = inspect.unwrap(Publisher.publish)  # Poetry's own, also when ours is in its place
+    words = publish.__code__.co_consts
+    upload = next(word for word in words if isinstance(word, str) and word.startswith("https://"))
+    return Repository("pypi", builtin_index_url(), upload)
+
+
+def builtin_index_url() -> str:
+    """The index of PyPI, as Poetry's own class for it has it."""
+    from poetry.repositories.pypi_repository import PyPiRepository
+
+    base = str(inspect.signature(PyPiRepository.__init__).parameters["url"].default)
+    return f"{base.rstrip('/')}/simple/"
+
+
+def project_folder(command: Command) -> Path | None:
+    """The folder of the project that ``command`` works in.
+
+    ``None`` for none, and for Poetry's own environment. Poetry looks no further up than the first
+    ``pyproject.toml``, be it one that it can work with or not.
+    """
+    from poetry_repo_plugin.config.project import find_project, is_project
+
+    if (command.name or "").startswith("self "):
+        return None
+    application = command.application
+    start = getattr(application, "project_directory", None)
+    start = start or getattr(application, "_project_directory", None)  # its name in 2.0
+    file = find_project(Path(start or Path.cwd()))
+    return file.parent if file is not None and is_project(file) else None
+
+
+def surroundings(command: Command) -> Surroundings:
+    """What ``command`` finds: the user's folder, the project's, and what this Poetry has built in."""
+    from poetry_repo_plugin.ops.session import Surroundings
+
+    return Surroundings(config_folder(), project_folder(command), builtin_pypi(), dotted_keys())

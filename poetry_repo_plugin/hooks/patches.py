@@ -1,0 +1,157 @@
+"""The methods of Poetry that are replaced, in one table.
+
+Poetry opens connections from many places (the pool, the executor, fresh Poetry instances for builds and for
+``poetry self``, the publisher, direct URLs, git), but all of them pass through a few methods. Those are replaced on
+their classes, once, after a check that they are what we expect; a Poetry in which one is missing is left as it is,
+with one line of explanation. Nothing is read or resolved here: that happens when a request needs it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from poetry_repo_plugin.hooks import authenticator, git, publisher, repository, run
+from poetry_repo_plugin.hooks.facts import poetry_version
+
+if TYPE_CHECKING:
+    from cleo.commands.command import Command
+    from cleo.io.io import IO
+
+
+class Seam(NamedTuple):
+    """A method of Poetry, or of a library below it, that we replace or rely on.
+
+    :param place: module and class, with a colon between them.
+    :param replacement: called with the original before the method's own arguments; ``None`` for a
+        method that is only relied on.
+    :param parameters: those that we rely on.
+    :param optional: an older Poetry lacks it and does without.
+    """
+
+    place: str
+    name: str
+    replacement: Callable[..., Any] | None = None
+    parameters: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def owner(self) -> Any:
+        """The class. Raises :class:`ImportError` or :class:`AttributeError` where there is none."""
+        module, _, class_name = self.place.partition(":")
+        return getattr(import_module(module), class_name)
+
+    def fault(self) -> str | None:
+        """What this Poetry lacks of it; ``None`` if it fits."""
+        shown = f"{self.place.partition(':')[2]}.{self.name}"
+        try:
+            found = getattr(self.owner, self.name)
+        except (ImportError, AttributeError):
+            return None if self.optional else shown
+        if self.parameters and not set(self.parameters) <= set(inspect.signature(found).parameters):
+            return f"{shown}({', '.join(self.parameters)})"
+        return None
+
+    def put_in_place(self) -> None:
+        """Replace the method on its class. The original stays reachable as ``__wrapped__``."""
+        replacement = self.replacement
+        if replacement is None or (self.optional and not hasattr(self.owner, self.name)):
+            return
+        original = getattr(self.owner, self.name)
+        static = isinstance(inspect.getattr_static(self.owner, self.name), staticmethod)
+
+        @wraps(original)
+        def replaced(*arguments: Any, **options: Any) -> Any:
+            return replacement(original, *arguments, **options)
+
+        setattr(self.owner, self.name, staticmethod(replaced) if static else replaced)
+
+
+_AUTHENTICATOR = "poetry.utils.authenticator:Authenticator"
+_HTTP_REPOSITORY = "poetry.repositories.http_repository:HTTPRepository"
+_LEGACY = "poetry.repositories.legacy_repository:LegacyRepository"
+_PYPI = "poetry.repositories.pypi_repository:PyPiRepository"
+_PUBLISHER = "poetry.publishing.publisher:Publisher"
+_UPLOADER = "poetry.publishing.uploader:Uploader"
+_CERTIFICATES = "poetry.utils.authenticator:RepositoryCertificateConfig"
+_CREDENTIAL = "poetry.utils.password_manager:HTTPAuthCredential"
+_KEYRING = "poetry.utils.password_manager:PoetryKeyring"
+_CACHE = "cachecontrol.controller:CacheController"
+_ADAPTER = "requests.adapters:HTTPAdapter"
+
+SEAMS: tuple[Seam, ...] = (
+    # Look-ups and links
+    Seam(_HTTP_REPOSITORY, "__init__", repository.init_repository, ("self", "name", "url")),
+    Seam(_HTTP_REPOSITORY, "session"),
+    Seam(_LEGACY, "find_links_for_package", repository.find_links_for_package, ("self", "package")),
+    Seam(_PYPI, "find_links_for_package", repository.find_links_for_package, ("self", "package")),
+    # Sessions and requests
+    Seam(_AUTHENTICATOR, "create_session", authenticator.create_session, ("self",)),
+    Seam(_AUTHENTICATOR, "request", authenticator.request, ("self", "method", "url", "raise_for_status")),
+    Seam(_AUTHENTICATOR, "get_credentials_for_url", authenticator.get_credentials_for_url, ("self", "url")),
+    Seam(_AUTHENTICATOR, "get_credentials_for_git_url", git.get_credentials_for_git_url, ("self", "url")),
+    Seam(_AUTHENTICATOR, "get_certs_for_url", authenticator.get_certs_for_url, ("self", "url")),
+    Seam(_AUTHENTICATOR, "get_certs_for_repository", authenticator.get_certs_for_repository, ("self", "name")),
+    Seam(_AUTHENTICATOR, "get_http_auth", authenticator.get_http_auth, ("self", "name")),
+    Seam(_AUTHENTICATOR, "get_pypi_token", authenticator.get_pypi_token, ("self", "name")),
+    Seam(_CERTIFICATES, "create", None, ("repository", "config")),
+    Seam(_CREDENTIAL, "__init__", None, ("self", "username", "password")),
+    # From 2.1 on it asks the keyring before every install; with us a request does that, if it needs it.
+    Seam(_KEYRING, "preflight_check", lambda original, io=None, config=None: None, optional=True),
+    # Uploads
+    Seam(
+        _PUBLISHER,
+        "publish",
+        publisher.publish,
+        ("self", "repository_name", "username", "password", "cert", "client_cert", "dry_run", "skip_existing"),
+    ),
+    Seam(_UPLOADER, "make_session", publisher.make_session, ("self",)),
+    Seam(
+        _UPLOADER,
+        "upload",
+        publisher.upload,
+        ("self", "url", "cert", "client_cert", "dry_run", "skip_existing"),
+    ),
+    # What our adapters and our cache build on
+    Seam(_CACHE, "_load_from_cache", None, ("self", "request")),
+    Seam(_CACHE, "_cache_set", None, ("self", "cache_url", "request", "response", "body", "expires_time")),
+    Seam("cachecontrol.serialize:Serializer", "prepare_response", None, ("self", "request", "cached", "body_file")),
+    Seam(_ADAPTER, "build_connection_pool_key_attributes", None, ("self", "request", "verify", "cert")),
+    Seam(_ADAPTER, "cert_verify", None, ("self", "conn", "url", "verify", "cert")),
+    Seam(_ADAPTER, "add_headers", None, ("self", "request")),
+)
+
+
+def missing_seams() -> list[str]:
+    """The names and signatures that this Poetry (or its requests) lacks; empty if ours fit."""
+    faults = (seam.fault() for seam in SEAMS)
+    return [fault for fault in faults if fault is not None]
+
+
+_fits: bool | None = None
+
+
+def inject(command: Command, io: IO) -> None:
+    """Make Poetry's connections ours for this command. Called before each command; again does nothing new."""
+    if _fits is None:
+        _fit(io)
+    if _fits:
+        run.begin(command, io)
+
+
+def _fit(io: IO) -> None:
+    """Put our methods in their places, or say why not."""
+    global _fits
+    missing = missing_seams()
+    _fits = not missing
+    if missing:
+        io.write_error_line(
+            f"<warning>poetry-repo-plugin: Poetry {poetry_version()} lacks {', '.join(missing)}; "
+            "private repositories work as in plain Poetry.</warning>"
+        )
+        return
+    for seam in SEAMS:
+        seam.put_in_place()
