@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 import poetry_repo_plugin
 
 PACKAGE = Path(poetry_repo_plugin.__file__).parent
@@ -116,7 +118,7 @@ def test_the_reader_of_imports_sees_them() -> None:
     assert {
         ("plugin", "hooks.patches"),
         ("core.origin", "core.secret"),
-        ("commands.base", "http.auth"),
+        ("commands.base", "ops.session"),
         ("credentials.stored", "config.bindings"),
     } <= found
     assert Import("core.origin", "idna", ours=False, inner=True) in imports()
@@ -183,22 +185,70 @@ def test_commands_are_loaded_by_name_only() -> None:
     assert not wrong, told(wrong)
 
 
-def test_no_circle_when_modules_are_loaded() -> None:
-    edges: dict[str, set[str]] = {}
-    for one in imports():
-        if one.ours and not one.inner and not one.typed and one.imported:
-            edges.setdefault(one.importer, set()).add(one.imported)
+def test_no_circle() -> None:
+    """Not even one that an import inside a function closes."""
+    arrows = {(one.importer, one.imported) for one in imports() if one.ours and not one.typed}
+    circle = circle_in(arrows)
+    assert not circle, " → ".join(circle)
+    closed = circle_in({*arrows, ("core.secret", "commands.add")})
+    assert closed[0] == closed[-1]
+
+
+@pytest.mark.parametrize("name", sorted({room(one.importer) for one in imports()} - {""}))
+def test_a_package_has_at_most_six_levels(name: str) -> None:
+    inside = {
+        (one.importer, one.imported)
+        for one in imports()
+        if one.ours and not one.typed and room(one.importer) == room(one.imported) == name
+    }
+    chain = longest_chain(inside)
+    assert len(chain) <= 6, " → ".join(chain)
+
+
+def test_there_are_at_most_seven_levels_between_packages() -> None:
+    between = {
+        (room(one.importer), room(one.imported))
+        for one in imports()
+        if one.ours and not one.typed and one.imported and room(one.importer) != room(one.imported)
+    } - {("plugin", "hooks")}
+    chain = longest_chain(between)
+    assert len(chain) == 7, " → ".join(chain)
+
+
+def circle_in(arrows: set[tuple[str, str]]) -> list[str]:
+    """One circle, its first module again at its end; empty if there is none."""
     done: set[str] = set()
 
-    def visit(module: str, trail: tuple[str, ...]) -> None:
-        assert module not in trail, " → ".join((*trail, module))
-        if module not in done:
-            for other in sorted(edges.get(module, ())):
-                visit(other, (*trail, module))
-            done.add(module)
+    def visit(module: str, trail: list[str]) -> list[str]:
+        if module in trail:
+            return [*trail[trail.index(module) :], module]
+        if module in done:
+            return []
+        for other in sorted(to for at, to in arrows if at == module):
+            found = visit(other, [*trail, module])
+            if found:
+                return found
+        done.add(module)
+        return []
 
-    for module in sorted(edges):
-        visit(module, ())
+    for module in sorted({at for at, _ in arrows}):
+        found = visit(module, [])
+        if found:
+            return found
+    return []
+
+
+def longest_chain(arrows: set[tuple[str, str]]) -> list[str]:
+    """The longest way along ``arrows``, which make no circle."""
+
+    @cache
+    def below(module: str) -> tuple[str, ...]:
+        return (module, *longest(below(to) for at, to in arrows if at == module))
+
+    def longest(chains: Iterator[tuple[str, ...]]) -> tuple[str, ...]:
+        return max(chains, key=lambda chain: len(chain), default=())
+
+    return list(longest(below(at) for at, _ in arrows))
 
 
 def test_the_plugin_imports_next_to_nothing_when_poetry_loads_it() -> None:

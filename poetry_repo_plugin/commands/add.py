@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from cleo.helpers import argument, option
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.project import ERROR_CODES, PRIORITIES, read_project
 from poetry_repo_plugin.config.repositories import bare, shows_credential
@@ -20,6 +20,7 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import looks_like_index, profile_of, publish_url_of
 from poetry_repo_plugin.ops.credential_store import check_username, require_writable
 from poetry_repo_plugin.ops.further import require_home
+from poetry_repo_plugin.ops.session import Session
 
 
 @dataclass
@@ -85,46 +86,46 @@ publish URL is given, known for its kind of server, or the same; a URL that
 ends in /simple/ is for installing only. The next step is
 <c1>poetry repo login acme</c1>."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Check all words first, then write."""
-        wish = self._wish(bench)
+        wish = self._wish(session)
         if wish.publish_url is not None or wish.codes or wish.lifted is not None:
-            require_writable(bench.settings)  # before the project's file is changed
+            require_writable(session.settings)  # before the project's file is changed
         if self.option("self"):
             from poetry_repo_plugin.hooks.facts import config_folder
 
-            self._add_source(bench, wish, config_folder() / "pyproject.toml", own_environment=True)
-            self._remember_for_self(bench, wish)
-        elif bench.project is not None and not self.option("publish-only"):
-            self._add_source(bench, wish, bench.project / "pyproject.toml")
+            self._add_source(session, wish, config_folder() / "pyproject.toml", own_environment=True)
+            self._remember_for_self(session, wish)
+        elif session.project is not None and not self.option("publish-only"):
+            self._add_source(session, wish, session.project / "pyproject.toml")
         elif not self.option("publish-only"):
-            self._remember(bench, wish)
-        is_new_here = not bench.bindings.home(wish.name).places
-        self._keep_publish_url(bench, wish)
+            self._remember(session, wish)
+        is_new_here = not session.bindings.home(wish.name).places
+        self._keep_publish_url(session, wish)
         if is_new_here:
-            self._keep_home(bench, wish)
-        self._keep_codes(bench, wish)
-        self._keep_lifted(bench, wish)
-        self._next_step(bench, wish)
+            self._keep_home(session, wish)
+        self._keep_codes(session, wish)
+        self._keep_lifted(session, wish)
+        self._next_step(session, wish)
         return 0
 
     # -- the words -----------------------------------------------------------------------------------------------------
 
-    def _wish(self, bench: Bench) -> Wish:
+    def _wish(self, session: Session) -> Wish:
         self.only_one_of("priority", "secondary", "default")
         for word in ("self", "priority", "secondary", "default"):
             self.only_one_of("publish-only", word)
         given = str(self.argument("name"))
         name = "pypi" if names.is_pypi(given) else given
-        is_new = name not in bench.catalogue.names()
+        is_new = name not in session.catalogue.names()
         if is_new:
-            bench.new_name(name)
+            session.new_name(name)
         url, publish_url = self.argument("url"), self.text("publish-url")
         if names.is_pypi(name):
-            self._check_pypi(bench, url, publish_url)
+            self._check_pypi(session, url, publish_url)
             return Wish(name, None, None, self._priority(), self._codes(), None)
         lifted: list[Lifted] = []
-        known = self._known(bench, name, lifted) if url is None else None
+        known = self._known(session, name, lifted) if url is None else None
         url = self._bare(url, lifted)
         publish_url = self._bare(publish_url, lifted)
         if len(lifted) > 1:
@@ -137,32 +138,32 @@ ends in /simple/ is for installing only. The next step is
             raise InputError(f"No URL is known for {name!r}.", f"poetry repo add {name} URL")
         else:
             url = url or known
-            publish_url = publish_url or self._derived(bench, name, url or "")
+            publish_url = publish_url or self._derived(session, name, url or "")
         if publish_url is not None and looks_like_index(publish_url):
             hint = f"poetry repo add {name} {url or publish_url} --publish-url URL"
             raise InputError(f"{publish_url} is an index, for installing; uploads go to another URL.", hint)
         moved = lifted[0] if lifted else None
         return Wish(name, url, publish_url, self._priority(), self._codes(), moved, is_new=is_new)
 
-    def _check_pypi(self, bench: Bench, url: str | None, publish_url: str | None) -> None:
+    def _check_pypi(self, session: Session, url: str | None, publish_url: str | None) -> None:
         if url is not None or publish_url is not None or self.option("publish-only"):
             raise InputError("The URLs of PyPI are built into Poetry and cannot be set.")
-        if bench.project is None and not self.given("self", "ignore-error-code"):
+        if session.project is None and not self.given("self", "ignore-error-code"):
             raise InputError("PyPI is known already.", "poetry repo login pypi")
 
     @staticmethod
-    def _known(bench: Bench, name: str, lifted: list[Lifted]) -> str | None:
+    def _known(session: Session, name: str, lifted: list[Lifted]) -> str | None:
         """The URL that a source of the project, or the user, has for the name; credentials in it join ``lifted``."""
-        known = bench.catalogue.get(name)
+        known = session.catalogue.get(name)
         if known.index_url is not None and known.url_username is not None and known.url_secret is not None:
-            stored = bench.settings.login(name) or bench.settings.token(name)
-            if stored is not None or bench.settings.own_for(name).helper:
+            stored = session.settings.login(name) or session.settings.token(name)
+            if stored is not None or session.settings.own_for(name).helper:
                 raise InputError(
                     f"{name}: another login than the one in its URL is stored. Decide which one is right: log out, "
                     "or take the one in the URL out by hand.",
                     f"poetry repo logout {name}",
                 )
-            require_home(bench.bindings, known, Kind.CREDENTIAL, bench.confirm, urls=[known.index_url])
+            require_home(session.bindings, known, Kind.CREDENTIAL, session.confirm, urls=[known.index_url])
             lifted.append(Lifted(known.url_username, known.url_secret, [known.index_url]))
         return known.index_url
 
@@ -188,18 +189,18 @@ ends in /simple/ is for installing only. The next step is
             lifted.append(login)
         return bare
 
-    def _derived(self, bench: Bench, name: str, url: str) -> str | None:
+    def _derived(self, session: Session, name: str, url: str) -> str | None:
         """The publish URL that follows from ``url``, unless somebody has set another one.
 
         Outside a project what is no index by its looks is taken for both.
         """
-        before = bench.catalogue.get(name)
-        stored = _publish_url_before(bench, name)
+        before = session.catalogue.get(name)
+        stored = _publish_url_before(session, name)
         followed = (publish_url_of(before.index_url), before.index_url) if before.index_url else ()
         if before.project.publish_url is not None or (stored is not None and stored not in followed):
             return None
         derived = publish_url_of(url)
-        if derived is None and bench.project is None and not self.option("self") and not looks_like_index(url):
+        if derived is None and session.project is None and not self.option("self") and not looks_like_index(url):
             return url
         return derived
 
@@ -228,12 +229,12 @@ ends in /simple/ is for installing only. The next step is
 
     # -- the writing ---------------------------------------------------------------------------------------------------
 
-    def _add_source(self, bench: Bench, wish: Wish, file: Path, *, own_environment: bool = False) -> None:
+    def _add_source(self, session: Session, wish: Wish, file: Path, *, own_environment: bool = False) -> None:
         from poetry_repo_plugin.config import files as store
         from poetry_repo_plugin.config.project import read_text
         from poetry_repo_plugin.config.sources import add_source, system_project_text
 
-        with store.locked(bench.settings.folder):
+        with store.locked(session.settings.folder):
             before = read_project(file).source(wish.name) if file.exists() else None
             priority = wish.priority or (before.priority if before is not None else "primary")
             old = system_project_text(file) if own_environment else read_text(file)
@@ -249,75 +250,75 @@ ends in /simple/ is for installing only. The next step is
             why = "it has sources with `default` or `secondary`"
             self.warn(f"Poetry 2 cannot read this project yet: {why}. Try: poetry repo migrate")
 
-    def _remember(self, bench: Bench, wish: Wish) -> None:
+    def _remember(self, session: Session, wish: Wish) -> None:
         name, url = wish.name, wish.url
         if self.given("priority", "secondary", "default"):
             self.warn("There is no project here, so a priority has no meaning; it was not kept.")
         if url is None:  # PyPI
             return
-        before = bench.settings.own_for(name).url
-        bench.settings.save_own(name, {"url": url})
+        before = session.settings.own_for(name).url
+        session.settings.save_own(name, {"url": url})
         if before is None:
             self.say(f"{name} ({url}) is remembered; `poetry repo add {name}` in a project makes it a source there.")
         elif before != url:
             self.say(f"{name}: url {before} → {url}")
         else:
             self.say(f"{name} ({url}) is remembered already.")
-        if wish.publish_url is None and bench.catalogue.get(name).publish_url is None:
+        if wish.publish_url is None and session.catalogue.get(name).publish_url is None:
             self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")
 
-    def _remember_for_self(self, bench: Bench, wish: Wish) -> None:
+    def _remember_for_self(self, session: Session, wish: Wish) -> None:
         """Poetry's own environment is no project of ours: the user remembers what one logs in to there."""
-        before = bench.settings.own_for(wish.name).url
+        before = session.settings.own_for(wish.name).url
         if wish.url is not None and before != wish.url:
-            bench.settings.save_own(wish.name, {"url": wish.url})
+            session.settings.save_own(wish.name, {"url": wish.url})
             if before is not None:
                 self.say(f"{wish.name}: url {before} → {wish.url}")
 
-    def _keep_publish_url(self, bench: Bench, wish: Wish) -> None:
+    def _keep_publish_url(self, session: Session, wish: Wish) -> None:
         name, url = wish.name, wish.publish_url
-        before = _publish_url_before(bench, name)
+        before = _publish_url_before(session, name)
         if url is None or (self.option("self") and self.text("publish-url") is None):
             return
         if before != url:
-            bench.settings.save_publish_url(name, url)
+            session.settings.save_publish_url(name, url)
             was = f" (was {before})" if before else ""
             self.say(f"{name}: poetry publish -r {name} uploads to {url}{was}")
         elif self.option("publish-only"):
             self.say(f"{name}: poetry publish -r {name} uploads to {url} already.")
 
     @staticmethod
-    def _keep_home(bench: Bench, wish: Wish) -> None:
+    def _keep_home(session: Session, wish: Wish) -> None:
         """Where uploads go is kept for the user, and the index in the project alone, which is no word of the user's: by
         itself the first would make a stranger of the second.
         """
-        home = bench.bindings.home(wish.name)
+        home = session.bindings.home(wish.name)
         if wish.url is not None and home.stranger_among([wish.url]) is not None:
-            bench.settings.save_own(wish.name, {"added": [wish.url]})
+            session.settings.save_own(wish.name, {"added": [wish.url]})
 
-    def _keep_codes(self, bench: Bench, wish: Wish) -> None:
-        before = list(bench.settings.own_for(wish.name).ignore_error_codes)
+    def _keep_codes(self, session: Session, wish: Wish) -> None:
+        before = list(session.settings.own_for(wish.name).ignore_error_codes)
         if wish.codes is None or before == wish.codes:
             return
-        bench.settings.save_own(wish.name, {"ignore-error-codes": wish.codes or None})
+        session.settings.save_own(wish.name, {"ignore-error-codes": wish.codes or None})
         was = f" (was {', '.join(map(str, before))})" if before else ""
         which = f"an answer {', '.join(map(str, wish.codes))}" if wish.codes else "no answer"
         self.say(f"{wish.name}: {which} is taken as “not here”{was}")
 
-    def _keep_lifted(self, bench: Bench, wish: Wish) -> None:
+    def _keep_lifted(self, session: Session, wish: Wish) -> None:
         if wish.lifted is None:
             return
         login, plaintext = wish.lifted, not wish.lifted.secret  # a token for a user name: Poetry keeps those in files
-        stored = bench.logins.store(wish.name, login.username, login.secret, login.urls, plaintext=plaintext)
+        stored = session.logins.store(wish.name, login.username, login.secret, login.urls, plaintext=plaintext)
         self.say(f"{wish.name}: the credentials of the URL were moved to {stored.place}; they are not verified.")
 
-    def _next_step(self, bench: Bench, wish: Wish) -> None:
+    def _next_step(self, session: Session, wish: Wish) -> None:
         name = wish.name
-        urls = [bare(url) for url in (wish.url, bench.settings.publish_url(name)) if url is not None]
-        bound = bench.bindings.of(name, Kind.CREDENTIAL)
-        beyond = bench.bindings.held_to(name, Kind.CREDENTIAL).stranger_among(urls)
+        urls = [bare(url) for url in (wish.url, session.settings.publish_url(name)) if url is not None]
+        bound = session.bindings.of(name, Kind.CREDENTIAL)
+        beyond = session.bindings.held_to(name, Kind.CREDENTIAL).stranger_among(urls)
         if beyond is not None:
-            places = " and ".join(bench.bindings.shown(name, Kind.CREDENTIAL))
+            places = " and ".join(session.bindings.shown(name, Kind.CREDENTIAL))
             self.warn(
                 f"{name} belongs to {places}, and nothing secret is sent to {beyond}. "
                 f"If it should be: poetry repo login {name} --url {beyond}"
@@ -325,15 +326,15 @@ ends in /simple/ is for installing only. The next step is
         profile = profile_of(wish.url, name) if wish.url else None
         if profile is not None and (profile.provider is not None or profile.token_is_username):
             self.say(f"{profile.title}: {profile.advice}")
-        known = bench.catalogue.get(name)  # as it was before
-        inside = bench.project is not None and not self.option("self")  # outside it is said of every server
+        known = session.catalogue.get(name)  # as it was before
+        inside = session.project is not None and not self.option("self")  # outside it is said of every server
         if inside and profile is not None and known.publish_url is None and known.index_url != wish.url:
             self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")
-        if wish.is_new and not wish.lifted and not bound and not shows_credential(bench.settings, known):
+        if wish.is_new and not wish.lifted and not bound and not shows_credential(session.settings, known):
             self.say(f"Next, if it wants a credential: poetry repo login {quote(name)}")
 
 
-def _publish_url_before(bench: Bench, name: str) -> str | None:
+def _publish_url_before(session: Session, name: str) -> str | None:
     """What the user's file says; a credential that stands in it stays there, and is not printed."""
-    before = bench.settings.user_publish_url(name)
+    before = session.settings.user_publish_url(name)
     return bare(before) if before is not None else None

@@ -1,4 +1,4 @@
-"""What all ``repo`` commands share: the workbench, the streams, and the handling of what goes wrong."""
+"""What all ``repo`` commands share: the session, the streams, and the handling of what goes wrong."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import os
 import shlex
 import sys
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,95 +13,16 @@ from cleo.formatters.formatter import Formatter
 from cleo.io.outputs.output import Output, Type
 from poetry.console.commands.command import Command as PoetryCommand
 
-from poetry_repo_plugin.config.bindings import Bindings
 from poetry_repo_plugin.config.project_trust import ProjectTrust
-from poetry_repo_plugin.config.repositories import Catalogue, Repository
-from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError, RepoError, UnknownNameError, printable
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.wrapping import width_of, wrapped
-from poetry_repo_plugin.credentials.keyring import KeyringGate
-from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.ops.assemble import assemble
-from poetry_repo_plugin.ops.credential_store import Logins
+from poetry_repo_plugin.ops.session import Session
 
 # What a Windows code page or an ASCII terminal is shown for the marks that our sentences hold.
 _PLAIN = str.maketrans({"→": "->", "…": "...", "“": '"', "”": '"', "’": "'", "–": "-"})
-
-
-@dataclass
-class Bench:
-    """What a command works with.
-
-    :param typed: the passphrases that were asked for, by repository: one question each.
-    """
-
-    settings: Settings
-    catalogue: Catalogue
-    gate: KeyringGate
-    notices: Notices
-    project: Path | None
-    terminal: bool
-    typed: dict[str, Secret] = field(default_factory=dict)
-
-    @cached_property
-    def bindings(self) -> Bindings:
-        return Bindings(self.settings)
-
-    @property
-    def logins(self) -> Logins:
-        return Logins(self.settings, self.gate, self.notices, self.bindings)
-
-    @cached_property
-    def access(self) -> Access:
-        return self._assembled()
-
-    def access_to(self, name: str, url: str | None) -> Access:
-        """An access for a question to ``url`` with what belongs to ``name``, before it is bound to it."""
-        if url is None:
-            return self.access
-        from poetry_repo_plugin.ops.further import AsIfBound
-
-        return self._assembled(AsIfBound(self.settings, name, url))
-
-    def _assembled(self, bindings: Bindings | None = None) -> Access:
-        known = (self.settings, self.catalogue, self.gate, self.notices)
-        return assemble(*known, ask_passphrase=self.ask_passphrase, bindings=bindings)
-
-    def new_name(self, given: str) -> str:
-        """``given``, if a further repository can be called so beside those that are known.
-
-        Raises :class:`InputError`, also where Poetry would take it for one that is known: it does not tell names apart
-        by case (its pool) or by ``-``, ``_`` and ``.`` (its environment variables).
-        """
-        name = names.check_name(given)
-        from_environment = {known for known, _ in self.settings.environment_repositories()}
-        known = [other for other in self.catalogue.names() if other == name or other not in from_environment]
-        twin = names.collision(name, [*known, *self.settings.names()])
-        if twin is not None:
-            raise InputError(
-                f"{name!r} collides with the repository {twin!r}, which Poetry does not tell from it; "
-                "give it another name, or use that one."
-            )
-        return name
-
-    def confirm(self, question: str) -> bool:
-        """Whether a person says yes; no without one."""
-        from poetry_repo_plugin.core.prompts import confirm
-
-        return self.terminal and confirm(question)
-
-    def ask_passphrase(self, repository: Repository) -> Secret | None:
-        """The passphrase of a client key as a person types it; ``None`` where nobody can."""
-        from poetry_repo_plugin.core.prompts import ask_secret
-
-        name = repository.name
-        if name not in self.typed and self.terminal:
-            self.typed[name] = ask_secret(f"Passphrase of the client key for {name}: ")
-        return self.typed.get(name)
 
 
 class RepoCommand(PoetryCommand):
@@ -118,7 +37,7 @@ class RepoCommand(PoetryCommand):
         """Poetry's entry."""
         try:
             self._refuse_bytes()
-            return self.work(self._bench())
+            return self.work(self._session())
         except UnknownNameError as error:
             error.hint = self._again(error.given, error.meant) if error.meant is not None else error.hint
             self.fail(error)
@@ -131,7 +50,7 @@ class RepoCommand(PoetryCommand):
             self.say("Stopped.")
         return 1
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """What the command does; returns its exit code."""
         raise NotImplementedError
 
@@ -260,23 +179,19 @@ class RepoCommand(PoetryCommand):
                 if isinstance(word, str) and not _is_text(word):
                     raise InputError(f"{name} is not valid UTF-8.")
 
-    # -- the workbench -------------------------------------------------------------------------------------------------
+    # -- the session ---------------------------------------------------------------------------------------------------
 
-    def _bench(self) -> Bench:
+    def _session(self) -> Session:
         from poetry_repo_plugin.hooks.facts import surroundings
-        from poetry_repo_plugin.ops.session import build_gate, read_settings
 
-        where = surroundings(self)
-        settings, catalogue = read_settings(where)
-        settings.check()
-        notices = Notices(self.warn)
-        gate = build_gate(settings, notices, self.terminal)
-        bench = Bench(settings, catalogue, gate, notices, where.project_folder, self.terminal)
+        session = Session.start(surroundings(self), Notices(self.warn), self.terminal)
+        session.settings.check()
         if self.tells_ignored:
-            trust = ProjectTrust(settings, catalogue, bench.bindings)
-            for line in (*catalogue.complaints, *settings.ignored_in_local(), *trust.ignored()):
-                notices.once(line)
-        return bench
+            trust = ProjectTrust(session.settings, session.catalogue, session.bindings)
+            ignored = (*session.settings.ignored_in_local(), *trust.ignored())
+            for line in (*session.catalogue.complaints, *ignored):
+                session.notices.once(line)
+        return session
 
 
 def _is_text(word: str) -> bool:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from cleo.helpers import argument, option
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepositoryFailure
@@ -20,6 +20,7 @@ from poetry_repo_plugin.http.failures import failure_of
 from poetry_repo_plugin.ops import certs as certificates
 from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
 from poetry_repo_plugin.ops.further import require_home
+from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.tls.settings import SOON, SYSTEM, AskPassphrase, CaSetting, TlsSettings
 
 
@@ -68,58 +69,58 @@ class Command(RepoCommand):
 Everything is checked before anything is stored, and then a handshake is
 tried."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Show, unset, or check and set."""
-        repository = bench.catalogue.require(str(self.argument("name")), to_add=True)
+        repository = session.catalogue.require(str(self.argument("name")), to_add=True)
         given = self.given(
             "ca", "client-cert", "client-key", "passphrase", "passphrase-stdin", "insecure", "relaxed", "plaintext"
         )
         if self.option("unset"):
-            return self._unset(bench, repository, given)
+            return self._unset(session, repository, given)
         if not given:
-            return self._show(bench, repository)
-        wish = self._wish(bench, repository)
+            return self._show(session, repository)
+        wish = self._wish(session, repository)
         if self.given("client-cert", "client-key"):
-            require_home(bench.bindings, repository, Kind.CERTIFICATE, bench.confirm)
-        self._check(bench, repository, wish)
-        self._store(bench, repository, wish)
-        self._try(bench, repository, wish)
+            require_home(session.bindings, repository, Kind.CERTIFICATE, session.confirm)
+        self._check(session, repository, wish)
+        self._store(session, repository, wish)
+        self._try(session, repository, wish)
         return 0
 
-    def _unset(self, bench: Bench, repository: Repository, given: list[str]) -> int:
+    def _unset(self, session: Session, repository: Repository, given: list[str]) -> int:
         if given:
             raise InputError(f"--unset and --{given[0]} cannot be used together.")
-        gone = certificates.unset(bench.settings, bench.gate, bench.notices, repository.name)
+        gone = certificates.unset(session.settings, session.gate, session.notices, repository.name)
         what = "no CA, client certificate or passphrase" if gone else "no CA or client certificate"
         self.say(f"{repository.name}: {what} is set any more.")
-        if not bench.access.tls.settings_of(repository).is_default:
+        if not session.access.tls.settings_of(repository).is_default:
             self.warn(f"{repository.name}: the environment or the project still sets what `poetry repo certs` shows.")
         return 0
 
     # -- showing -------------------------------------------------------------------------------------------------------
 
-    def _show(self, bench: Bench, repository: Repository) -> int:
-        from poetry_repo_plugin.ops.assemble import known_passphrase
+    def _show(self, session: Session, repository: Repository) -> int:
+        from poetry_repo_plugin.credentials.passphrase import known_passphrase
 
-        settings = bench.access.tls.settings_of(repository)
-        known = partial(known_passphrase, bench.settings, bench.gate, repository.name)
-        unverified, _ = bench.access.tls.unverified(repository.name)
+        settings = session.access.tls.settings_of(repository)
+        known = partial(known_passphrase, session.settings, session.gate, repository.name)
+        unverified, _ = session.access.tls.unverified(repository.name)
         shown = certificates.show(replace(settings, passphrase=known), settings.passphrase, unverified)
         for label, value in shown.rows:
             self.row(f"{label:<14}{value}".rstrip())
         for facts in shown.client:
             if settings.client_cert is not None and facts.days_left() < SOON:
-                bench.notices.once(expiry_warning(repository.name, settings.client_cert, facts))
+                session.notices.once(expiry_warning(repository.name, settings.client_cert, facts))
         for error in shown.problems:
             self.fail(self._failure(repository, error))
         return 1 if shown.problems else 0
 
     # -- setting -------------------------------------------------------------------------------------------------------
 
-    def _wish(self, bench: Bench, repository: Repository) -> Wish:
+    def _wish(self, session: Session, repository: Repository) -> Wish:
         self.only_one_of("passphrase", "passphrase-stdin")
         self.only_one_of("ca", "insecure")
-        settings = bench.access.tls.settings_of(repository)
+        settings = session.access.tls.settings_of(repository)
         ca, client_cert, client_key = (self.text(word) for word in ("ca", "client-cert", "client-key"))
         if ca is not None:
             settings = replace(settings, relaxed=False)  # which was for the CA before
@@ -161,31 +162,31 @@ tried."""
             return Passphrase(self.read_secret_line("passphrase"))
         return Passphrase(find=settings.passphrase)
 
-    def _check(self, bench: Bench, repository: Repository, wish: Wish) -> None:
+    def _check(self, session: Session, repository: Repository, wish: Wish) -> None:
         """Check what is new, and that alone: what was set before has its own command to mend it."""
         settings, warnings = wish.settings, []
         try:
             if wish.sets_ca:
                 warnings += certificates.check(TlsSettings(settings.ca, verify=settings.verify))
             if wish.sets_identity:
-                warnings += self._check_identity(bench, repository, wish)
+                warnings += self._check_identity(session, repository, wish)
         except Failure as error:
             raise self._failure(repository, error) from None
         for warning in warnings:
             self.warn(f"{repository.name}: {warning}.")
 
     @staticmethod
-    def _check_identity(bench: Bench, repository: Repository, wish: Wish) -> list[str]:
+    def _check_identity(session: Session, repository: Repository, wish: Wish) -> list[str]:
         """A passphrase that is kept may be of the certificate before: then a person is asked for the new one."""
         new, passphrase = replace(wish.settings, ca=None, verify=False), wish.passphrase
-        check = partial(certificates.check, new, partial(bench.access.tls.warn_of_end, repository))
+        check = partial(certificates.check, new, partial(session.access.tls.warn_of_end, repository))
         try:
             return check()
         except Failure as error:
-            is_kept = passphrase.given is None and repository.name not in bench.typed
+            is_kept = passphrase.given is None and session.typed_passphrase(repository.name) is None
             if error.cause is not Cause.PASSPHRASE_WRONG or not is_kept:
                 raise
-            typed = bench.ask_passphrase(repository)
+            typed = session.ask_passphrase(repository)
             if typed is None:
                 what = error.detail.replace("the passphrase", "the passphrase that is kept for it", 1)
                 raise Failure(error.cause, what, subject=error.subject) from None
@@ -201,15 +202,15 @@ tried."""
                 hint += f" --{word} {quote(self.text(word) or '')}"
         return failure_of(error, repository, hint=hint)
 
-    def _store(self, bench: Bench, repository: Repository, wish: Wish) -> None:
+    def _store(self, session: Session, repository: Repository, wish: Wish) -> None:
         name, settings = repository.name, wish.settings
-        require_writable(bench.settings)
+        require_writable(session.settings)
         if wish.sets_identity:
-            self._keep_passphrase(bench, name, wish.passphrase)
+            self._keep_passphrase(session, name, wish.passphrase)
         if self.given("client-cert", "client-key"):  # bound before it is there
-            bench.bindings.record_for_login(name, repository.bindable, Kind.CERTIFICATE)
-        before = bench.access.tls.settings_of(repository).ca
-        certificates.store(bench.settings, name, settings, ca=wish.sets_ca, identity=wish.sets_identity)
+            session.bindings.record_for_login(name, repository.bindable, Kind.CERTIFICATE)
+        before = session.access.tls.settings_of(repository).ca
+        certificates.store(session.settings, name, settings, ca=wish.sets_ca, identity=wish.sets_identity)
         if not settings.verify and before is not None:
             self.say(f"{name}: its CA, {_shown(before)}, is used no more; --ca sets it again.")
         if wish.sets_ca and settings.verify:
@@ -220,13 +221,13 @@ tried."""
         if self.option("relaxed"):
             self.say(f"{name}: the stricter X.509 checks of Python 3.13 are left out.")
 
-    def _keep_passphrase(self, bench: Bench, name: str, passphrase: Passphrase) -> None:
+    def _keep_passphrase(self, session: Session, name: str, passphrase: Passphrase) -> None:
         """In the keyring, or where that was asked for in plain text. One that nobody needs is not kept."""
-        plaintext, typed = bool(self.option("plaintext")), bench.typed.get(name)
+        plaintext, typed = bool(self.option("plaintext")), session.typed_passphrase(name)
         if not passphrase.was_needed:
             if passphrase.given is not None:
                 self.say(f"{name}: the key is not encrypted; the passphrase is not kept.")
-            forget_passphrase(bench.settings, bench.gate, bench.notices, name)
+            forget_passphrase(session.settings, session.gate, session.notices, name)
             return
         secret = passphrase.given if passphrase.given is not None else typed
         if secret is None and plaintext:
@@ -234,7 +235,7 @@ tried."""
         if secret is None:
             return  # it is kept already, or in the environment
         try:
-            kept_by = (bench.settings, bench.gate, bench.notices)
+            kept_by = (session.settings, session.gate, session.notices)
             place = certificates.store_passphrase(*kept_by, name, secret, plaintext=plaintext)
         except InputError as error:
             if typed is None:
@@ -246,7 +247,7 @@ tried."""
 
     # -- trying --------------------------------------------------------------------------------------------------------
 
-    def _try(self, bench: Bench, repository: Repository, wish: Wish) -> None:
+    def _try(self, session: Session, repository: Repository, wish: Wish) -> None:
         """A handshake with what is stored now; one that fails is told with its cause, and is no error."""
         name, url = repository.name, repository.index_url or repository.publish_url
         if self.option("no-verify") or url is None or not url.startswith("https://"):
@@ -256,10 +257,10 @@ tried."""
                 why = "no URL is known for it" if url is None else f"{url} is not https"
                 self.warn(f"{name}: no handshake was tried, because {why}.")
             return
-        bench.catalogue.check_url(repository, url)
+        session.catalogue.check_url(repository, url)
         self.asking(url)
         try:
-            response = ask(bench.access, repository, index_page(url), anonymous=True)
+            response = ask(session.access, repository, index_page(url), anonymous=True)
         except RepositoryFailure as error:
             if error.cause is Cause.CREDENTIAL_MISSING:  # it answers, and asks for a login
                 self.say(f"{name}: the handshake with {repository.host} works.")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from cleo.formatters.formatter import Formatter
 from cleo.helpers import argument, option
 from cleo.io.outputs.output import Type
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.ops.session import Session
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.doctor.report import Report
@@ -49,20 +49,20 @@ Poetry 2 refuses.
 PyPI is looked at when it is named, or when something is set for it. The
 exit code is 1 if anything failed."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Mend if asked to, look, print."""
-        limits = self._limits(bench)
+        limits = self._limits(session)
         wanted = [str(name) for name in self.argument("names") or []]
         if self.option("fix"):
-            bench = self._mend(bench)
-        report = self._examine(bench, wanted, limits)
+            session = self._mend(session)
+        report = self._examine(session, wanted, limits)
         if self.option("json"):
             self.data_json(report.document())
         else:
-            self._print(bench, wanted, report)
+            self._print(session, wanted, report)
         return 0 if report.ok else 1
 
-    def _limits(self, bench: Bench) -> Limits:
+    def _limits(self, session: Session) -> Limits:
         from poetry_repo_plugin.credentials.keyring import SECONDS_WITH_TERMINAL
         from poetry_repo_plugin.doctor.runner import Limits
 
@@ -74,46 +74,40 @@ exit code is 1 if anything failed."""
         if not 0 < seconds <= _LONGEST:
             raise InputError(f"{given!r} is not a number of seconds between 0 and {_LONGEST:.0f}.")
         # With a terminal, the keyring may be asking for its password.
-        patience = max(seconds, SECONDS_WITH_TERMINAL + 5) if bench.terminal else seconds
+        patience = max(seconds, SECONDS_WITH_TERMINAL + 5) if session.terminal else seconds
         return Limits(seconds, patience)
 
-    def _mend(self, bench: Bench) -> Bench:
+    def _mend(self, session: Session) -> Session:
         from poetry_repo_plugin.doctor.mend import mend
         from poetry_repo_plugin.hooks.facts import surroundings
-        from poetry_repo_plugin.ops.session import read_settings
 
-        mended = mend(bench.access)
+        mended = mend(session.access)
         for line in mended.done:
             self.say(line)
         for line in mended.left:
             self.warn(line)
         if not mended.done:
             self.say("There was nothing to mend.")
-        settings, catalogue = read_settings(surroundings(self))
-        return replace(bench, settings=settings, catalogue=catalogue)
+        return session.reread(surroundings(self))
 
-    def _examine(self, bench: Bench, wanted: list[str], limits: Limits) -> Report:
+    def _examine(self, session: Session, wanted: list[str], limits: Limits) -> Report:
         from poetry_repo_plugin.doctor.local import look_around
         from poetry_repo_plugin.doctor.report import Report
         from poetry_repo_plugin.doctor.runner import choose, examine
-        from poetry_repo_plugin.ops.onlooker import Onlooker
 
-        def access() -> Onlooker:
-            return Onlooker(bench.settings, bench.catalogue, bench.gate, bench.ask_passphrase)
-
-        repositories = choose(bench.catalogue, bench.settings, wanted)
+        repositories = choose(session.catalogue, session.settings, wanted)
         progress = _Progress(self, len(repositories))
         try:
-            examined = examine(access, repositories, limits, progress.tell)
+            examined = examine(session.look, repositories, limits, progress.tell)
         finally:
             progress.clear()
-        return Report(tuple(examined), tuple(look_around(access())))
+        return Report(tuple(examined), tuple(look_around(session.look())))
 
-    def _print(self, bench: Bench, wanted: list[str], report: Report) -> None:
+    def _print(self, session: Session, wanted: list[str], report: Report) -> None:
         from poetry_repo_plugin.doctor.render import lines
 
         note = ""
-        project = bench.catalogue.project
+        project = session.catalogue.project
         if not wanted and all(examined.name != "pypi" for examined in report.repositories):
             if not report.repositories:
                 note = "No private repository is known here. Next: poetry repo add NAME URL"

@@ -10,13 +10,14 @@ from typing import ClassVar
 
 from cleo.helpers import argument
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.pip_and_twine import Found, default_files, read_files
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Failure, InputError
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.prompts import ask
+from poetry_repo_plugin.ops.session import Session
 
 
 class Command(RepoCommand):
@@ -32,7 +33,7 @@ class Command(RepoCommand):
 Shows what it found, with the secrets masked, and asks before it stores;
 with <c1>-n</c1> it does not ask. The files themselves are not changed."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Read, show, ask, store."""
         given = self.argument("file")
         files = [self.path(given)] if given is not None else default_files()
@@ -41,35 +42,35 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
         contents = read_files(files)
         found: list[Found] = []
         for one in contents.found:
-            found.append(self._checked(self._named(bench, one, found)))
+            found.append(self._checked(self._named(session, one, found)))
         for line in contents.left_out:
             self.warn(line)
         if not found:
             self.say(f"There is no private repository in {', '.join(map(str, files))}.")
             return 0
         for one in found:
-            for line in preview(one, replaced(bench, one)):
+            for line in preview(one, replaced(session, one)):
                 self.row(line)
-        if bench.terminal and ask("Store this? (y/n) [y]: ").strip().lower() not in ("", "y", "yes"):
+        if session.terminal and ask("Store this? (y/n) [y]: ").strip().lower() not in ("", "y", "yes"):
             self.say("Nothing was stored.")
             return 1
         for one in found:
-            self._store(bench, one)
-        in_project = {repository.name for repository in bench.catalogue if repository.priority is not None}
-        if bench.project is not None:
+            self._store(session, one)
+        in_project = {repository.name for repository in session.catalogue if repository.priority is not None}
+        if session.project is not None:
             alone = {one.name for one in found if one.replaces_pypi}
             for name in dict.fromkeys(one.name for one in found if one.index_url and one.name not in in_project):
                 flag = " --default" if name in alone else ""  # without it PyPI would be asked for its packages, too
                 self.say(f"To use {name} in this project: poetry repo add {quote(name)}{flag}")
         return 0
 
-    def _named(self, bench: Bench, found: Found, others: list[Found]) -> Found:
+    def _named(self, session: Session, found: Found, others: list[Found]) -> Found:
         """Under the name that is known for the same URL, unless another login was found for that; under a new one if
         its own means another host already.
         """
         if names.is_pypi(found.name):
             return found
-        urls = {one.name: list(one.urls) for one in bench.catalogue if not names.is_pypi(one.name)}
+        urls = {one.name: list(one.urls) for one in session.catalogue if not names.is_pypi(one.name)}
         for other in others:
             urls.setdefault(other.name, []).extend(other.urls)
         apart = {other.name for other in others if not found.goes_with(other)}
@@ -104,23 +105,23 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
                 found = replace(found, **{key: None})  # type: ignore[arg-type]  # both are paths
         return found
 
-    def _store(self, bench: Bench, found: Found) -> None:
+    def _store(self, session: Session, found: Found) -> None:
         name = found.name
         if found.index_url is not None:
-            bench.settings.save_own(name, {"url": found.index_url})
+            session.settings.save_own(name, {"url": found.index_url})
         if found.publish_url is not None:
-            bench.settings.save_publish_url(name, found.publish_url)
+            session.settings.save_publish_url(name, found.publish_url)
         files = {"cert": found.ca, "client-cert": found.client_cert}
         paths = {key: str(value) for key, value in files.items() if value is not None}
         if found.client_cert is not None:
-            bench.bindings.record_for_login(name, found.urls, Kind.CERTIFICATE)
+            session.bindings.record_for_login(name, found.urls, Kind.CERTIFICATE)
         if paths:
-            bench.settings.save_certificates(name, paths)
+            session.settings.save_certificates(name, paths)
         place = ""
         if found.username is not None and found.secret is not None:
-            urls = found.urls or bench.catalogue.get(name).bindable
+            urls = found.urls or session.catalogue.get(name).bindable
             plaintext = found.token_is_username  # Poetry keeps user names in its files
-            stored = bench.logins.store(name, found.username, found.secret, urls, plaintext=plaintext)
+            stored = session.logins.store(name, found.username, found.secret, urls, plaintext=plaintext)
             place = f"; its login is in {stored.place}, not verified"
         self.say(f"{name}: taken over from {found.origin}{place}.")
         if found.username and found.secret is None:
@@ -145,9 +146,9 @@ def preview(found: Found, replaces: str | None = None) -> list[str]:
     return [f"{found.name} ({found.origin})", *(f"  {label:<12}{value}" for label, value in rows if value)]
 
 
-def replaced(bench: Bench, found: Found) -> str | None:
+def replaced(session: Session, found: Found) -> str | None:
     """What a login that is taken over takes the place of, as far as files tell; without a secret."""
-    settings, name = bench.settings, found.name
+    settings, name = session.settings, found.name
     if found.username is None or found.secret is None:
         return None
     own, login = settings.own_for(name), settings.login(name) or settings.token(name)

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from cleo.helpers import option
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.ops.status import Summary, summarise
 from poetry_repo_plugin.ops.warnings_of import warnings_of
 
@@ -25,9 +26,9 @@ class Command(RepoCommand):
 No network is used, and no secret is shown. <c1>poetry repo show NAME</c1> tells
 more."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Summarise all, print."""
-        summaries = [summarise(bench.access, repository) for repository in bench.catalogue]
+        summaries = [summarise(session.access, repository) for repository in session.catalogue]
         if self.option("json"):
             self.data_json({"repositories": [summary.document() for summary in summaries]})
         else:
@@ -35,7 +36,7 @@ more."""
                 self.row(line)
         for summary in summaries:
             for warning in warnings_of(summary):
-                bench.notices.once(warning)
+                session.notices.once(warning)
         return 0
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from cleo.helpers import argument, option
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.project import PROVIDERS
 from poetry_repo_plugin.config.repositories import Repository
@@ -27,6 +27,7 @@ from poetry_repo_plugin.ops import further
 from poetry_repo_plugin.ops.credential_store import check_username
 from poetry_repo_plugin.ops.helper_login import Tried, judge, keep, try_helper, try_provider
 from poetry_repo_plugin.ops.precedence import ahead
+from poetry_repo_plugin.ops.session import Session
 
 SECRETS = ("password", "password-stdin", "token", "token-stdin")
 _UNASKED = (
@@ -95,23 +96,23 @@ The credential belongs to the hosts of the repository as it is known now. A
 project that uses the same name for another host does not get it; <c1>--url</c1>
 adds a host."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Find out what to store and for whom, ask, then store."""
         self._check_words()
-        aim = self._aim(bench)
-        bench.catalogue.check_url(aim.repository, aim.url)
+        aim = self._aim(session)
+        session.catalogue.check_url(aim.repository, aim.url)
         try:
             if aim.added is None:
                 urls = dict.fromkeys([aim.url, *aim.bindable])
-                further.require_home(bench.bindings, aim.repository, Kind.CREDENTIAL, bench.confirm, urls=urls)
+                further.require_home(session.bindings, aim.repository, Kind.CREDENTIAL, session.confirm, urls=urls)
             if self.given("helper", "provider"):
-                self._set_helper(bench, aim)
-            elif not self._extend(bench, aim):
-                self._log_in(bench, aim)
+                self._set_helper(session, aim)
+            elif not self._extend(session, aim):
+                self._log_in(session, aim)
         except RepositoryFailure as error:
             error.hint = further.mending(error.hint, aim.repository, aim.added, is_new=aim.is_new)
             self.fail(error)
-            ignored = Cause.CREDENTIAL_REJECTED if bench.access.ignored_codes(aim.repository) else None
+            ignored = Cause.CREDENTIAL_REJECTED if session.access.ignored_codes(aim.repository) else None
             unasked = error.cause in (*_UNASKED, ignored)
             self.say("Nothing was stored." + (" --no-verify stores it unasked." if unasked else ""))
             return 1
@@ -129,11 +130,11 @@ adds a host."""
                 what = "Further words" if word == "words" else "--protocol"
                 raise InputError(f"{what} go with --helper only.", "poetry repo login NAME --helper COMMAND")
 
-    def _aim(self, bench: Bench) -> Aim:
+    def _aim(self, session: Session) -> Aim:
         """A repository that is new is known to this command only, until it stores."""
         given, url = str(self.argument("name")), self._url()
         if url is None:
-            repository = bench.catalogue.require(given, to_add=True)
+            repository = session.catalogue.require(given, to_add=True)
             target = repository.index_url or repository.publish_url
             if names.is_pypi(repository.name):  # its index is open: what is handed out is for uploads
                 target = repository.publish_url
@@ -142,12 +143,12 @@ adds a host."""
             return Aim(repository, target)
         if names.is_pypi(given):
             raise InputError("The URLs of PyPI are built into Poetry; nothing can be added to them.")
-        found = bench.catalogue.find(given)
+        found = session.catalogue.find(given)
         if found is not None and found.urls:
             return Aim(found, url, url)
-        name = found.name if found is not None else bench.new_name(given)
-        bench.access.places.add_live(name, url)
-        return Aim(bench.catalogue.get(name), url, url, is_new=True)
+        name = found.name if found is not None else session.new_name(given)
+        session.access.places.add_live(name, url)
+        return Aim(session.catalogue.get(name), url, url, is_new=True)
 
     def _url(self) -> str | None:
         given = self.text("url")
@@ -161,13 +162,13 @@ adds a host."""
 
     # -- a secret ------------------------------------------------------------------------------------------------------
 
-    def _log_in(self, bench: Bench, aim: Aim) -> None:
+    def _log_in(self, session: Session, aim: Aim) -> None:
         repository, name = aim.repository, aim.repository.name
-        credential = self._credential(bench, repository)
-        verdict = self._verdict(bench, aim, credential)
+        credential = self._credential(session, repository)
+        verdict = self._verdict(session, aim, credential)
         token_is_user = _is_token_user(_profile(repository), credential)
-        self._remember(bench, aim)
-        stored = bench.logins.store(
+        self._remember(session, aim)
+        stored = session.logins.store(
             name,
             credential.username or "",
             credential.secret,
@@ -189,14 +190,14 @@ adds a host."""
         self._tell_verdict(name, verdict)
         if _profile(repository) in (PYPI, TESTPYPI) and credential.username != TOKEN_USER:
             self.warn(f"{name} takes API tokens, no account's password. Try: poetry repo login {name} --token-stdin")
-        for where, urls in ahead(bench.access, repository, credential).items():
+        for where, urls in ahead(session.access, repository, credential).items():
             self.warn(f"{name}: {where} holds another credential, which goes to {' and '.join(urls)} instead of this.")
         if len({prefix.origin for prefix in stored.bound}) > 1:
             self.say(f"It is sent to {' and '.join(map(str, stored.bound))}, and nowhere else.")
 
-    def _credential(self, bench: Bench, repository: Repository) -> Credential:
+    def _credential(self, session: Session, repository: Repository) -> Credential:
         secret_given = bool(self.given(*SECRETS))
-        if not secret_given and not bench.terminal:
+        if not secret_given and not session.terminal:
             message = "There is no terminal to ask on; give the secret on standard input."
             raise InputError(message, self._with_all(repository))
         username = self.text("username")
@@ -206,7 +207,7 @@ adds a host."""
             return self._token(repository, self._secret("token"), username)
         if username is None:
             username = repository.url_username
-        if username is None and bench.terminal:
+        if username is None and session.terminal:
             self.say(f"Log in to {repository.name} ({repository.host}).")
             username = ask("User name: " if secret_given else "User name (empty for a token): ")
             if not username and not secret_given:
@@ -247,7 +248,7 @@ adds a host."""
 
     # -- a helper or provider ------------------------------------------------------------------------------------------
 
-    def _set_helper(self, bench: Bench, aim: Aim) -> None:
+    def _set_helper(self, session: Session, aim: Aim) -> None:
         """Try a helper or provider once, let the repository judge what it hands out, then keep its name."""
         repository, helper = aim.repository, self.text("helper")
         found = (
@@ -258,14 +259,14 @@ adds a host."""
         if found.unsent:
             names_of = ", ".join(found.unsent)
             self.warn(f"{repository.name}: its helper also hands out {names_of}; only Authorization is sent.")
-        found, verdict = self._judged(bench, aim, found)
+        found, verdict = self._judged(session, aim, found)
         own = {**dict.fromkeys(("helper", "helper-protocol", "provider")), **found.own}
-        self._remember(bench, aim)
-        bench.bindings.record_for_login(repository.name, aim.bindable, further=aim.added is not None)
-        bench.settings.save_own(repository.name, own)
+        self._remember(session, aim)
+        session.bindings.record_for_login(repository.name, aim.bindable, further=aim.added is not None)
+        session.settings.save_own(repository.name, own)
         until = found.credential.expires_at if found.credential is not None else None
         good = f"good for {remaining(until)}" if until is not None else ""
-        if keep(bench.access, found):
+        if keep(session.access, found):
             tail = f"; what it handed out is {good} and in the keyring until then."
         else:
             tail = f"{f'; what it handed out is {good}' if good else ''}. Nothing secret was stored."
@@ -274,26 +275,26 @@ adds a host."""
 
     # -- a further URL -------------------------------------------------------------------------------------------------
 
-    def _extend(self, bench: Bench, aim: Aim) -> bool:
+    def _extend(self, session: Session, aim: Aim) -> bool:
         """Take what is stored to a further URL, if that is all that is wanted; whether it was done."""
         if aim.added is None or self.given(*SECRETS, "username"):
             return False
-        repository, own = aim.repository, bench.settings.own_for(aim.repository.name)
-        credential = further.stored(bench.settings, bench.gate, bench.bindings, repository)
-        has_identity = bench.access.tls.has_identity(repository)
+        repository, own = aim.repository, session.settings.own_for(aim.repository.name)
+        credential = further.stored(session.settings, session.gate, session.bindings, repository)
+        has_identity = session.access.tls.has_identity(repository)
         if credential is not None or own.helper:
             if own.helper:
                 tried = try_helper(repository, shlex.join(own.helper), own.helper_protocol, aim.url)
-                tried, verdict = self._judged(bench, aim, tried)
+                tried, verdict = self._judged(session, aim, tried)
                 credential = tried.credential
             else:
-                verdict = self._verdict(bench, aim, credential)
+                verdict = self._verdict(session, aim, credential)
             self._tell_verdict(repository.name, verdict)
-            further.bind(bench.access, repository, Kind.CREDENTIAL, aim.added)
-        elif not has_identity or not further.is_open(bench.access_to(repository.name, aim.added), repository, aim.url):
+            further.bind(session.access, repository, Kind.CREDENTIAL, aim.added)
+        elif not has_identity or not further.is_open(session.trial(repository.name, aim.added), repository, aim.url):
             return False
         if has_identity:
-            further.bind(bench.access, repository, Kind.CERTIFICATE, aim.added)
+            further.bind(session.access, repository, Kind.CERTIFICATE, aim.added)
         secret = "the stored credential" if credential is not None else "the client certificate"
         what = "what its helper hands out" if own.helper else secret
         self.say(f"{repository.name}: {what} now belongs to {Prefix.of_index(aim.added)} as well.")
@@ -302,13 +303,15 @@ adds a host."""
     # -- both ----------------------------------------------------------------------------------------------------------
 
     def _verdict(
-        self, bench: Bench, aim: Aim, credential: Credential | None, identity: HelperIdentity | None = None
+        self, session: Session, aim: Aim, credential: Credential | None, identity: HelperIdentity | None = None
     ) -> Verdict | None:
         if self.option("no-verify") or (credential is None and identity is None):
             return None
         if not names.is_pypi(aim.repository.name):
             self.asking(aim.url)
-        access = bench.access_to(aim.repository.name, aim.added)
+        access = session.access
+        if aim.added is not None:
+            access = session.trial(aim.repository.name, aim.added)
         if identity is not None:
             access.tls.lend(aim.repository.name, identity)
         if credential is None:
@@ -316,23 +319,23 @@ adds a host."""
             return None
         return check_login(access, aim.repository, aim.url, credential)
 
-    def _judged(self, bench: Bench, aim: Aim, found: Tried) -> tuple[Tried, Verdict | None]:
+    def _judged(self, session: Session, aim: Aim, found: Tried) -> tuple[Tried, Verdict | None]:
         def ask(one: Tried) -> Verdict | None:
-            return self._verdict(bench, aim, one.credential, one.identity)
+            return self._verdict(session, aim, one.credential, one.identity)
 
-        return judge(aim.repository, found, ask, bench.notices.once)
+        return judge(aim.repository, found, ask, session.notices.once)
 
     def _tell_verdict(self, name: str, verdict: Verdict | None) -> None:
         if verdict not in (None, Verdict.ACCEPTED):
             self.warn(f"{name}: {verdict.value}.")
 
     @staticmethod
-    def _remember(bench: Bench, aim: Aim) -> None:
+    def _remember(session: Session, aim: Aim) -> None:
         """A new repository is remembered now, and the client certificate belongs to the further URL as well."""
         if aim.is_new:
-            bench.settings.save_own(aim.repository.name, {"url": aim.added})
-        if aim.added is not None and bench.access.tls.has_identity(aim.repository):
-            further.bind(bench.access, aim.repository, Kind.CERTIFICATE, aim.added)
+            session.settings.save_own(aim.repository.name, {"url": aim.added})
+        if aim.added is not None and session.access.tls.has_identity(aim.repository):
+            further.bind(session.access, aim.repository, Kind.CERTIFICATE, aim.added)
 
 
 def _profile(repository: Repository) -> Profile | None:

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from cleo.helpers import argument, option
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import InputError, RepoError
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
+from poetry_repo_plugin.ops.session import Session
 
 
 class Command(RepoCommand):
@@ -27,29 +28,29 @@ class Command(RepoCommand):
 The repositories themselves and their certificates stay;
 <c1>poetry repo remove</c1> takes those away."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Forget each; names are checked before anything is forgotten."""
         given = list(self.argument("name") or [])
         if bool(given) == bool(self.option("all")):
             raise InputError("Name the repositories to forget, or say --all.", "poetry repo logout NAME")
-        known = [repository.name for repository in bench.catalogue]
-        chosen = known if self.option("all") else [bench.catalogue.require(name).name for name in given]
+        known = [repository.name for repository in session.catalogue]
+        chosen = known if self.option("all") else [session.catalogue.require(name).name for name in given]
         left = []
         for name in dict.fromkeys(chosen):
-            forgotten = bench.logins.forget(name)
+            forgotten = session.logins.forget(name)
             if forgotten.left is not None:
                 left.append(name)
             elif forgotten.found:
                 self.say(f"Logged out of {name}.")
             elif given:
                 self.say(f"Nothing was stored for {name}.")
-            self._tell_environment(bench, name)
+            self._tell_environment(session, name)
         if left:
             names = " ".join(map(shlex.quote, left))
             raise RepoError(f"Not everything is forgotten of {', '.join(left)}.", f"poetry repo logout {names}")
         return 0
 
-    def _tell_environment(self, bench: Bench, name: str) -> None:
-        found = EnvironmentSource(bench.settings).get(Query(name, ""))
+    def _tell_environment(self, session: Session, name: str) -> None:
+        found = EnvironmentSource(session.settings).get(Query(name, ""))
         if isinstance(found, Credential):
             self.warn(f"{name} still has a credential: {found.detail}.")

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from cleo.helpers import option
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.ops.session import Session
 
 
 class Command(RepoCommand):
@@ -26,23 +27,23 @@ Poetry 2 alone had left it out. <c1>secondary = true</c1> becomes supplemental.
 <c1>default = true</c1> becomes primary, behind the other primaries, and PyPI
 stays off."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Show the difference, or write it."""
         from poetry_repo_plugin.config import files
         from poetry_repo_plugin.config.migrate import migrate
         from poetry_repo_plugin.config.project import read_text
         from poetry_repo_plugin.config.sources import diff
 
-        if bench.project is None:
+        if session.project is None:
             raise InputError("There is no pyproject.toml here or above.")
-        file = bench.project / "pyproject.toml"
+        file = session.project / "pyproject.toml"
         if self.option("dry-run"):
             before = read_text(file)
             text, changes = migrate(before, plain=True)
             for line in diff(before, text).splitlines():
                 self.row(line)
         else:
-            with files.locked(bench.settings.folder):
+            with files.locked(session.settings.folder):
                 before = read_text(file)
                 text, changes = migrate(before, plain=True)
                 if text != before:
@@ -54,7 +55,7 @@ stays off."""
             self.say("There is nothing to migrate: Poetry 2 reads these sources.")
         elif self.option("dry-run"):
             self.say("Nothing was changed; without --dry-run it will be.")
-        elif (bench.project / "poetry.lock").exists():
+        elif (session.project / "poetry.lock").exists():
             self.say("The sources have changed, so poetry.lock is out of date. Next: poetry lock")
         else:
             self.say("Poetry 2 reads these sources now. Next: poetry lock")

@@ -8,11 +8,12 @@ from typing import ClassVar
 
 from cleo.helpers import argument
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.commands.list import table
 from poetry_repo_plugin.config.project import Project
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.names import is_pypi, nearest
+from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.ops.status import Summary, summarise
 
 
@@ -41,16 +42,16 @@ class Command(RepoCommand):
             self.io.input.bind(self.definition)
         return super().handle()
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """List what is there, and name one command."""
         unknown = self.argument("subcommand")
         if unknown:  # a known one would have been found under its own name
             raise no_such_command(unknown[0], unknown[1:])
-        summaries = [summarise(bench.access, repository) for repository in bench.catalogue]
+        summaries = [summarise(session.access, repository) for repository in session.catalogue]
         for line in table(summaries):
             self.row(line)
         self.row("")
-        self.row(f"Next: {next_step(summaries, bench.catalogue.project)}")
+        self.row(f"Next: {next_step(summaries, session.catalogue.project)}")
         self.row("All commands: poetry list repo")
         return 0
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from cleo.helpers import argument, option
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.servers import profile_of
+from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.ops.status import Summary, explain_steps, summarise
 from poetry_repo_plugin.ops.warnings_of import warnings_of
 
@@ -26,16 +27,16 @@ class Command(RepoCommand):
 No network is used, and no secret is shown. <c1>poetry repo doctor acme</c1> tries
 whether it works."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Summarise one, print."""
-        summary = summarise(bench.access, bench.catalogue.require(str(self.argument("name"))))
+        summary = summarise(session.access, session.catalogue.require(str(self.argument("name"))))
         if self.option("json"):
             self.data_json(summary.document())
         else:
             for label, value in rows(summary):
                 self.row(f"{label:<12}  {value}".rstrip())
         for warning in warnings_of(summary):
-            bench.notices.once(warning)
+            session.notices.once(warning)
         return 0
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from cleo.helpers import argument, option
 
-from poetry_repo_plugin.commands.base import Bench, RepoCommand
+from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, InputError
 from poetry_repo_plugin.core.names import env_key, is_pypi, no_choice
@@ -15,6 +15,7 @@ from poetry_repo_plugin.core.origin import Origin, with_userinfo
 from poetry_repo_plugin.core.times import end_of_token, rfc3339
 from poetry_repo_plugin.credentials.base import BASIC, EVERYTHING, Credential, Purpose, Query
 from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
+from poetry_repo_plugin.ops.session import Session
 
 FORMATS = ("plain", "env", "netrc", "pip", "json")
 
@@ -33,14 +34,14 @@ class Command(RepoCommand):
 
 It goes to standard output; do not let it end up in a log."""
 
-    def work(self, bench: Bench) -> int:
+    def work(self, session: Session) -> int:
         """Resolve as a request would, and print."""
         chosen = self.text("format") or "plain"
         if chosen not in FORMATS:
             raise no_choice(chosen, "a format", FORMATS)
-        repository = bench.catalogue.require(str(self.argument("name")))
+        repository = session.catalogue.require(str(self.argument("name")))
         url = self._url(repository)
-        credential = self._credential(bench, repository, url)
+        credential = self._credential(session, repository, url)
         if chosen == "json":
             self.data_json(_document(repository, credential))
         else:
@@ -56,13 +57,13 @@ It goes to standard output; do not let it end up in a log."""
         return url
 
     @staticmethod
-    def _credential(bench: Bench, repository: Repository, url: str) -> Credential:
+    def _credential(session: Session, repository: Repository, url: str) -> Credential:
         purpose = Purpose.INDEX if url == repository.index_url else Purpose.PUBLISH
-        leave = bench.access.places.leave(url, owner=repository.name, purpose=purpose)
+        leave = session.access.places.leave(url, owner=repository.name, purpose=purpose)
         query = leave.query or Query(repository.name, url, purpose, EVERYTHING, repository.url_username)
-        resolution = bench.access.chain.resolve(query)
+        resolution = session.access.chain.resolve(query)
         credential = resolution.credential
-        if credential is not None and bench.access.may_go(leave, credential):
+        if credential is not None and session.access.may_go(leave, credential):
             return credential
         if resolution.broken is not None:
             raise unanswered(repository, resolution.broken, host=repository.host)

@@ -22,14 +22,25 @@ class Kind(Enum):
 
 
 class Bindings:
-    """Reads and records bindings; they are user-level settings, so no project can widen them."""
+    """Reads and records bindings; they are user-level settings, so no project can widen them.
 
-    def __init__(self, settings: Settings) -> None:
+    :param trial: a name, and a URL that counts as bound to it, recorded or not: for the one question
+        whether the repository there takes what is stored.
+    """
+
+    def __init__(self, settings: Settings, *, trial: tuple[str, str] | None = None) -> None:
         self._settings = settings
+        self._trial = (trial[0], Prefix.of_index(trial[1])) if trial is not None else None
 
     def of(self, name: str, kind: Kind) -> list[Prefix]:
         """The prefixes recorded for ``name``, as far as they can be read."""
-        return _readable(self._settings.own_for(name), kind)
+        recorded = _readable(self._settings.own_for(name), kind)
+        return [*recorded, *self._tried(name)]
+
+    def _tried(self, name: str) -> list[Prefix]:
+        if self._trial is None or self._trial[0] != name:
+            return []
+        return [self._trial[1]]
 
     def allows(self, name: str, kind: Kind, url: str) -> bool | None:
         """Whether what is stored for ``name`` may go to ``url``; ``None`` while the user has said nothing of the name.
@@ -38,6 +49,8 @@ class Bindings:
         offered to a host before any path is named, so it is held to the origin. A record that cannot be read allows
         nothing.
         """
+        if any(prefix.covers(url) for prefix in self._tried(name)):
+            return True
         home = self.held_to(name, kind)
         if not home.places:
             return None
@@ -45,7 +58,9 @@ class Bindings:
 
     def held_to(self, name: str, kind: Kind) -> Home:
         """Where what is stored for ``name`` may go: where it is recorded to belong, else where the name does."""
-        return Home(self._bound(name, kind) or self.home(name).places)
+        places = self._bound(name, kind) or self.home(name).places
+        tried = (Place(prefix, "--url") for prefix in self._tried(name))
+        return Home((*places, *tried) if places else ())
 
     def home(self, name: str) -> Home:
         """Where ``name`` belongs, by anything that the user has said: a login, a client certificate, ``repo add``,

@@ -47,6 +47,7 @@ class OutsideSource:
     until it runs out or is refused.
 
     :param provider_of: the provider that the project names for a repository, or ``None``.
+    :param keeps: whether a short-lived token is kept for the next command.
     """
 
     name = OUTSIDE
@@ -57,11 +58,13 @@ class OutsideSource:
         gate: KeyringGate,
         bindings: Bindings,
         provider_of: Callable[[str], Union[str, None]],
+        *,
+        keeps: bool = True,
     ) -> None:
         self._settings = settings
         self._bindings = bindings
         self._provider_of = provider_of
-        self.between = ShortLived(gate)
+        self.between = ShortLived(gate, keeps=keeps)
         self._lock = threading.Lock()
         self._locks: dict[tuple[str, ...], threading.Lock] = {}
         self._sources: dict[tuple[str, ...], Source | None] = {}

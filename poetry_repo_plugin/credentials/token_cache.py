@@ -19,11 +19,19 @@ from poetry_repo_plugin.credentials.keyring_services import SHORT_LIVED
 class ShortLived:
     """One entry for each repository; a keyring that is missing or fails only means that the tool is run again.
 
+    :param keeps: whether anything is written to the keyring.
     :param now: the time, aware.
     """
 
-    def __init__(self, gate: KeyringGate, *, now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)) -> None:
+    def __init__(
+        self,
+        gate: KeyringGate,
+        *,
+        keeps: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
         self._gate = gate
+        self._keeps = keeps
         self._now = now
         self._lock = threading.Lock()
         self._recalled: set[Credential] = set()
@@ -34,7 +42,7 @@ class ShortLived:
         :param maker: see :func:`fingerprint`; another one's token does not count.
         """
         try:
-            kept = self._gate.own(query.name, SHORT_LIVED)
+            kept = self._gate.own(query.name, SHORT_LIVED, move=self._keeps)
         except KeyringUnavailable:
             return None
         found = _parsed(kept, maker) if kept is not None else None
@@ -46,7 +54,7 @@ class ShortLived:
 
     def put(self, query: Query, maker: str, credential: Credential) -> bool:
         """Keep ``credential`` until it runs out, and whether that was done; not with one that does not run out."""
-        if credential.expires_at is None:
+        if credential.expires_at is None or not self._keeps:
             return False
         kept = {
             "maker": maker,

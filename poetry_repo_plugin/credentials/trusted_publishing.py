@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import Protocol, Union
 
 from poetry_repo_plugin.core import expiry
@@ -151,6 +152,17 @@ def _refused(audience: str, origin: Origin, name: str) -> Broken:
 def variable_of(name: str) -> str:
     """The environment variable that allows one more audience for a repository."""
     return f"POETRY_REPO_PLUGIN_AUDIENCE_{env_key(name)}"
+
+
+def mask(credential: Credential) -> None:
+    """Tell the CI to keep a minted token out of its log; its protocol is to print it once, in a command.
+
+    GitHub's runner looks for commands in both streams (actions/runner, ``ScriptHandler.cs``); data
+    may be on stdout.
+    """
+    for line in mask_lines(credential):
+        sys.stderr.write(f"\n{line}\n")  # at the beginning of a line, also behind a progress bar
+    sys.stderr.flush()
 
 
 def mask_lines(credential: Credential) -> list[str]:

@@ -1,7 +1,6 @@
 """Finding out what is wrong: each repository from its name to its upload URL, and the settings on this machine.
 
     finding    what a check says, and the report
-    onlooker   access that leaves no trace: nothing is stored, bound or cached by looking
     route      name resolution and connections, through a proxy where there is one
     secure     TLS and the client certificate
     asker      what the checks share that send requests

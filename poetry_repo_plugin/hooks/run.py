@@ -68,10 +68,13 @@ class Run:
             if "access" in self.__dict__:
                 return self.__dict__["access"]  # type: ignore[no-any-return]  # another thread was first
             from poetry_repo_plugin.core.notices import Notices
-            from poetry_repo_plugin.ops.session import build_access
+            from poetry_repo_plugin.ops.session import Session
 
             where, notices = surroundings(self._command), Notices(self._warn)
-            return build_access(where, notices, self.terminal, self._waiting, self._clear_line)
+            session = Session.start(where, notices, self.terminal, self._clear_line)
+            for name, url in self._waiting:
+                session.catalogue.add_live(name, url)
+            return session.access
 
     def add_live(self, name: str, url: str) -> None:
         if is_pypi(name):

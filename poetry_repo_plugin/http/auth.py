@@ -6,7 +6,6 @@ it, and everything is read, asked and built once.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from shlex import quote
@@ -21,12 +20,13 @@ from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import EVERYTHING, Broken, Credential, Need, Purpose, Query, Resolution
+from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Need, Purpose, Query, Resolution
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.connections import Connections
 from poetry_repo_plugin.http.failures import failure, refusal, unanswered, withheld_of
 from poetry_repo_plugin.http.matching import Leave, Places, unmistakable
+from poetry_repo_plugin.http.recorder import Recorder
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.external import OutsideSource
@@ -40,7 +40,8 @@ class Access:
     :ivar places: says whose repository a URL belongs to.
     :ivar tls: makes the contexts, and explains connections that fail.
     :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or returns ``None``.
-    :param outside: the source that runs helpers, to tell them how their answers fared.
+    :param outside: the source that runs helpers.
+    :param recorder: keeps what the answers teach; ``None`` to only look.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Access:
         *,
         passphrase: Callable[[Repository], Secret | None] = lambda repository: None,
         outside: OutsideSource | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.settings = settings
         self.catalogue = catalogue
@@ -69,8 +71,7 @@ class Access:
             project_trust=ProjectTrust(settings, catalogue, bindings),
         )
         self.outside = outside
-        self._lock = threading.Lock()
-        self._done: set[tuple[str, Kind]] = set()
+        self._recorder = recorder
         self._ended: dict[Query, RepositoryFailure] = {}
         self._proofs: dict[Query, str] = {}
         self._doubts: dict[str, RepositoryFailure] = {}
@@ -173,8 +174,8 @@ class Access:
     def _ask_again(self, leave: Leave, sent: Credential | None, status: int) -> Resolution:
         """What there is beside ``sent``, which was refused: its helper is told, and all sources are asked."""
         query = leave.query
-        if sent is not None and sent.source == "helper" and query is not None and self.outside is not None:
-            self._note(query.name, self.outside.refused(query, sent, status))
+        if sent is not None and query is not None and self._recorder is not None:
+            self._recorder.refused(query, sent, status)
         if query is None or leave.given is not None:
             return Resolution(leave.given)
         full = query._replace(allowed=EVERYTHING)
@@ -204,10 +205,6 @@ class Access:
         is_new = _renewable(sent) and not recalled and self.chain.asked_lately(query)
         return not is_new or self.chain.is_on_trial(query, sent)
 
-    def _note(self, name: str, broken: Broken | None) -> None:
-        if broken is not None:
-            self.notices.once(f"Repository {name}: {broken.why}.")
-
     def means_refusal(self, leave: Leave, status: int) -> bool:
         """Whether ``status`` says that the credential is missing, wrong or expired, at this kind of server."""
         if status in (401, 403):
@@ -235,35 +232,30 @@ class Access:
         """
         if leave.repository is None or leave.query is None or not leave.query.name:
             return
-        name = leave.query.name
-        source = sent.source if sent is not None else None
         if sent is not None:
             self.chain.accepted(leave.query, sent)
             if url is not None:
                 self._proofs.setdefault(leave.query, url)
-        if source == "helper" and self.outside is not None and sent is not None:
-            self._note(name, self.outside.accepted(leave.query, sent))
-        if source in ("keyring", "auth.toml", "helper") and self._first(name, Kind.CREDENTIAL):
-            self._bind(leave.repository, Kind.CREDENTIAL, leave.query.url)
-        first = (name, Kind.CERTIFICATE) not in self._done  # what follows reads the settings, of each answer
-        may_offer = first and leave.identify and leave.origin.scheme == "https"
-        offered = may_offer and self.tls.has_identity(leave.repository)
-        if offered and self._first(name, Kind.CERTIFICATE):
-            self._bind(leave.repository, Kind.CERTIFICATE, leave.query.url)
+        if self._recorder is not None:
+            self._record(self._recorder, leave.repository, leave, leave.query, sent)
 
-    def _first(self, name: str, what: Kind) -> bool:
-        with self._lock:
-            known = (name, what) in self._done
-            self._done.add((name, what))
-            return not known
-
-    def _bind(self, repository: Repository, kind: Kind, url: str) -> None:
-        """Also to the URLs that the user names, and to those at the same origin: a server reads here and takes uploads
-        there.
-        """
-        name, here = repository.name, Origin.of(url)
-        beside = [own for own in repository.bindable if own in repository.user_urls or _is_at(here, own)]
-        self.bindings.record_first_success(name, kind, [url, *beside])
+    def _record(
+        self,
+        recorder: Recorder,
+        repository: Repository,
+        leave: Leave,
+        query: Query,
+        sent: Credential | None,
+    ) -> None:
+        if sent is not None:
+            recorder.accepted(query, sent)
+            if sent.source in ("keyring", "auth.toml", "helper"):
+                recorder.bind(repository, Kind.CREDENTIAL, query.url)
+        is_open = not leave.identify or leave.origin.scheme != "https"
+        if is_open or recorder.has_bound(repository.name, Kind.CERTIFICATE):
+            return  # before the settings are read for each answer
+        if self.tls.has_identity(repository):
+            recorder.bind(repository, Kind.CERTIFICATE, query.url)
 
     def _warn_of_uncertain(self, leave: Leave) -> None:
         if leave.repository is not None:
@@ -281,13 +273,6 @@ class Access:
             f"but it is asked for by {url}; it is not sent there. "
             f"If it should be: poetry repo login {quote(name)} --url {quote(url)}"
         )
-
-
-def _is_at(origin: Origin, url: str) -> bool:
-    try:
-        return Origin.of(url) == origin
-    except InvalidUrl:
-        return False
 
 
 def _renewable(credential: Credential) -> bool:

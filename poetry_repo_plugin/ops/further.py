@@ -6,45 +6,15 @@ from collections.abc import Callable, Iterable
 from shlex import quote
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
-from poetry_repo_plugin.config.home import Home, Place
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
-from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure
-
-
-class AsIfBound(Bindings):
-    """The bindings as they will be if the repository at ``url`` accepts what it is asked with."""
-
-    def __init__(self, settings: Settings, name: str, url: str) -> None:
-        super().__init__(settings)
-        self._name = name
-        self._prefix = Prefix.of_index(url)
-
-    def of(self, name: str, kind: Kind) -> list[Prefix]:
-        """As recorded, and the further prefix."""
-        return [*super().of(name, kind), *([self._prefix] if name == self._name else [])]
-
-    def allows(self, name: str, kind: Kind, url: str) -> bool | None:
-        """As recorded, and yes for the further prefix."""
-        if name == self._name and self._prefix.covers(url):
-            return True
-        return super().allows(name, kind, url)
-
-    def held_to(self, name: str, kind: Kind) -> Home:
-        """As recorded, and the further prefix."""
-        held = super().held_to(name, kind)
-        if name != self._name or not held.places:
-            return held
-        return Home((*held.places, Place(self._prefix, "--url")))
-
-    def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
-        """Nothing is recorded before the answer is in."""
 
 
 def require_home(

@@ -15,7 +15,7 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import looks_like_index
-from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Purpose
+from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Purpose, Query, Source
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure, failure_of
 
@@ -191,18 +191,39 @@ def _prompt(access: Access, upload: Upload) -> Credential:
     return given
 
 
-def mask(credential: Credential) -> None:
-    """Tell the CI to keep a minted token out of its log; its protocol is to print it once, in a command.
+def trusted_publishing(access: Access, query: Query, *, always: bool) -> Source:
+    """The exchange of this job's identity for a token, with the repository's own CA and client certificate."""
+    from poetry_repo_plugin.credentials.trusted_publishing import TrustedPublishingSource
+    from poetry_repo_plugin.http.checks import exchange
 
-    GitHub's runner looks for commands in both streams (actions/runner, ``ScriptHandler.cs``); data may be on stdout.
-    """
-    import sys
+    def request(method: str, url: str, json: object = None) -> tuple[int, object]:
+        return exchange(access, query.name, method, url, json)
 
-    from poetry_repo_plugin.credentials.trusted_publishing import mask_lines
+    allowed = _allowed_audience(access, query)
+    return TrustedPublishingSource(request, always=always, allowed=allowed)
 
-    for line in mask_lines(credential):
-        sys.stderr.write(f"\n{line}\n")  # at the beginning of a line, also behind a progress bar
-    sys.stderr.flush()
+
+def _allowed_audience(access: Access, query: Query) -> str | None:
+    """The audience that the user has set for this repository, unless the user keeps its name for another place."""
+    name, settings = query.name, access.settings
+    variable = settings.variable("REPOSITORIES", name, "_URL")
+    said = [
+        variable[1] if variable is not None else None,
+        settings.user_publish_url(name),
+        settings.own_for(name).url,
+        *settings.own_for(name).credential_origins,
+    ]
+    places = [place for place in said if place]
+    if places and not any(_same_origin(place, query.url) for place in places):
+        return None
+    return settings.audience(name)
+
+
+def _same_origin(one: str, other: str) -> bool:
+    try:
+        return Origin.of(one) == Origin.of(other)
+    except InvalidUrl:
+        return False
 
 
 def _upload_url(repository: Repository) -> str:

@@ -1,19 +1,41 @@
-"""What a command starts from: the user's settings, the repositories that it knows, the keyring, the access."""
+"""What one command works with: the user's settings, the repositories, the keyring, the access to servers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from poetry_repo_plugin.config.bindings import Bindings
 from poetry_repo_plugin.config.project import read_project
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core import names
+from poetry_repo_plugin.core.errors import Failure, InputError
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import profile_of
+from poetry_repo_plugin.credentials.base import FIRST_REQUEST, Credential, Purpose, Query, Source
+from poetry_repo_plugin.credentials.chain import Chain
+from poetry_repo_plugin.credentials.environment import EnvironmentSource
+from poetry_repo_plugin.credentials.external import OutsideSource
 from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
+from poetry_repo_plugin.credentials.netrc import NetrcSource
+from poetry_repo_plugin.credentials.passphrase import known_passphrase
+from poetry_repo_plugin.credentials.recognised import RecognisedSource
+from poetry_repo_plugin.credentials.stored import StoredSource
+from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE, PublishingSource
+from poetry_repo_plugin.credentials.url import USER_IN_URL, GivenSource
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.ops.assemble import assemble
+from poetry_repo_plugin.http.recorder import Recorder
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.ops.credential_store import Logins
+
+AskPassphrase = Callable[[Repository], "Secret | None"]
 
 
 class Surroundings(NamedTuple):
@@ -31,45 +53,256 @@ class Surroundings(NamedTuple):
     dotted_keys: bool
 
 
-def read_settings(where: Surroundings) -> tuple[Settings, Catalogue]:
-    """Read the settings and the repositories.
+@dataclass
+class Session:
+    """One command's settings, read once, and what is built of them when it is needed.
 
-    :raises StateError: for a file that cannot be read or parsed.
+    :param terminal: whether somebody can answer a question.
+    :param clear_line: called before a question.
     """
+
+    settings: Settings
+    catalogue: Catalogue
+    gate: KeyringGate
+    notices: Notices
+    terminal: bool = False
+    clear_line: Callable[[], None] = lambda: None
+    _typed: dict[str, Secret] = field(default_factory=dict)
+
+    @classmethod
+    def start(
+        cls,
+        where: Surroundings,
+        notices: Notices,
+        terminal: bool,
+        clear_line: Callable[[], None] = lambda: None,
+    ) -> Session:
+        """Read the settings and the repositories.
+
+        :raises StateError: for a file that cannot be read or parsed.
+        """
+        settings, catalogue = _read(where)
+        gate = KeyringGate(
+            enabled=lambda: settings.keyring_enabled,
+            terminal=terminal,
+            announce=notices.once,
+        )
+        return cls(settings, catalogue, gate, notices, terminal, clear_line)
+
+    def reread(self, where: Surroundings) -> Session:
+        """The same with the files as they are now."""
+        settings, catalogue = _read(where)
+        return replace(self, settings=settings, catalogue=catalogue)
+
+    @property
+    def project(self) -> Path | None:
+        """The project's folder, if there is one."""
+        return self.settings.project_folder
+
+    @cached_property
+    def bindings(self) -> Bindings:
+        return Bindings(self.settings)
+
+    @cached_property
+    def logins(self) -> Logins:
+        """Keeps and forgets logins."""
+        from poetry_repo_plugin.ops.credential_store import Logins
+
+        return Logins(self.settings, self.gate, self.notices, self.bindings)
+
+    @cached_property
+    def access(self) -> Access:
+        """For the command's own requests: first successes are recorded."""
+        return self._assemble(self.bindings)
+
+    def trial(self, name: str, url: str) -> Access:
+        """For a question to ``url`` with what belongs to ``name``, before it is bound to it; keeps nothing."""
+        return self._assemble(Bindings(self.settings, trial=(name, url)), recording=False)
+
+    def look(self) -> Access:
+        """Decides as :attr:`access` does, says nothing and keeps nothing: a second look sees the same.
+
+        First successes bind nothing, short-lived tokens are not kept, helpers are not told how
+        their answers fared (git's would forget a refused one), and no token is minted for an
+        upload that does not come. Each has a cache of its own: a helper that hangs for one
+        repository keeps no lock that others need.
+        """
+        silent = replace(self, notices=Notices(lambda line: None))
+        return silent._assemble(silent.bindings, recording=False)
+
+    def _assemble(self, bindings: Bindings, *, recording: bool = True) -> Access:
+        return assemble(
+            *(self.settings, self.catalogue, self.gate, self.notices),
+            bindings=bindings,
+            ask_passphrase=self.ask_passphrase,
+            recording=recording,
+        )
+
+    def confirm(self, question: str) -> bool:
+        """Whether a person says yes; no without one."""
+        from poetry_repo_plugin.core.prompts import confirm
+
+        return self.terminal and confirm(question)
+
+    def ask_passphrase(self, repository: Repository) -> Secret | None:
+        """The passphrase of a client key as a person types it, asked for once; ``None`` where nobody can."""
+        from poetry_repo_plugin.core.prompts import ask_secret
+
+        name = repository.name
+        if name not in self._typed and self.terminal:
+            question = f"Passphrase of the client key for {name}: "
+            self._typed[name] = ask_secret(question, self.clear_line)
+        return self._typed.get(name)
+
+    def typed_passphrase(self, name: str) -> Secret | None:
+        """The passphrase that a person has typed in this run."""
+        return self._typed.get(name)
+
+    def new_name(self, given: str) -> str:
+        """``given``, if a further repository can be called so beside those that are known.
+
+        Raises :class:`InputError`, also where Poetry would take it for one that is known: it does not tell names apart
+        by case (its pool) or by ``-``, ``_`` and ``.`` (its environment variables).
+        """
+        name = names.check_name(given)
+        from_environment = {known for known, _ in self.settings.environment_repositories()}
+        listed = self.catalogue.names()
+        known = [other for other in listed if other == name or other not in from_environment]
+        twin = names.collision(name, [*known, *self.settings.names()])
+        if twin is not None:
+            raise InputError(
+                f"{name!r} collides with the repository {twin!r}, which Poetry does not tell from it; "
+                "give it another name, or use that one."
+            )
+        return name
+
+
+def _read(where: Surroundings) -> tuple[Settings, Catalogue]:
     folder = where.project_folder
     settings = Settings(where.config_folder, folder, dotted_keys=where.dotted_keys)
     project = read_project(folder / "pyproject.toml") if folder is not None else None
     return settings, Catalogue(settings, project, where.pypi)
 
 
-def build_gate(settings: Settings, notices: Notices, terminal: bool) -> KeyringGate:
-    """The one way to the keyring."""
-    return KeyringGate(enabled=lambda: settings.keyring_enabled, terminal=terminal, announce=notices.once)
-
-
-def build_access(
-    where: Surroundings,
+def assemble(
+    settings: Settings,
+    catalogue: Catalogue,
+    gate: KeyringGate,
     notices: Notices,
-    terminal: bool,
-    live: Iterable[tuple[str, str]] = (),
-    clear_line: Callable[[], None] = lambda: None,
+    *,
+    bindings: Bindings | None = None,
+    ask_passphrase: AskPassphrase = lambda repository: None,
+    recording: bool = True,
 ) -> Access:
-    """The access for Poetry's own commands.
+    """The access of one run, with the sources of DESIGN section 5 in their order.
 
-    :param terminal: whether somebody can answer a question.
-    :param live: names and URLs of the repositories that Poetry has built already.
-    :param clear_line: called before a question.
+    :param bindings: others than those of ``settings``.
+    :param recording: whether anything is kept or told to helpers; without it, nothing is minted either.
     """
-    settings, catalogue = read_settings(where)
-    for name, url in live:
-        catalogue.add_live(name, url)
+    bindings = bindings or Bindings(settings)
+    known = _Known(catalogue)
+    netrc = NetrcSource(settings.environ)
+    outside = OutsideSource(settings, gate, bindings, known.provider, keeps=recording)
+    sources: list[Source] = [
+        GivenSource(known.in_url),
+        EnvironmentSource(settings),
+        outside,
+        StoredSource(settings, gate, bindings),
+        KeyringUrlSource(gate, later=[netrc]),
+        netrc,
+        RecognisedSource(_recognised, outside.between),
+        GivenSource(known.user_in_url, USER_IN_URL),
+    ]
+    mode = "never"
+    if recording:
+        mode = (settings.environ.get(MODE_VARIABLE) or "automatic").strip().lower()
+    publishing = PublishingSource(lambda query: _trusted_publishing(access, query, mode), mode, _mask)
+    if mode == "always":
+        sources.insert(0, publishing)
+    elif mode != "never":
+        sources.append(publishing)
 
-    def ask_passphrase(repository: Repository) -> Secret | None:
-        from poetry_repo_plugin.core.prompts import ask_secret
+    def passphrase(repository: Repository) -> Secret | None:
+        try:
+            found = known_passphrase(settings, gate, repository.name, move=recording)
+        except Failure:
+            typed = ask_passphrase(repository)
+            if typed is None:
+                raise
+            return typed
+        return found or ask_passphrase(repository)
 
-        if not terminal:
+    access = Access(
+        *(settings, catalogue, Chain(sources), bindings, notices, gate),
+        passphrase=passphrase,
+        outside=outside,
+        recorder=Recorder(bindings, notices, outside) if recording else None,
+    )
+    return access
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the configured repositories themselves say of credentials."""
+
+    catalogue: Catalogue
+    _providers: dict[str, str | None] = field(default_factory=dict)
+
+    def in_url(self, query: Query) -> Credential | None:
+        """User name and password that stand in the source's URL, or in the one for uploads."""
+        for repository in self._named(query):
+            username, secret = _login_in(repository, query)
+            if secret is not None and query.username in (None, username):
+                return Credential(secret, username, "url", _whose_url(repository, query))
+        return None
+
+    def user_in_url(self, query: Query) -> Credential | None:
+        """A user name without a password, as servers want it where the token is the user name."""
+        profile = profile_of(query.url) if query.name and query.allowed is not FIRST_REQUEST else None
+        if profile is None or not profile.token_is_username:
             return None
-        return ask_secret(f"Passphrase of the client key for {repository.name}: ", clear_line)
+        for repository in self._named(query):
+            username, _ = _login_in(repository, query)
+            if username and query.username in (None, username):
+                return Credential(Secret(""), username, "url", _whose_url(repository, query))
+        return None
 
-    gate = build_gate(settings, notices, terminal)
-    return assemble(settings, catalogue, gate, notices, ask_passphrase=ask_passphrase)
+    def provider(self, name: str) -> str | None:
+        """The provider that the project names for a repository."""
+        if name not in self._providers:  # asked for with every request, and a project's file stays as it is
+            found = self.catalogue.find(name)
+            self._providers[name] = found.project.provider if found is not None else None
+        return self._providers[name]
+
+    def _named(self, query: Query) -> Iterator[Repository]:
+        repository = self.catalogue.find(query.name) if query.name else None
+        if repository is not None:
+            yield repository
+
+
+def _login_in(repository: Repository, query: Query) -> tuple[str | None, Secret | None]:
+    return repository.login_in(query.url, upload=query.purpose is Purpose.PUBLISH)
+
+
+def _whose_url(repository: Repository, query: Query) -> str:
+    of_source = (repository.url_username, repository.url_secret)
+    if _login_in(repository, query) == of_source:
+        return "the source's URL"
+    return "its publish URL"
+
+
+def _recognised(url: str) -> str | None:
+    profile = profile_of(url)
+    return profile.provider if profile is not None else None
+
+
+def _trusted_publishing(access: Access, query: Query, mode: str) -> Source:
+    from poetry_repo_plugin.ops.publish import trusted_publishing
+
+    return trusted_publishing(access, query, always=mode == "always")
+
+
+def _mask(credential: Credential) -> None:
+    from poetry_repo_plugin.credentials.trusted_publishing import mask
+
+    mask(credential)

@@ -181,7 +181,7 @@ def _tls(access: Access, repository: Repository) -> TlsSummary:
     client = str(settings.client_cert) if settings.client_cert is not None else None
     expires_at, problem = None, None
     if settings.client_cert is not None:
-        from poetry_repo_plugin.ops.assemble import find_passphrase
+        from poetry_repo_plugin.credentials.passphrase import find_passphrase
         from poetry_repo_plugin.tls.certificate import facts_of
 
         try:

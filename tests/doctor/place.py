@@ -19,11 +19,13 @@ from poetry_repo_plugin.config.project import read_project
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.doctor import local, render
 from poetry_repo_plugin.doctor.report import CHECKS, Finding, Report, State
 from poetry_repo_plugin.doctor.runner import Limits, choose, examine
-from poetry_repo_plugin.ops.onlooker import Onlooker
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.ops.session import Session
 from tests.certs import CertificateFactory
 from tests.servers import IndexServer
 from tests.tls.wire import V12, V13
@@ -95,12 +97,13 @@ class Place:
         self.pyproject.write_text(f'[[tool.poetry.source]]\nname = "{name}"\nurl = "{url}"\n{extra}')
 
     @property
-    def access(self) -> Onlooker:
+    def access(self) -> Access:
         inside = self.pyproject.exists()
         settings = Settings(self.config, self.project if inside else None, environ=self.environ)
         project = read_project(self.pyproject) if inside else None
         pypi = Repository("pypi", "https://pypi.org/simple/", "https://upload.pypi.org/legacy/")
-        return Onlooker(settings, Catalogue(settings, project, pypi), self.gate)
+        catalogue = Catalogue(settings, project, pypi)
+        return Session(settings, catalogue, self.gate, Notices(print)).look()
 
     def report(self, *names: str, step: float = 5.0, resolve: Callable[..., Any] = socket.getaddrinfo) -> Report:
         """What the doctor says; it has written nothing and shows no secret."""

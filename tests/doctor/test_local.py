@@ -218,13 +218,13 @@ class TestMend:
     def mend(self, place: Place) -> mend.Mended:
         """``--fix`` with a settings folder that may be written."""
         from poetry_repo_plugin.core.notices import Notices
-        from poetry_repo_plugin.ops.assemble import assemble
+        from poetry_repo_plugin.ops.session import assemble
 
         onlooker = place.access
         settings = Settings(place.config, onlooker.settings.project_folder, environ=place.environ)
         self.notices: list[str] = []
         gate = KeyringGate(enabled=lambda: False)
-        return mend.mend(assemble(settings, onlooker.catalogue, gate, Notices(self.notices.append), environ={}))
+        return mend.mend(assemble(settings, onlooker.catalogue, gate, Notices(self.notices.append)))
 
     def test_nothing_to_do(self, well: Place) -> None:
         before = contents(well.root)

@@ -20,9 +20,9 @@ from poetry_repo_plugin.core.origin import InvalidUrl
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Need, Purpose
 from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.credentials.passphrase import find_passphrase
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.matching import Leave
-from poetry_repo_plugin.ops.assemble import find_passphrase
 from tests.credentials.contract import printed_at_vvv
 from tests.http.world import EVIL, INDEX, MARK, World
 

@@ -13,7 +13,7 @@ from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.ops.assemble import assemble
+from poetry_repo_plugin.ops.session import assemble
 from tests.credentials.keyrings import MemoryKeyring
 
 MARK = "S3CR3T"
@@ -58,4 +58,4 @@ class World:
         file = self.project / "pyproject.toml"
         catalogue = Catalogue(settings, read_project(file) if file.exists() else None, PYPI)
         gate = KeyringGate(enabled=lambda: self.keyring_enabled)
-        return assemble(settings, catalogue, gate, Notices(self.said.append), ask_passphrase=ask, environ=self.environ)
+        return assemble(settings, catalogue, gate, Notices(self.said.append), ask_passphrase=ask)
