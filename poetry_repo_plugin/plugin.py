@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cleo.events.event import Event
     from cleo.events.event_dispatcher import EventDispatcher
     from cleo.io.inputs.definition import Definition
+    from cleo.io.io import IO
     from poetry.console.application import Application
 
 # Every command with its one line of description, so that `poetry list` needs none of their modules.
@@ -33,8 +34,6 @@ DESCRIPTIONS = {
     "migrate": "Rewrite sources of Poetry 1 in the words of Poetry 2.",
     "demo": "See it all work, against an index started on this machine.",
 }
-COMMANDS = tuple(name for name in DESCRIPTIONS if name)
-
 _MODULES = {"": "overview", "import": "import_"}  # the latter is a word of the language
 
 # Poetry's listeners sit at 0; the pool and the installer do not exist before them, and need not.
@@ -51,31 +50,39 @@ _LOCAL = frozenset(
 )
 
 
-class _Folded(Command):
-    """A command of which the name and the description are known; it unfolds when anybody wants more of it."""
+class LazyCommand(Command):
+    """Stands in for a command of ours in lists; whoever wants more than its line gets it from the module.
+
+    Poetry's own ``load_command`` imports the module of each command for ``poetry list``: ours import
+    a hundred.
+    """
 
     def __init__(self, name: str) -> None:
-        self.module = _MODULES.get(name, name)
         self.name = f"repo {name}".strip()
         self.description = DESCRIPTIONS[name]
+        self._module = _MODULES.get(name, name)
         super().__init__()
 
-    def _unfold(self) -> Command:
-        """Becomes, in its place, the command that its module defines."""
-        command_class = import_module(f"poetry_repo_plugin.commands.{self.module}").Command
-        application = self.application
-        self.__dict__.clear()
-        self.__class__ = command_class
-        command_class.__init__(self)
-        self.set_application(application)
-        return self
+    @cached_property
+    def _command(self) -> Command:
+        module = import_module(f"poetry_repo_plugin.commands.{self._module}")
+        command: Command = module.Command()
+        command.set_application(self.application)
+        return command
 
     @property
     def definition(self) -> Definition:
-        return self._unfold().definition
+        return self._command.definition
+
+    @property
+    def processed_help(self) -> str:
+        return self._command.processed_help
 
     def merge_application_definition(self, merge_args: bool = True) -> None:
-        self._unfold().merge_application_definition(merge_args)
+        self._command.merge_application_definition(merge_args)
+
+    def run(self, io: IO) -> int:
+        return self._command.run(io)
 
 
 class RepoPlugin(ApplicationPlugin):
@@ -85,7 +92,7 @@ class RepoPlugin(ApplicationPlugin):
         """Called once by Poetry. ``application.poetry`` is not touched: that would break ``--directory``."""
         loader = application.command_loader
         for name in DESCRIPTIONS:
-            loader.register_factory(f"repo {name}".strip(), partial(_Folded, name))
+            loader.register_factory(f"repo {name}".strip(), partial(LazyCommand, name))
         dispatcher = application.event_dispatcher
         if dispatcher is not None:
             dispatcher.add_listener(COMMAND, _before_command, _BEFORE_POETRY)

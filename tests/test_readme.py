@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from poetry_repo_plugin.core.errors import Cause
-from poetry_repo_plugin.plugin import _MODULES, COMMANDS
+from poetry_repo_plugin.plugin import _MODULES, DESCRIPTIONS
 from tests.bench.__main__ import ROOMS
 from tests.warm import WarmHome
+
+COMMANDS = tuple(filter(None, DESCRIPTIONS))
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")}

@@ -46,7 +46,9 @@ class Command(RepoCommand):
         """List what is there, and name one command."""
         unknown = self.argument("subcommand")
         if unknown:  # a known one would have been found under its own name
-            raise no_such_command(unknown[0], unknown[1:])
+            assert self.application is not None
+            known = [name.removeprefix("repo ") for name in self.application.all("repo")]
+            raise no_such_command(unknown[0], unknown[1:], known)
         summaries = [summarise(session.access, repository) for repository in session.catalogue]
         for line in table(summaries):
             self.row(line)
@@ -56,13 +58,11 @@ class Command(RepoCommand):
         return 0
 
 
-def no_such_command(word: str, behind: Sequence[str]) -> InputError:
+def no_such_command(word: str, behind: Sequence[str], known: Sequence[str]) -> InputError:
     """What is said of ``poetry repo WORD``. Of what was typed behind it only a name and a URL are said again: any other
     word may be a secret.
     """
-    from poetry_repo_plugin.plugin import COMMANDS
-
-    meant = nearest(word, COMMANDS)
+    meant = nearest(word, known)
     message = f"There is no command `poetry repo {word}`."
     if meant is None:
         return InputError(message, "poetry list repo")

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.plugin import COMMANDS
+from poetry_repo_plugin.plugin import DESCRIPTIONS
 from tests.integration.world import poetry_version
 from tests.servers import IndexServer
 from tests.warm import WarmHome
+
+COMMANDS = tuple(filter(None, DESCRIPTIONS))
 
 URL = "https://pypi.example.org/simple/"
 PYPI = "pypi  primary       no login\n      https://pypi.org/simple/\n"
