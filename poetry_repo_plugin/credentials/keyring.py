@@ -7,9 +7,11 @@ run, whichever thread asked; and after the first call that did not come back no 
 
 from __future__ import annotations
 
+import math
+import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from poetry_repo_plugin.core.secret import Secret
@@ -22,9 +24,14 @@ from poetry_repo_plugin.credentials.keyring_services import (
     is_reserved_user,
     login_address,
 )
+from poetry_repo_plugin.credentials.keyring_stdout import stdout_diverted
 
+# Seconds for an answer, by who is there to answer a dialogue; the last where a file says that there is an entry,
+# because some backends start tools of their own.
 SECONDS_WITHOUT_TERMINAL = 5.0
 SECONDS_WITH_TERMINAL = 60.0
+SECONDS_FOR_KNOWN_ENTRY = 90.0
+TIMEOUT_VARIABLE = "POETRY_REPO_PLUGIN_KEYRING_TIMEOUT"
 _PATIENCE = 2.0  # seconds of silence after which a person is told what we wait for
 
 
@@ -52,6 +59,7 @@ class KeyringGate:
     :param enabled: whether the user allows it (``keyring.enabled``); asked before the keyring is.
     :param terminal: whether somebody can answer a dialogue: decides the time limit.
     :param announce: takes a line for a person: what is waited for, and which entry could not be moved.
+    :param environ: where the user may have set another time limit (``TIMEOUT_VARIABLE``).
     """
 
     def __init__(
@@ -60,23 +68,27 @@ class KeyringGate:
         enabled: Callable[[], bool],
         terminal: bool = False,
         announce: Callable[[str], None] = lambda line: None,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._enabled = enabled
-        self._limit = SECONDS_WITH_TERMINAL if terminal else SECONDS_WITHOUT_TERMINAL
+        self._terminal = terminal
+        self._environ = environ
         self._tell = announce
-        self._announce = announce if terminal else lambda line: None
         self._lock = threading.RLock()
         self._answers: dict[tuple[str, str | None], KeyringEntry | KeyringUnavailable | None] = {}
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]] | None = None
         self._gone: KeyringUnavailable | None = None
+        self._waited = 0.0
         self._backend: str | None = None
 
     # -- what the sources ask ------------------------------------------------------------------------------------------
 
-    def stored(self, name: str, username: str) -> KeyringEntry | None:
+    def stored(self, name: str, username: str, *, known: bool = False) -> KeyringEntry | None:
         """The login of ``username`` that Poetry or we stored for repository ``name``.
 
         Raises :class:`KeyringUnavailable`.
+
+        :param known: a file says that there is one.
         """
         address = login_address(name, username)
         if address is None:
@@ -85,7 +97,7 @@ class KeyringGate:
         def ask(keyring: Any) -> KeyringEntry | None:
             return _entry(username, keyring.get_password(*address))
 
-        return self._remembered(address, ask)
+        return self._remembered(address, ask, known=known)
 
     def found(self, place: UrlService | HostService, username: str | None) -> KeyringEntry | None:
         """What a backend has for a URL or a host (as pip asks it). Raises :class:`KeyringUnavailable`."""
@@ -115,14 +127,15 @@ class KeyringGate:
 
     # -- what only we know of ------------------------------------------------------------------------------------------
 
-    def own(self, name: str, entry: OwnEntry, *, move: bool = True) -> Secret | None:
+    def own(self, name: str, entry: OwnEntry, *, move: bool = True, known: bool = False) -> Secret | None:
         """A secret of ours for repository ``name``. Raises :class:`KeyringUnavailable`.
 
+        :param known: a file says that there is one.
         :param move: bring one that an earlier version left in Poetry's service to its new place. Where the keyring
             refuses, that is said, and it stays where it was.
         """
         address, old = entry.address(name), entry.old_address(name)
-        found = self._remembered(address, lambda keyring: _read(keyring, address))
+        found = self._remembered(address, lambda keyring: _read(keyring, address), known=known)
         if found is None and old is not None:
             found = self._remembered(old, lambda keyring: _read(keyring, old))
             if found is not None and move:
@@ -210,12 +223,16 @@ class KeyringGate:
     # -- the gate ------------------------------------------------------------------------------------------------------
 
     def _remembered(
-        self, key: tuple[str, str | None], ask: Callable[[Any], KeyringEntry | None]
+        self,
+        key: tuple[str, str | None],
+        ask: Callable[[Any], KeyringEntry | None],
+        *,
+        known: bool = False,
     ) -> KeyringEntry | None:
         with self._lock:
             if key not in self._answers:
                 try:
-                    self._answers[key] = self._call(ask)
+                    self._answers[key] = self._call(ask, known=known)
                 except KeyringUnavailable as error:
                     self._answers[key] = error
             answer = self._answers[key]
@@ -223,14 +240,17 @@ class KeyringGate:
             raise answer
         return answer
 
-    def _call(self, ask: Callable[[Any], Any]) -> Any:
+    def _call(self, ask: Callable[[Any], Any], *, known: bool = False) -> Any:
         if self._gone is None and not self._enabled():
             self._gone = KeyringUnavailable("the keyring is switched off (keyring.enabled is false)", gone=False)
-        if self._gone is not None:
+        limit = self._limit(known)
+        gave_up_early = 0 < self._waited < limit
+        if self._gone is not None and not gave_up_early:
             raise self._gone
         reply: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
-        self._worker().put((lambda: self._ask_backend(ask), reply))
-        succeeded, value = self._await(reply)
+        with stdout_diverted():
+            self._worker().put((lambda: self._ask_backend(ask), reply))
+            succeeded, value = self._await(reply, limit)
         if succeeded:
             return value
         if isinstance(value, KeyringUnavailable):
@@ -239,20 +259,34 @@ class KeyringGate:
             raise value
         failed = KeyringUnavailable(explain(value))
         if is_locked(value):  # whoever dismissed its dialogue is not asked again
-            self._gone = failed
+            self._gone, self._waited = failed, 0.0
         raise failed from None
 
-    def _await(self, reply: queue.SimpleQueue[tuple[bool, Any]]) -> tuple[bool, Any]:
-        patience = min(_PATIENCE, self._limit)
+    def _await(self, reply: queue.SimpleQueue[tuple[bool, Any]], limit: float) -> tuple[bool, Any]:
+        patience = min(_PATIENCE, limit)
         try:
             return reply.get(timeout=patience)
         except queue.Empty:
-            self._announce(f"Waiting for the keyring to answer (up to {self._limit:.0f} s) …")
+            if limit > SECONDS_WITHOUT_TERMINAL:
+                self._tell(f"Waiting for the keyring to answer (up to {limit:g} s) …")
         try:
-            return reply.get(timeout=self._limit - patience)
+            return reply.get(timeout=limit - patience)
         except queue.Empty:
-            self._gone = KeyringUnavailable(f"the keyring did not answer within {self._limit:.0f} s")
+            why = f"the keyring did not answer within {limit:g} s ({TIMEOUT_VARIABLE} sets how long we wait)"
+            self._gone, self._waited = KeyringUnavailable(why), limit
             raise self._gone from None
+
+    def _limit(self, known: bool) -> float:
+        """Seconds for one answer."""
+        said = self._environ.get(TIMEOUT_VARIABLE)
+        if said:
+            seconds = _seconds(said)
+            if seconds is not None:
+                return seconds
+            self._tell(f"{TIMEOUT_VARIABLE} is {said!r}, which is no number of seconds above 0; it is ignored.")
+        if known:
+            return SECONDS_FOR_KNOWN_ENTRY
+        return SECONDS_WITH_TERMINAL if self._terminal else SECONDS_WITHOUT_TERMINAL
 
     def _ask_backend(self, ask: Callable[[Any], Any]) -> Any:
         import keyring
@@ -286,3 +320,14 @@ def _read(keyring: Any, address: Address) -> KeyringEntry | None:
 
 def _entry(username: str, password: str | None) -> KeyringEntry | None:
     return KeyringEntry(username, Secret(password)) if isinstance(password, str) else None
+
+
+def _seconds(text: str) -> float | None:
+    """A time limit as a user writes it; ``None`` where it is none. A day is as good as for ever."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    if math.isnan(seconds) or seconds <= 0:
+        return None
+    return min(seconds, 86_400.0)

@@ -77,6 +77,12 @@ class UrlService(Service):
             raise NotAskable("its URL has dot segments")
         super().__init__(bare)
 
+    def spellings(self) -> tuple[UrlService, UrlService]:
+        """It and the same with a slash at the end, or without: people store both."""
+        text = str(self)
+        other = text[:-1] if text.endswith("/") else f"{text}/"
+        return self, UrlService(other)
+
 
 class HostService(Service):
     """The host of a URL, with the port if it names one, as pip asks for it.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Union
+from collections.abc import Sequence
+from contextlib import suppress
 
 from poetry_repo_plugin.credentials.base import Answer, Credential, Need, NotMine, Query, Source, Unheard
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import HostService, NotAskable, UrlService
-
-_Place = Callable[[str], Union[UrlService, HostService]]
 
 
 class KeyringUrlSource:
@@ -31,20 +29,27 @@ class KeyringUrlSource:
             if query.allows(Need.PROCESS):
                 return NotMine("not asked before the repository refuses")
             return NotMine("not asked for a listing")
-        by_url = self._at(UrlService, query) if query.name else NotMine()
-        return by_url if not isinstance(by_url, NotMine) else self._at(HostService, query)
-
-    def _at(self, place: _Place, query: Query) -> Answer:
+        by_url: list[UrlService | HostService] = []
+        if query.name:
+            with suppress(NotAskable):
+                by_url.extend(UrlService(query.url).spellings())
+        found = self._first_of(by_url, query)
+        if not isinstance(found, NotMine) or isinstance(found, Unheard):
+            return found
         try:
-            service = place(query.url)
-            entry = self._gate.found(service, query.username)
+            return self._first_of([HostService(query.url)], query)
         except NotAskable as error:
             return NotMine(str(error))
-        except KeyringUnavailable as error:
-            return Unheard(str(error), "keyring-url") if error.gone else NotMine(str(error))
-        if entry is None:
-            return NotMine(f"the keyring has no entry for {service}")
-        return Credential(entry.secret, entry.username, "keyring-url", f"keyring entry {service}")
+
+    def _first_of(self, services: Sequence[UrlService | HostService], query: Query) -> Answer:
+        for service in services:
+            try:
+                entry = self._gate.found(service, query.username)
+            except KeyringUnavailable as error:
+                return Unheard(str(error), "keyring-url") if error.gone else NotMine(str(error))
+            if entry is not None:
+                return Credential(entry.secret, entry.username, "keyring-url", f"keyring entry {service}")
+        return NotMine(f"the keyring has no entry for {', '.join(map(str, services))}")
 
     def _is_called_for(self, query: Query) -> bool:
         if query.allows(Need.SEARCH):

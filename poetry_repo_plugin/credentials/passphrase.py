@@ -38,4 +38,4 @@ def _stored(settings: Settings, gate: KeyringGate, name: str, *, move: bool) -> 
     stored = settings.passphrase(name)
     if stored is not None or not settings.own_for(name).passphrase_in_keyring:
         return stored
-    return gate.own(name, PASSPHRASE, move=move)
+    return gate.own(name, PASSPHRASE, move=move, known=True)

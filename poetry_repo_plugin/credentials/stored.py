@@ -94,7 +94,7 @@ class StoredSource:
         found = None
         if query.fresh and query.purpose is Purpose.PUBLISH and query.username is None:
             found = self._from_keyring(query, TOKEN_USER)
-        return found or self._from_keyring(query, username)
+        return found or self._from_keyring(query, username, known=True)
 
     def _is_called_for(self, query: Query) -> bool:
         """Whether the keyring is asked although no file names a user."""
@@ -121,9 +121,9 @@ class StoredSource:
             return Unheard(f"nothing is stored in auth.toml, and {error}", "keyring")
         return found or NotMine("nothing is stored in auth.toml or under its name in the keyring")
 
-    def _from_keyring(self, query: Query, username: str) -> Credential | None:
+    def _from_keyring(self, query: Query, username: str, *, known: bool = False) -> Credential | None:
         """Raises :class:`KeyringUnavailable`."""
-        entry = self._gate.stored(query.name, username)
+        entry = self._gate.stored(query.name, username, known=known)
         if entry is None:
             return None
         return Credential(entry.secret, entry.username, "keyring", f"keyring entry poetry-repository-{query.name}")

@@ -5,6 +5,7 @@ The keyrings are real backends (``keyrings.py``); what hangs is let go after its
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from poetry_repo_plugin.credentials.keyring_services import (
     HostService,
     UrlService,
 )
+from poetry_repo_plugin.credentials.keyring_stdout import stdout_diverted
 from tests.credentials.contract import printed_at_vvv
 from tests.credentials.keyrings import MemoryKeyring, ReadOnlyKeyring, hanging, in_use, raising, slow
 
@@ -45,6 +47,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits, but short."""
     monkeypatch.setattr(keyring_gate, "SECONDS_WITHOUT_TERMINAL", 0.15)
     monkeypatch.setattr(keyring_gate, "SECONDS_WITH_TERMINAL", 0.4)
+    monkeypatch.setattr(keyring_gate, "SECONDS_FOR_KNOWN_ENTRY", 0.8)
     monkeypatch.setattr(keyring_gate, "_PATIENCE", 0.1)
 
 
@@ -57,8 +60,12 @@ def hung(backend: MemoryKeyring, short: None) -> Iterator[MemoryKeyring]:
     end.set()
 
 
-def gate(*, enabled: bool = True, terminal: bool = False, said: list[str] | None = None) -> KeyringGate:
-    return KeyringGate(enabled=lambda: enabled, terminal=terminal, announce=(said if said is not None else []).append)
+def gate(
+    *, enabled: bool = True, terminal: bool = False, said: list[str] | None = None, limit: str | None = None
+) -> KeyringGate:
+    announce = (said if said is not None else []).append
+    environ = {} if limit is None else {keyring_gate.TIMEOUT_VARIABLE: limit}
+    return KeyringGate(enabled=lambda: enabled, terminal=terminal, announce=announce, environ=environ)
 
 
 def unavailable(ask: Callable[..., object], *arguments: object) -> KeyringUnavailable:
@@ -171,12 +178,56 @@ class TestHanging:
     def test_a_person_is_told_what_we_wait_for(self, hung: MemoryKeyring) -> None:
         said: list[str] = []
         unavailable(gate(terminal=True, said=said).stored, "corp", "me")
-        assert said == ["Waiting for the keyring to answer (up to 0 s) …"]
+        assert said == ["Waiting for the keyring to answer (up to 0.4 s) …"]
         unavailable(gate(said=said).stored, "corp", "me")
         assert len(said) == 1, "without a terminal nobody reads it"
 
     def test_the_limits(self) -> None:
         assert (keyring_gate.SECONDS_WITHOUT_TERMINAL, keyring_gate.SECONDS_WITH_TERMINAL) == (5, 60)
+        assert keyring_gate.SECONDS_FOR_KNOWN_ENTRY == 90
+
+    def test_an_entry_that_a_file_knows_of_is_waited_for_longer(self, backend: MemoryKeyring, short: None) -> None:
+        """A cloud's backend starts a tool of its own, which takes its time."""
+        backend.before = slow(0.5)
+        said: list[str] = []
+        assert gate(said=said).stored("corp", "me", known=True) == KeyringEntry("me", Secret(PW))
+        assert said == ["Waiting for the keyring to answer (up to 0.8 s) …"]
+        unavailable(gate().stored, "corp", "me")
+
+    def test_also_after_a_guess_was_given_up(self, backend: MemoryKeyring, short: None) -> None:
+        backend.before = slow(0.3)
+        mine = gate()
+        unavailable(mine.stored, "other", "me")
+        assert mine.stored("corp", "me", known=True) == KeyringEntry("me", Secret(PW))
+
+    def test_twin_not_twice(self, hung: MemoryKeyring) -> None:
+        mine = gate()
+        with pytest.raises(KeyringUnavailable):
+            mine.stored("corp", "me", known=True)
+        began = time.monotonic()
+        with pytest.raises(KeyringUnavailable):
+            mine.stored("corp", "you", known=True)
+        unavailable(mine.stored, "other", "me")
+        assert time.monotonic() - began < 0.1
+
+    @pytest.mark.parametrize("limit", ["2", "2.5", "1e9", "inf"])
+    def test_the_user_s_own_limit(self, backend: MemoryKeyring, short: None, limit: str) -> None:
+        backend.before = slow(0.3)
+        said: list[str] = []
+        assert gate(limit=limit, said=said).stored("corp", "me") is not None
+        assert len(said) == 1
+
+    def test_also_a_shorter_one(self, hung: MemoryKeyring) -> None:
+        began = time.monotonic()
+        why = str(unavailable(gate(terminal=True, limit="0.05").stored, "corp", "me"))
+        assert time.monotonic() - began < 0.3
+        assert why.startswith("the keyring did not answer within 0.05 s (POETRY_REPO_PLUGIN_KEYRING_TIMEOUT")
+
+    @pytest.mark.parametrize("limit", ["", "0", "-1", "nan", "soon"])
+    def test_twin_one_that_is_none(self, backend: MemoryKeyring, short: None, limit: str) -> None:
+        said: list[str] = []
+        assert gate(limit=limit, said=said).stored("corp", "me") is not None
+        assert len(said) == bool(limit)
 
     def test_a_slow_one_is_waited_for(self, backend: MemoryKeyring, short: None) -> None:
         backend.before = slow(0.2)
@@ -212,7 +263,7 @@ except keyring_gate.KeyringUnavailable as error:
 """
         began = time.monotonic()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-        assert done.stdout == "the keyring did not answer within 0 s\n"
+        assert done.stdout.startswith("the keyring did not answer within 0.2 s (")
         assert done.stderr == ""
         assert time.monotonic() - began < 30
 
@@ -225,6 +276,69 @@ except keyring_gate.KeyringUnavailable as error:
         with pytest.raises(KeyboardInterrupt):
             mine.stored("corp", "me")
         assert time.monotonic() - began < 10
+
+
+class TestStandardOutput:
+    """Programs read it: what a backend prints there goes to standard error."""
+
+    CHATTY = """
+import os, subprocess, sys
+import keyring
+from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from tests.credentials.keyrings import MemoryKeyring
+
+def chat(call):
+    print("printed")
+    os.write(1, b"written\\n")
+    subprocess.run(["echo", "echoed"])
+    if len(sys.argv) > 1:
+        raise RuntimeError
+
+mine = MemoryKeyring({("poetry-repository-corp", "me"): "pw"})
+mine.before = chat
+keyring.set_keyring(mine)
+gate = KeyringGate(enabled=lambda: True)
+print("before")
+try:
+    print("found", gate.stored("corp", "me").username)
+except KeyringUnavailable as error:
+    print(error)
+"""
+
+    def run(self, *words: str, **streams: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", self.CHATTY, *words]
+        chosen = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+        return subprocess.run(command, text=True, timeout=60, check=True, **chosen)  # type: ignore[call-overload,no-any-return]
+
+    def test_it_is_ours_alone(self) -> None:
+        done = self.run()
+        assert done.stdout == "before\nfound me\n"
+        assert sorted(done.stderr.split()) == ["echoed", "printed", "written"]
+
+    def test_also_after_a_failure(self) -> None:
+        done = self.run("fail")
+        assert done.stdout == "before\nthe keyring failed (RuntimeError)\n"
+
+    def test_threads_that_overlap_get_it_back(self, capfd: pytest.CaptureFixture[str]) -> None:
+        inside = threading.Barrier(4)
+
+        def chat(number: int) -> None:
+            with stdout_diverted():
+                inside.wait(20)
+                print(f"aside {number}")
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(chat, range(4)))
+        print("ours")
+        out, err = capfd.readouterr()
+        assert out == "ours\n"
+        assert err.count("aside") == 4
+
+    def test_after_one_that_hangs(self, hung: MemoryKeyring, capfd: pytest.CaptureFixture[str]) -> None:
+        unavailable(gate().stored, "corp", "me")
+        print("ours")
+        os.write(1, b"ours too\n")
+        assert sorted(capfd.readouterr().out.splitlines()) == ["ours", "ours too"]
 
 
 class TestFailing:

@@ -138,7 +138,10 @@ class TestSpellings:
     def test_a_host_that_is_not_asked_for_is_named(self, backend: MemoryKeyring) -> None:
         answer = KeyringUrlSource(gate(), []).get(Query("acme", "https://Poetry-Repository-x/simple/"))
         assert answer == NotMine("in a keyring, Poetry-Repository-x names the login of a repository")
-        assert backend.calls == [("find", "https://Poetry-Repository-x/simple/", None)]
+        assert [service for _, service, _ in backend.calls] == [
+            "https://Poetry-Repository-x/simple/",
+            "https://Poetry-Repository-x/simple",
+        ]
 
 
 @pytest.mark.parametrize("entry", OWN)

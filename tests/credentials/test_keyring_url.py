@@ -52,11 +52,29 @@ def test_by_url_then_by_host(backend: MemoryKeyring) -> None:
     answer = source().get(Query(NAME, URL))
     assert isinstance(answer, Credential)
     assert (answer.username, answer.secret.reveal(), answer.source) == ("host-user", "by host", "keyring-url")
-    assert backend.calls == [("find", URL, None), ("find", HOST, None)]
+    assert [service for _, service, _ in backend.calls] == [URL, URL.rstrip("/"), HOST]
     backend.entries[URL, "url-user"] = "by url"
     answer = source().get(Query(NAME, URL))
     assert isinstance(answer, Credential)
     assert (answer.username, answer.secret.reveal(), answer.detail) == ("url-user", "by url", f"keyring entry {URL}")
+
+
+@pytest.mark.parametrize("stored", [URL, URL.rstrip("/")])
+@pytest.mark.parametrize("asked", [URL, URL.rstrip("/")])
+def test_the_slash_at_the_end_makes_no_difference(backend: MemoryKeyring, stored: str, asked: str) -> None:
+    backend.entries[stored, "me"] = MARK
+    answer = source().get(Query(NAME, asked))
+    assert isinstance(answer, Credential)
+    assert answer.detail == f"keyring entry {stored}"
+    assert isinstance(source().get(Query(NAME, f"{asked.rstrip('/')}/x/")), NotMine), "a twin: below it is another"
+
+
+def test_the_very_spelling_goes_before_the_other(backend: MemoryKeyring) -> None:
+    backend.entries = {(URL.rstrip("/"), "other"): MARK, (URL, "me"): MARK}
+    answer = source().get(Query(NAME, URL))
+    assert isinstance(answer, Credential)
+    assert answer.username == "me"
+    assert len(backend.calls) == 1
 
 
 def test_an_entry_of_another_host_port_or_user_is_not_taken(backend: MemoryKeyring) -> None:

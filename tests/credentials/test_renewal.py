@@ -329,11 +329,11 @@ class Gate(KeyringGate):
         self.calls: list[str] = []
         self.gone = False
 
-    def stored(self, name: str, username: str) -> KeyringEntry | None:
+    def stored(self, name: str, username: str, *, known: bool = False) -> KeyringEntry | None:
         self._note("stored")
         return None
 
-    def own(self, name: str, entry: OwnEntry, *, move: bool = True) -> Secret | None:
+    def own(self, name: str, entry: OwnEntry, *, move: bool = True, known: bool = False) -> Secret | None:
         self._note("own")
         found = self.entries.get((name, entry.user))
         return Secret(found) if found is not None else None

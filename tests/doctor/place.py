@@ -194,7 +194,7 @@ class Stubborn(KeyringGate):
         super().__init__(enabled=lambda: True)
         self._slow = slow
 
-    def stored(self, name: str, username: str) -> KeyringEntry | None:
+    def stored(self, name: str, username: str, *, known: bool = False) -> KeyringEntry | None:
         if self._slow:
             time.sleep(2 * QUICK)
         raise KeyringUnavailable("the keyring is out of order")

@@ -145,7 +145,7 @@ class TestCredential:
 
     def test_in_the_keyring_by_url(self, well: Place, index: IndexServer) -> None:
         class ByUrl(KeyringGate):
-            def stored(self, name: str, username: str) -> KeyringEntry | None:
+            def stored(self, name: str, username: str, *, known: bool = False) -> KeyringEntry | None:
                 return None
 
             def found(self, place: UrlService | HostService, username: str | None) -> KeyringEntry | None:

@@ -141,6 +141,7 @@ class TestLocked:
         join(True)
         log_in(home)
         join(False)
+        home.environ["POETRY_REPO_PLUGIN_KEYRING_TIMEOUT"] = f"{LIMIT:g}"
         started = time.monotonic()
         done = home.fails("lock")
         assert time.monotonic() - started < LIMIT + 10
@@ -154,6 +155,7 @@ class TestLocked:
         join(False)
         index.credentials = None
         try:
+            home.environ["POETRY_REPO_PLUGIN_KEYRING_TIMEOUT"] = f"{LIMIT:g}"
             started = time.monotonic()
             home.ok("lock")
             assert time.monotonic() - started < LIMIT + 10
