@@ -86,6 +86,11 @@ class Chain:
                 return known
             return found
 
+    def known(self, query: Query) -> Resolution | None:
+        """The answer for ``query`` that is remembered; ``None`` where it would have to be asked for."""
+        found = self._known.get((_subject(query), query.allowed))
+        return None if found is None or self._runs_out(query, found) else found
+
     def renew(self, query: Query, refused: Credential) -> Resolution:
         """The answer after ``refused`` was refused: asked for again once, whichever thread comes first.
 

@@ -8,66 +8,15 @@ with one line of explanation. Nothing is read or resolved here: that happens whe
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from functools import wraps
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.hooks import authenticator, git, publisher, repository, run
+from poetry_repo_plugin.hooks import authenticator, git, prefetch, publisher, repository, run
 from poetry_repo_plugin.hooks.facts import poetry_version
+from poetry_repo_plugin.hooks.seam import Seam
 
 if TYPE_CHECKING:
     from cleo.commands.command import Command
     from cleo.io.io import IO
-
-
-class Seam(NamedTuple):
-    """A method of Poetry, or of a library below it, that we replace or rely on.
-
-    :param place: module and class, with a colon between them.
-    :param replacement: called with the original before the method's own arguments; ``None`` for a
-        method that is only relied on.
-    :param parameters: those that we rely on.
-    :param optional: an older Poetry lacks it and does without.
-    """
-
-    place: str
-    name: str
-    replacement: Callable[..., Any] | None = None
-    parameters: tuple[str, ...] = ()
-    optional: bool = False
-
-    @property
-    def owner(self) -> Any:
-        """The class. Raises :class:`ImportError` or :class:`AttributeError` where there is none."""
-        module, _, class_name = self.place.partition(":")
-        return getattr(import_module(module), class_name)
-
-    def fault(self) -> str | None:
-        """What this Poetry lacks of it; ``None`` if it fits."""
-        shown = f"{self.place.partition(':')[2]}.{self.name}"
-        try:
-            found = getattr(self.owner, self.name)
-        except (ImportError, AttributeError):
-            return None if self.optional else shown
-        if self.parameters and not set(self.parameters) <= set(inspect.signature(found).parameters):
-            return f"{shown}({', '.join(self.parameters)})"
-        return None
-
-    def put_in_place(self) -> None:
-        """Replace the method on its class. The original stays reachable as ``__wrapped__``."""
-        replacement = self.replacement
-        if replacement is None or (self.optional and not hasattr(self.owner, self.name)):
-            return
-        original = getattr(self.owner, self.name)
-        static = isinstance(inspect.getattr_static(self.owner, self.name), staticmethod)
-
-        @wraps(original)
-        def replaced(*arguments: Any, **options: Any) -> Any:
-            return replacement(original, *arguments, **options)
-
-        setattr(self.owner, self.name, staticmethod(replaced) if static else replaced)
 
 
 _AUTHENTICATOR = "poetry.utils.authenticator:Authenticator"
@@ -139,7 +88,8 @@ def inject(command: Command, io: IO) -> None:
     if _fits is None:
         _fit(io)
     if _fits:
-        run.begin(command, io)
+        prefetch.start(command.name or "")
+        run.begin(command, io, prefetch.watch)
 
 
 def _fit(io: IO) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cleo.io.io import IO
     from urllib3 import PoolManager
 
+    from poetry_repo_plugin.http.ahead import Hosts
     from poetry_repo_plugin.http.auth import Access
     from poetry_repo_plugin.ops.publish import Upload
 
@@ -35,8 +36,9 @@ class Run:
     :ivar owners: the name of the repository that each authenticator works for.
     """
 
-    def __init__(self, command: Command, io: IO) -> None:
+    def __init__(self, command: Command, io: IO, watch: Callable[[Hosts], None]) -> None:
         self.application = command.application
+        self._watch = watch
         self._command = command
         self.io = io
         self.owners: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
@@ -74,6 +76,7 @@ class Run:
             session = Session.start(where, notices, self.terminal, self._clear_line)
             for name, url in self._waiting:
                 session.catalogue.add_live(name, url)
+            self._watch(session.access.hosts)
             return session.access
 
     def add_live(self, name: str, url: str) -> None:
@@ -127,15 +130,18 @@ _current: Run | None = None
 _asking = threading.local()  # .depth > 0 while Poetry asks on behalf of a request that our adapter will carry
 
 
-def begin(command: Command, io: IO) -> None:
-    """``command`` runs from now on. A command that it calls shares what there is."""
+def begin(command: Command, io: IO, watch: Callable[[Hosts], None]) -> None:
+    """``command`` runs from now on. A command that it calls shares what there is.
+
+    :param watch: is given, before the first request, what knows how the hosts answer.
+    """
     global _current
     if _current is not None and _current.application is command.application:
         return
     from poetry_repo_plugin.hooks.console import mask_outputs
 
     mask_outputs(command.name or "")
-    _current = Run(command, io)
+    _current = Run(command, io, watch)
     _current.adopt(getattr(command.application, "_poetry", None))
 
 

@@ -8,6 +8,7 @@ failures that trying again cannot help into one clear error.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from shlex import quote
@@ -23,6 +24,7 @@ from poetry_repo_plugin.core.deadline import Budget, watched
 from poetry_repo_plugin.core.errors import Cause, RepositoryFailure, printable
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Purpose
+from poetry_repo_plugin.http.ahead import Abandoned, is_ahead
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.bodies import cut, read_beginning, settle_retry_after
 from poetry_repo_plugin.http.cache import CarefulAdapter
@@ -139,6 +141,8 @@ class _Carrier(HTTPAdapter):
             self._give_cookies(leave, request)
             self._trip.leave, self._trip.tried = leave, []
             self._trip.proxies = proxies
+            if is_ahead():
+                self._access.hosts.check(leave, request)
             response = self._travel(leave, request, stream, timeout, verify, cert, proxies, options)
             if response.is_redirect:
                 cast("Any", request.headers)[_HOP] = Hop(url, leave, led_away)
@@ -146,6 +150,8 @@ class _Carrier(HTTPAdapter):
         except InvalidUrl:
             return super().send(request, stream, timeout, verify, cert, proxies, **options)
         except RepositoryFailure as error:
+            if "leave" in self._trip.__dict__:
+                self._access.hosts.refuse(self._trip.leave.origin)
             raise self._report(error) from None
         finally:
             request.headers.pop("Authorization", None)
@@ -157,11 +163,18 @@ class _Carrier(HTTPAdapter):
         tried: list[Credential] = self._trip.tried
         self._trip.allowed = EVERYTHING if self._purpose is Purpose.PUBLISH else FIRST_REQUEST
         for _ in range(_MOST_TRIES):
+            self._trip.sent = None
             try:
                 response = self._exchange(request, *positional, **options)
             except (RequestException, OSError) as error:
+                if is_ahead():
+                    self._access.hosts.refuse(leave.origin)
+                    raise Abandoned from None
                 self._explain(leave, error)
                 raise
+            seconds = self._seconds()
+            if is_ahead():
+                return self._settle_ahead(leave, response, seconds)
             if response.status_code >= 400:
                 cut(response)
                 settle_retry_after(response)
@@ -185,6 +198,7 @@ class _Carrier(HTTPAdapter):
         if response.status_code < 400:
             proof = request.url if response.status_code < 300 and request.method in ("GET", "POST") else None
             self._access.succeeded(leave, tried[-1] if tried else None, proof)
+        self._access.hosts.settle(leave, response.status_code, seconds)
         return response
 
     def _exchange(self, request: PreparedRequest, stream: bool, timeout: Any, *rest: Any, **options: Any) -> Response:
@@ -211,6 +225,20 @@ class _Carrier(HTTPAdapter):
         pool: Any = super().get_connection_with_tls_context(*arguments, **options)
         pool.ConnectionCls = watched(pool.ConnectionCls)
         return pool
+
+    def _settle_ahead(self, leave: Leave, response: Response, seconds: float | None) -> Response:
+        """An answer for a request ahead, which goes on only with one that is no refusal of any kind."""
+        status = response.status_code
+        self._access.hosts.settle(leave, status, seconds)
+        if status < 400 or (status == 404 and not self._access.means_refusal(leave, status)):
+            return response
+        response.close()
+        raise Abandoned
+
+    def _seconds(self) -> float | None:
+        """How long the server took; ``None`` where nothing was sent, because a cache knew."""
+        sent: float | None = self._trip.sent
+        return time.perf_counter() - sent if sent is not None else None
 
     def _is_still_there(self, leave: Leave, url: str, *, like: PreparedRequest, arguments: Sequence[Any]) -> bool:
         """Whether ``url``, which was answered before, is now, with the credential that was tried last. What can only be
@@ -295,7 +323,11 @@ class _Carrier(HTTPAdapter):
         if leave is None:
             return
         fresh: Credential | None = getattr(self._trip, "next", None)
-        credential = fresh or self._access.credential(leave, self._trip.allowed)
+        if is_ahead():
+            credential = self._access.known_credential(leave)
+        else:
+            credential = fresh or self._access.credential(leave, self._trip.allowed)
+        self._trip.sent = time.perf_counter()
         if credential is not None:
             request.headers["Authorization"] = credential.authorization()
             self._trip.tried.append(credential)

@@ -20,9 +20,18 @@ from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Need, Purpose, Query, Resolution
+from poetry_repo_plugin.credentials.base import (
+    EVERYTHING,
+    FIRST_REQUEST,
+    Credential,
+    Need,
+    Purpose,
+    Query,
+    Resolution,
+)
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.http.ahead import Abandoned, Hosts
 from poetry_repo_plugin.http.connections import Connections
 from poetry_repo_plugin.http.failures import failure, refusal, unanswered, withheld_of
 from poetry_repo_plugin.http.matching import Leave, Places, unmistakable
@@ -39,6 +48,7 @@ class Access:
 
     :ivar places: says whose repository a URL belongs to.
     :ivar tls: makes the contexts, and explains connections that fail.
+    :ivar hosts: knows which hosts may be asked ahead of Poetry.
     :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or returns ``None``.
     :param outside: the source that runs helpers.
     :param recorder: keeps what the answers teach; ``None`` to only look.
@@ -64,6 +74,7 @@ class Access:
         self.notices = notices
         self.gate = gate
         self.places = Places(catalogue, bindings)
+        self.hosts = Hosts()
         self.tls = Connections(
             *(settings, bindings, notices),
             passphrase=passphrase,
@@ -90,6 +101,15 @@ class Access:
         if allowed is EVERYTHING and resolution.broken is not None and leave.repository is not None:
             raise unanswered(leave.repository, resolution.broken, host=leave.origin.netloc)
         return resolution.credential if self.may_go(leave, resolution.credential) else None
+
+    def known_credential(self, leave: Leave) -> Credential | None:
+        """As :meth:`credential`, for a request ahead: nobody is asked, and what is not known ends it."""
+        if leave.given is not None or leave.query is None:
+            return leave.given
+        known = self.chain.known(leave.query._replace(allowed=FIRST_REQUEST))
+        if known is None or leave.query in self._ended:
+            raise Abandoned
+        return known.credential if self.may_go(leave, known.credential) else None
 
     def may_go(self, leave: Leave, credential: Credential | None) -> bool:
         """Whether ``credential`` may go where the request goes, if it is one that names a host and nothing else (an

@@ -7,16 +7,34 @@ import subprocess
 
 import pytest
 
-from tests.poetry_process import poetry_under_test
+from tests import packages
+from tests.integration.far import Far, forget, project_of
+from tests.poetry_process import PoetryHome, poetry_under_test
+from tests.servers import IndexServer
 
 pytestmark = pytest.mark.paths
 
 PROBE = """
 import json
 from pathlib import Path
-from poetry_repo_plugin.hooks import facts, patches
+from poetry_repo_plugin.hooks import facts, patches, prefetch
 
-changed = list(patches.missing_seams())
+changed = [*patches.missing_seams(), *filter(None, (seam.fault() for seam in prefetch.SEAMS))]
+
+# What asks ahead reads; without one of them, it would quietly not be done.
+from poetry.core.packages.package import Package
+from poetry.installation.chooser import Chooser
+from poetry.puzzle.provider import Provider
+from poetry.repositories.legacy_repository import LegacyRepository
+from poetry.repositories.repository_pool import RepositoryPool
+
+for owner, function, names in (
+    ("Provider", Provider.__init__, ("_locked", "_use_latest")),
+    ("Provider", Provider.complete_package, ("_python_constraint",)),
+    ("Chooser", Chooser.__init__, ("_pool", "_env")),
+    ("HTTPRepository", LegacyRepository.__mro__[1].__init__, ("get_page", "_get_page")),
+):
+    changed += [f"{owner}.{name}" for name in names if name not in function.__code__.co_names]
 
 # Names without a signature, which the injection reads where they exist and does not do without.
 from poetry.config.config import Config
@@ -72,6 +90,36 @@ def test_poetry_has_every_name_and_signature_that_we_use() -> None:
     assert done.returncode == 0, done.stderr
     version, changed = json.loads(done.stdout)
     assert not changed, f"Poetry {version} changed: " + ", ".join(changed)
+
+
+def test_without_a_seam_poetry_goes_on_and_nothing_is_said(home: PoetryHome) -> None:
+    """Nothing is wrong where nothing can be asked ahead."""
+    gone = 'prefetch.Seam("poetry.puzzle.provider:Provider", "gone")'
+    broken = f"from poetry_repo_plugin.hooks import prefetch\nprefetch.SEAMS += ({gone},)\n"
+    main = "import sys\nfrom poetry.console.application import main\nsys.exit(main())\n"
+    seen = []
+    for code in (broken, ""):
+        with IndexServer() as index:
+            index.add_all(packages.wheel(f"lib{number}", "1.0") for number in range(8))
+            far = Far(index)
+            project_of(home, index, *(f"lib{number}" for number in range(8)))
+            forget(home)
+            done = run_code(home, code + main, "lock")
+            seen.append((far.most, done.stderr, done.returncode))
+    assert seen[0] == (1, "", 0)
+    assert seen[1][0] > 1
+
+
+def run_code(home: PoetryHome, code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    python = poetry_under_test().with_name("python")
+    return subprocess.run(
+        [str(python), "-c", code, *words],
+        cwd=home.project,
+        env=home.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_a_missing_name_is_reported() -> None:

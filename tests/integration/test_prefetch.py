@@ -1,0 +1,469 @@
+"""Asked ahead of Poetry: the same answers and the same requests, in less time; and nothing that would do harm."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+from tests import packages
+from tests.certs import CertificateFactory, server_context
+from tests.integration.far import Far, add_web, forget, lock_file, project_of, switched_off
+from tests.integration.world import installed, make_venv, source
+from tests.poetry_process import FILE_KEYRING, PoetryHome
+from tests.servers import IndexServer, ProxyServer, RecordedRequest, Response
+from tests.warm import WarmHome
+
+pytestmark = pytest.mark.paths
+
+USER, PASSWORD = "alice", "an-0rdinary-one"
+
+
+@pytest.fixture
+def home(warm_home: WarmHome) -> PoetryHome:
+    return warm_home
+
+
+@pytest.fixture
+def index() -> Iterator[IndexServer]:
+    with IndexServer() as server:
+        yield server
+
+
+@pytest.fixture
+def far(index: IndexServer) -> Far:
+    return Far(index)
+
+
+def both_ways(home: PoetryHome, far: Far, *words: str, lock: bool = True) -> tuple[list[str], list[str]]:
+    """Run ``poetry WORDS`` without and with asking ahead, from nothing; the lock files must be the same.
+
+    :return: the URLs that were asked for without and with.
+    """
+    kept = None if lock else lock_file(home)
+    pyproject = (home.project / "pyproject.toml").read_bytes()
+    with switched_off(home):
+        forget(home, lock=lock)
+        far.clear()
+        home.ok(*words)
+        assert far.most <= 1
+        without, expected = far.urls, lock_file(home)
+    forget(home, lock=lock)
+    (home.project / "pyproject.toml").write_bytes(pyproject)
+    if kept is not None:
+        (home.project / "poetry.lock").write_bytes(kept)
+    far.clear()
+    home.ok(*words)
+    assert lock_file(home) == expected
+    assert not far.twice
+    return without, far.urls
+
+
+class TestLock:
+    def test_asks_the_same_at_the_same_time(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        """Its twin is in it: without asking ahead there is never more than one request under way."""
+        project_of(home, index, *add_web(index)[:2])
+        without, ahead = both_ways(home, far, "lock")
+        assert ahead == without
+        assert 1 < far.most <= 17
+        assert far.started[0][1] == 0
+        assert far.started[1][1] == 0  # nothing ahead of the first answer
+
+    def test_without_a_cache(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        project_of(home, index, *add_web(index)[:2])
+        without, ahead = both_ways(home, far, "lock", "--no-cache")
+        assert ahead == without
+        assert far.most > 1
+
+    def test_again_with_a_lock_file(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        project_of(home, index, *add_web(index)[:2])
+        home.ok("lock")
+        without, ahead = both_ways(home, far, "lock", lock=False)
+        assert ahead == without
+        assert far.most > 1
+
+    def test_again_with_pages_that_have_not_changed(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        index.index.cache_control, index.index.etag = "max-age=0", True
+        project_of(home, index, *add_web(index)[:2])
+        home.ok("lock")
+        before = lock_file(home)
+        far.clear()
+        home.ok("lock", "--regenerate")
+        assert lock_file(home) == before
+        assert {request.status for request in index.requests} == {304}
+        assert far.most > 1
+
+    def test_with_the_lock_file_of_another_project(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        """What it has and this project does not need is not asked for."""
+        project_of(home, index, "other<2", "lib2<2")
+        add_web(index)
+        index.add_all((packages.wheel("other", "1.0", ["strange"]), packages.wheel("strange", "1.0")))
+        home.ok("lock")
+        project_of(home, index, "lib1", "lib2")
+        without, ahead = both_ways(home, far, "lock", lock=False)
+        assert ahead == without
+        assert not [url for url in ahead if "other" in url or "strange" in url]
+        assert far.most > 1
+
+    def test_as_few_at_a_time_as_the_settings_say(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        project_of(home, index, *add_web(index))
+        home.environ["POETRY_INSTALLER_MAX_WORKERS"] = "2"
+        home.ok("lock")
+        assert 2 <= far.most <= 3  # and Poetry's own
+
+    def test_an_index_on_this_machine_is_not_asked_ahead(self, home: PoetryHome, index: IndexServer) -> None:
+        near = Far(index, away=0)
+        project_of(home, index, *add_web(index)[:2])
+        home.ok("lock")
+        assert near.most <= 4  # a busy machine makes it look far for a moment
+
+    def test_versions_that_do_not_fit(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        """The newest is refused by what another package wants; the newest of another is not for this Python."""
+        index.add_all(
+            (
+                packages.wheel("alpha", "1.0", ["beta<2", "gamma"]),
+                packages.wheel("beta", "1.0"),
+                packages.wheel("beta", "2.0", ["delta"]),
+                packages.wheel("delta", "1.0"),
+                packages.wheel("gamma", "1.0"),
+                packages.wheel("gamma", "2.0", metadata_extra="Requires-Python: >=3.99\n"),
+                packages.wheel("gamma", "3.0b1"),
+            )
+        )
+        index.add(*packages.wheel("gamma", "2.1"), yanked="broken")
+        project_of(home, index, "alpha", "beta")
+        without, ahead = both_ways(home, far, "lock")
+        assert {url for url in ahead if "metadata" not in url} <= set(without) | {"/simple/delta/"}
+        assert [one["version"] for one in home.lock()["package"]] == ["1.0", "1.0", "1.0"]
+
+
+class TestNobodyLearnsMore:
+    def test_of_sources(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        """An explicit source is asked for its own names, a supplemental one for what the others lack."""
+        add_web(index)
+        explicit, supplemental = index.add_index("/explicit/simple/"), index.add_index("/more/simple/")
+        explicit.add_all((packages.wheel("secret", "1.0", ["lib3", "lib4"]), packages.wheel("lib3", "9.0")))
+        supplemental.add_all((packages.wheel("rare", "1.0", ["lib5"]), packages.wheel("lib5", "9.0")))
+        project_of(
+            home,
+            index,
+            "secret",
+            "rare",
+            "lib1",
+            extra=source("priv", index.url_of(explicit), "explicit")
+            + source("more", index.url_of(supplemental), "supplemental")
+            + '[tool.poetry.dependencies]\nsecret = { source = "priv" }\n',
+        )
+        without, ahead = both_ways(home, far, "lock")
+        assert ahead == without
+        assert [url for url in ahead if url.startswith("/explicit/simple/")] == ["/explicit/simple/secret/"]
+        assert [url for url in ahead if url.startswith("/more/simple/")] == ["/more/simple/rare/"]
+        assert "/simple/secret/" not in ahead
+        assert far.most > 1
+
+    def test_of_extras_and_markers(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        """An extra that nobody chose, one that somebody did, and what is for a Python that the project excludes."""
+        index.add_all(
+            (
+                packages.wheel(
+                    "alpha",
+                    "1.0",
+                    [
+                        "beta; extra == 'fast'",
+                        "gamma; extra == 'slow'",
+                        "delta; python_version < '3'",
+                        "epsilon; sys_platform == 'win32'",
+                    ],
+                    metadata_extra="Provides-Extra: fast\nProvides-Extra: slow\n",
+                ),
+                *(packages.wheel(name, "1.0") for name in ("beta", "gamma", "delta", "zeta", "eta")),
+                packages.wheel("epsilon", "1.0", ["zeta; sys_platform == 'linux'", "eta"]),
+            )
+        )
+        add_web(index)
+        project_of(home, index, "alpha[fast]", "lib1")
+        without, ahead = both_ways(home, far, "lock")
+        assert ahead == without
+        asked = {url.split("/")[2] for url in ahead if url.startswith("/simple/")}
+        assert {"alpha", "beta", "epsilon", "eta"} <= asked
+        assert not asked & {"gamma", "delta", "zeta"}
+
+    def test_of_what_comes_from_elsewhere(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        """A path and a URL: their names are not asked for, also where others need them; what they need is."""
+        add_web(index)
+        index.add(*packages.wheel("user", "1.0", ["local", "direct>=1.0"]))
+        local = home.project / "local"
+        local.mkdir()
+        (local / "pyproject.toml").write_text(packages.pyproject("local", "1.0", ["lib3"]))
+        (local / "local.py").write_text("")
+        index.add(*packages.wheel("direct", "1.0"))
+        url = f"{index.origin}/files/direct-1.0-py3-none-any.whl"
+        project_of(home, index, f"local @ file://{local}", f"direct @ {url}", "user", "lib1", "lib2")
+        without, ahead = both_ways(home, far, "lock")
+        assert sorted(set(ahead)) == sorted(set(without))
+        assert not [one for one in ahead if one in ("/simple/local/", "/simple/direct/")]
+
+    def test_of_two_indexes(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        """Poetry asks all primary ones for each name; a name that one lacks is asked for once there."""
+        other = index.add_index("/other/simple/")
+        names = add_web(index)
+        other.add_all((packages.wheel("only", "1.0", ["lib3"]), packages.wheel("lib1", "3.0")))
+        project_of(home, index, *names[:3], "only", extra=source("other", index.url_of(other)))
+        without, ahead = both_ways(home, far, "lock")
+        assert sorted(set(ahead)) == sorted(set(without))
+        assert len(ahead) <= len(without)
+        assert far.most > 1
+
+
+PYPI = ("pypi.org", "files.pythonhosted.org")
+
+
+class TestPypi:
+    """PyPI's own class: its pages, and its JSON of each release."""
+
+    @pytest.fixture
+    def front(self, home: PoetryHome, tmp_path: Path) -> Iterator[IndexServer]:
+        certs = CertificateFactory(tmp_path / "certs")
+        with ExitStack() as stack:
+            tls = [server_context(certs.server(host), certs.ca, require=False) for host in PYPI]
+            front, files = (stack.enter_context(IndexServer(tls=one)) for one in tls)
+            front.index.file_base_url = "https://files.pythonhosted.org/files/"
+            files.index.packages = front.index.packages
+            hosts = {host: ("127.0.0.1", one.port) for host, one in zip(PYPI, (front, files), strict=True)}
+            proxy = stack.enter_context(ProxyServer(hosts=hosts))
+            ca = str(certs.ca_file())
+            home.environ.update(HTTPS_PROXY=proxy.origin, POETRY_CERTIFICATES_PYPI_CERT=ca)
+            yield front
+
+    def test_lock_and_install(self, home: PoetryHome, front: IndexServer, tmp_path: Path) -> None:
+        names = add_web(front, 30)
+        far = Far(front, answer=lambda request: release(front, request))
+        project_of(home, front, *names)
+        home.write_project(dependencies=names)
+        without, ahead = both_ways(home, far, "lock")
+        assert ahead == without
+        assert far.most > 1
+        assert "/pypi/lib3/2.0/json" in ahead
+        home.environ["VIRTUAL_ENV"] = str(tmp_path / "venv")
+        site_packages = make_venv(tmp_path / "venv")
+        forget(home, lock=False)
+        far.clear()
+        home.ok("install", "--no-root")
+        assert len(installed(site_packages)) == len(names)
+        assert not far.twice
+        assert far.urls == [f"/pypi/{name}/2.0/json" for name in sorted(names)]
+        assert far.most > 6  # Poetry's own workers alone are no more
+
+
+def release(index: IndexServer, request: RecordedRequest) -> Response | None:
+    """PyPI's JSON of one release (https://docs.pypi.org/api/json/)."""
+    if not request.path.startswith("/pypi/"):
+        return None
+    _, _, name, version, _ = request.path.split("/")
+    files = [one for one in index.index.packages.values() if (one.project, one.version) == (name, version)]
+    metadata = Parser().parsestr((files[0].metadata or b"").decode())
+    needs = metadata.get_all("Requires-Dist") or []
+    info = {"name": name, "version": version, "summary": "", "requires_python": None, "requires_dist": needs}
+    urls = [
+        {
+            "packagetype": "bdist_wheel",
+            "filename": one.filename,
+            "url": f"https://files.pythonhosted.org/files/{one.filename}",
+            "size": one.size,
+            "digests": {"sha256": one.sha256},
+        }
+        for one in files
+    ]
+    return Response.json({"info": info, "urls": urls})
+
+
+class TestOtherCommands:
+    def test_add(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        project_of(home, index, "lib4<2", *add_web(index)[:2])
+        home.ok("lock")
+        without, ahead = both_ways(home, far, "add", "--lock", "lib2@^2.0", "lib3", lock=False)
+        assert ahead == without
+        assert far.most > 1
+
+    def test_update(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        file = project_of(home, index, "lib1<2", "lib2<2")
+        add_web(index)
+        home.ok("lock")
+        file.write_text(file.read_text().replace("<2", ""))
+        without, ahead = both_ways(home, far, "update", "--lock", "lib1", lock=False)
+        assert ahead == without
+        assert far.most > 1
+
+    def test_groups(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        add_web(index)
+        groups = '[tool.poetry.group.dev]\noptional = true\n[tool.poetry.group.dev.dependencies]\nlib2 = "*"\n'
+        project_of(home, index, "lib1", extra=groups)
+        without, ahead = both_ways(home, far, "lock")
+        assert ahead == without
+        assert "/simple/lib2/" in ahead
+
+    def test_install(self, home: PoetryHome, index: IndexServer, far: Far, tmp_path: Path) -> None:
+        names = add_web(index, 24)
+        project_of(home, index, *names)
+        home.ok("lock")
+        home.environ["VIRTUAL_ENV"] = str(tmp_path / "venv")
+        done = {}
+        for ahead in (False, True):
+            shutil.rmtree(tmp_path / "venv", ignore_errors=True)
+            site_packages = make_venv(tmp_path / "venv")
+            forget(home, lock=False)
+            far.clear()
+            if ahead:
+                home.ok("install", "--no-root")
+            else:
+                with switched_off(home):
+                    home.ok("install", "--no-root")
+            assert len(installed(site_packages)) == len(names)
+            assert not far.twice
+            done[ahead] = far.urls, far.most
+        assert done[True][0] == done[False][0]
+        assert done[True][1] > done[False][1]
+
+    def test_a_single_page_is_asked_for_once(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        names = add_web(index, 4)
+        links = "".join(
+            f'<a href="/files/{one.filename}#sha256={one.sha256}">{one.filename}</a>\n'
+            for one in index.index.packages.values()
+        )
+        far.answer = lambda request: Response.html(links) if request.path == "/all.html" else None
+        project_of(home, index, *names)
+        file = home.project / "pyproject.toml"
+        file.write_text(file.read_text().replace(index.index_url, f"{index.origin}/all.html"))
+        home.ok("lock")
+        assert index.paths().count("/all.html") == 1
+        assert len(home.lock()["package"]) == 4
+
+
+REFUSALS = [401, 403, 429, 500, 503]
+
+
+class TestNoHarm:
+    def test_a_wrong_password_costs_one_request(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        index.credentials = {USER: PASSWORD}
+        project_of(home, index, *add_web(index))
+        home.environ.update(POETRY_HTTP_BASIC_FOO_USERNAME=USER, POETRY_HTTP_BASIC_FOO_PASSWORD="wrong")
+        done = home.fails("lock")
+        assert "[credential-rejected]" in done.text
+        assert len(index.authorizations()) == 1
+
+    def test_twin_the_right_one(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        index.credentials = {USER: PASSWORD}
+        project_of(home, index, *add_web(index))
+        home.environ.update(POETRY_HTTP_BASIC_FOO_USERNAME=USER, POETRY_HTTP_BASIC_FOO_PASSWORD=PASSWORD)
+        home.ok("lock")
+        assert far.most > 1
+        assert len(index.authorizations()) == len(index.requests)
+
+    def test_the_keyring_is_asked_once(self, cold_home: PoetryHome, index: IndexServer, far: Far) -> None:
+        """By the first request, which Poetry itself makes; 401 then is how a server asks for a password."""
+        home = cold_home
+        home.keyring = FILE_KEYRING
+        (home.keyring_home / "keyring.json").write_text(f'{{"poetry-repository-foo": {{"{USER}": "{PASSWORD}"}}}}')
+        (home.config / "auth.toml").write_text(f'[http-basic.foo]\nusername = "{USER}"\n')
+        index.credentials = {USER: PASSWORD}
+        project_of(home, index, *add_web(index))
+        home.ok("lock")
+        assert far.most > 1
+        assert len(home.keyring_calls()) == 1
+        assert [request.status for request in index.requests].count(401) <= 1
+
+    @pytest.mark.parametrize("status", REFUSALS)
+    def test_nothing_ahead_after_a_refusal(self, home: PoetryHome, index: IndexServer, far: Far, status: int) -> None:
+        """Poetry meets it itself, later, and goes on asking one question after the other until then."""
+        names = add_web(index, 40)
+        refused: list[int] = []
+
+        def answer(request: RecordedRequest) -> Response | None:
+            if request.path == "/simple/lib1/":
+                refused.append(len(far.started))
+                return Response.text(status, "no", {"Retry-After": "0"})
+            return None
+
+        far.answer = answer
+        project_of(home, index, *names[:3])
+        done = home.fails("lock")
+        assert str(status) in done.text
+        behind = [under_way for _, under_way in far.started[refused[0] + 17 :]]
+        assert all(under_way <= 1 for under_way in behind), far.started
+
+    def test_a_failure_that_only_speculation_meets_is_dropped(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
+        """The newest release, which the solver never looks at, cannot be read."""
+        index.add_all(
+            (
+                packages.wheel("alpha", "1.0", ["beta<2"]),
+                packages.wheel("beta", "1.0"),
+                packages.wheel("beta", "2.0"),
+                packages.wheel("omega", "1.0", ["beta"]),
+            )
+        )
+
+        def answer(request: RecordedRequest) -> Response | None:
+            if "alpha-1.0" in request.path:
+                time.sleep(0.3)  # so that only what omega wants is known
+            return Response.text(403, "no") if "beta-2.0" in request.path else None
+
+        far.answer = answer
+        project_of(home, index, "alpha", "omega")
+        without, ahead = both_ways(home, far, "lock")
+        refused = "/files/beta-2.0-py3-none-any.whl.metadata"
+        assert refused not in without
+        assert refused in ahead
+
+    def test_ctrl_c_ends_at_once(self, cold_home: PoetryHome, index: IndexServer, far: Far) -> None:
+        home = cold_home
+        project_of(home, index, *add_web(index, 30))
+        far.answer = lambda request: Response(delay=60) if len(far.started) > 4 else None
+        process = subprocess.Popen(
+            [str(home.executable), "lock"],
+            cwd=home.project,
+            env=home.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        until = time.monotonic() + 60
+        while far.most < 4 and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=30)
+        took = time.monotonic() - started
+        assert process.returncode != 0
+        assert "Traceback" not in text
+        assert took < 5, f"{took:.1f} s"  # an idle machine needs a tenth; the answers take 60
+        assert not (home.project / "poetry.lock").exists()
+
+    def test_what_is_logged_comes_in_poetry_s_order(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+        project_of(home, index, *add_web(index)[:2])
+        with switched_off(home):
+            expected = home.ok("lock", "-vvv")
+        forget(home)
+        done = home.ok("lock", "-vvv")
+        assert far.most > 1
+        assert told(done.out) == told(expected.out)
+        assert sorted(told(done.err)) == sorted(told(expected.err))
+
+
+def told(text: str) -> list[str]:
+    """The lines, but for those of the connections, whose number is another; no figures of time,
+    no addresses of locks.
+    """
+    kept = [line for line in text.splitlines() if "connection" not in line.lower()]
+    return [re.sub(r"\d+\.\d+ ?s(econds)?|lock \d+", "", line, flags=re.I) for line in kept]
