@@ -22,7 +22,7 @@ from importlib import import_module
 
 from tests.bench.measure import POETRY, Row, in_memory, sides
 
-ROOMS = ("start_up", "growth", "burst", "keyring", "diagnosis", "upload", "many_packages")
+ROOMS = ("start_up", "growth", "burst", "keyring", "diagnosis", "upload", "many_packages", "latency")
 CONTROLLED = ("start_up", "upload", "many_packages")  # those that need no plugin
 WIDE = 62
 
