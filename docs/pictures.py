@@ -1,7 +1,8 @@
 """Makes the README's pictures anew, from what the commands really print.
 
-    .venv/bin/python docs/pictures.py
+    .venv/bin/python docs/pictures.py [demo] [doctor] [latency]
 
+`latency.svg` shows what the bench measures, so nothing else should run meanwhile.
 `demo.svg` is a piece of `poetry repo demo`; `doctor.svg` is `poetry repo doctor` on three repositories of this machine,
 of which one is well. Look at them before you commit them.
 """
@@ -128,6 +129,34 @@ def doctor() -> None:
     save(f"$ poetry {' '.join(words)}\n{text}", "poetry repo doctor", ROOT / "docs" / "doctor.svg")
 
 
+def bars(seconds: dict[str, float]) -> str:
+    """A small bar chart: who takes how long."""
+    names = {"plain": "Poetry", "plugin": "with the plugin", "uv": "uv"}
+    longest = max(seconds.values())
+    lines = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 150" font-family="sans-serif" font-size="15">']
+    lines.append('<rect width="640" height="150" rx="8" fill="#181a21"/>')
+    title = "poetry lock, 64 packages, an index 50 ms away, nothing cached (seconds)"
+    lines.append(f'<text x="20" y="28" fill="#d6dae2">{title}</text>')
+    for number, (key, name) in enumerate(names.items()):
+        top, width = 46 + 32 * number, 400 * seconds[key] / longest
+        colour = "#78c878" if key == "plugin" else "#5c6370"
+        lines.append(f'<text x="20" y="{top + 16}" fill="#d6dae2">{name}</text>')
+        lines.append(f'<rect x="150" y="{top}" width="{width:.0f}" height="22" fill="{colour}"/>')
+        lines.append(f'<text x="{158 + width:.0f}" y="{top + 16}" fill="#d6dae2">{seconds[key]:.1f}</text>')
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def latency() -> None:
+    """What the bench measures, on a machine that does nothing else."""
+    from tests.bench.latency import headline
+    from tests.bench.measure import sides
+
+    found = headline(sides())
+    (ROOT / "docs" / "latency.svg").write_text(bars(found), encoding="utf-8")
+    print(f"docs/latency.svg: {found}")
+
+
 if __name__ == "__main__":
-    doctor()
-    demo()
+    pictures = {"doctor": doctor, "demo": demo, "latency": latency}
+    for chosen in sys.argv[1:] or pictures:
+        pictures[chosen]()

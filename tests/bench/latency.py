@@ -254,8 +254,31 @@ def _of_step(seen: dict[str, list[Seen]], what: str, limit: float | None) -> Ite
     yield row
 
 
+def headline(both: Sides, pairs: int = PAIRS) -> dict[str, float]:
+    """Seconds of a cold lock at 50 ms, for the README's picture: plain Poetry, with the plugin, uv."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
+        certs, shape, counter = CertificateFactory(folder / "certs"), web(), Counter(0.05)
+        index = stack.enter_context(IndexServer())
+        for name, (versions, requires) in shape.graph.items():
+            index.add_all(packages.wheel(name, version, requires) for version in versions)
+        index.respond = counter.respond
+        places = {side.name: Place(stack, side, index, shape, certs) for side in both}
+        seen = _pairs(both, places, counter, pairs, COLD)
+        found = {name: statistics.median(one.run.seconds for one in some) for name, some in seen.items()}
+        return {**found, "uv": statistics.median(uv_runs(index, shape, folder, pairs)[0])}
+
+
 def uv(index: IndexServer, shape: Shape, folder: Path, times: int, what: str) -> Iterator[Row]:
     """What uv takes to lock the same project."""
+    took, done = uv_runs(index, shape, folder, times)
+    said = in_seconds(statistics.median(took)) if done.code == 0 else "cannot"
+    notes = [] if done.code == 0 else done.text.strip().splitlines()[-1:]
+    yield Row(f"from outside: {what}", ("", said), spread(took, in_seconds), notes=notes)
+
+
+def uv_runs(index: IndexServer, shape: Shape, folder: Path, times: int) -> tuple[list[float], Run]:
+    """The seconds of each, and the last."""
     project, cache = folder / "uv-project", folder / "uv-cache"
     project.mkdir()
     (project / "pyproject.toml").write_text(
@@ -270,8 +293,4 @@ def uv(index: IndexServer, shape: Shape, folder: Path, times: int, what: str) ->
         shutil.rmtree(cache, ignore_errors=True)
         (project / "uv.lock").unlink(missing_ok=True)
         runs.append(execute([f"{outside()}/uv", "lock", "-q"], project, environ, check=False))
-    took = [one.seconds for one in runs]
-    done = runs[-1]
-    said = in_seconds(statistics.median(took)) if done.code == 0 else "cannot"
-    notes = [] if done.code == 0 else done.text.strip().splitlines()[-1:]
-    yield Row(f"from outside: {what}", ("", said), spread(took, in_seconds), notes=notes)
+    return [one.seconds for one in runs], runs[-1]
