@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from shlex import quote
 from typing import ClassVar
 
 from cleo.helpers import argument, option
@@ -15,6 +14,7 @@ from poetry_repo_plugin.config.project import ERROR_CODES, PRIORITIES, read_proj
 from poetry_repo_plugin.config.repositories import bare, shows_credential
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import Origin, split_userinfo
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import looks_like_index, profile_of, publish_url_of
@@ -133,14 +133,14 @@ ends in /simple/ is for installing only. The next step is
         if self.option("publish-only"):
             url, publish_url = None, publish_url or (publish_url_of(url) or url if url is not None else None)
             if publish_url is None:
-                raise InputError("Where to upload to is missing.", f"poetry repo add {name} URL --publish-only")
+                raise InputError("Where to upload to is missing.", repo("add", name, "URL", "--publish-only"))
         elif url is None and known is None:
-            raise InputError(f"No URL is known for {name!r}.", f"poetry repo add {name} URL")
+            raise InputError(f"No URL is known for {name!r}.", repo("add", name, "URL"))
         else:
             url = url or known
             publish_url = publish_url or self._derived(session, name, url or "")
         if publish_url is not None and looks_like_index(publish_url):
-            hint = f"poetry repo add {name} {url or publish_url} --publish-url URL"
+            hint = repo("add", name, url or publish_url, "--publish-url", "URL")
             raise InputError(f"{publish_url} is an index, for installing; uploads go to another URL.", hint)
         moved = lifted[0] if lifted else None
         return Wish(name, url, publish_url, self._priority(), self._codes(), moved, is_new=is_new)
@@ -149,7 +149,7 @@ ends in /simple/ is for installing only. The next step is
         if url is not None or publish_url is not None or self.option("publish-only"):
             raise InputError("The URLs of PyPI are built into Poetry and cannot be set.")
         if session.project is None and not self.given("self", "ignore-error-code"):
-            raise InputError("PyPI is known already.", "poetry repo login pypi")
+            raise InputError("PyPI is known already.", repo("login", "pypi"))
 
     @staticmethod
     def _known(session: Session, name: str, lifted: list[Lifted]) -> str | None:
@@ -161,7 +161,7 @@ ends in /simple/ is for installing only. The next step is
                 raise InputError(
                     f"{name}: another login than the one in its URL is stored. Decide which one is right: log out, "
                     "or take the one in the URL out by hand.",
-                    f"poetry repo logout {name}",
+                    repo("logout", name),
                 )
             require_home(session.bindings, known, Kind.CREDENTIAL, session.confirm, urls=[known.index_url])
             lifted.append(Lifted(known.url_username, known.url_secret, [known.index_url]))
@@ -179,7 +179,7 @@ ends in /simple/ is for installing only. The next step is
         if secret is None and not (profile is not None and profile.token_is_username):
             raise InputError(
                 "The URL holds a user name and no password; leave it out.",
-                f"poetry repo login {self.argument('name')} --username USER",
+                repo("login", self.argument("name"), "--username", "USER"),
             )
         login = Lifted(check_username(username), secret if secret is not None else Secret(""), [bare])
         same = next((one for one in lifted if (one.username, one.secret) == (login.username, login.secret)), None)
@@ -248,7 +248,7 @@ ends in /simple/ is for installing only. The next step is
             self.say(f"{wish.name} is in {where} already, just so.")
         if not own_environment and read_project(file).needs_migration:
             why = "it has sources with `default` or `secondary`"
-            self.warn(f"Poetry 2 cannot read this project yet: {why}. Try: poetry repo migrate")
+            self.warn(f"Poetry 2 cannot read this project yet: {why}. Try: {repo('migrate')}")
 
     def _remember(self, session: Session, wish: Wish) -> None:
         name, url = wish.name, wish.url
@@ -259,7 +259,7 @@ ends in /simple/ is for installing only. The next step is
         before = session.settings.own_for(name).url
         session.settings.save_own(name, {"url": url})
         if before is None:
-            self.say(f"{name} ({url}) is remembered; `poetry repo add {name}` in a project makes it a source there.")
+            self.say(f"{name} ({url}) is remembered; `{repo('add', name)}` in a project makes it a source there.")
         elif before != url:
             self.say(f"{name}: url {before} → {url}")
         else:
@@ -321,7 +321,7 @@ ends in /simple/ is for installing only. The next step is
             places = " and ".join(session.bindings.shown(name, Kind.CREDENTIAL))
             self.warn(
                 f"{name} belongs to {places}, and nothing secret is sent to {beyond}. "
-                f"If it should be: poetry repo login {name} --url {beyond}"
+                f"If it should be: {repo('login', name, '--url', beyond)}"
             )
         profile = profile_of(wish.url, name) if wish.url else None
         if profile is not None and (profile.provider is not None or profile.token_is_username):
@@ -331,7 +331,7 @@ ends in /simple/ is for installing only. The next step is
         if inside and profile is not None and known.publish_url is None and known.index_url != wish.url:
             self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")
         if wish.is_new and not wish.lifted and not bound and not shows_credential(session.settings, known):
-            self.say(f"Next, if it wants a credential: poetry repo login {quote(name)}")
+            self.say(f"Next, if it wants a credential: {repo('login', name)}")
 
 
 def _publish_url_before(session: Session, name: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +14,8 @@ from poetry.console.commands.command import Command as PoetryCommand
 
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.core.errors import InputError, RepoError, UnknownNameError, printable
+from poetry_repo_plugin.core.hints import Hint
+from poetry_repo_plugin.core.names import is_name
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -146,16 +147,16 @@ class RepoCommand(PoetryCommand):
             raise InputError(f"Standard input is empty; a line with the {what} was expected.")
         return Secret(line.removesuffix("\n").removesuffix("\r"))
 
-    def _again(self, given: str, meant: str) -> str:
+    def _again(self, given: str, meant: str) -> Hint:
         """This command as it was typed, with the name ``meant``. What a user gave beside names and switches, which may
         be a secret, is an ellipsis.
         """
-        words, rest = [f"poetry {self.name}"], False
+        words, rest = ["poetry", *(self.name or "").split()], False
         for argument in self.arguments:
             value = self.argument(argument.name) or []
             if argument.name in ("name", "names"):
                 known = [meant if word == given else str(word) for word in ([value], value)[argument.is_list()]]
-                words += map(shlex.quote, dict.fromkeys(known))
+                words += [word if is_name(word) else "NAME" for word in dict.fromkeys(known)]
             else:
                 rest = rest or bool(value)
         for option in self.options:
@@ -164,7 +165,7 @@ class RepoCommand(PoetryCommand):
                 words.append(f"--{option.name}")
             else:
                 rest = rest or value not in (None, False, [], option.default)
-        return " ".join([*words, "…"] if rest else words)
+        return Hint([words], cut=rest)
 
     @property
     def terminal(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from shlex import join, quote
 from typing import ClassVar
 
 from cleo.helpers import argument, option
@@ -12,7 +11,8 @@ from cleo.helpers import argument, option
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.http.checks import ask, index_page
 from poetry_repo_plugin.http.contexts import expiry_warning
@@ -138,7 +138,7 @@ tried."""
         if about_key and settings.client_cert is None:
             raise InputError(
                 f"There is no client certificate that --{about_key[0]} could belong to.",
-                join(["poetry", "repo", "certs", repository.name, "--client-cert", "PATH", *self._words()]),
+                repo("certs", repository.name, "--client-cert", "PATH", *self._words()),
             )
         passphrase = self._passphrase(settings)
         settings = replace(settings, passphrase=passphrase)
@@ -193,13 +193,13 @@ tried."""
         passphrase.correct(typed)
         return check()
 
-    def _failure(self, repository: Repository, error: Failure) -> RepositoryFailure:
+    def _failure(self, repository: Repository, error: Failure) -> Failure:
         """What is wrong with a file is a failure of the repository that it is set for."""
         hint = None
         if error.cause in (Cause.PASSPHRASE_MISSING, Cause.PASSPHRASE_WRONG) and self.given("client-cert"):
-            hint = f"poetry repo certs {quote(repository.name)} --passphrase-stdin"
+            hint = repo("certs", repository.name, "--passphrase-stdin")
             for word in self.given("client-cert", "client-key"):
-                hint += f" --{word} {quote(self.text(word) or '')}"
+                hint = hint.adding(f"--{word}", self.text(word) or "")
         return failure_of(error, repository, hint=hint)
 
     def _store(self, session: Session, repository: Repository, wish: Wish) -> None:
@@ -239,7 +239,7 @@ tried."""
             place = certificates.store_passphrase(*kept_by, name, secret, plaintext=plaintext)
         except InputError as error:
             if typed is None:
-                hint = join(["poetry", "repo", "certs", name, *self._words(), "--plaintext"])
+                hint = repo("certs", name, *self._words(), "--plaintext")
                 raise InputError(f"{error.message} Nothing was stored.", hint) from None
             self.warn(error.message)
             return
@@ -261,7 +261,7 @@ tried."""
         self.asking(url)
         try:
             response = ask(session.access, repository, index_page(url), anonymous=True)
-        except RepositoryFailure as error:
+        except Failure as error:
             if error.cause is Cause.CREDENTIAL_MISSING:  # it answers, and asks for a login
                 self.say(f"{name}: the handshake with {repository.host} works.")
                 return

@@ -8,6 +8,7 @@ from textwrap import wrap
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import RepoError
+from poetry_repo_plugin.core.hints import command
 
 _SHOWN = """\
 {shown.commands} commands did what they should; {shown.failures} of them had to fail, and each named its cause and the
@@ -73,5 +74,5 @@ def _require_extra() -> None:
         raise RepoError(
             "The demo needs the extra “demo”. (Where Poetry was installed with pip, pip installs it: "
             'pip install "poetry-repo-plugin[demo]")',
-            'poetry self add "poetry-repo-plugin[demo]"',
+            command("poetry", "self", "add", "poetry-repo-plugin[demo]"),
         ) from None

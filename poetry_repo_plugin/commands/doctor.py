@@ -11,6 +11,7 @@ from cleo.io.outputs.output import Type
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.ops.session import Session
 
 if TYPE_CHECKING:
@@ -110,9 +111,9 @@ exit code is 1 if anything failed."""
         project = session.catalogue.project
         if not wanted and all(examined.name != "pypi" for examined in report.repositories):
             if not report.repositories:
-                note = "No private repository is known here. Next: poetry repo add NAME URL"
+                note = f"No private repository is known here. Next: {repo('add', 'NAME', 'URL')}"
             elif project is not None and project.pypi_is_on:
-                note = "PyPI was not looked at; for that: poetry repo doctor pypi"
+                note = f"PyPI was not looked at; for that: {repo('doctor', 'pypi')}"
         for line in lines(report, self._encoding(), note):
             head, rest = line.text[: line.marked], line.text[line.marked :]
             shown = f"<{line.style}>{Formatter.escape(head)}</>" if line.style and head else Formatter.escape(head)

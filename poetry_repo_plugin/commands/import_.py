@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from shlex import quote
 from typing import ClassVar
 
 from cleo.helpers import argument
@@ -15,6 +14,7 @@ from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.pip_and_twine import Found, default_files, read_files
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Failure, InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.prompts import ask
 from poetry_repo_plugin.ops.session import Session
@@ -38,7 +38,7 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
         given = self.argument("file")
         files = [self.path(given)] if given is not None else default_files()
         if not files:
-            raise InputError("There is no .pypirc and no pip.conf here.", "poetry repo import FILE")
+            raise InputError("There is no .pypirc and no pip.conf here.", repo("import", None, "FILE"))
         contents = read_files(files)
         found: list[Found] = []
         for one in contents.found:
@@ -60,8 +60,8 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
         if session.project is not None:
             alone = {one.name for one in found if one.replaces_pypi}
             for name in dict.fromkeys(one.name for one in found if one.index_url and one.name not in in_project):
-                flag = " --default" if name in alone else ""  # without it PyPI would be asked for its packages, too
-                self.say(f"To use {name} in this project: poetry repo add {quote(name)}{flag}")
+                flag = ("--default",) if name in alone else ()  # without it PyPI would be asked for its packages, too
+                self.say(f"To use {name} in this project: {repo('add', name, *flag)}")
         return 0
 
     def _named(self, session: Session, found: Found, others: list[Found]) -> Found:
@@ -125,7 +125,7 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
             place = f"; its login is in {stored.place}, not verified"
         self.say(f"{name}: taken over from {found.origin}{place}.")
         if found.username and found.secret is None:
-            hint = f"poetry repo login {quote(name)} --username {quote(found.username)}"
+            hint = repo("login", name, "--username", found.username)
             self.warn(f"{name}: its password is not in the file: {hint}")
 
 

@@ -14,7 +14,8 @@ from poetry_repo_plugin.config.project import PROVIDERS
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.core import names
-from poetry_repo_plugin.core.errors import Cause, InputError, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError
+from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import Origin, Prefix, split_userinfo
 from poetry_repo_plugin.core.prompts import ask, ask_secret
 from poetry_repo_plugin.core.secret import Secret
@@ -109,7 +110,7 @@ adds a host."""
                 self._set_helper(session, aim)
             elif not self._extend(session, aim):
                 self._log_in(session, aim)
-        except RepositoryFailure as error:
+        except Failure as error:
             error.hint = further.mending(error.hint, aim.repository, aim.added, is_new=aim.is_new)
             self.fail(error)
             ignored = Cause.CREDENTIAL_REJECTED if session.access.ignored_codes(aim.repository) else None
@@ -128,7 +129,7 @@ adds a host."""
         for word in ("words", "protocol"):
             if not self.given("helper") and (self.argument(word) if word == "words" else self.given(word)):
                 what = "Further words" if word == "words" else "--protocol"
-                raise InputError(f"{what} go with --helper only.", "poetry repo login NAME --helper COMMAND")
+                raise InputError(f"{what} go with --helper only.", repo("login", "NAME", "--helper", "COMMAND"))
 
     def _aim(self, session: Session) -> Aim:
         """A repository that is new is known to this command only, until it stores."""
@@ -139,7 +140,7 @@ adds a host."""
             if names.is_pypi(repository.name):  # its index is open: what is handed out is for uploads
                 target = repository.publish_url
             if target is None:
-                raise InputError(f"No URL is known for {repository.name!r}.", f"poetry repo add {repository.name} URL")
+                raise InputError(f"No URL is known for {repository.name!r}.", repo("add", repository.name, "URL"))
             return Aim(repository, target)
         if names.is_pypi(given):
             raise InputError("The URLs of PyPI are built into Poetry; nothing can be added to them.")
@@ -189,7 +190,7 @@ adds a host."""
             self.say(f"{name} ({host}): a login {who} is stored in {stored.place}, not verified.")
         self._tell_verdict(name, verdict)
         if _profile(repository) in (PYPI, TESTPYPI) and credential.username != TOKEN_USER:
-            self.warn(f"{name} takes API tokens, no account's password. Try: poetry repo login {name} --token-stdin")
+            self.warn(f"{name} takes API tokens, no account's password. Try: {repo('login', name, '--token-stdin')}")
         for where, urls in ahead(session.access, repository, credential).items():
             self.warn(f"{name}: {where} holds another credential, which goes to {' and '.join(urls)} instead of this.")
         if len({prefix.origin for prefix in stored.bound}) > 1:
@@ -220,16 +221,16 @@ adds a host."""
         secret = ask_secret(f"Password of {username} for {repository.name} ({repository.host}): ")
         return Credential(secret, username, "option", "the terminal")
 
-    def _with_all(self, repository: Repository) -> str:
+    def _with_all(self, repository: Repository) -> Hint:
         """This command with all that it needs: what was said already, and the secret on standard input."""
         profile, username = _profile(repository), self.text("username")
         if profile is not None and profile.token_is_username:  # it may be the secret
             username = None
-        words = ["poetry", "repo", "login", repository.name, "--username", username or "USER", "--password-stdin"]
+        words = ["--username", username or "USER", "--password-stdin"]
         url = self.text("url")
         words += ["--url", url] if url is not None else []
         words += [f"--{flag}" for flag in ("plaintext", "no-verify") if self.option(flag)]
-        return shlex.join(words)
+        return repo("login", repository.name, *words)
 
     def _secret(self, what: str) -> Secret:
         given = self.text(what)

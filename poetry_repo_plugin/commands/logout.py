@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import ClassVar
 
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import InputError, RepoError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
 from poetry_repo_plugin.ops.session import Session
@@ -32,7 +32,7 @@ The repositories themselves and their certificates stay;
         """Forget each; names are checked before anything is forgotten."""
         given = list(self.argument("name") or [])
         if bool(given) == bool(self.option("all")):
-            raise InputError("Name the repositories to forget, or say --all.", "poetry repo logout NAME")
+            raise InputError("Name the repositories to forget, or say --all.", repo("logout", "NAME"))
         known = [repository.name for repository in session.catalogue]
         chosen = known if self.option("all") else [session.catalogue.require(name).name for name in given]
         left = []
@@ -46,8 +46,7 @@ The repositories themselves and their certificates stay;
                 self.say(f"Nothing was stored for {name}.")
             self._tell_environment(session, name)
         if left:
-            names = " ".join(map(shlex.quote, left))
-            raise RepoError(f"Not everything is forgotten of {', '.join(left)}.", f"poetry repo logout {names}")
+            raise RepoError(f"Not everything is forgotten of {', '.join(left)}.", repo("logout", *left))
         return 0
 
     def _tell_environment(self, session: Session, name: str) -> None:

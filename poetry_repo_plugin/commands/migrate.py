@@ -8,6 +8,7 @@ from cleo.helpers import option
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.ops.session import Session
 
 
@@ -71,4 +72,5 @@ stays off."""
         except StateError:  # a form that cannot be edited; the doctor tells more
             return
         for name in names:
-            self.warn(f"The URL of the source {name} holds a password. Move it out: poetry repo doctor --fix")
+            mend = repo("doctor", None, "--fix")
+            self.warn(f"The URL of the source {name} holds a password. Move it out: {mend}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.commands.list import table
 from poetry_repo_plugin.config.project import Project
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.hints import Hint, command, repo
 from poetry_repo_plugin.core.names import is_pypi, nearest
 from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.ops.status import Summary, summarise
@@ -65,21 +65,21 @@ def no_such_command(word: str, behind: Sequence[str], known: Sequence[str]) -> I
     meant = nearest(word, known)
     message = f"There is no command `poetry repo {word}`."
     if meant is None:
-        return InputError(message, "poetry list repo")
+        return InputError(message, command("poetry", "list", "repo"))
     likely = [one for number, one in enumerate(behind) if number == 0 or "://" in one]
     kept = [one for one in likely if "@" not in one and "?" not in one]
-    return InputError(f"{message} Did you mean {meant}?", shlex.join(["poetry", "repo", meant, *kept]))
+    return InputError(f"{message} Did you mean {meant}?", command("poetry", "repo", meant, *kept))
 
 
-def next_step(summaries: list[Summary], project: Project | None) -> str:
+def next_step(summaries: list[Summary], project: Project | None) -> Hint:
     """The command that most likely comes next; in a project that Poetry refuses to read, no other one helps."""
     if project is not None and project.needs_migration:
-        return "poetry repo migrate"
+        return repo("migrate")
     private = [summary for summary in summaries if not is_pypi(summary.repository.name)]
     if not private:
-        return "poetry repo add NAME URL"
-    for state, command in (("unavailable", "doctor"), ("expired", "login"), ("missing", "login")):
+        return repo("add", "NAME", "URL")
+    for state, verb in (("unavailable", "doctor"), ("expired", "login"), ("missing", "login")):
         for summary in private:
             if summary.state == state and summary.repository.urls:
-                return f"poetry repo {command} {summary.repository.name}"
-    return "poetry repo doctor"
+                return repo(verb, summary.repository.name)
+    return repo("doctor")

@@ -9,6 +9,7 @@ from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import InputError, RepoError
+from poetry_repo_plugin.core.hints import repo, unset
 from poetry_repo_plugin.core.names import is_pypi, match_name
 from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
 from poetry_repo_plugin.ops.session import Session
@@ -42,7 +43,7 @@ class Command(RepoCommand):
         name, project = repository.name, [session.project / "pyproject.toml"] if session.project is not None else []
         if is_pypi(name):
             if repository.priority is None:
-                raise InputError("PyPI is built into Poetry; to forget its token, log out.", "poetry repo logout pypi")
+                raise InputError("PyPI is built into Poetry; to forget its token, log out.", repo("logout", "pypi"))
             self._from_files(session, name, project)
             return 0
         if session.settings.folder.exists():
@@ -56,7 +57,7 @@ class Command(RepoCommand):
         variable = session.settings.variable("REPOSITORIES", name, "_URL")
         if variable is not None and match_name(name, session.settings.names()) is None:
             message = f"{name} is named by the environment variable {variable[0]} only; there is nothing to remove."
-            raise InputError(message, f"unset {variable[0]}")
+            raise InputError(message, unset(variable[0]))
 
     def _from_settings(self, session: Session, name: str) -> int:
         """Returns the exit code: what a keyring keeps to itself is not removed, nor what leads to it."""
@@ -78,7 +79,7 @@ class Command(RepoCommand):
         if variable is not None:
             self.warn(f"{name} is still named by the environment variable {variable[0]}.")
         if left is not None:
-            self.fail(RepoError("Its credential is left.", f"poetry repo logout {name}"))
+            self.fail(RepoError("Its credential is left.", repo("logout", name)))
         return 0 if left is None else 1
 
     def _from_files(self, session: Session, name: str, files: list[Path]) -> bool:

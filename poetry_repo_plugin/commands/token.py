@@ -10,6 +10,7 @@ from cleo.helpers import argument, option
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import env_key, is_pypi, no_choice
 from poetry_repo_plugin.core.origin import Origin, with_userinfo
 from poetry_repo_plugin.core.times import end_of_token, rfc3339
@@ -53,7 +54,7 @@ It goes to standard output; do not let it end up in a log."""
         """Where the credential goes. PyPI's index is open: its token is for uploads."""
         url = repository.publish_url if is_pypi(repository.name) else repository.index_url or repository.publish_url
         if url is None:
-            raise InputError(f"No URL is known for {repository.name!r}.", f"poetry repo add {repository.name} URL")
+            raise InputError(f"No URL is known for {repository.name!r}.", repo("add", repository.name, "URL"))
         return url
 
     @staticmethod

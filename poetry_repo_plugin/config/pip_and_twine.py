@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from poetry_repo_plugin.core.errors import InputError, StateError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import env_key, is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.core.paths import path_segments
@@ -214,7 +215,9 @@ def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[s
         return None
 
     for host in (value("trusted-host") or "").split():
-        left_out.append(f"trusted-host {host} is left out; servers are verified (poetry repo certs NAME --insecure)")
+        left_out.append(
+            f"trusted-host {host} is left out; servers are verified ({repo('certs', 'NAME', '--insecure')})"
+        )
     first = (value("index-url") or "").split()
     urls = [*first, *(value("extra-index-url") or "").split()]
     keeps_pypi = not first

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from shlex import quote
 from typing import NamedTuple
 
 from poetry_repo_plugin.config.bindings import Bindings
@@ -17,6 +16,7 @@ from poetry_repo_plugin.config.project import RefusedError, path_inside
 from poetry_repo_plugin.config.repositories import Catalogue, bare
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.config.toml import dump_key, shown
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 
@@ -143,7 +143,7 @@ class ProjectTrust:
         if users and not set(users) & set(named):
             return (
                 f"{shown(name)} belongs to {_listed(users)}, and this project says {_listed(named)}. "
-                f"If it belongs there as well: poetry repo login {quote(name)} --url {quote(str(named[0]))}"
+                f"If it belongs there as well: {repo('login', name, '--url', str(named[0]))}"
             )
         return None
 
@@ -154,7 +154,7 @@ class ProjectTrust:
                 if self._has_setting(other) or self._objection_to_name(other) or self._file(other) != file:
                     return (
                         f"you know {origin} as {shown(other)}, which is not believed by this CA. "
-                        f"If you trust it: poetry repo certs {quote(name)} --ca {quote(str(file))}"
+                        f"If you trust it: {repo('certs', name, '--ca', str(file))}"
                     )
         return None
 

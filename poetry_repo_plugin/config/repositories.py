@@ -11,6 +11,7 @@ from poetry_repo_plugin.config.project import Project, ProjectSettings
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError, UnknownNameError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, redact, split_userinfo
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import publish_url_of
@@ -175,7 +176,7 @@ class Catalogue:
         """
         found = self.find(name)
         if found is None:
-            hint = f"poetry repo add {name} URL" if to_add else "poetry repo list"
+            hint = repo("add", name, "URL") if to_add else repo("list")
             raise UnknownNameError(name, names.nearest(name, self.names()), hint)
         return found
 
@@ -213,7 +214,7 @@ class Catalogue:
         except InvalidUrl as error:
             where = self._written_in(repository, url)
             message = f"The URL of {repository.name} in {where} cannot be used: {error}."
-            raise InputError(message, f"poetry repo add {repository.name} URL") from None
+            raise InputError(message, repo("add", repository.name, "URL")) from None
 
     def _written_in(self, repository: Repository, url: str) -> str:
         settings = self._settings

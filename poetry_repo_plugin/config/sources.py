@@ -16,6 +16,7 @@ from poetry_repo_plugin.config.inline_sources import Unit
 from poetry_repo_plugin.config.project import PRIORITIES, effective_priority, has_legacy_words, pypi_is_on, read_text
 from poetry_repo_plugin.config.pyproject import SourceText
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 
@@ -131,7 +132,9 @@ def keep_pypi(source: SourceText, changes: list[str], *, again: bool = False) ->
     assert at is not None, "without a primary source PyPI is on"
     source.units.insert(at + 1, Unit({"name": "PyPI", "priority": "primary"}))
     last = _shown(source.units[at])
-    why = f"it is on again. To keep it off: poetry repo add {last} --default" if again else "it stays on"
+    why = "it stays on"
+    if again:
+        why = f"it is on again. To keep it off: {repo('add', last, '--default')}"
     changes.append(f"PyPI: listed as primary behind {last}, so that {why}")
 
 
@@ -151,16 +154,16 @@ def _check(name: str, url: str | None, priority: str, default: bool) -> None:
         raise InputError(f"A default source is primary; it cannot be {priority} as well.")
     if is_pypi(name):
         if url is not None:
-            raise InputError("The URL of PyPI is fixed and cannot be set.", "poetry repo add PyPI")
+            raise InputError("The URL of PyPI is fixed and cannot be set.", repo("add", "PyPI"))
         return
     if url is None:
-        raise InputError(f"The source {name} needs a URL.", f"poetry repo add {name} URL")
+        raise InputError(f"The source {name} needs a URL.", repo("add", name, "URL"))
     try:
         Origin.of(url)
     except InvalidUrl as error:
         raise InputError(f"{redact(str(error))}.") from None
     if split_userinfo(url)[1] is not None:
-        raise InputError("A project file cannot hold a credential, and this URL does.", f"poetry repo login {name}")
+        raise InputError("A project file cannot hold a credential, and this URL does.", repo("login", name))
 
 
 def _update(
@@ -194,7 +197,7 @@ def _finish(source: SourceText, changes: list[str], *, was_on: bool, could_searc
     if could_search and not _searchable(source):
         raise InputError(
             "Then PyPI and all other sources would be explicit, and Poetry refuses a project without one to search.",
-            "poetry repo add PyPI --priority primary",
+            repo("add", "PyPI", "--priority", "primary"),
         )
     now_on = pypi_is_on(_data(source))
     if was_on != now_on:

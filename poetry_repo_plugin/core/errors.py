@@ -4,15 +4,19 @@
     ├── InputError               the user's words: a bad URL, options that contradict each other
     │   └── UnknownNameError     no repository is called so; carries the name that was probably meant
     ├── StateError               a file of settings that cannot be read, parsed, locked or written
-    ├── Failure                  something failed, not yet known for which repository; carries a Cause
-    └── RepositoryFailure        a repository did not do what was asked; carries a Cause (DESIGN section 7)
+    └── Failure                  a repository, or a file of its settings, did not do; carries a Cause (DESIGN section 7)
 
 The message says what happened, to which repository and host, and why. The hint is a command to type.
+Code decides by the type, the cause and the subject of an error, never by its text.
 """
 
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.core.hints import Hint
 
 
 class Cause(str, Enum):
@@ -33,6 +37,7 @@ class Cause(str, Enum):
     CREDENTIAL_MISSING = "credential-missing"
     CREDENTIAL_REJECTED = "credential-rejected"
     CREDENTIAL_EXPIRED = "credential-expired"
+    FORBIDDEN = "forbidden"
     ORIGIN_MISMATCH = "origin-mismatch"
     NOT_AN_INDEX = "not-an-index"
     NOT_AN_UPLOAD_URL = "not-an-upload-url"
@@ -59,21 +64,25 @@ class RepoError(Exception):
     """The root of what a user is told.
 
     :param message: what happened, to whom, why; one or two sentences, no secret, no markup.
-    :param hint: a command to type, or ``None`` where there is none.
+    :param hint: what to type, or ``None`` where there is nothing.
     """
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: Hint | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
 
     def lines(self) -> list[str]:
         """The text for a terminal: the message, then the hint on a line of its own."""
-        return [printable(line) for line in ([self.message] if self.hint is None else [self.message, self._try])]
+        told = [self.headline]
+        if self.hint:
+            told.append(f"Try: {self.hint}")
+        return [printable(line) for line in told]
 
     @property
-    def _try(self) -> str:
-        return f"Try: {self.hint}"
+    def headline(self) -> str:
+        """The message as it stands alone."""
+        return self.message
 
 
 class InputError(RepoError):
@@ -87,7 +96,7 @@ class UnknownNameError(InputError):
     :param meant: the one that was probably meant, or ``None``.
     """
 
-    def __init__(self, given: str, meant: str | None, hint: str) -> None:
+    def __init__(self, given: str, meant: str | None, hint: Hint) -> None:
         suggestion = f" Did you mean {meant}?" if meant is not None else ""
         super().__init__(f"No repository is called {given!r}.{suggestion}", hint)
         self.given = given
@@ -99,12 +108,15 @@ class StateError(RepoError):
 
 
 class Failure(RepoError):
-    """Something failed, wherever it is not known yet for which repository.
+    """A repository, or a file of its settings, did not do what was asked of it.
 
     :param cause: one of DESIGN section 7.
-    :param detail: a clause without a full stop: what is wrong, of which file or server. No secret, no repository.
+    :param detail: what is wrong, without a full stop at its end; "it" is the server. No secret.
     :param subject: the setting to mend, where the cause alone does not say it.
-    :param retry: whether trying again may help.
+    :param repository: its name; ``None`` as long as it is not known, or there is none.
+    :param host: ``host`` or ``host:port``; ``""`` as long as it is not known.
+    :param retry: whether trying again may help; Poetry's own retries are left to work on these.
+    :param status: of the answer that refused a credential, where that is what happened.
     """
 
     def __init__(
@@ -113,50 +125,37 @@ class Failure(RepoError):
         detail: str,
         *,
         subject: Subject | None = None,
-        hint: str | None = None,
-        retry: bool = False,
-    ) -> None:
-        detail = detail.rstrip(".")
-        super().__init__(f"{detail}.", hint)
-        self.cause = cause
-        self.detail = detail
-        self.subject = subject
-        self.retry = retry
-
-
-class RepositoryFailure(RepoError):
-    """A repository did not do what was asked of it.
-
-    :param cause: one of DESIGN section 7.
-    :param repository: its name, or ``None`` for a host that no repository is configured for.
-    :param host: ``host`` or ``host:port``.
-    :param retry: whether trying again may help; Poetry's own retries are left to work on these.
-    :param status: of the answer that refused a credential, where that is what happened.
-    """
-
-    def __init__(
-        self,
-        cause: Cause,
-        message: str,
-        *,
-        repository: str | None,
-        host: str,
-        hint: str | None = None,
+        hint: Hint | None = None,
+        repository: str | None = None,
+        host: str = "",
         retry: bool = False,
         status: int | None = None,
     ) -> None:
-        super().__init__(message, hint)
-        self.retry = retry
-        self.status = status
+        self.detail = detail.removesuffix(".")
+        super().__init__(f"{self.detail}." if self.detail[-1:] not in ("?", "!") else self.detail, hint)
         self.cause = cause
+        self.subject = subject
         self.repository = repository
         self.host = host
+        self.retry = retry
+        self.status = status
 
-    def lines(self) -> list[str]:
-        """As :meth:`RepoError.lines`, with the cause's own word, so that it can be searched for."""
+    def __eq__(self, other: object) -> bool:
+        """Two are equal if they say the same of the same."""
+        return isinstance(other, Failure) and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def _all(self) -> tuple[object, ...]:
+        about = (self.subject, self.repository, self.host)
+        return (self.cause, self.detail, *about, self.hint, self.retry, self.status)
+
+    @property
+    def headline(self) -> str:
+        """Whom it is about, what is wrong, and the cause's own word, so that it can be searched for."""
         whom = f"Repository {self.repository} ({self.host})" if self.repository else self.host
-        text = f"{whom}: {self.message} [{self.cause.value}]"
-        return [printable(line) for line in ([text] if self.hint is None else [text, self._try])]
+        return f"{f'{whom}: ' if whom else ''}{self.message} [{self.cause.value}]"
 
 
 def printable(line: str) -> str:

@@ -25,12 +25,17 @@ def check_name(name: str) -> str:
         raise InputError("A repository needs a name.")
     if len(name) > _LONGEST:
         raise InputError(f"The name {name[:20]!r}… has {len(name)} characters; {_LONGEST} are allowed.")
-    if not _VALID.fullmatch(name) or ".." in name:
+    if not is_name(name):
         raise InputError(
             f"{name!r} cannot be a repository's name: use letters, digits, '.', '-' and '_', "
             "beginning and ending with a letter or digit."
         )
     return name
+
+
+def is_name(name: str) -> bool:
+    """Whether a repository can be called ``name``."""
+    return len(name) <= _LONGEST and bool(_VALID.fullmatch(name)) and ".." not in name
 
 
 def is_folder_name(name: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, Flag, auto
 from typing import NamedTuple, Protocol, Union
 
-from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import Hint
 from poetry_repo_plugin.core.secret import Secret
 
 BASIC = "basic"
@@ -114,6 +115,11 @@ class NotMine:
 
 
 @dataclass(frozen=True)
+class Half(NotMine):
+    """A user name without its password, or the reverse: worth telling where a credential is missing."""
+
+
+@dataclass(frozen=True)
 class Unheard(NotMine):
     """The source could not be asked, and nothing says that it has anything: the others get their chance first.
 
@@ -127,15 +133,43 @@ class Unheard(NotMine):
 class Broken:
     """The source is responsible and cannot answer: the chain stops here and says why.
 
-    :param why: what is wrong, without a secret.
-    :param hint: the command that mends it.
+    :param failure: what is wrong, before it is known for which repository.
     :param source: one of DESIGN section 3, as of a credential.
     """
 
-    why: str
-    cause: Cause = Cause.CREDENTIAL_MISSING
-    hint: str | None = None
+    failure: Failure
     source: str = field(default="none", compare=False)
+
+    @classmethod
+    def because(
+        cls,
+        why: str,
+        cause: Cause = Cause.CREDENTIAL_MISSING,
+        hint: Hint | None = None,
+        *,
+        source: str = "none",
+    ) -> Broken:
+        """It cannot answer because of ``why``, a clause."""
+        return cls(Failure(cause, why, hint=hint), source)
+
+    @property
+    def why(self) -> str:
+        """What is wrong, a clause."""
+        return self.failure.detail
+
+    @property
+    def cause(self) -> Cause:
+        """One of DESIGN section 7."""
+        return self.failure.cause
+
+    @property
+    def hint(self) -> Hint | None:
+        """What to type."""
+        return self.failure.hint
+
+    def with_hint(self, hint: Hint | None) -> Broken:
+        """The same with ``hint``."""
+        return replace(self, failure=Failure(self.cause, self.why, hint=hint))
 
 
 Answer = Union[Credential, NotMine, Broken]

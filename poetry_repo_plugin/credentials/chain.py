@@ -42,7 +42,7 @@ def resolve(sources: Sequence[Source], query: Query) -> Resolution:
         if isinstance(answer, Broken):
             return Resolution(None, answer, tuple(steps))
     unheard = next((answer for _, answer in steps if isinstance(answer, Unheard)), None)
-    broken = Broken(unheard.why, source=unheard.source) if unheard is not None else None
+    broken = Broken.because(unheard.why, source=unheard.source) if unheard is not None else None
     return Resolution(None, broken, tuple(steps))
 
 

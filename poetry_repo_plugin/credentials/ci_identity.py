@@ -73,11 +73,11 @@ def token(audience: str) -> Union[Secret, NotMine, Broken]:
     try:
         found = within(TIMEOUT, lambda: identity_library.detect_credential(audience))
     except TimeoutError as error:
-        return Broken(f"the identity token could not be had: {error}", Cause.TIMEOUT)
+        return Broken.because(f"the identity token could not be had: {error}", Cause.TIMEOUT)
     except identity_library.IdentityError as error:
-        return Broken(f"the identity token could not be had: {presentable(str(error))}")
+        return Broken.because(f"the identity token could not be had: {presentable(str(error))}")
     except Exception as error:  # the library lets some of urllib3's and subprocess's pass
-        return Broken(f"the identity token could not be had: {presentable(f'{type(error).__name__}: {error}')}")
+        return Broken.because(f"the identity token could not be had: {presentable(f'{type(error).__name__}: {error}')}")
     if not found:
         return NotMine("no identity token was found in this environment")
     return _made_out_for(audience, Secret(found), "the identity token")
@@ -96,25 +96,25 @@ def _github(audience: str) -> Union[Secret, Broken]:
     bearer = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
     url = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_URL")
     if not bearer or not url:
-        return Broken(_github_explanation(), Cause.CREDENTIAL_MISSING)
+        return Broken.because(_github_explanation(), Cause.CREDENTIAL_MISSING)
     from urllib3.exceptions import HTTPError
 
     none = "the identity token could not be had"
     try:
         status, body = _fetch(url, audience, bearer)
     except TimeoutError:
-        return Broken(f"{none}: GitHub did not answer within {TIMEOUT:g} s", Cause.TIMEOUT)
+        return Broken.because(f"{none}: GitHub did not answer within {TIMEOUT:g} s", Cause.TIMEOUT)
     except (HTTPError, OSError, ValueError) as error:
-        return Broken(f"{none}: {presentable(str(error))}")
+        return Broken.because(f"{none}: {presentable(str(error))}")
     if status != 200:
-        return Broken(f"{none}: GitHub answered {status}")
+        return Broken.because(f"{none}: GitHub answered {status}")
     try:
         document = parse_json(body)
     except NotJson:
         document = None
     value = document.get("value") if isinstance(document, dict) else None
     if not isinstance(value, str):
-        return Broken(f"{none}: GitHub's answer holds no token")
+        return Broken.because(f"{none}: GitHub's answer holds no token")
     return _made_out_for(audience, Secret(value), "GitHub's token")
 
 
@@ -156,7 +156,7 @@ def _gitlab(audience: str) -> Union[Secret, Broken]:
     variable = gitlab_variable(audience)
     text = os.environ.get(variable)
     if not text:
-        return Broken(
+        return Broken.because(
             f"the variable {variable} is not set: declare it in the job, with `id_tokens: {{{variable}: "
             f"{{aud: {presentable(audience, lines=1)}}}}}` in .gitlab-ci.yml"
         )
@@ -168,9 +168,9 @@ def _from_tool(audience: str, *command: str) -> Union[Secret, Broken]:
     try:
         finished = process.run(command, timeout=TIMEOUT)
     except process.ToolFailed as error:
-        return Broken(f"the identity token could not be had: {error}")
+        return Broken.because(f"the identity token could not be had: {error}")
     if not finished.succeeded:
-        return Broken(f"the identity token could not be had: `{command[0]}` {finished.complaint}")
+        return Broken.because(f"the identity token could not be had: `{command[0]}` {finished.complaint}")
     text = finished.stdout.decode("utf-8", "replace").strip()
     return _made_out_for(audience, Secret(text), f"what `{command[0]}` printed")
 
@@ -178,10 +178,10 @@ def _from_tool(audience: str, *command: str) -> Union[Secret, Broken]:
 def _made_out_for(audience: str, identity: Secret, what: str) -> Union[Secret, Broken]:
     """``identity``, if it says that it is made out for ``audience``, also beside others."""
     if not _TOKEN.fullmatch(identity.reveal()):
-        return Broken(f"{what} is no token")
+        return Broken.because(f"{what} is no token")
     named = _payload(identity).get("aud")
     if audience not in (named if isinstance(named, list) else [named]):
-        return Broken(f"{what} is not made out for {presentable(audience, lines=1)!r}")
+        return Broken.because(f"{what} is not made out for {presentable(audience, lines=1)!r}")
     return identity
 
 

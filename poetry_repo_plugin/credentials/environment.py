@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Purpose, Query
+from poetry_repo_plugin.credentials.base import Answer, Credential, Half, NotMine, Purpose, Query
 
 
 class EnvironmentSource:
@@ -42,7 +42,7 @@ class EnvironmentSource:
             return self._checked(query, user, password[1], f"environment variable {password[0]}{alone}")
         if username is not None and username[1]:
             variable = username[0].removesuffix("_USERNAME") + "_PASSWORD"
-            return NotMine(f"the environment sets {username[0]} but not {variable}")
+            return Half(f"the environment sets {username[0]} but not {variable}")
         return NotMine("no environment variable is set for it")
 
     def _checked(self, query: Query, username: str, secret: str, detail: str) -> Answer:

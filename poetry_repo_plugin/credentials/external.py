@@ -10,12 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
-from shlex import quote
 from typing import TYPE_CHECKING, Union
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.project import PROVIDERS
 from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import (
@@ -151,12 +151,12 @@ class OutsideSource:
         if own is None:
             return None
         if own.misread == "helper" or (own.helper and own.helper_protocol not in PROTOCOLS):
-            hint = f"poetry repo login {quote(name)} --helper COMMAND"
+            hint = repo("login", name, "--helper", "COMMAND")
             why = f"its helper setting in {self._settings.own_file} is not understood"
-            return Broken(why, hint=hint, source="helper")
+            return Broken.because(why, hint=hint, source="helper")
         if not own.helper and (own.misread or (own.provider and own.provider not in PROVIDERS)):
-            hint = f"poetry repo login {quote(name)} --provider PROVIDER"
-            return Broken(f"its provider setting in {self._settings.own_file} is not understood", hint=hint)
+            hint = repo("login", name, "--provider", "PROVIDER")
+            return Broken.because(f"its provider setting in {self._settings.own_file} is not understood", hint=hint)
         return None
 
     def _source_for(self, name: str) -> Source | None:

@@ -5,10 +5,11 @@ A helper is registered at user level (``repo login NAME --helper``): a project c
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
-from shlex import quote
 
 from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.credentials import helper_protocols as protocols
 from poetry_repo_plugin.credentials import process
@@ -71,15 +72,13 @@ class HelperSource:
         except process.ToolMissing as error:
             return HelperAnswer(_missing(error, query))
         except (process.ToolFailed, InvalidUrl) as error:
-            answer = HelperAnswer(Broken(f"the credential helper {error}"))
+            answer = HelperAnswer(Broken.because(f"the credential helper {error}"))
         credential = _signed(answer.credential, self.settings, query.username)
-        if isinstance(credential, Broken) and credential.cause is Cause.CLIENT_CERT_EXPIRED:
-            certs = f"poetry repo certs {quote(query.name)} --client-cert PATH"  # in its place
-            credential = replace(credential, hint=f"{_again(query)}, or {certs}")
-        elif isinstance(credential, Broken) and credential.hint is None:
-            credential = replace(
-                credential, hint=login_again(query.name, self.settings.command, self.settings.protocol)
-            )
+        if isinstance(credential, Broken) and credential.failure.hint is None:
+            hint = login_again(query.name, self.settings.command, self.settings.protocol)
+            if credential.failure.cause is Cause.CLIENT_CERT_EXPIRED:
+                hint = repo("certs", query.name, "--client-cert", "PATH")  # goes before the helper's
+            credential = credential.with_hint(hint)
         return replace(answer, credential=credential)
 
     @property
@@ -147,7 +146,7 @@ class HelperSource:
                 return request
             finished = self.settings.run(operation, input=request)
         except (process.ToolFailed, InvalidUrl) as error:
-            return Broken(f"the credential helper could not {operation}: {error}")
+            return Broken.because(f"the credential helper could not {operation}: {error}")
         return None if finished.succeeded else _refusal(self.settings, finished)
 
 
@@ -175,7 +174,7 @@ def detect(command: tuple[str, ...], url: str, *, timeout: float = TIMEOUT) -> D
         try:
             finished = _one_question(settings, protocol, url)
         except (process.ToolFailed, InvalidUrl) as error:
-            return Broken(f"the credential helper {error}")
+            return Broken.because(f"the credential helper {error}")
         if not finished.succeeded:
             complaints.append(finished.failure)
             continue
@@ -183,18 +182,18 @@ def detect(command: tuple[str, ...], url: str, *, timeout: float = TIMEOUT) -> D
         if spoken is not None:
             return Detected(spoken, _understood(replace(settings, protocol=spoken), finished.stdout, url))
         silent = silent or not finished.stdout.strip()
-    return Broken(_unknown(settings, url, silent, complaints))
+    return Broken.because(_unknown(settings, url, silent, complaints))
 
 
 def _missing(error: process.ToolMissing, query: Query) -> Broken:
-    return Broken(f"the credential helper {error}", hint=_again(query))
+    return Broken.because(f"the credential helper {error}", hint=_again(query))
 
 
-def _again(query: Query) -> str | None:
-    return f"poetry repo login {quote(query.name)} --helper COMMAND" if query.name else None
+def _again(query: Query) -> Hint | None:
+    return repo("login", query.name, "--helper", "COMMAND") if query.name else None
 
 
-def login_again(name: str, command: tuple[str, ...], protocol: HelperProtocol | None = None) -> str | None:
+def login_again(name: str, command: tuple[str, ...], protocol: HelperProtocol | None = None) -> Hint | None:
     """The login that tries the same helper once more: one without ``--helper`` would take its place.
 
     Arguments may be nobody's business, so a command that has some is not spelt out.
@@ -202,9 +201,10 @@ def login_again(name: str, command: tuple[str, ...], protocol: HelperProtocol | 
     if not name:
         return None
     if len(command) > 1 or process.presentable(command[0], lines=1) != command[0]:
-        return f"poetry repo login {quote(name)} --helper COMMAND"
-    spoken = f" --protocol {protocol.value}" if protocol is not None else ""
-    return f"poetry repo login {quote(name)} --helper {quote(command[0])}{spoken}"
+        return repo("login", name, "--helper", "COMMAND")
+    spoken = ("--protocol", protocol.value) if protocol is not None else ()
+    # The word is a command with its arguments: it is quoted as such, and then as a word.
+    return repo("login", name, "--helper", shlex.quote(command[0]), *spoken)
 
 
 def _one_question(settings: HelperSettings, protocol: HelperProtocol, url: str) -> process.Finished:
@@ -218,7 +218,7 @@ def _one_question(settings: HelperSettings, protocol: HelperProtocol, url: str) 
 
 
 def _refusal(settings: HelperSettings, finished: process.Finished) -> Broken:
-    return Broken(f"the credential helper {settings.shown} {finished.failure}")
+    return Broken.because(f"the credential helper {settings.shown} {finished.failure}")
 
 
 def _signed(answer: Answer, settings: HelperSettings, username: str | None) -> Answer:

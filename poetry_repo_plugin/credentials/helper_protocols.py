@@ -89,19 +89,19 @@ def parse_bazel(stdout: bytes) -> HelperAnswer:
 def _parse_bazel(stdout: bytes) -> Answer:
     document = _json_object(stdout)
     if document is None:
-        return Broken("the helper did not answer with a JSON object")
+        return Broken.because("the helper did not answer with a JSON object")
     headers = document.get("headers", {})
     if not isinstance(headers, dict) or not all(_is_text_list(values) for values in headers.values()):
-        return Broken("the helper's 'headers' are not an object of lists of text")
+        return Broken.because("the helper's 'headers' are not an object of lists of text")
     given = {name: values for name, values in headers.items() if values}
     values = {value for name, values in given.items() if name.lower() == "authorization" for value in values}
     if not values:
         if given:
             names = presentable(", ".join(sorted(given)), lines=1)
-            return Broken(f"the helper answers with the headers {names}; only Authorization is supported")
+            return Broken.because(f"the helper answers with the headers {names}; only Authorization is supported")
         return NotMine("the helper has no credential for this URL")
     if len(values) > 1:
-        return Broken("the helper answers with more than one Authorization header")
+        return Broken.because("the helper answers with more than one Authorization header")
     credential = from_authorization(values.pop())
     if isinstance(credential, Broken):
         return credential
@@ -113,7 +113,7 @@ def from_authorization(value: str) -> Credential | Broken:
     scheme, _, parameters = value.strip().partition(" ")
     parameters = parameters.strip()
     if not _SCHEME.fullmatch(scheme) or not _FIELD_VALUE.fullmatch(parameters):
-        return Broken("the helper's Authorization header is not of the form 'SCHEME CREDENTIALS'")
+        return Broken.because("the helper's Authorization header is not of the form 'SCHEME CREDENTIALS'")
     if scheme.lower() == BASIC:
         return _from_basic(parameters)
     if scheme.lower() == BEARER:
@@ -125,18 +125,18 @@ def _from_basic(parameters: str) -> Credential | Broken:
     try:
         text = base64.b64decode(parameters, validate=True).decode()
     except (binascii.Error, ValueError):
-        return Broken("the helper's Basic credentials are not base64 of UTF-8 text")
+        return Broken.because("the helper's Basic credentials are not base64 of UTF-8 text")
     username, colon, password = text.partition(":")
     if not colon:
-        return Broken("the helper's Basic credentials have no colon between user name and password")
+        return Broken.because("the helper's Basic credentials have no colon between user name and password")
     if any(ord(char) < 32 or ord(char) == 127 for char in text):  # RFC 7617, 2
-        return Broken("the helper's Basic credentials contain a control character (a line end, perhaps)")
+        return Broken.because("the helper's Basic credentials contain a control character (a line end, perhaps)")
     return Credential(Secret(password), username, SOURCE, SOURCE)
 
 
 def _bearer(token: str) -> Credential | Broken:
     if not _TOKEN.fullmatch(token):
-        return Broken("the helper's token contains white space or characters outside ASCII")
+        return Broken.because("the helper's token contains white space or characters outside ASCII")
     return Credential(Secret(token), None, SOURCE, SOURCE, BEARER)
 
 
@@ -162,18 +162,18 @@ def git_request(
             attributes["password_expiry_utc"] = str(int(credential.expires_at.timestamp()))
     for name, value in attributes.items():
         if any(char in value for char in "\n\r\0"):
-            return Broken(f"the {name} contains a line end, which git's credential protocol cannot carry")
+            return Broken.because(f"the {name} contains a line end, which git's credential protocol cannot carry")
     try:
         return "".join(f"{name}={value}\n" for name, value in attributes.items()).encode() + b"\n"
     except UnicodeEncodeError:
-        return Broken("a value is not valid Unicode")
+        return Broken.because("a value is not valid Unicode")
 
 
 def parse_git(stdout: bytes, url: str, username: str | None) -> Answer:
     """The output of ``get``, for the URL and the user that were asked for."""
     attributes = git_attributes(stdout)
     if attributes is None:
-        return Broken("the helper did not answer with lines of the form 'name=value'")
+        return Broken.because("the helper did not answer with lines of the form 'name=value'")
     origin = Origin.of(url)
     if (attributes.get("protocol", origin.scheme), attributes.get("host", origin.netloc).lower()) != (
         origin.scheme,
@@ -183,14 +183,16 @@ def parse_git(stdout: bytes, url: str, username: str | None) -> Answer:
     password = attributes.get("password")
     if not password:
         if attributes.get("quit", "").lower() in ("1", "true"):
-            return Broken("the helper says that there is no credential and that nobody else is to be asked (quit)")
+            return Broken.because(
+                "the helper says that there is no credential and that nobody else is to be asked (quit)"
+            )
         return NotMine("the helper has no password for this URL")
     found = Credential(Secret(password), attributes.get("username", username), SOURCE, SOURCE)
     expiry_utc = attributes.get("password_expiry_utc")
     if expiry_utc is None:
         return found
     if not re.fullmatch(r"[0-9]{1,18}", expiry_utc):
-        return Broken("the helper's 'password_expiry_utc' is not a number of seconds")
+        return Broken.because("the helper's 'password_expiry_utc' is not a number of seconds")
     return _with_expiry(found, int(expiry_utc), "password_expiry_utc")
 
 
@@ -226,10 +228,10 @@ def parse_exec(stdout: bytes) -> HelperAnswer:
     """The ExecCredential that a plugin printed: a bearer token, a client certificate with its key, or both."""
     document = _json_object(stdout)
     if document is None or document.get("kind") != "ExecCredential":
-        return HelperAnswer(Broken("the helper did not answer with a JSON object of kind ExecCredential"))
+        return HelperAnswer(Broken.because("the helper did not answer with a JSON object of kind ExecCredential"))
     status = document.get("status") or {}
     if not isinstance(status, dict):
-        return HelperAnswer(Broken("the helper's 'status' is not an object"))
+        return HelperAnswer(Broken.because("the helper's 'status' is not an object"))
     expires = status.get("expirationTimestamp")
     identity = _identity(status, expires)
     if isinstance(identity, Broken):
@@ -238,7 +240,7 @@ def parse_exec(stdout: bytes) -> HelperAnswer:
     if token is None or token == "":
         what = "the helper returned a client certificate and no token" if identity else "the helper returned no token"
         return HelperAnswer(NotMine(what), identity)
-    credential = _bearer(token) if isinstance(token, str) else Broken("the helper's token is not text")
+    credential = _bearer(token) if isinstance(token, str) else Broken.because("the helper's token is not text")
     if isinstance(credential, Credential):
         return HelperAnswer(_with_expiry(credential, expires, "expirationTimestamp"), identity)
     return HelperAnswer(credential)
@@ -249,16 +251,18 @@ def _identity(status: dict[str, object], expires: object) -> HelperIdentity | Br
     if not certificate and not key:
         return None
     if not isinstance(certificate, str) or not isinstance(key, str):
-        return Broken("the helper returned a client certificate without its key, or a key without its certificate")
+        return Broken.because(
+            "the helper returned a client certificate without its key, or a key without its certificate"
+        )
     if "-----BEGIN CERTIFICATE-----" not in certificate or not _PRIVATE_KEY.search(key):
-        return Broken("the helper's client certificate or key is not PEM")
+        return Broken.because("the helper's client certificate or key is not PEM")
     if not certificate.isascii() or not key.isascii():
-        return Broken("the helper's client certificate or key contains characters outside ASCII")
+        return Broken.because("the helper's client certificate or key contains characters outside ASCII")
     moment = expiry.from_json(expires)
     if expires is not None and moment is None:
-        return Broken("the helper's 'expirationTimestamp' is not an RFC 3339 time")
+        return Broken.because("the helper's 'expirationTimestamp' is not an RFC 3339 time")
     if expiry.passed(moment):
-        return Broken("the helper's client certificate has expired", Cause.CLIENT_CERT_EXPIRED)
+        return Broken.because("the helper's client certificate has expired", Cause.CLIENT_CERT_EXPIRED)
     return HelperIdentity(certificate, Secret(key), moment)
 
 
@@ -267,10 +271,12 @@ def _with_expiry(credential: Credential, value: object, field: str) -> Credentia
         return credential
     moment = expiry.from_json(value)
     if moment is None:
-        return Broken(f"the helper's {field!r} is not a time")
+        return Broken.because(f"the helper's {field!r} is not a time")
     if expiry.passed(moment):
         when = f"{moment:%Y-%m-%d %H:%M} UTC"
-        return Broken(f"the helper's credential expired at {when}, by this machine's clock", Cause.CREDENTIAL_EXPIRED)
+        return Broken.because(
+            f"the helper's credential expired at {when}, by this machine's clock", Cause.CREDENTIAL_EXPIRED
+        )
     return replace(credential, expires_at=moment)
 
 

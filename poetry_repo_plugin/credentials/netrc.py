@@ -35,9 +35,9 @@ class NetrcSource:
         try:
             entries = netrc.netrc(str(file))
         except (netrc.NetrcParseError, ValueError):  # the second for what is no UTF-8, and for a quote on Python 3.10
-            return Broken(f"{file} cannot be parsed", source=self.name)
+            return Broken.because(f"{file} cannot be parsed", source=self.name)
         except OSError as error:
-            return Broken(f"{file} cannot be read ({(error.strerror or 'error').lower()})", source=self.name)
+            return Broken.because(f"{file} cannot be read ({(error.strerror or 'error').lower()})", source=self.name)
         may_search = bool(query.name) and query.allows(Need.SEARCH)
         default = may_search and "default" in entries.hosts
         known = default or (host in entries.hosts and host != "default")

@@ -11,6 +11,7 @@ from poetry_repo_plugin.credentials.base import (
     Answer,
     Broken,
     Credential,
+    Half,
     Need,
     NotMine,
     Purpose,
@@ -77,14 +78,14 @@ class StoredSource:
             try:
                 found = self._of_named_user(query, one.username)
             except KeyringUnavailable as error:
-                nothing = Broken(f"its password is in the keyring, but {error}", source="keyring")
+                nothing = Broken.because(f"its password is in the keyring, but {error}", source="keyring")
                 if error.gone:
                     break
             else:
                 if found is not None:
                     return found
                 # The name is not told: it may be a token.
-                nothing = NotMine("auth.toml names a user, but the keyring has no password for it")
+                nothing = Half("auth.toml names a user, but the keyring has no password for it")
         return nothing
 
     def _of_named_user(self, query: Query, username: str) -> Credential | None:

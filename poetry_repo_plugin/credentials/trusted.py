@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Need, NotMine, Purpose, Query, Source
+from poetry_repo_plugin.core.hints import export
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Broken,
+    Credential,
+    Need,
+    NotMine,
+    Purpose,
+    Query,
+    Source,
+)
 
 MODES = ("automatic", "always", "never")
 MODE_VARIABLE = "POETRY_REPO_PLUGIN_TRUSTED_PUBLISHING"
@@ -33,10 +43,12 @@ class PublishingSource:
             return NotMine("for uploads only")
         if self._mode not in MODES:
             why = f"{MODE_VARIABLE} is {self._mode!r}; it can be {', '.join(MODES)}"
-            return Broken(why, hint=f"{MODE_VARIABLE}=automatic poetry publish")
+            return Broken.because(why, hint=export(**{MODE_VARIABLE: "automatic"}))
         answer = self._inner(query).get(query)
         if isinstance(answer, Credential):
             self._minted(answer)
         if isinstance(answer, NotMine) and self._mode == "always":
-            return Broken(f"trusted publishing is demanded ({MODE_VARIABLE}=always), but {answer.why or 'not offered'}")
+            return Broken.because(
+                f"trusted publishing is demanded ({MODE_VARIABLE}=always), but {answer.why or 'not offered'}"
+            )
         return answer

@@ -14,7 +14,7 @@ import sys
 from typing import Protocol, Union
 
 from poetry_repo_plugin.core import expiry
-from poetry_repo_plugin.core.errors import Cause, RepoError, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure, RepoError
 from poetry_repo_plugin.core.names import env_key
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -99,7 +99,7 @@ class TrustedPublishingSource:
                 return audience
             return _refused(audience, origin, name)
         if status >= 500:
-            return Broken(f"{origin} answered {status} when asked for its audience", Cause.SERVER_ERROR)
+            return Broken.because(f"{origin} answered {status} when asked for its audience", Cause.SERVER_ERROR)
         if status == 403 and isinstance(body, dict):  # the index knows the question: warehouse/oidc/views.py
             return NotMine(f"{origin} has trusted publishing disabled")
         return NotMine(f"{origin} does not offer trusted publishing")
@@ -111,32 +111,32 @@ class TrustedPublishingSource:
         status, body = answer
         if not isinstance(body, dict):
             cause = Cause.SERVER_ERROR if status >= 500 else Cause.CREDENTIAL_REJECTED
-            return Broken(f"{origin} answered {status} without a reason when asked for an upload token", cause)
+            return Broken.because(f"{origin} answered {status} without a reason when asked for an upload token", cause)
         if 200 <= status < 300 and body.get("success", True) is True:
             token = body.get("token")
             if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
-                return Broken(f"{origin} answered with something that is no upload token", Cause.SERVER_ERROR)
+                return Broken.because(f"{origin} answered with something that is no upload token", Cause.SERVER_ERROR)
             expires_at = expiry.from_json(body.get("expires"))
             return Credential(Secret(token), USERNAME, SOURCE, f"trusted publishing ({ci})", expires_at=expires_at)
         claims = ci_identity.claims(identity)
         why = f"{origin} refused to trust this job: {_reasons(body, identity)}; the claims it saw: {_rendered(claims)}"
         if _is_reusable_workflow(claims):
             why += "; the job runs in a reusable workflow, whose own name is what the index compares"
-        return Broken(why, Cause.SERVER_ERROR if status >= 500 else Cause.CREDENTIAL_REJECTED)
+        return Broken.because(why, Cause.SERVER_ERROR if status >= 500 else Cause.CREDENTIAL_REJECTED)
 
     def _ask(
         self, origin: Origin, method: str, endpoint: str, json: object = None
     ) -> Union[tuple[int, object], Broken]:
         try:
             return self._request(method, f"{origin}/_/oidc/{endpoint}", json)
-        except RepositoryFailure as error:
+        except Failure as error:
             why = f"{origin} could not be asked for an upload token: {error.message.removesuffix('.')}"
-            return Broken(why, error.cause, error.hint)
+            return Broken.because(why, error.cause, error.hint)
         except RepoError as error:
-            return Broken(error.message, Cause.SERVER_ERROR, error.hint)
+            return Broken.because(error.message, Cause.SERVER_ERROR, error.hint)
         except OSError as error:
             cause = Cause.TIMEOUT if isinstance(error, TimeoutError) else Cause.REFUSED
-            return Broken(f"{origin} could not be asked for an upload token ({presentable(str(error))})", cause)
+            return Broken.because(f"{origin} could not be asked for an upload token ({presentable(str(error))})", cause)
 
 
 def _refused(audience: str, origin: Origin, name: str) -> Broken:
@@ -146,7 +146,7 @@ def _refused(audience: str, origin: Origin, name: str) -> Broken:
         "whoever it names would take it for this job's. Nothing was sent. If this index really "
         f"goes by that name, set {variable_of(name)} to it"
     )
-    return Broken(why, Cause.CREDENTIAL_REJECTED)
+    return Broken.because(why, Cause.CREDENTIAL_REJECTED)
 
 
 def variable_of(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, Union
 
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.deadline import within
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.servers import profile_of, publish_url_of
 from poetry_repo_plugin.core.times import remaining
@@ -19,7 +19,7 @@ from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.matching import Leave
 
 T = TypeVar("T")
-Outcome = Union[Any, RepositoryFailure]  # a requests.Response, or why there is none
+Outcome = Union[Any, Failure]  # a requests.Response, or why there is none
 
 OF_CREDENTIAL = frozenset(
     {Cause.CREDENTIAL_MISSING, Cause.CREDENTIAL_REJECTED, Cause.CREDENTIAL_EXPIRED, Cause.ORIGIN_MISMATCH}
@@ -48,7 +48,7 @@ class Asker:
         self._profile = profile_of(repository.index_url or repository.publish_url or "", repository.name)
 
     def _look_up(self, query: Query | None, allowed: Need) -> Resolution:
-        """The chain's answer. Raises :class:`RepositoryFailure` if it takes too long."""
+        """The chain's answer. Raises :class:`Failure` if it takes too long."""
         asked = query._replace(allowed=allowed) if query is not None else None
         try:
             return within(self._patience, lambda: self._access.chain.resolve(asked) if asked else Resolution(None))
@@ -57,7 +57,7 @@ class Asker:
                 Cause.TIMEOUT, f"looking its credential up took longer than {self._patience:g} s"
             ) from None
 
-    def _refused(self, check: str, error: RepositoryFailure) -> Finding:
+    def _refused(self, check: str, error: Failure) -> Finding:
         advice = self._profile.advice.rstrip(".") if self._profile is not None and error.cause in _ADVISED else ""
         finding = failed(check, error, note=advice)
         return self._softened(finding) if check == "upload" else finding
@@ -80,13 +80,13 @@ class Asker:
         left = f", {remaining(credential.expires_at)} left" if credential.expires_at is not None else ""
         return f"{who} {credential.source}{detail}{left}"
 
-    def _failure(self, cause: Cause, message: str) -> RepositoryFailure:
+    def _failure(self, cause: Cause, message: str) -> Failure:
         return failure(cause, f"{message}.", self._repository, host=self._leave.origin.netloc)
 
-    def _bounded(self, url: str, work: Callable[[], T]) -> T | RepositoryFailure:
+    def _bounded(self, url: str, work: Callable[[], T]) -> T | Failure:
         try:
             return within(self._timeout + _GRACE, work)
-        except RepositoryFailure as error:
+        except Failure as error:
             return error
         except TimeoutError:
             message = f"it does not answer within {self._timeout:g} s."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.credentials.base import DIAGNOSIS, EVERYTHING, FIRST_REQUEST, Need, Purpose, Resolution
 from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker, Outcome
@@ -32,24 +32,24 @@ class Answers(Asker):
             in_order = self.at_rest("PyPI cannot be asked without an upload", known=fine)
             return in_order, self._of_index(self._ask_index())
         stranger = self._ask_index(anonymous=True, strict=False)
-        if isinstance(stranger, RepositoryFailure) and stranger.cause not in _AN_ANSWER:
+        if isinstance(stranger, Failure) and stranger.cause not in _AN_ANSWER:
             return self.at_rest("not tried, because index failed"), self._of_index(stranger)
         is_open = _is_welcome(stranger)
         try:
             resolution = self._resolved(FIRST_REQUEST if is_open else EVERYTHING)
-        except RepositoryFailure as error:
+        except Failure as error:
             return failed("credential", error), skipped("index", "not reached, because credential failed")
         if resolution.credential is None and is_open:
             return self._not_needed(), self._of_index(stranger)
         if resolution.credential is None and not _is_closed(stranger):
             return skipped("credential", "none is set; whether one is needed cannot be told"), self._of_index(stranger)
         # What it answers to everyone alike says nothing of the credential.
-        alike = not isinstance(stranger, RepositoryFailure) and stranger.status_code in (401, 403)
+        alike = not isinstance(stranger, Failure) and stranger.status_code in (401, 403)
         return self._of_both(self._ask_index(strict=not alike), resolution, is_open)
 
     def _of_both(self, known: Outcome, resolution: Resolution, is_open: bool) -> tuple[Finding, Finding]:
         """What the answer to a request with the credential says of both."""
-        if isinstance(known, RepositoryFailure) and (known.cause in OF_CREDENTIAL or resolution.broken is not None):
+        if isinstance(known, Failure) and (known.cause in OF_CREDENTIAL or resolution.broken is not None):
             return self._refused("credential", known), skipped("index", "not reached, because credential failed")
         index, credential = self._of_index(known), resolution.credential
         who = self._described(credential) if credential is not None else "none is set"
@@ -64,7 +64,7 @@ class Answers(Asker):
         check = "credential"
         try:
             resolution = self._resolved(DIAGNOSIS)
-        except RepositoryFailure as error:
+        except Failure as error:
             return failed(check, error, state=State.WARN)
         trouble = self._trouble(resolution)
         if trouble is not None:
@@ -80,7 +80,7 @@ class Answers(Asker):
         everyone = "the index is open to everyone"
         try:
             resolution = self._resolved(DIAGNOSIS)
-        except RepositoryFailure as error:
+        except Failure as error:
             return failed("credential", error, state=State.WARN)
         trouble = self._trouble(resolution)
         if trouble is not None:
@@ -103,7 +103,7 @@ class Answers(Asker):
         return None
 
     def _resolved(self, allowed: Need) -> Resolution:
-        """What there is for this repository. Raises :class:`RepositoryFailure` if it takes too long."""
+        """What there is for this repository. Raises :class:`Failure` if it takes too long."""
         query = self._leave.query
         if query is None and is_pypi(self._repository.name):
             url = self._repository.publish_url or ""
@@ -116,7 +116,7 @@ class Answers(Asker):
         return self._bounded(url, lambda: ask(anonymous=anonymous, strict=strict))
 
     def _of_index(self, outcome: Outcome) -> Finding:
-        if isinstance(outcome, RepositoryFailure):
+        if isinstance(outcome, Failure):
             return failed("index", outcome)
         status = outcome.status_code
         title = f" ({self._profile.title}: {self._profile.advice.rstrip('.')})" if self._profile else ""
@@ -128,8 +128,8 @@ class Answers(Asker):
 
 
 def _is_welcome(outcome: Outcome) -> bool:
-    return not isinstance(outcome, RepositoryFailure) and outcome.status_code < 400
+    return not isinstance(outcome, Failure) and outcome.status_code < 400
 
 
 def _is_closed(outcome: Outcome) -> bool:
-    return isinstance(outcome, RepositoryFailure) and outcome.cause is Cause.CREDENTIAL_MISSING
+    return isinstance(outcome, Failure) and outcome.cause is Cause.CREDENTIAL_MISSING

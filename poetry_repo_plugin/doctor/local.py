@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 
 from poetry_repo_plugin.config import files as store
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.project import read_text
 from poetry_repo_plugin.config.repositories import Repository, shows_credential
 from poetry_repo_plugin.core.errors import Cause, Failure, StateError, Subject
+from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.names import env_key, is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.core.servers import is_vendor_host
 from poetry_repo_plugin.doctor.file_audit import is_owned, lines_with_password, login_in, sources_with_login, strip_lock
 from poetry_repo_plugin.doctor.report import Finding, State
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.failures import failure, failure_of
+from poetry_repo_plugin.http.failures import failure_of, hint_for
 from poetry_repo_plugin.tls.settings import SOON
 
-FIX = "poetry repo doctor --fix"
+FIX = repo("doctor", None, "--fix")
 
 
 def look_around(access: Access) -> list[Finding]:
@@ -104,7 +104,7 @@ def _credentials_in_files(access: Access) -> Iterator[Finding]:
         yield from _lines("poetry.lock", text, FIX if can_mend else None)
 
 
-def _lines(name: str, text: str, hint: str | None) -> Iterator[Finding]:
+def _lines(name: str, text: str, hint: Hint | None) -> Iterator[Finding]:
     lines = list(lines_with_password(text))
     if lines:
         more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
@@ -116,7 +116,7 @@ def _project(access: Access) -> Iterator[Finding]:
     project = access.catalogue.project
     if project is not None and project.needs_migration:
         message = "pyproject.toml has sources with `default` or `secondary`, which Poetry 2 refuses to read"
-        yield Finding("legacy", State.FAIL, message, hint="poetry repo migrate")
+        yield Finding("legacy", State.FAIL, message, hint=repo("migrate"))
     for problem in project.problems if project is not None else ():
         yield Finding("sources", State.FAIL, problem.removesuffix("."))
     ignored = [*(project.ignored if project is not None else ()), *access.settings.ignored_in_local()]
@@ -151,13 +151,13 @@ def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
             message = (
                 f"{name}: its provider {provider} has nothing for {redact(strange[0])}, which is no host of {provider}"
             )
-            yield Finding("provider", State.WARN, message, hint=f"poetry repo login {quote(name)}")
+            yield Finding("provider", State.WARN, message, hint=repo("login", name))
     wanted = access.tls.settings_of(repository)
     files = {"cert": wanted.ca, "client-cert": wanted.client_cert, "client-key": wanted.client_key}
     missing = {key: file for key, file in files.items() if isinstance(file, Path) and not os.path.exists(file)}
     subjects = {"cert": Subject.CA, "client-key": Subject.CLIENT_KEY}
     for key, file in missing.items():
-        hint = failure(Cause.TLS_FILE_MISSING, "", repository, subject=subjects.get(key)).hint
+        hint = hint_for(Cause.TLS_FILE_MISSING, repository, subject=subjects.get(key))
         yield Finding("files", State.FAIL, f"certificates.{name}.{key}: {file} does not exist", hint=hint, about=name)
     if wanted.client_cert is None or "client-cert" in missing:
         return
@@ -177,7 +177,7 @@ def _expiring(access: Access, repository: Repository, file: Path) -> Finding | N
         return Finding("files", State.FAIL, f"{name}: {error.detail}", hint=hint, about=name)
     if facts is None or facts.days_left() >= SOON:
         return None
-    hint = failure(Cause.CLIENT_CERT_EXPIRED, "", repository).hint
+    hint = hint_for(Cause.CLIENT_CERT_EXPIRED, repository)
     if facts.expired():
         message = f"{name}: its client certificate expired on {facts.valid_until}"
         return Finding("expiry", State.FAIL, message, hint=hint, about=name)

@@ -11,6 +11,7 @@ from poetry_repo_plugin.config import files
 from poetry_repo_plugin.config.migrate import migrate
 from poetry_repo_plugin.config.project import read_text
 from poetry_repo_plugin.core.errors import RepoError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
@@ -112,7 +113,7 @@ def _keep(access: Access, name: str, login: tuple[str, str, Secret], mended: Men
     if known or isinstance(found, (Credential, Withheld)):
         mended.left.append(
             f"{name}: another login than the one in its URL is stored. Decide which one is right: "
-            f"poetry repo logout {name}, or take the one in the URL out by hand."
+            f"{repo('logout', name)}, or take the one in the URL out by hand."
         )
         return False
     home = access.bindings.home(name)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import Hint
 
 CHECKS = ("dns", "connect", "tls", "client-cert", "credential", "index", "upload")
 
@@ -28,14 +29,20 @@ class Finding:
     :param message: a clause, without a secret; where a server is the matter it is "it".
     :param hint: a command to type.
     :param about: the repository that a finding of this machine repeats a check of; it is shown once only.
+    :param failure: what it stands for, where that is the failure of a repository.
     """
 
     check: str
     state: State
     message: str
-    cause: Cause | None = None
-    hint: str | None = None
+    hint: Hint | None = None
     about: str | None = None
+    failure: Failure | None = None
+
+    @property
+    def cause(self) -> Cause | None:
+        """One of DESIGN section 7."""
+        return self.failure.cause if self.failure is not None else None
 
     def document(self) -> dict[str, str | None]:
         """As JSON has it."""
@@ -59,10 +66,10 @@ def skipped(check: str, why: str) -> Finding:
     return Finding(check, State.SKIP, why)
 
 
-def failed(check: str, error: RepositoryFailure, *, state: State = State.FAIL, note: str = "") -> Finding:
+def failed(check: str, error: Failure, *, state: State = State.FAIL, note: str = "") -> Finding:
     """What a failure means, in its own words; ``note`` is a sentence that goes with it."""
-    message = f"{error.message.removesuffix('.')}. {note}" if note else error.message
-    return Finding(check, state, message.removesuffix("."), error.cause, error.hint)
+    message = f"{error.detail}. {note.removesuffix('.')}" if note else error.detail
+    return Finding(check, state, message, error.hint, failure=error)
 
 
 @dataclass(frozen=True)

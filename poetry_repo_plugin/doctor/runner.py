@@ -12,6 +12,7 @@ from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Cause, InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl, redact
 from poetry_repo_plugin.credentials.base import Purpose
 from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL
@@ -67,7 +68,7 @@ def choose(catalogue: Catalogue, settings: Settings, wanted: Sequence[str]) -> l
     for name in wanted:
         repository = catalogue.require(name)
         if not repository.urls:
-            raise InputError(f"No URL is known for {name!r}.", f"poetry repo add {repository.name} URL")
+            raise InputError(f"No URL is known for {name!r}.", repo("add", repository.name, "URL"))
         chosen.setdefault(repository.name, repository)
     return list(chosen.values())
 
@@ -168,7 +169,7 @@ class Walk:
             check = "client-cert" if finding.cause in OF_CLIENT and finding.check == "index" else finding.check
             check = "tls" if finding.cause in _OF_SERVER and finding.check == "index" else check
             if check != finding.check:
-                self._found[check] = Finding(check, finding.state, finding.message, finding.cause, finding.hint)
+                self._found[check] = replace(finding, check=check)
                 finding, moved = skipped(finding.check, f"not reached, because {check} failed"), check
             settled.append(finding)
         if not moved:
@@ -178,7 +179,9 @@ class Walk:
 
     def _add(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
-            if self._wants_identity and finding.cause in OF_CREDENTIAL and "(403)" in finding.message:
+            found = finding.failure
+            is_403 = found is not None and found.cause in OF_CREDENTIAL and found.status == 403
+            if self._wants_identity and is_403:
                 finding = replace(finding, message=f"{finding.message}; {_OR_IDENTITY}")
             self._found.setdefault(finding.check, finding)
 

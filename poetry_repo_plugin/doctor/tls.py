@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.deadline import within
-from poetry_repo_plugin.core.errors import Cause, Failure, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.doctor.network import Route
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.failures import failure, failure_of
+from poetry_repo_plugin.http.failures import failure, failure_of, hint_for
 from poetry_repo_plugin.http.matching import Leave
 from poetry_repo_plugin.tls.settings import SOON, TlsSettings
 
@@ -47,8 +47,8 @@ class Material:
 
     settings: TlsSettings
     plain: ssl.SSLContext | None = None
-    ca_failure: RepositoryFailure | None = None
-    identity_failure: RepositoryFailure | None = None
+    ca_failure: Failure | None = None
+    identity_failure: Failure | None = None
     identity: CertificateFacts | None = None
     concerns: tuple[str, ...] = ()
 
@@ -89,7 +89,7 @@ class Security:
         self._route = route
         self._material = material
         self._timeout = timeout
-        self._refusal: RepositoryFailure | None = None
+        self._refusal: Failure | None = None
         self.asks_in_vain = False  # for a client certificate, optionally, and none is set
 
     def tls(self, reached: str) -> Finding:
@@ -145,7 +145,7 @@ class Security:
             self._refusal = self._explained(error)
         return None
 
-    def _explained(self, error: OSError) -> RepositoryFailure:
+    def _explained(self, error: OSError) -> Failure:
         repository, host = self._leave.repository, self._leave.origin.netloc
         if isinstance(error, TimeoutError):
             message = "it takes the connection and does not finish the TLS handshake in time."
@@ -163,7 +163,7 @@ class Security:
             return plain
         try:
             return within(self._timeout, lambda: self._access.tls.context(self._leave)) or plain
-        except RepositoryFailure as error:
+        except Failure as error:
             self._material = replace(self._material, identity_failure=error)
         except TimeoutError:
             message = f"its helper gave no client certificate within {self._timeout:g} s."
@@ -209,7 +209,7 @@ class Security:
 
     def _expiring(self) -> Finding | None:
         """A warning for what will stop working soon, or is odd already."""
-        hint = failure(Cause.CLIENT_CERT_EXPIRED, "", self._leave.repository).hint
+        hint = hint_for(Cause.CLIENT_CERT_EXPIRED, self._leave.repository)
         facts = self._material.identity
         if facts is not None and facts.days_left() < SOON:
             return Finding("client-cert", State.WARN, f"{facts.name} expires on {_until(facts)}", hint=hint)

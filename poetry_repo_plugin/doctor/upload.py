@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.servers import profile_of
@@ -36,7 +36,7 @@ class Uploads(Asker):
             return skipped("upload", "it cannot be asked without an upload"), None
         try:
             prepare_upload(self._access, repository.name, None, None, None, None)
-        except RepositoryFailure as error:
+        except Failure as error:
             return self._refused("upload", error), None
         if blocked and origin == self._leave.origin:
             return skipped("upload", blocked), None
@@ -46,10 +46,10 @@ class Uploads(Asker):
         leave = self._access.places.leave(url, owner=self._repository.name, purpose=Purpose.PUBLISH)
         try:
             sent = self._look_up(leave.query, EVERYTHING)
-        except RepositoryFailure as error:
+        except Failure as error:
             return failed("upload", error), failed("credential", error)
         outcome = self._post(url)
-        if isinstance(outcome, RepositoryFailure):
+        if isinstance(outcome, Failure):
             refused = self._refused("upload", outcome)
             if outcome.cause not in OF_CREDENTIAL:
                 return refused, None
@@ -64,7 +64,7 @@ class Uploads(Asker):
         if sent.credential is None:
             return fine("upload", "answers uploads, and asks for no credential"), fine("credential", "none is needed")
         who = self._described(sent.credential)
-        if isinstance(self._post(url, anonymous=True), RepositoryFailure):
+        if isinstance(self._post(url, anonymous=True), Failure):
             return fine("upload", "answers uploads and accepts the credential"), fine("credential", f"{who}: accepted")
         untold = "whether it accepts the credential cannot be told without an upload"
         return fine("upload", f"answers uploads; {untold}"), fine("credential", f"{who}; {untold}")
@@ -82,7 +82,8 @@ class Uploads(Asker):
         if wrong is not None:
             return failed("upload", wrong)
         if status == 500:  # which may be this server's way to say that nothing was in it
-            return Finding("upload", State.WARN, "answers an upload of nothing with 500", Cause.SERVER_ERROR)
+            found = self._failure(Cause.SERVER_ERROR, "answers an upload of nothing with 500")
+            return failed("upload", found, state=State.WARN)
         if status < 300 and response.headers.get("content-type", "").startswith("text/html"):
             return Finding("upload", State.WARN, f"answers an upload of nothing with a page ({status}): is it the URL?")
         return None

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from cleo.formatters.formatter import Formatter
 
-from poetry_repo_plugin.core.errors import Cause, RepoError, RepositoryFailure, StateError
+from poetry_repo_plugin.core.errors import Cause, Failure, RepoError, StateError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, redact, split_userinfo
 from poetry_repo_plugin.core.wrapping import width_of, wrapped
@@ -106,7 +107,7 @@ def _teach_old_poetry() -> None:
 # -- a request that has ended ------------------------------------------------------------------------------------------
 
 
-def explain_end(access: Access, owner: str | None, url: str, error: Exception) -> RepositoryFailure | None:
+def explain_end(access: Access, owner: str | None, url: str, error: Exception) -> Failure | None:
     """Why a request to ``url`` has failed for good: the last connection error is the context of what Poetry raises.
 
     :param owner: the repository on whose behalf it was made.
@@ -129,7 +130,7 @@ def explain_end(access: Access, owner: str | None, url: str, error: Exception) -
     return found
 
 
-def explain_answer(access: Access, owner: str | None, url: str, response: Response) -> RepositoryFailure | None:
+def explain_answer(access: Access, owner: str | None, url: str, response: Response) -> Failure | None:
     """An answer that Poetry would misread: a server's failure as a missing package, a login page as an empty one."""
     from poetry_repo_plugin.http.failures import failure
     from poetry_repo_plugin.http.pages import is_login_page, no_page
@@ -188,7 +189,7 @@ class Answers:
         with self._lock:
             self._had_nothing[name] = status == 404 and self._had_nothing.get(name, True)
 
-    def explain(self, access: Access) -> Iterator[RepositoryFailure]:
+    def explain(self, access: Access) -> Iterator[Failure]:
         """The repositories of which the root is not there either, or to which no credential can be told to be good; one
         request at most for each that had nothing.
         """
@@ -204,7 +205,7 @@ class Answers:
                 continue
             try:
                 check_index(access, repository, repository.index_url, timeout=_TIMEOUT)
-            except RepositoryFailure as error:
+            except Failure as error:
                 if error.cause is Cause.NOT_AN_INDEX:
                     yield error
 
@@ -219,5 +220,5 @@ def explain_legacy(command: Command, error: Exception) -> None:
     except StateError:
         return
     if legacy:
-        hint = "Sources with default or secondary are of Poetry 1.\nTry: poetry repo migrate"
-        error.args = (f"{str(error).rstrip()}\n\n{hint}",)
+        why = "Sources with default or secondary are of Poetry 1."
+        error.args = (f"{str(error).rstrip()}\n\n{why}\nTry: {repo('migrate')}",)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from poetry_repo_plugin.core.errors import RepoError, RepositoryFailure
+from poetry_repo_plugin.core.errors import Failure, RepoError
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, split_userinfo
 from poetry_repo_plugin.hooks.authenticator import credential_at
 from poetry_repo_plugin.hooks.run import current
@@ -44,7 +44,7 @@ def _get_transport_and_path(original: Any, location: str, *arguments: Any, **opt
     run = current()
     run.git_refusals.pop(location, None)
 
-    def refused(error: RepositoryFailure) -> None:
+    def refused(error: Failure) -> None:
         run.git_refusals[location] = error
 
     try:
@@ -73,12 +73,12 @@ def credential_pool(
     url: str,
     config: Any,
     *,
-    report: Callable[[RepositoryFailure], Exception] = lambda error: error,
-    refused: Callable[[RepositoryFailure], None] = lambda error: None,
+    report: Callable[[Failure], Exception] = lambda error: error,
+    refused: Callable[[Failure], None] = lambda error: None,
 ) -> GitPool | None:
     """A connection pool for dulwich, or ``None`` where no repository is configured for ``url`` (or it is not http).
 
-    A URL with userinfo of its own is left to dulwich. Raises ``RepositoryFailure`` for TLS material that is broken.
+    A URL with userinfo of its own is left to dulwich. Raises ``Failure`` for TLS material that is broken.
 
     :param report: turns a failure into the exception that Poetry prints well.
     :param refused: told of a 401, which dulwich raises and Poetry answers by trying the system's git.
@@ -136,8 +136,8 @@ class GitPool:
         prefix: Prefix,
         access: Access,
         leave: Leave,
-        report: Callable[[RepositoryFailure], Exception],
-        refused: Callable[[RepositoryFailure], None],
+        report: Callable[[Failure], Exception],
+        refused: Callable[[Failure], None],
     ) -> None:
         from poetry_repo_plugin.credentials.base import EVERYTHING
 
@@ -188,7 +188,7 @@ class GitPool:
         tried = [self._credential] if self._credential is not None else []
         try:
             return self._access.after_refusal(self._leave, tried, response.status)
-        except RepositoryFailure as error:
+        except Failure as error:
             if response.status == 403:
                 raise self._report(error) from None
             self._refused(error)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from poetry_repo_plugin.core.errors import RepoError, RepositoryFailure
+from poetry_repo_plugin.core.errors import Failure, RepoError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import split_userinfo
 from poetry_repo_plugin.hooks.cache import settle_cache
@@ -43,7 +43,7 @@ class Run:
         self.io = io
         self.owners: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         self.uploads: WeakKeyDictionary[Any, Upload] = WeakKeyDictionary()
-        self.git_refusals: dict[str, RepositoryFailure] = {}
+        self.git_refusals: dict[str, Failure] = {}
         self.answers = Answers()
         self._waiting: list[tuple[str, str]] = []
         self._lock = threading.RLock()

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from shlex import quote
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -21,7 +20,8 @@ from requests.utils import select_proxy
 from urllib3 import PoolManager
 
 from poetry_repo_plugin.core.deadline import Budget, watched
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure, printable
+from poetry_repo_plugin.core.errors import Cause, Failure, printable
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Purpose
 from poetry_repo_plugin.http.ahead import Abandoned, is_ahead
@@ -61,7 +61,7 @@ class _Carrier(HTTPAdapter):
     def __init__(
         self,
         access: Callable[[], Access],
-        report: Callable[[RepositoryFailure], Exception],
+        report: Callable[[Failure], Exception],
         *,
         owner: Callable[[], str | None] = lambda: None,
         purpose: Purpose = Purpose.INDEX,
@@ -149,7 +149,7 @@ class _Carrier(HTTPAdapter):
             return response
         except InvalidUrl:
             return super().send(request, stream, timeout, verify, cert, proxies, **options)
-        except RepositoryFailure as error:
+        except Failure as error:
             if "leave" in self._trip.__dict__:
                 self._access.hosts.refuse(self._trip.leave.origin)
             raise self._report(error) from None
@@ -374,16 +374,16 @@ class _Carrier(HTTPAdapter):
         if found is not None and (self._purpose is Purpose.PUBLISH or not found.retry):
             raise found from error
 
-    def _for_purpose(self, leave: Leave, found: RepositoryFailure | None) -> RepositoryFailure | None:
+    def _for_purpose(self, leave: Leave, found: Failure | None) -> Failure | None:
         if found is None or found.cause is not Cause.NOT_AN_INDEX or self._purpose is not Purpose.PUBLISH:
             return found
         repository, hint = leave.repository, None
         if leave.origin.scheme == "http" and repository is not None and repository.publish_url is not None:
             publish, index = (
-                quote(url.replace("http://", "https://", 1) if Origin.of(url) == leave.origin else url)
+                url.replace("http://", "https://", 1) if Origin.of(url) == leave.origin else url
                 for url in (repository.publish_url, repository.index_url or repository.publish_url)
             )
-            hint = f"poetry repo add {quote(repository.name)} {index} --publish-url {publish}"
+            hint = repo("add", repository.name, index, "--publish-url", publish)
         return failure(Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=leave.origin.netloc, hint=hint)
 
 
@@ -409,7 +409,7 @@ class RefusingAdapter(BaseAdapter):
     def __init__(
         self,
         access: Callable[[], Access],
-        report: Callable[[RepositoryFailure], Exception],
+        report: Callable[[Failure], Exception],
         owner: Callable[[], str | None],
     ) -> None:
         super().__init__()

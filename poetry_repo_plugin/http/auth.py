@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -83,12 +83,12 @@ class Access:
         )
         self.outside = outside
         self._recorder = recorder
-        self._ended: dict[Query, RepositoryFailure] = {}
+        self._ended: dict[Query, Failure] = {}
         self._proofs: dict[Query, str] = {}
-        self._doubts: dict[str, RepositoryFailure] = {}
+        self._doubts: dict[str, Failure] = {}
 
     def credential(self, leave: Leave, allowed: Need) -> Credential | None:
-        """What to send, or ``None``. Where everything is allowed, a broken source raises :class:`RepositoryFailure`."""
+        """What to send, or ``None``. Where everything is allowed, a broken source raises :class:`Failure`."""
         if leave.uncertain:
             self._warn_of_uncertain(leave)
         if leave.given is not None or leave.query is None:
@@ -145,7 +145,7 @@ class Access:
     ) -> Credential | None:
         """A credential to try again with after a 401 or 403, or ``None`` to hand the answer on.
 
-        Raises :class:`RepositoryFailure` where a repository's refusal is final.
+        Raises :class:`Failure` where a repository's refusal is final.
 
         :param still_there: asks for a URL that was answered before, with the credential that was tried last.
         :param strict: also where the status was declared harmless: for uploads, and for questions about a credential.
@@ -165,7 +165,7 @@ class Access:
             return fresh
         if leave.uncertain and repository is not None and not hidden:
             message = f"it asks for a credential ({status}) at {_UNCERTAIN}; nothing was sent."
-            raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, hint="")
+            raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, hint=Hint())
         if leave.stray and repository is not None and not tried and not hidden:
             places = " and ".join(map(str, repository.prefixes))
             message = f"it asks for a credential ({status}) at a place that is not below {places}; nothing was sent."
@@ -202,7 +202,7 @@ class Access:
         beside = sent is not None and sent.source == "keyring" and query.purpose is Purpose.PUBLISH
         return self.chain.renew(full, sent) if sent and (beside or _renewable(sent)) else self.chain.resolve(full)
 
-    def doubt(self, name: str) -> RepositoryFailure | None:
+    def doubt(self, name: str) -> Failure | None:
         """Why it may be that the repository had nothing: it hides what one may not see, and no credential can be told
         to be good.
         """
@@ -291,7 +291,7 @@ class Access:
         self.notices.once(
             f"Repository {name}: what is stored for it belongs to {' and '.join(withheld.bound_to)}, "
             f"but it is asked for by {url}; it is not sent there. "
-            f"If it should be: poetry repo login {quote(name)} --url {quote(url)}"
+            f"If it should be: {repo('login', name, '--url', url)}"
         )
 
 

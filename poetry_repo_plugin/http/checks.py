@@ -10,7 +10,7 @@ from typing import Any
 from poetry_repo_plugin import __version__
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.deadline import Budget
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.json_text import NotJson, parse_json
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import Origin
@@ -49,7 +49,7 @@ def ask(
 ) -> Any:
     """One request on behalf of ``repository``; returns the ``requests.Response`` with the beginning of its body.
 
-    A POST follows no redirect, as Poetry's uploads follow none. Raises :class:`RepositoryFailure` for every failure,
+    A POST follows no redirect, as Poetry's uploads follow none. Raises :class:`Failure` for every failure,
     passing ones included, and for a 401 or 403.
 
     :param strict: judge a 401 or 403 also where the settings say that it is harmless for a page.
@@ -72,7 +72,7 @@ def ask(
 def check_login(access: Access, repository: Repository, url: str, credential: Credential) -> Verdict:
     """Whether ``repository`` accepts ``credential`` at ``url``, its index or its upload URL.
 
-    Raises :class:`RepositoryFailure` where it refuses, cannot be reached, or is no index at all.
+    Raises :class:`Failure` where it refuses, cannot be reached, or is no index at all.
     """
     if is_pypi(repository.name):
         return Verdict.UNASKABLE  # its index is open and its upload URL answers everyone alike
@@ -102,7 +102,7 @@ def check_index(
     strict: bool = True,
     timeout: float = TIMEOUT,
 ) -> Any:
-    """Fetch the root of an index; the response. Raises :class:`RepositoryFailure`, also for what is no index.
+    """Fetch the root of an index; the response. Raises :class:`Failure`, also for what is no index.
 
     A status that the settings declare harmless is no failure, unless it is a 401 or 403 and ``strict``.
     """
@@ -115,7 +115,7 @@ def check_index(
     return response
 
 
-def wrong_upload(repository: Repository, url: str, response: Any) -> RepositoryFailure | None:
+def wrong_upload(repository: Repository, url: str, response: Any) -> Failure | None:
     """What is wrong with a server that has answered an upload of nothing; a 500 may be its way to say just that."""
     status, host = response.status_code, Origin.of(url).netloc
     if is_login_page(response):
@@ -134,7 +134,7 @@ def _check_upload(access: Access, repository: Repository, url: str, credential: 
         raise wrong
     try:
         ask(access, repository, url, method="POST", purpose=Purpose.PUBLISH, anonymous=True)
-    except RepositoryFailure as error:
+    except Failure as error:
         if error.cause is Cause.CREDENTIAL_MISSING:
             return Verdict.ACCEPTED
     return Verdict.UNASKABLE
@@ -145,16 +145,16 @@ def _is_hopeless(url: str, response: Any) -> bool:
     return is_login_page(response) or (response.status_code == 404 and looks_like_index(url))
 
 
-def _refusal_of_nobody(access: Access, repository: Repository, url: str) -> RepositoryFailure | None:
+def _refusal_of_nobody(access: Access, repository: Repository, url: str) -> Failure | None:
     """Why the index is not to be had without a credential; ``None`` where it is."""
     try:
         check_index(access, repository, url, anonymous=True)
-    except RepositoryFailure as error:
+    except Failure as error:
         return error
     return None
 
 
-def _wrong_index(access: Access, repository: Repository, url: str, response: Any) -> RepositoryFailure | None:
+def _wrong_index(access: Access, repository: Repository, url: str, response: Any) -> Failure | None:
     status, host = response.status_code, Origin.of(url).netloc
     if status in access.ignored_codes(repository):
         return None
@@ -176,7 +176,7 @@ def exchange(access: Access, name: str, method: str, url: str, json: object = No
     """One step of trusted publishing with the upload host of repository ``name``: its CA, client certificate and
     proxy, no credential.
 
-    Returns the status and the decoded body. Raises :class:`RepositoryFailure` where there is no answer; follows no
+    Returns the status and the decoded body. Raises :class:`Failure` where there is no answer; follows no
     redirect, because the body holds an identity token.
     """
     from requests.exceptions import RequestException
@@ -208,7 +208,7 @@ def index_page(url: str) -> str:
     return url if url.endswith(("/", ".html", ".htm")) else f"{url}/"
 
 
-def _unasked(access: Access, repository: Repository, url: str, error: Exception, purpose: Purpose) -> RepositoryFailure:
+def _unasked(access: Access, repository: Repository, url: str, error: Exception, purpose: Purpose) -> Failure:
     """Why there is no answer, in the words that every connection is explained in."""
     from urllib3.exceptions import ProtocolError
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause, Failure, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -59,7 +59,7 @@ class Connections(Contexts):
         *,
         proxy: str | None = None,
         look_closer: bool = True,
-    ) -> RepositoryFailure | None:
+    ) -> Failure | None:
         """The failure that ``error`` means, or ``None`` if it is none that we know.
 
         :param proxy: the URL of the proxy that stood between; it is used again where possible.
@@ -121,7 +121,7 @@ class Connections(Contexts):
             return found is not None and found.cause is Cause.CLIENT_CERT_REQUIRED
         return True
 
-    def explain_answer(self, leave: Leave, status: int, body: bytes) -> RepositoryFailure | None:
+    def explain_answer(self, leave: Leave, status: int, body: bytes) -> Failure | None:
         """The failure that an answer tells of: nginx refuses a client certificate with a page."""
         from poetry_repo_plugin.tls.errors import classify_answer
 
@@ -134,7 +134,7 @@ class Connections(Contexts):
         found: Failure,
         *,
         in_system: bool = False,
-    ) -> RepositoryFailure:
+    ) -> Failure:
         if found.cause in (Cause.CLIENT_CERT_REQUIRED, Cause.CLIENT_CERT_REJECTED):
             withheld = self.identity_withheld(leave)
             if withheld is not None:
@@ -142,17 +142,17 @@ class Connections(Contexts):
         repository, host = leave.repository, leave.origin.netloc
         if repository is None:
             return failure_of(found, None, host=host)
-        name, hint = quote(repository.name), None
+        hint: Hint | None = None
         if in_system:
             detail = f"{found.detail}; the system's store trusts it"
             found = Failure(found.cause, detail, subject=found.subject, retry=found.retry)
-            hint = f"poetry repo certs {name} --ca system"
+            hint = repo("certs", repository.name, "--ca", "system")
         if found.cause is Cause.NOT_AN_INDEX and leave.origin.scheme == "http":
             url = (repository.index_url or "").replace("http://", "https://", 1)
-            hint = f"poetry repo add {name} {quote(url)}"
+            hint = repo("add", repository.name, url)
         return failure_of(found, repository, host=host, hint=hint)
 
-    def identity_withheld(self, leave: Leave) -> RepositoryFailure | None:
+    def identity_withheld(self, leave: Leave) -> Failure | None:
         """The failure that a demand for a client certificate means if ours is bound elsewhere."""
         repository = leave.repository
         if repository is None or leave.identify or not self.has_identity(repository):

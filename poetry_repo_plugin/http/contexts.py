@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Failure, RepositoryFailure
+from poetry_repo_plugin.core.errors import Failure
+from poetry_repo_plugin.core.hints import Hint, repo, unset
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -65,7 +65,7 @@ class Contexts:
         self._outside = outside
         self._lock = threading.Lock()
         self._locks: dict[_Key, threading.Lock] = {}
-        self._contexts: dict[_Key, ssl.SSLContext | RepositoryFailure | None] = {}
+        self._contexts: dict[_Key, ssl.SSLContext | Failure | None] = {}
         self._until: dict[_Key, datetime | None] = {}
         self._lent: dict[str, HelperIdentity] = {}
         self._handed_out_to: set[str] = set()
@@ -74,7 +74,7 @@ class Contexts:
     def context(self, leave: Leave) -> ssl.SSLContext | None:
         """The TLS context of a request; ``None`` for requests' own default.
 
-        Raises :class:`RepositoryFailure`.
+        Raises :class:`Failure`.
         """
         repository = leave.repository
         if repository is None or leave.origin.scheme != "https":
@@ -90,7 +90,7 @@ class Contexts:
             if key not in self._contexts or (until is not None and until <= now()):
                 self._contexts[key], self._until[key] = self._build(repository, leave)
             built = self._contexts[key]
-        if isinstance(built, RepositoryFailure):
+        if isinstance(built, Failure):
             raise built
         return built
 
@@ -141,12 +141,12 @@ class Contexts:
             relaxed=own.relaxed,
         )
 
-    def unverified(self, name: str) -> tuple[str, str]:
+    def unverified(self, name: str) -> tuple[str, Hint]:
         """The setting that switches verification off for ``name``, and the command to end it."""
         variable = self._settings.unverified_by(name)
         if variable is not None:
-            return variable, f"unset {variable.partition('=')[0]}"
-        return "--insecure", f"poetry repo certs {quote(name)} --ca PATH"
+            return variable, unset(variable.partition("=")[0])
+        return "--insecure", repo("certs", name, "--ca", "PATH")
 
     def is_trust_for_itself(self, repository: Repository) -> bool:
         """A repository's servers are trusted because a project says so, or not verified at all.
@@ -170,9 +170,7 @@ class Contexts:
             return False
         return self.has_identity(repository) or repository.name in self._handed_out_to
 
-    def _build(
-        self, repository: Repository, leave: Leave
-    ) -> tuple[ssl.SSLContext | RepositoryFailure | None, datetime | None]:
+    def _build(self, repository: Repository, leave: Leave) -> tuple[ssl.SSLContext | Failure | None, datetime | None]:
         """The context, and when to build it anew: a helper's client certificate may expire soon."""
         settings = self.settings_of(repository, identify=leave.identify, origin=leave.origin)
         if _is_elsewhere(leave.origin, repository):
@@ -192,8 +190,6 @@ class Contexts:
             return self._context_for(repository, settings, handed_out), _renewal(handed_out)
         except Failure as error:
             return failure_of(error, repository, host=leave.origin.netloc), None
-        except RepositoryFailure as error:
-            return error, None
 
     def _context_for(
         self, repository: Repository, settings: TlsSettings, handed_out: HelperIdentity | None
@@ -221,7 +217,7 @@ class Contexts:
     def _handed_out(self, repository: Repository, leave: Leave) -> HelperIdentity | None:
         """The client certificate of the repository's helper, if it hands one out (ExecCredential).
 
-        Raises :class:`RepositoryFailure` where the helper could not be asked.
+        Raises :class:`Failure` where the helper could not be asked.
         """
         if leave.identify and repository.name in self._lent:
             return self._lent[repository.name]
@@ -237,7 +233,7 @@ def expiry_warning(name: str, path: Path, facts: CertificateFacts) -> str:
     """The warning, once in a command, about a client certificate that expires soon."""
     from poetry_repo_plugin.tls.identity import expiry_of
 
-    hint = f"poetry repo certs {quote(name)} --client-cert PATH"
+    hint = repo("certs", name, "--client-cert", "PATH")
     return f"{name}: {expiry_of(path, facts)}. Try: {hint}"
 
 

@@ -2,91 +2,115 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.core.errors import Cause, Failure, RepositoryFailure, Subject
+from poetry_repo_plugin.core.errors import Cause, Failure, Subject
+from poetry_repo_plugin.core.hints import Hint, as_url, repo
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import NONE_SET, OUTSIDE, Broken, Credential, NotMine, Resolution
+from poetry_repo_plugin.credentials.base import NONE_SET, OUTSIDE, Broken, Credential, Half, NotMine, Resolution
 from poetry_repo_plugin.credentials.providers.registry import mending_command
 from poetry_repo_plugin.credentials.stored import Withheld
 
-_IDENTITY = "poetry repo certs {name} --client-cert PATH --client-key PATH"
-_HINTS = {
-    Cause.UNKNOWN_CA: "poetry repo certs {name} --ca PATH",
-    Cause.CLIENT_CERT_REQUIRED: "poetry repo certs {name} --client-cert PATH",
-    Cause.CLIENT_CERT_REJECTED: "poetry repo certs {name} --client-cert PATH",
-    Cause.CLIENT_CERT_EXPIRED: "poetry repo certs {name} --client-cert PATH",
+_CA = ("certs", "--ca", "PATH")
+_CLIENT_CERT = ("certs", "--client-cert", "PATH")
+_IDENTITY = ("certs", "--client-cert", "PATH", "--client-key", "PATH")
+_PASSPHRASE = ("certs", "--passphrase-stdin")
+_LOGIN = ("login",)
+_HERE = "<url>"  # stands for the URL that the failure is about
+
+# Of `poetry repo`: the command, and what follows the repository's name.
+_HINTS: dict[Cause, tuple[str, ...]] = {
+    Cause.UNKNOWN_CA: _CA,
+    Cause.CLIENT_CERT_REQUIRED: _CLIENT_CERT,
+    Cause.CLIENT_CERT_REJECTED: _CLIENT_CERT,
+    Cause.CLIENT_CERT_EXPIRED: _CLIENT_CERT,
     Cause.CLIENT_KEY_MISSING: _IDENTITY,
     Cause.CLIENT_KEY_MISMATCH: _IDENTITY,
-    Cause.PASSPHRASE_MISSING: "poetry repo certs {name} --passphrase-stdin",
-    Cause.PASSPHRASE_WRONG: "poetry repo certs {name} --passphrase-stdin",
-    Cause.TLS_FILE_MISSING: "poetry repo certs {name} --client-cert PATH",
-    Cause.TLS_FILE_INVALID: "poetry repo certs {name} --client-cert PATH",
-    Cause.CREDENTIAL_MISSING: "poetry repo login {name}",
-    Cause.CREDENTIAL_REJECTED: "poetry repo login {name}",
-    Cause.CREDENTIAL_EXPIRED: "poetry repo login {name}",
-    Cause.ORIGIN_MISMATCH: "poetry repo login {name} --url {url}",
-    Cause.NOT_AN_INDEX: "poetry repo add {name} URL --publish-url URL",
-    Cause.NOT_AN_UPLOAD_URL: "poetry repo add {name} {url} --publish-url URL",
+    Cause.PASSPHRASE_MISSING: _PASSPHRASE,
+    Cause.PASSPHRASE_WRONG: _PASSPHRASE,
+    Cause.TLS_FILE_MISSING: _CLIENT_CERT,
+    Cause.TLS_FILE_INVALID: _CLIENT_CERT,
+    Cause.CREDENTIAL_MISSING: _LOGIN,
+    Cause.CREDENTIAL_REJECTED: _LOGIN,
+    Cause.CREDENTIAL_EXPIRED: _LOGIN,
+    Cause.ORIGIN_MISMATCH: ("login", "--url", _HERE),
+    Cause.NOT_AN_INDEX: ("add", "URL", "--publish-url", "URL"),
+    Cause.NOT_AN_UPLOAD_URL: ("add", _HERE, "--publish-url", "URL"),
 }
-
 # Where the cause alone does not say which setting is to be mended.
-_HINTS_BY_SUBJECT = {
-    (Cause.TLS_FILE_MISSING, Subject.CA): "poetry repo certs {name} --ca PATH",
-    (Cause.TLS_FILE_INVALID, Subject.CA): "poetry repo certs {name} --ca PATH",
+_HINTS_BY_SUBJECT: dict[tuple[Cause, Subject], tuple[str, ...]] = {
+    (Cause.TLS_FILE_MISSING, Subject.CA): _CA,
+    (Cause.TLS_FILE_INVALID, Subject.CA): _CA,
     (Cause.TLS_FILE_MISSING, Subject.CLIENT_KEY): _IDENTITY,
     (Cause.TLS_FILE_INVALID, Subject.CLIENT_KEY): _IDENTITY,
     # The CA may be trusted; Python 3.13 wants more of it.
-    (Cause.UNKNOWN_CA, Subject.STRICT_X509): "poetry repo certs {name} --ca PATH --relaxed",
+    (Cause.UNKNOWN_CA, Subject.STRICT_X509): (*_CA, "--relaxed"),
 }
 
-_WAY_OUT = " If it answers so for what it does not have: poetry repo add {name} --ignore-error-code 403."
+
+def hint_for(
+    cause: Cause, repository: Repository | None, url: str | None = None, subject: Subject | None = None
+) -> Hint | None:
+    """The command that mends ``cause``, or ``None`` where there is none.
+
+    :param url: the URL that it is about; the repository's index by default.
+    """
+    words = _HINTS.get(cause)
+    if subject is not None:
+        words = _HINTS_BY_SUBJECT.get((cause, subject), words)
+    if words is None:
+        return None
+    if url is None and repository is not None:
+        url = repository.index_url or repository.publish_url
+    verb, *rest = [as_url(url) if word == _HERE else word for word in words]
+    return repo(verb, repository.name if repository is not None else "NAME", *rest)
 
 
 def failure(
     cause: Cause,
-    message: str,
+    detail: str,
     repository: Repository | None,
     *,
     host: str = "",
     url: str | None = None,
-    hint: str | None = None,
+    hint: Hint | None = None,
     retry: bool = False,
     status: int | None = None,
     subject: Subject | None = None,
-) -> RepositoryFailure:
-    """The failure with the hint for its cause and subject, unless a better one is given.
+) -> Failure:
+    """The failure with the hint that belongs to ``cause``, unless a better one is given.
 
     :param host: where it happened, if that is not the repository's own host.
     :param url: the URL that a hint names; the repository's index by default.
-    :param hint: ``""`` where no command helps.
+    :param hint: ``Hint()`` where no command helps.
     """
-    name = repository.name if repository else "NAME"
-    pattern = _HINTS.get(cause)
-    if subject is not None:
-        pattern = _HINTS_BY_SUBJECT.get((cause, subject), pattern)
-    if hint is None and pattern is not None:
-        target = url or (repository.index_url or repository.publish_url if repository else None) or "URL"
-        hint = pattern.format(name=quote(name), url=quote(target))
+    if hint is None:
+        hint = hint_for(cause, repository, url, subject)
     where = host or (repository.host if repository else "")
     whose = repository.name if repository else None
-    return RepositoryFailure(
-        cause, message, repository=whose, host=where, hint=hint or None, retry=retry, status=status
+    return Failure(
+        cause,
+        detail,
+        subject=subject,
+        hint=hint or None,
+        repository=whose,
+        host=where,
+        retry=retry,
+        status=status,
     )
 
 
-def failure_of(
-    found: Failure, repository: Repository | None, *, host: str = "", hint: str | None = None
-) -> RepositoryFailure:
-    """``found``, now that it is known for which repository."""
+def failure_of(found: Failure, repository: Repository | None, *, host: str = "", hint: Hint | None = None) -> Failure:
+    """``found``, now that it is known for which repository; one that is known stays as it is."""
+    if found.repository is not None:
+        return found
     return failure(
         found.cause,
-        found.message,
+        found.detail,
         repository,
-        host=host,
+        host=host or found.host,
         hint=hint or found.hint,
         retry=found.retry,
+        status=found.status,
         subject=found.subject,
     )
 
@@ -102,7 +126,7 @@ def refusal(
     renewed: bool = False,
     reading: bool = False,
     proven: bool = True,
-) -> RepositoryFailure:
+) -> Failure:
     """Why a 401 or 403 could not be helped: nothing to send, withheld, broken, expired or rejected. Any other status is
     that of a server which hides what one may not see.
 
@@ -110,7 +134,7 @@ def refusal(
     :param proven: it accepted ``sent``, or one before it, earlier in this run.
     :param reading: the request was for a page or file, which a 403 of some servers says that they do not have.
     """
-    way_out = _WAY_OUT.format(name=quote(repository.name)) if reading and status == 403 else ""
+    way_out = _way_out(repository) if reading and status == 403 else ""
     if sent is None:
         return _nothing_sent(repository, resolution, status=status, host=host, url=url, way_out=way_out)
     profile = profile_of(url, repository.name)
@@ -125,7 +149,7 @@ def refusal(
     if hidden or sent.expires_at is not None or (sent.source.startswith("provider:") and status != 403):
         broken = resolution.broken
         why = f" A new one could not be had: {broken.why}." if broken is not None else ""
-        hint = (broken.hint if broken is not None else None) or mending_command(sent.source)
+        hint = (broken.failure.hint if broken is not None else None) or mending_command(sent.source)
         too = ", nor a new one" if renewed else ""
         message = f"it no longer accepts the credential{who} from {sent.detail}{too} ({status}).{tail}{why}"
         if not proven:
@@ -140,34 +164,36 @@ def refusal(
     return failure(Cause.CREDENTIAL_REJECTED, message, repository, host=host, url=url, status=status)
 
 
+def _way_out(repository: Repository) -> str:
+    mend = repo("add", repository.name, "--ignore-error-code", "403")
+    return f" If it answers so for what it does not have: {mend}."
+
+
 def withheld_of(resolution: Resolution) -> Withheld | None:
     """The stored credential that was not sent because it belongs elsewhere, if that is what happened."""
     return next((answer for _, answer in resolution.steps if isinstance(answer, Withheld)), None)
 
 
-def unanswered(repository: Repository, broken: Broken, *, host: str) -> RepositoryFailure:
+def unanswered(repository: Repository, broken: Broken, *, host: str) -> Failure:
     """A source that is responsible and cannot answer."""
-    return failure(broken.cause, f"no credential: {broken.why}.", repository, host=host, hint=broken.hint)
+    found = broken.failure
+    return failure(found.cause, f"no credential: {broken.why}", repository, host=host, hint=found.hint)
 
 
 def _nothing_sent(
     repository: Repository, resolution: Resolution, *, status: int, host: str, url: str, way_out: str
-) -> RepositoryFailure:
+) -> Failure:
     withheld = withheld_of(resolution)
     if withheld is not None:
         message = (
             f"it asks for a credential ({status}), and the stored one belongs to "
             f"{' and '.join(withheld.bound_to)}, not to {url}; nothing was sent."
         )
-        return failure(Cause.ORIGIN_MISMATCH, message, repository, host=host, url=url)
+        return failure(Cause.ORIGIN_MISMATCH, message, repository, host=host, url=url, status=status)
     if resolution.broken is not None:
         return unanswered(repository, resolution.broken, host=host)
     clue = next(
-        (
-            answer.why
-            for _, answer in resolution.steps
-            if isinstance(answer, NotMine) and answer.why.startswith(("the environment sets", "auth.toml names"))
-        ),
+        (answer.why for _, answer in resolution.steps if isinstance(answer, Half)),
         None,
     )
     message = f"it asks for a credential ({status}) and none is configured"
@@ -175,4 +201,4 @@ def _nothing_sent(
     if clue is None and said and said[0] not in ("", NONE_SET):
         message, clue = f"it asks for a credential ({status}), and its helper or provider has none", said[0]
     message += f": {clue}." if clue else "."
-    return failure(Cause.CREDENTIAL_MISSING, f"{message}{way_out}", repository, host=host)
+    return failure(Cause.CREDENTIAL_MISSING, f"{message}{way_out}", repository, host=host, status=status)

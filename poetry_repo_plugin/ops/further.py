@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from shlex import quote
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.keyring import KeyringGate
@@ -28,7 +28,7 @@ def require_home(
     """Stop before a new secret goes to a place that only a project's file takes for the repository's.
 
     The user has said elsewhere where the name belongs, whatever the word was, and has not said that it moved.
-    Raises :class:`RepositoryFailure` (``origin-mismatch``).
+    Raises :class:`Failure` (``origin-mismatch``).
 
     :param confirm: asks a person; the question ends with what happens.
     :param urls: where the secret is about to go, or be bound to; all that the repository's secrets are bound to if
@@ -61,28 +61,30 @@ def stored(settings: Settings, gate: KeyringGate, bindings: Bindings, repository
 def is_open(access: Access, repository: Repository, url: str) -> bool:
     """Whether the index at ``url`` asks for no credential (it may ask for a client certificate).
 
-    Raises ``RepositoryFailure`` for any other refusal.
+    Raises ``Failure`` for any other refusal.
     """
     from poetry_repo_plugin.http.checks import check_index
 
     try:
         check_index(access, repository, url, anonymous=True)
-    except RepositoryFailure as error:
+    except Failure as error:
         if error.cause is Cause.CREDENTIAL_MISSING:
             return False
         raise
     return True
 
 
-def mending(hint: str | None, repository: Repository, added: str | None, *, is_new: bool) -> str | None:
+def mending(hint: Hint | None, repository: Repository, added: str | None, *, is_new: bool) -> Hint | None:
     """``hint`` where a login to ``added`` has failed, so that nothing is stored: the next command must say it again."""
     if hint is None or added is None:
         return hint
-    name, url = quote(repository.name), quote(added)
-    login = f"poetry repo login {name}"
-    if hint == login or hint.startswith(f"{login} --helper "):
-        return hint.replace(login, f"{login} --url {url}", 1)
-    return f"poetry repo add {name} {url} && {hint}" if is_new and hint.startswith("poetry repo certs") else hint
+    name = repository.name
+    words = hint.commands[0]
+    if words[:4] == ("poetry", "repo", "login", name) and words[4:5] in ((), ("--helper",)):
+        return repo("login", name, "--url", added, *words[4:])
+    if is_new and words[:3] == ("poetry", "repo", "certs"):
+        return repo("add", name, added).then(hint)
+    return hint
 
 
 def bind(access: Access, repository: Repository, kind: Kind, url: str) -> None:

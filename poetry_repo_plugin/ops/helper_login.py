@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.project import PROVIDERS
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.core.errors import Cause, InputError, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError
 from poetry_repo_plugin.core.names import no_choice
 from poetry_repo_plugin.core.servers import is_vendor_host
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Purpose, Query, Source
@@ -51,7 +51,7 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
 
     :param words: the command as one would type it; ``more`` are further words of it, taken as they are.
 
-    Raises ``InputError`` for a command that is none, ``RepositoryFailure`` for one that has no credential.
+    Raises ``InputError`` for a command that is none, ``Failure`` for one that has no credential.
     """
     from poetry_repo_plugin.credentials.helper import HelperSettings, HelperSource, detect, login_again
     from poetry_repo_plugin.credentials.helper_protocols import HelperProtocol
@@ -60,8 +60,9 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
     if protocol is None:
         detected = detect(command, url)
         if isinstance(detected, Broken):
-            hint = detected.hint or login_again(repository.name, command)
-            raise unanswered(repository, replace(detected, hint=hint), host=repository.host)
+            if detected.failure.hint is None:
+                detected = detected.with_hint(login_again(repository.name, command))
+            raise unanswered(repository, detected, host=repository.host)
         speaks, answer = detected.protocol, detected.answer
     else:
         if protocol not in set(HelperProtocol):
@@ -79,7 +80,7 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
 def try_provider(repository: Repository, name: str, url: str) -> Tried:
     """Ask a vendor's own tool for a token for ``url``.
 
-    Raises ``InputError`` for an unknown provider or a host that is not that vendor's, ``RepositoryFailure`` where
+    Raises ``InputError`` for an unknown provider or a host that is not that vendor's, ``Failure`` where
     the tool has no token.
     """
     from poetry_repo_plugin.credentials.providers.registry import provider
@@ -105,7 +106,7 @@ def judge(
     :param ask: asks the repository.
     :param note: told why a helper could not be told.
 
-    Raises ``RepositoryFailure`` where the repository refuses.
+    Raises ``Failure`` where the repository refuses.
     """
     from poetry_repo_plugin.credentials.helper import HelperSource
 
@@ -117,7 +118,7 @@ def judge(
     for is_last in (False, True):
         try:
             verdict = ask(found)
-        except RepositoryFailure as error:
+        except Failure as error:
             if error.status != 401 or not isinstance(found.source, HelperSource) or not found.source.is_told:
                 raise
             tell(found.source.erase)

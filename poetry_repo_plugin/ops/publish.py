@@ -11,7 +11,8 @@ from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError, UnknownNameError
-from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.hints import command
+from poetry_repo_plugin.core.names import is_name, is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import looks_like_index
@@ -55,19 +56,21 @@ def prepare_upload(
 ) -> Upload:
     """Where an upload goes and what it may carry. Opens no connection.
 
-    Raises ``InputError`` for an unknown repository, ``RepositoryFailure`` where no upload URL is known.
+    Raises ``InputError`` for an unknown repository, ``Failure`` where no upload URL is known.
     """
     try:
         repository = access.catalogue.require(name or "pypi", to_add=True)
     except UnknownNameError as error:
-        error.hint = f"poetry publish -r {error.meant}" if error.meant is not None else error.hint
+        if error.meant is not None and is_name(error.meant):
+            error.hint = command("poetry", "publish", "-r", error.meant)
         raise
     url = _upload_url(repository) if name is not None else None  # plain `poetry publish` is to PyPI, by Poetry's word
     for line in access.tls.project_trust.ignored_for(repository.name):  # said before Poetry draws its progress
         access.notices.once(line)
     upload = Upload(repository, url, username=username)
     if username is None and password is not None:
-        raise InputError("--password needs --username.", "poetry publish --username USER --password PASSWORD")
+        whole = command("poetry", "publish", "--username", "USER", "--password", "PASSWORD")
+        raise InputError("--password needs --username.", whole)
     if username is not None and password is not None:
         upload.given = Credential(Secret(password), username, "option", "the command line")
     if cert is not None or client_cert is not None:
@@ -82,7 +85,7 @@ def check_before_upload(
     """Stop before the first byte of a file if it would be refused: no credential for a server that wants one.
 
     A server that asks for none is believed when it says so: an upload without a file is answered with anything but
-    401 or 403. With a terminal, the credential is asked for instead. Raises ``RepositoryFailure``.
+    401 or 403. With a terminal, the credential is asked for instead. Raises ``Failure``.
     """
     url = upload.url or ""
     try:
@@ -122,7 +125,7 @@ def lacked_credential(upload: Upload, error: Exception) -> bool:
 
 
 def ask_for_credential(access: Access, upload: Upload) -> None:
-    """Ask on the terminal what to upload with. Raises ``RepositoryFailure`` for one that is refused."""
+    """Ask on the terminal what to upload with. Raises ``Failure`` for one that is refused."""
     _require_home(access, upload, Kind.CREDENTIAL, terminal=True)
     upload.given, upload.offered = _prompt(access, upload), True
 

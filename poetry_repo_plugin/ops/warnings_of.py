@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from shlex import quote
 
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.times import now, remaining
 from poetry_repo_plugin.ops.status import Summary, TlsSummary
 
@@ -22,17 +22,20 @@ def _of_credential(summary: Summary) -> list[str]:
     name, broken = summary.repository.name, summary.resolution.broken
     if broken is None:
         return []
-    mend = f"Try: {broken.hint}" if broken.hint else f"Find out more: poetry repo doctor {quote(name)}"
+    hint = broken.failure.hint
+    mend = f"Try: {hint}" if hint else f"Find out more: {repo('doctor', name)}"
     return [f"Repository {name}: {broken.why}. {mend}"]
 
 
 def _of_ca(summary: Summary) -> list[str]:
     name, problem = summary.repository.name, summary.tls.ca_problem
-    return [f"Repository {name}: {problem}. Try: poetry repo certs {name} --ca PATH"] if problem is not None else []
+    if problem is None:
+        return []
+    return [f"Repository {name}: {problem}. Try: {repo('certs', name, '--ca', 'PATH')}"]
 
 
 def _of_client(name: str, tls: TlsSummary) -> list[str]:
-    mend = f"poetry repo certs {name} --client-cert PATH"
+    mend = repo("certs", name, "--client-cert", "PATH")
     if tls.problem is not None:
         return [f"Repository {name}: {tls.problem}. Try: {mend}"]
     moment = tls.expires_at

@@ -116,9 +116,9 @@ class TestOrder:
     def test_a_broken_one_stops_the_search(self) -> None:
         """Or a repository would get what its owner did not mean for it."""
         later = Scripted(credential())
-        found = resolve([Scripted(NotMine()), Scripted(Broken("it is locked")), later], QUERY)
+        found = resolve([Scripted(NotMine()), Scripted(Broken.because("it is locked")), later], QUERY)
         assert found.credential is None
-        assert found.broken == Broken("it is locked")
+        assert found.broken == Broken.because("it is locked")
         assert later.asked == []
 
     def test_one_that_could_not_be_asked_lets_the_others_answer_first(self) -> None:
@@ -126,14 +126,14 @@ class TestOrder:
         answered = resolve([Scripted(unheard), Scripted(credential("netrc"))], QUERY)
         assert (answered.credential, answered.broken) == (credential("netrc"), None)
         nobody = resolve([Scripted(unheard), Scripted(NotMine("no entry"))], QUERY)
-        assert (nobody.credential, nobody.broken) == (None, Broken("the keyring is locked"))
+        assert (nobody.credential, nobody.broken) == (None, Broken.because("the keyring is locked"))
 
     def test_nobody(self) -> None:
         assert resolve([], QUERY).credential is None
         found = resolve([Scripted(NotMine("a")), Scripted(NotMine("b"))], QUERY)
         assert (found.credential, found.broken, len(found.steps)) == (None, None, 2)
 
-    @pytest.mark.parametrize("answers", list(permutations([NotMine(), Broken("b"), credential()])))
+    @pytest.mark.parametrize("answers", list(permutations([NotMine(), Broken.because("b"), credential()])))
     def test_the_order_of_the_list_is_the_order_of_precedence(self, answers: Sequence[Answer]) -> None:
         found = resolve([Scripted(answer) for answer in answers], QUERY)
         first = next(answer for answer in answers if not isinstance(answer, NotMine))
@@ -141,7 +141,9 @@ class TestOrder:
 
 
 class TestMemory:
-    @pytest.mark.parametrize("answer", [credential(), NotMine("no"), Broken("b")], ids=["one", "none", "broken"])
+    @pytest.mark.parametrize(
+        "answer", [credential(), NotMine("no"), Broken.because("b")], ids=["one", "none", "broken"]
+    )
     def test_all_threads_together_ask_once_also_for_an_empty_answer(self, answer: Answer) -> None:
         source = Scripted(answer)
         chain = Chain([source])
@@ -242,11 +244,11 @@ class TestExpiry:
         source = Scripted(credential("old", lasts=timedelta(minutes=10)))
         chain = Chain([source], now=clock)
         chain.resolve(QUERY)
-        source.answer = Broken("the helper is gone")
+        source.answer = Broken.because("the helper is gone")
         clock.after(minutes=9, seconds=30)
         assert chain.resolve(QUERY).credential == credential("old", lasts=timedelta(minutes=10))
         clock.after(minutes=1)
-        assert chain.resolve(QUERY).broken == Broken("the helper is gone")
+        assert chain.resolve(QUERY).broken == Broken.because("the helper is gone")
 
     def test_one_that_does_not_expire_is_never_asked_for_again(self) -> None:
         clock = Clock()

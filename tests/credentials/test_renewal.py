@@ -182,7 +182,9 @@ class TestBeforeItRunsOut:
         assert secret(chain) == "T2"
 
     @pytest.mark.parametrize("query", [QUERY, EVIDENT], ids=["full", "evident"])
-    @pytest.mark.parametrize("instead", [Broken("the vault is sealed"), NotMine("nothing")], ids=["broken", "nothing"])
+    @pytest.mark.parametrize(
+        "instead", [Broken.because("the vault is sealed"), NotMine("nothing")], ids=["broken", "nothing"]
+    )
     def test_the_old_one_serves_to_its_end_if_there_is_no_new_one(
         self, clock: Clock, instead: Answer, query: Query
     ) -> None:
@@ -256,7 +258,7 @@ class TestAfterARefusal:
         source = Tokens(clock)
         chain = Chain([source], now=clock)
         first = held(chain)
-        source.instead = Broken("the vault is sealed")
+        source.instead = Broken.because("the vault is sealed")
         assert chain.renew(QUERY, first).broken == source.instead
         assert chain.renew(QUERY, first).broken == source.instead
         assert len(source.queries) == 2

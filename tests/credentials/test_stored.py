@@ -101,7 +101,7 @@ class TestBrokenContract(SourceContract):
 
     def test_it_has_a_credential_in_this_world(self, source: StoredSource) -> None:  # type: ignore[override]
         answer = source.get(Query(NAME, URL))
-        assert answer == Broken("its password is in the keyring, but the keyring failed (RuntimeError)")
+        assert answer == Broken.because("its password is in the keyring, but the keyring failed (RuntimeError)")
 
 
 class TestFiles:
@@ -178,7 +178,7 @@ class TestKeyring:
         """The token may be for uploads only, and its refusal would hide what is wrong."""
         world.both("t")
         world.backend.before = raising(KeyringLocked())
-        assert world.get() == Broken("its password is in the keyring, but the keyring is locked")
+        assert world.get() == Broken.because("its password is in the keyring, but the keyring is locked")
 
     def test_an_upload_asks_for_a_token_when_the_user_whom_the_file_names_was_refused(self, world: World) -> None:
         """Poetry leaves no trace of a token in a file; looking for it first would be a second call for each upload."""
@@ -224,7 +224,7 @@ class TestKeyring:
         answer = world.get()
         assert answer == Unheard("nothing is stored in auth.toml, and the keyring is locked", "keyring")
         world.settings.save_login(NAME, "me", None)
-        assert world.get() == Broken("its password is in the keyring, but the keyring is locked")
+        assert world.get() == Broken.because("its password is in the keyring, but the keyring is locked")
         world.settings.save_login(NAME, "me", Secret("pw"))
         assert got(world.get())[1] == "pw"
 

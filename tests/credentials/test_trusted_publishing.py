@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from poetry_repo_plugin.core import servers
-from poetry_repo_plugin.core.errors import Cause, InputError, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError
+from poetry_repo_plugin.core.hints import command
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials import ci_identity
@@ -316,8 +317,8 @@ def test_a_ci_is_known_by_its_environment(variable: str, title: str, monkeypatch
 @pytest.mark.parametrize(
     ("error", "cause", "hint"),
     [
-        (RepositoryFailure(Cause.UNKNOWN_CA, "no", repository="c", host="h", hint="mend"), Cause.UNKNOWN_CA, "mend"),
-        (InputError("no", "mend"), Cause.SERVER_ERROR, "mend"),
+        (Failure(Cause.UNKNOWN_CA, "no", repository="c", host="h", hint=command("mend")), Cause.UNKNOWN_CA, "mend"),
+        (InputError("no", command("mend")), Cause.SERVER_ERROR, "mend"),
         (TimeoutError("no"), Cause.TIMEOUT, None),
         (ConnectionResetError("no"), Cause.REFUSED, None),
     ],

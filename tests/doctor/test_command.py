@@ -9,9 +9,10 @@ import subprocess
 
 import pytest
 
-from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.doctor import render
-from poetry_repo_plugin.doctor.report import Examined, Finding, Report, State
+from poetry_repo_plugin.doctor.report import Examined, Finding, Report, State, failed
 from tests.certs import CertificateFactory, server_context
 from tests.doctor.place import PASSWORD, SECRETS, USER, assert_schema, contents, posix
 from tests.poetry_process import PoetryHome
@@ -26,8 +27,9 @@ SAMPLE = Report(
             (
                 Finding("dns", State.OK, "pypi.example.org: 10.0.0.1"),
                 Finding("connect", State.WARN, "a long story " * 12),
-                Finding(
-                    "tls", State.FAIL, f"no “index” at {LONG} …", Cause.UNKNOWN_CA, "poetry repo certs foo --ca PATH"
+                failed(
+                    "tls",
+                    Failure(Cause.UNKNOWN_CA, f"no “index” at {LONG} …", hint=repo("certs", "foo", "--ca", "PATH")),
                 ),
                 Finding("client-cert", State.SKIP, "not reached, because tls failed"),
             ),
@@ -35,7 +37,7 @@ SAMPLE = Report(
     ),
     (
         Finding(
-            "permissions", State.WARN, "/home/wörk/auth.toml can be read by others", hint="poetry repo doctor --fix"
+            "permissions", State.WARN, "/home/wörk/auth.toml can be read by others", hint=repo("doctor", None, "--fix")
         ),
         Finding("expiry", State.WARN, "said above", about="foo"),
     ),

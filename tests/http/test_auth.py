@@ -15,7 +15,7 @@ from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.project import read_project
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.origin import InvalidUrl
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Need, Purpose
@@ -37,8 +37,8 @@ def secret(access: Access, url: str, allowed: Need = EVERYTHING, **where: object
     return found.secret.reveal() if found is not None else None
 
 
-def refused(access: Access, url: str, status: int = 401, *tried: Credential, **where: object) -> RepositoryFailure:
-    with pytest.raises(RepositoryFailure) as caught:
+def refused(access: Access, url: str, status: int = 401, *tried: Credential, **where: object) -> Failure:
+    with pytest.raises(Failure) as caught:
         access.after_refusal(access.places.leave(url, **where), list(tried), status)  # type: ignore[arg-type]
     assert MARK not in "".join(caught.value.lines()) + printed_at_vvv(caught.value)
     return caught.value

@@ -13,7 +13,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.core.errors import Cause, Failure, RepositoryFailure
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.http.failures import failure_of
 from poetry_repo_plugin.tls.context import build_context
@@ -107,7 +107,7 @@ def test_a_broken_file_is_the_same_failure_each_time(world: World, tmp_path: Pat
         world.settings.save_certificates("corp", {"cert": str(path)})
         access = world.access()
         for _ in range(2):
-            with pytest.raises(RepositoryFailure) as caught:
+            with pytest.raises(Failure) as caught:
                 access.tls.context(access.places.leave(INDEX))
             assert caught.value.cause is cause
             assert str(path) in caught.value.message
@@ -117,7 +117,7 @@ def test_a_home_that_does_not_exist_is_a_missing_file(world: World) -> None:
     world.sources(corp=INDEX)
     world.settings.save_certificates("corp", {"cert": "~nobody-at-all/ca.pem"})
     access = world.access()
-    with pytest.raises(RepositoryFailure) as caught:
+    with pytest.raises(Failure) as caught:
         access.tls.context(access.places.leave(INDEX))
     assert caught.value.cause is Cause.TLS_FILE_MISSING
 

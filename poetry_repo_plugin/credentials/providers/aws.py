@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from poetry_repo_plugin.core import expiry
+from poetry_repo_plugin.core.hints import command
 from poetry_repo_plugin.core.servers import vendor_parts
 from poetry_repo_plugin.credentials.base import Answer, Broken, NotMine, Query
 from poetry_repo_plugin.credentials.providers.tool import TIMEOUT, VendorTool, not_for
@@ -90,9 +91,7 @@ def _unfit(query: Query) -> NotMine | None:
 
 def _tool() -> VendorTool:
     profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
-    login = "aws sso login"
+    login = command("aws", "sso", "login")
     if profile:
-        import shlex
-
-        login = f"{login} --profile {shlex.quote(profile)}"
+        login = login.adding("--profile", profile)
     return VendorTool("aws", "aws", "the AWS CLI", "https://aws.amazon.com/cli/", login, _EXPIRED, _REFUSED)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Union
 
 from poetry_repo_plugin.core import expiry
+from poetry_repo_plugin.core.hints import command
 from poetry_repo_plugin.credentials.base import Answer, Broken, NotMine, Query
 from poetry_repo_plugin.credentials.providers.tool import TIMEOUT, Allowed, VendorTool, not_for
 
@@ -25,7 +26,7 @@ _TOOL = VendorTool(
     "az",
     "the Azure CLI",
     "https://learn.microsoft.com/cli/azure/install-azure-cli",
-    "az login",
+    command("az", "login"),
     expired=re.compile(
         r"AADSTS(?:50078|50173|70008|70043|700081|700082|700084)\b|has expired|is expired"
         r"|Interactive authentication is needed",

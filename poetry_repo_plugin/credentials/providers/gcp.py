@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Union
 
 from poetry_repo_plugin.core import expiry
+from poetry_repo_plugin.core.hints import command
 from poetry_repo_plugin.credentials.base import Answer, Broken, NotMine, Query
 from poetry_repo_plugin.credentials.process import Finished
 from poetry_repo_plugin.credentials.providers.tool import TIMEOUT, Allowed, VendorTool, not_for
@@ -33,7 +34,7 @@ _TOOL = VendorTool(
     "gcloud",
     "the Google Cloud CLI",
     "https://cloud.google.com/sdk/docs/install",
-    "gcloud auth login",
+    command("gcloud", "auth", "login"),
     expired=re.compile(
         r"problem refreshing|invalid_grant|Reauthentication|has expired|is expired|expired or revoked", re.IGNORECASE
     ),

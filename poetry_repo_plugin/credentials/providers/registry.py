@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poetry_repo_plugin.core.hints import Hint
 from poetry_repo_plugin.core.servers import is_vendor_host
 from poetry_repo_plugin.credentials.base import Source
 
@@ -27,8 +28,8 @@ def provider(name: str) -> Source | None:
     return None
 
 
-def mending_command(source: str) -> str | None:
+def mending_command(source: str) -> Hint | None:
     """The vendor's own command that begins a new session, for the source ``provider:NAME``; ``None`` for others."""
     found = provider(source.removeprefix("provider:")) if source.startswith("provider:") else None
     login = getattr(found, "login", None)
-    return login if isinstance(login, str) else None
+    return login if isinstance(login, Hint) else None

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from shlex import quote
 from typing import Union
 
 from poetry_repo_plugin.core import expiry
 from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.json_text import NotJson, parse_json
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -43,7 +43,7 @@ class VendorTool:
     program: str
     title: str
     install: str
-    login: str
+    login: Hint
     expired: re.Pattern[str]
     refused: re.Pattern[str]
 
@@ -63,7 +63,7 @@ class VendorTool:
         except process.ToolMissing as error:
             return self._missing(error, query)
         except process.ToolFailed as error:
-            return Broken(f"{self.title}: {error}", Cause.CREDENTIAL_MISSING, self.login)
+            return Broken.because(f"{self.title}: {error}", Cause.CREDENTIAL_MISSING, self.login)
 
     def document(self, finished: process.Finished) -> Document:
         """The JSON object that it printed."""
@@ -74,7 +74,7 @@ class VendorTool:
         except NotJson:
             document = None
         if not isinstance(document, dict):
-            return Broken(f"{self.title}: `{self.program}` did not answer with a JSON object", hint=self.login)
+            return Broken.because(f"{self.title}: `{self.program}` did not answer with a JSON object", hint=self.login)
         return document
 
     def look(self, query: Query) -> Broken | None:
@@ -86,9 +86,14 @@ class VendorTool:
         return None
 
     def _missing(self, error: process.ToolMissing, query: Query) -> Broken:
-        again = f"poetry repo login {quote(query.name)} --provider {self.provider}" if query.name else None
         why = f"{self.title} is needed: {error}; install it ({self.install}), then run {self.login}"
-        return Broken(why, Cause.CREDENTIAL_MISSING, " && ".join(filter(None, [self.login, again])))
+        hint = self.login
+        if query.name:
+            hint = hint.then(repo("login", query.name, "--provider", self.provider))
+        hint = self.login
+        if query.name:
+            hint = hint.then(repo("login", query.name, "--provider", self.provider))
+        return Broken.because(why, Cause.CREDENTIAL_MISSING, hint)
 
     def _explained(self, finished: process.Finished) -> Broken:
         if self.expired.search(finished.stderr):
@@ -97,17 +102,17 @@ class VendorTool:
             why, cause = "its identity may not get a token for this repository", Cause.CREDENTIAL_REJECTED
         else:
             why, cause = "it has no usable session", Cause.CREDENTIAL_MISSING
-        return Broken(f"{self.title}: {why} (`{self.program}` {finished.complaint})", cause, self.login)
+        return Broken.because(f"{self.title}: {why} (`{self.program}` {finished.complaint})", cause, self.login)
 
     def credential(
         self, token: object, expires_at: datetime | None, *, username: str, source: str, detail: str
     ) -> Answer:
         """The token as the password of ``username``; :class:`Broken` where it is none or no longer good."""
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
-            return Broken(f"{self.title}: the answer holds no token", hint=self.login)
+            return Broken.because(f"{self.title}: the answer holds no token", hint=self.login)
         if expiry.passed(expires_at):
             why = f"{self.title}: the token that it gave has expired, by this machine's clock"
-            return Broken(why, Cause.CREDENTIAL_EXPIRED, self.login)
+            return Broken.because(why, Cause.CREDENTIAL_EXPIRED, self.login)
         return Credential(Secret(token), username, source, detail, expires_at=expires_at)
 
 
