@@ -18,6 +18,7 @@ from poetry_repo_plugin.credentials.base import (
     LISTING,
     Answer,
     Broken,
+    Half,
     Credential,
     Need,
     NotMine,
@@ -217,7 +218,7 @@ class TestKeyring:
         """The user name may itself be the secret, so it is not in the words."""
         world.settings.save_login(NAME, MARK, None)
         answer = world.get()
-        assert answer == NotMine("auth.toml names a user, but the keyring has no password for it")
+        assert answer == Half("auth.toml names a user, but the keyring has no password for it")
 
     def test_one_that_is_locked(self, world: World) -> None:
         world.backend.before = raising(KeyringLocked())

@@ -314,7 +314,7 @@ class TestWithheld:
         assert all(line.isprintable() for line in failure.lines())
         assert failure.hint is not None
         *words, last = shlex.split(failure.hint)
-        assert (words, unquote(last)) == (["poetry", "repo", "login", name, "--url"], url)
+        assert (words, unquote(last)) == (["poetry", "repo", "login", "NAME", "--url"], url)
 
     def test_after_a_login_for_it_it_is_sent(self, world: World) -> None:
         world.sources(corp=EVIL)
