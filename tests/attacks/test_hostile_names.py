@@ -69,12 +69,11 @@ def test_strange_names_are_only_names(arena: Arena, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ｐypi", "'; touch pwned #"])
 def test_a_strange_name_that_is_refused(arena: Arena, tmp_path: Path, name: str) -> None:
-    """The hint can be typed: the name in it is quoted."""
+    """A name that no repository can have is in no command that one is told to type."""
     arena.project("public-lib", sources={name: EVIL_URL})
     arena.refuse()
     done = arena.home.fails("lock")
-    quoted = "'" + name.replace("'", "'\"'\"'") + "'"
-    assert f"poetry repo login {quoted}" in done.text
+    assert "Try: poetry repo login NAME\n" in done.text
     assert_clean(done)
 
 
