@@ -5,7 +5,6 @@ A helper is registered at user level (``repo login NAME --helper``): a project c
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 
 from poetry_repo_plugin.core.errors import Cause
@@ -203,8 +202,7 @@ def login_again(name: str, command: tuple[str, ...], protocol: HelperProtocol | 
     if len(command) > 1 or process.presentable(command[0], lines=1) != command[0]:
         return repo("login", name, "--helper", "COMMAND")
     spoken = ("--protocol", protocol.value) if protocol is not None else ()
-    # The word is a command with its arguments: it is quoted as such, and then as a word.
-    return repo("login", name, "--helper", shlex.quote(command[0]), *spoken)
+    return repo("login", name, "--helper", command[0], *spoken)
 
 
 def _one_question(settings: HelperSettings, protocol: HelperProtocol, url: str) -> process.Finished:
