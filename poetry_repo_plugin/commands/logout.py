@@ -50,6 +50,6 @@ The repositories themselves and their certificates stay;
         return 0
 
     def _tell_environment(self, session: Session, name: str) -> None:
-        found = EnvironmentSource(session.settings).get(Query(name, ""))
+        found = EnvironmentSource(session.settings, session.bindings).get(Query(name, ""))
         if isinstance(found, Credential):
             self.warn(f"{name} still has a credential: {found.detail}.")

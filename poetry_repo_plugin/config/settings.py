@@ -120,14 +120,42 @@ class Settings:
         return None
 
     def login(self, name: str) -> StoredLogin | None:
-        """User name and password under ``http-basic.NAME``; the password may be in a keyring."""
-        for table, file in ((self.auth, self.auth_file), (self.config, self.config_file)):
-            for entry in entries_of(table, "http-basic", name):
-                username = entry.get("username") if isinstance(entry, dict) else None
-                if isinstance(username, str):
-                    password = entry.get("password")
-                    return StoredLogin(username, Secret(password) if isinstance(password, str) else None, file)
+        """User name and password under ``http-basic.NAME``; the password may be in a keyring.
+
+        As in Poetry, each is the first that is found in ``auth.toml``, then ``config.toml``.
+        """
+        username, file_of_name = self._first_text("http-basic", name, "username")
+        if username is None:
+            return None
+        password, file = self._first_text("http-basic", name, "password")
+        if password is None:
+            return StoredLogin(username, None, file_of_name)
+        return StoredLogin(username, Secret(password), file)
+
+    def password(self, name: str) -> tuple[Secret, Path] | None:
+        """The password under ``http-basic.NAME``, whoever's it is, and the file that has it."""
+        password, file = self._first_text("http-basic", name, "password")
+        return None if password is None else (Secret(password), file)
+
+    def project_username(self, name: str) -> str | None:
+        """The user whom the project's ``poetry.toml`` names. It completes a password, and is no credential alone."""
+        return text_at(self.local, "http-basic", name, "username")
+
+    def project_login(self, name: str) -> str | None:
+        """The key of ``poetry.toml`` that holds a credential for ``name``, which a project cannot have."""
+        for entry in entries_of(self.local, "http-basic", name):
+            if isinstance(entry, dict) and ("username" in entry or "password" in entry):
+                return f"http-basic.{name}"
+        if any(isinstance(token, str) for token in entries_of(self.local, "pypi-token", name)):
+            return f"pypi-token.{name}"
         return None
+
+    def _first_text(self, section: str, name: str, key: str) -> tuple[str | None, Path]:
+        for table, file in ((self.auth, self.auth_file), (self.config, self.config_file)):
+            text = text_at(table, section, name, key)
+            if text is not None:
+                return text, file
+        return None, self.auth_file
 
     def token(self, name: str) -> StoredLogin | None:
         """The token under ``pypi-token.NAME``."""

@@ -82,6 +82,7 @@ class Credential:
     :param source: one of DESIGN section 3 (``env``, ``keyring``, ``provider:aws``, …).
     :param detail: the same for a person: which variable, which file.
     :param expires_at: when it stops working (aware, UTC), if the source knows.
+    :param mend: the command that changes it, where that is not a login.
     """
 
     secret: Secret
@@ -90,6 +91,7 @@ class Credential:
     detail: str = field(compare=False)
     scheme: str = BASIC
     expires_at: datetime | None = field(default=None, compare=False)
+    mend: Hint | None = field(default=None, compare=False)
 
     def authorization(self) -> str:
         """The value of an Authorization header. User name and password go out as UTF-8 (RFC 7617, 2.1), and what an
@@ -115,8 +117,23 @@ class NotMine:
 
 
 @dataclass(frozen=True)
-class Half(NotMine):
-    """A user name without its password, or the reverse: worth telling where a credential is missing."""
+class Unusable(NotMine):
+    """Something was found that cannot be used as it is: worth telling where a credential is missing.
+
+    :param hint: the command that changes it; without one, a login does.
+    """
+
+    hint: Hint | None = None
+
+
+@dataclass(frozen=True)
+class Withheld(NotMine):
+    """There is a credential of this name, bound to other origins than the one that asks; nothing is sent.
+
+    :param bound_to: those origins, as they are printed.
+    """
+
+    bound_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

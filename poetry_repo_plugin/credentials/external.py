@@ -28,12 +28,12 @@ from poetry_repo_plugin.credentials.base import (
     NotMine,
     Query,
     Source,
+    Withheld,
 )
 from poetry_repo_plugin.credentials.chain import RENEW_BEFORE
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.maker import PROTOCOLS, asked_about, identifies, is_helper, maker_of
 from poetry_repo_plugin.credentials.providers.registry import provider
-from poetry_repo_plugin.credentials.stored import Withheld
 from poetry_repo_plugin.credentials.token_cache import ShortLived
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Union
 
 from poetry_repo_plugin.credentials.base import Answer, Credential, Need, NotMine, Query, Source, Unheard
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
@@ -13,15 +14,22 @@ from poetry_repo_plugin.credentials.keyring_services import HostService, NotAska
 class KeyringUrlSource:
     """Asks as pip does (``pip._internal.network.auth``): by the whole URL, then by ``host[:port]``.
 
+    :param user_of: the user of a repository, whose entry alone will do; ``None`` for anybody's.
     :param later: the sources behind this one. Before a refusal the keyring is asked only if one of them would answer,
         because only then does the order matter. A listing asks for a user whom a URL names, and else not.
     """
 
     name = "keyring by URL"
 
-    def __init__(self, gate: KeyringGate, later: Sequence[Source]) -> None:
+    def __init__(
+        self,
+        gate: KeyringGate,
+        later: Sequence[Source],
+        user_of: Callable[[str], Union[str, None]] = lambda name: None,
+    ) -> None:
         self._gate = gate
         self._later = later
+        self._user_of = user_of
 
     def get(self, query: Query) -> Answer:
         """The entry of the index's URL, else of its host; for a host without a repository, of the host only."""
@@ -42,9 +50,12 @@ class KeyringUrlSource:
             return NotMine(str(error))
 
     def _first_of(self, services: Sequence[UrlService | HostService], query: Query) -> Answer:
+        username = query.username
+        if username is None and query.name:
+            username = self._user_of(query.name)
         for service in services:
             try:
-                entry = self._gate.found(service, query.username)
+                entry = self._gate.found(service, username)
             except KeyringUnavailable as error:
                 return Unheard(str(error), "keyring-url") if error.gone else NotMine(str(error))
             if entry is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
@@ -11,25 +10,16 @@ from poetry_repo_plugin.credentials.base import (
     Answer,
     Broken,
     Credential,
-    Half,
     Need,
     NotMine,
     Purpose,
     Query,
     Unheard,
+    Unusable,
+    Withheld,
 )
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import is_reserved_user
-
-
-@dataclass(frozen=True)
-class Withheld(NotMine):
-    """There is a credential of this name, bound to other origins than the one that asks; nothing is sent.
-
-    :param bound_to: those origins, as they are printed.
-    """
-
-    bound_to: tuple[str, ...] = ()
 
 
 class StoredSource:
@@ -49,9 +39,19 @@ class StoredSource:
         """
         if not query.name:
             return NotMine()
+        answer = self._answer(query)
+        ignored = self._settings.project_login(query.name)
+        if type(answer) is NotMine and ignored is not None:
+            return Unusable(
+                f"the project's poetry.toml holds {ignored}, which plain Poetry would use; "
+                "a project cannot hold a credential, so it is ignored"
+            )
+        return answer
+
+    def _answer(self, query: Query) -> Answer:
         if is_reserved_user(query.username):
             return NotMine("such a user name is that of a keyring entry of another kind")
-        login, token = self._settings.login(query.name), self._settings.token(query.name)
+        login, token = self._login(query), self._settings.token(query.name)
         if self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
             if login is None and token is None and not self._is_recorded(query.name):
@@ -66,6 +66,23 @@ class StoredSource:
                 return NotMine("nothing is stored in auth.toml")
             return NotMine("nothing is stored in auth.toml; the keyring is not asked for a listing")
         return self._untold(query)
+
+    def _login(self, query: Query) -> StoredLogin | None:
+        """User name and password under Poetry's keys, as far as a file has a part of them."""
+        user, password = self._user(query.name), self._settings.password(query.name)
+        login = self._settings.login(query.name)
+        if user is None and login is not None:
+            return login
+        if password is None:
+            return None
+        secret, file = password
+        anyone = query.username or self._settings.project_username(query.name) or ""
+        return StoredLogin(user or anyone, secret, file)
+
+    def _user(self, name: str) -> str | None:
+        """The user whom the environment names."""
+        variable = self._settings.variable("HTTP_BASIC", name, "_USERNAME")
+        return variable[1] or None if variable is not None else None
 
     def _first_of(self, kept: list[StoredLogin], query: Query, file: Path) -> Answer:
         """The first that has a secret, in ``auth.toml`` or in the keyring. One behind it stands in where the keyring
@@ -85,7 +102,7 @@ class StoredSource:
                 if found is not None:
                     return found
                 # The name is not told: it may be a token.
-                nothing = Half("auth.toml names a user, but the keyring has no password for it")
+                nothing = Unusable("auth.toml names a user, but the keyring has no password for it")
         return nothing
 
     def _of_named_user(self, query: Query, username: str) -> Credential | None:
@@ -102,7 +119,7 @@ class StoredSource:
         if query.allows(Need.SEARCH):
             return True
         if query.allows(Need.PROCESS):  # the first request
-            return False
+            return self._user(query.name) is not None
         # A listing: a login leaves a record of where it belongs, and a URL may name its user.
         return query.username is not None or self._is_recorded(query.name)
 
@@ -112,8 +129,7 @@ class StoredSource:
 
     def _untold(self, query: Query) -> Answer:
         """What the keyring may have although no file says so."""
-        variable = self._settings.variable("HTTP_BASIC", query.name, "_USERNAME")
-        likely = variable[1] if variable is not None and variable[1] else TOKEN_USER
+        likely = self._user(query.name) or self._settings.project_username(query.name) or TOKEN_USER
         try:
             found = self._from_keyring(query, query.username if query.username is not None else likely)
         except KeyringUnavailable as error:

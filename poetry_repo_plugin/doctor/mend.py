@@ -13,8 +13,8 @@ from poetry_repo_plugin.config.project import read_text
 from poetry_repo_plugin.core.errors import RepoError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.base import Credential, Query
-from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
+from poetry_repo_plugin.credentials.base import Credential, Query, Withheld
+from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.doctor import local
 from poetry_repo_plugin.doctor.file_audit import is_owned, login_in, sources_with_login, strip_lock, without_logins
 from poetry_repo_plugin.http.auth import Access

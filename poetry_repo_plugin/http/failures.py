@@ -6,9 +6,17 @@ from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, Failure, Subject
 from poetry_repo_plugin.core.hints import Hint, as_url, repo
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import NONE_SET, OUTSIDE, Broken, Credential, Half, NotMine, Resolution
+from poetry_repo_plugin.credentials.base import (
+    NONE_SET,
+    OUTSIDE,
+    Broken,
+    Credential,
+    NotMine,
+    Resolution,
+    Unusable,
+    Withheld,
+)
 from poetry_repo_plugin.credentials.providers.registry import mending_command
-from poetry_repo_plugin.credentials.stored import Withheld
 
 _CA = ("certs", "--ca", "PATH")
 _CLIENT_CERT = ("certs", "--client-cert", "PATH")
@@ -161,7 +169,7 @@ def refusal(
     else:
         first = " It goes before what is stored: set it anew, or unset it." if sent.source == "env" else ""
         message = f"it refused the credential{who} from {sent.detail} ({status}).{first}{tail}"
-    return failure(Cause.CREDENTIAL_REJECTED, message, repository, host=host, url=url, status=status)
+    return failure(Cause.CREDENTIAL_REJECTED, message, repository, host=host, url=url, hint=sent.mend, status=status)
 
 
 def _way_out(repository: Repository) -> str:
@@ -192,13 +200,12 @@ def _nothing_sent(
         return failure(Cause.ORIGIN_MISMATCH, message, repository, host=host, url=url, status=status)
     if resolution.broken is not None:
         return unanswered(repository, resolution.broken, host=host)
-    clue = next(
-        (answer.why for _, answer in resolution.steps if isinstance(answer, Half)),
-        None,
-    )
+    found = next((answer for _, answer in resolution.steps if isinstance(answer, Unusable)), None)
+    clue = None if found is None else found.why
     message = f"it asks for a credential ({status}) and none is configured"
     said = [answer.why for name, answer in resolution.steps if name == OUTSIDE and isinstance(answer, NotMine)]
     if clue is None and said and said[0] not in ("", NONE_SET):
         message, clue = f"it asks for a credential ({status}), and its helper or provider has none", said[0]
     message += f": {clue}." if clue else "."
-    return failure(Cause.CREDENTIAL_MISSING, f"{message}{way_out}", repository, host=host, status=status)
+    hint = None if found is None else found.hint
+    return failure(Cause.CREDENTIAL_MISSING, f"{message}{way_out}", repository, host=host, hint=hint, status=status)

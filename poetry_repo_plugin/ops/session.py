@@ -19,7 +19,7 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.credentials.base import FIRST_REQUEST, Credential, Purpose, Query, Source
 from poetry_repo_plugin.credentials.chain import Chain
-from poetry_repo_plugin.credentials.environment import EnvironmentSource
+from poetry_repo_plugin.credentials.environment import EnvironmentSource, EnvironmentUser
 from poetry_repo_plugin.credentials.external import OutsideSource
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
@@ -201,14 +201,15 @@ def assemble(
     """
     bindings = bindings or Bindings(settings)
     known = _Known(catalogue)
-    netrc = NetrcSource(settings.environ)
+    user, netrc = EnvironmentUser(settings), NetrcSource(settings.environ)
     outside = OutsideSource(settings, gate, bindings, known.provider, keeps=recording)
     sources: list[Source] = [
         GivenSource(known.in_url),
-        EnvironmentSource(settings),
+        EnvironmentSource(settings, bindings),
         outside,
         StoredSource(settings, gate, bindings),
-        KeyringUrlSource(gate, later=[netrc]),
+        KeyringUrlSource(gate, later=[user, netrc], user_of=user.name_for),
+        user,
         netrc,
         RecognisedSource(_recognised, outside.between),
         GivenSource(known.user_in_url, USER_IN_URL),

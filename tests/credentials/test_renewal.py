@@ -24,6 +24,7 @@ from poetry_repo_plugin.credentials.base import (
     NotMine,
     Purpose,
     Query,
+    Withheld,
 )
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.external import OutsideSource
@@ -32,7 +33,6 @@ from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, Ke
 from poetry_repo_plugin.credentials.keyring_services import SHORT_LIVED, OwnEntry
 from poetry_repo_plugin.credentials.providers.registry import mending_command, provider
 from poetry_repo_plugin.credentials.recognised import RecognisedSource
-from poetry_repo_plugin.credentials.stored import Withheld
 from poetry_repo_plugin.credentials.token_cache import ShortLived, fingerprint
 from poetry_repo_plugin.credentials.trusted import PublishingSource
 from tests.credentials.stand_ins import StandIn, path_with

@@ -19,16 +19,17 @@ from poetry_repo_plugin.credentials.base import (
     Answer,
     Broken,
     Credential,
-    Half,
     Need,
     NotMine,
     Purpose,
     Query,
     Unheard,
+    Unusable,
+    Withheld,
 )
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, SHORT_LIVED
-from poetry_repo_plugin.credentials.stored import StoredSource, Withheld
+from poetry_repo_plugin.credentials.stored import StoredSource
 from tests.credentials.contract import MARK, NAME, URL, SourceContract
 from tests.credentials.keyrings import MemoryKeyring, in_use, raising
 
@@ -39,7 +40,8 @@ class World:
     """One user's settings and keyring."""
 
     def __init__(self, folder: Path, backend: MemoryKeyring) -> None:
-        self.settings = Settings(folder, environ={})
+        self.environ: dict[str, str] = {}
+        self.settings = Settings(folder, folder / "project", environ=self.environ)
         self.bindings = Bindings(self.settings)
         self.backend = backend
         self.enabled = True
@@ -218,7 +220,7 @@ class TestKeyring:
         """The user name may itself be the secret, so it is not in the words."""
         world.settings.save_login(NAME, MARK, None)
         answer = world.get()
-        assert answer == Half("auth.toml names a user, but the keyring has no password for it")
+        assert answer == Unusable("auth.toml names a user, but the keyring has no password for it")
 
     def test_one_that_is_locked(self, world: World) -> None:
         world.backend.before = raising(KeyringLocked())
@@ -235,6 +237,66 @@ class TestKeyring:
         world.settings.save_login(NAME, "me", None)
         assert isinstance(world.get(), Broken)
         assert world.backend.calls == []
+
+
+class TestHalves:
+    """As in plain Poetry, user name and password each come from the first place that has it."""
+
+    def write(self, world: World, **files: str) -> None:
+        for name, text in files.items():
+            folder = world.settings.folder
+            folder = folder / "project" if name == "poetry" else folder
+            folder.mkdir(exist_ok=True)
+            (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+
+    def test_a_user_of_the_environment_and_a_password_of_a_file(self, world: World) -> None:
+        self.write(world, auth=f'[http-basic.{NAME}]\nusername = "me"\npassword = "pw"\n')
+        world.environ["POETRY_HTTP_BASIC_CORP_USERNAME"] = "you"
+        assert got(world.get(allowed=FIRST_REQUEST)) == ("you", "pw", "auth.toml")
+        world.bindings.record_for_login(NAME, [URL])
+        assert got(world.get()) == ("you", "pw", "auth.toml")
+        assert isinstance(world.get(url="https://evil.example/"), Withheld), "a twin: the stored half is bound"
+        assert world.backend.calls == []
+
+    def test_a_user_of_one_file_and_a_password_of_the_other(self, world: World) -> None:
+        self.write(
+            world,
+            auth=f'[http-basic.{NAME}]\nusername = "me"\n',
+            config=f'[http-basic.{NAME}]\npassword = "pw"\n',
+        )
+        assert got(world.get()) == ("me", "pw", "auth.toml")
+
+    def test_a_password_alone(self, world: World) -> None:
+        self.write(world, auth=f'[http-basic.{NAME}]\npassword = "pw"\n')
+        assert got(world.get()) == ("", "pw", "auth.toml")
+        assert got(world.get(username="me")) == ("me", "pw", "auth.toml")
+        self.write(world, poetry=f'[http-basic.{NAME}]\nusername = "team"\n')
+        world.settings.refresh()
+        assert got(world.get()) == ("team", "pw", "auth.toml")
+
+    def test_a_user_of_the_environment_and_a_password_of_the_keyring(self, world: World) -> None:
+        world.backend.entries = {(SERVICE, "me"): "no", (SERVICE, "you"): "pw"}
+        world.environ["POETRY_HTTP_BASIC_CORP_USERNAME"] = "you"
+        assert got(world.get(allowed=FIRST_REQUEST)) == ("you", "pw", "keyring")
+        world.settings.save_login(NAME, "me", None)
+        assert got(world.get()) == ("you", "pw", "keyring")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f'[http-basic.{NAME}]\nusername = "{MARK}"\npassword = "{MARK}"\n',
+            f'[http-basic.{NAME}]\nusername = "{MARK}"\n',
+            f'[pypi-token]\n{NAME} = "{MARK}"\n',
+        ],
+    )
+    def test_what_a_project_holds_is_named_and_not_used(self, world: World, text: str) -> None:
+        self.write(world, poetry=text)
+        answer = world.get(allowed=FIRST_REQUEST)
+        assert isinstance(answer, Unusable)
+        assert "poetry.toml holds" in answer.why
+        assert MARK not in answer.why
+        world.settings.save_login(NAME, "me", Secret("pw"))
+        assert got(world.get())[:2] == ("me", "pw"), "a twin: the user's own goes before it"
 
 
 class TestBindings:

@@ -457,14 +457,14 @@ class TestKeyring:
         assert world.backend.calls == []
 
     def test_the_budget(self, world: World) -> None:
-        """At most one call for a repository, its URL and its host each, by all threads together; also for nothing."""
+        """At most one call for a repository, its URL (with a slash at the end, and without) and its host."""
         world.sources(corp=INDEX)
         access = world.access()
         urls = [f"https://host.example/team-a/files/{n}.whl" for n in range(30)]
         urls += [f"https://files{n % 2}.example/{n}.whl" for n in range(200)]
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda url: secret(access, url), urls))
-        assert len(world.backend.calls) == len(set(world.backend.calls)) == 3 + 2
+        assert len(world.backend.calls) == len(set(world.backend.calls)) == 4 + 2
 
 
 class TestRefusals:
@@ -488,7 +488,14 @@ class TestRefusals:
     def test_half_of_a_pair_in_the_environment_is_pointed_out(self, world: World) -> None:
         world.sources(corp=INDEX)
         world.environ["POETRY_HTTP_BASIC_CORP_USERNAME"] = MARK
-        assert "POETRY_HTTP_BASIC_CORP_PASSWORD" in refused(world.access(), INDEX).message
+        access = world.access()
+        sent = access.credential(access.places.leave(INDEX), FIRST_REQUEST)
+        assert sent is not None
+        assert (sent.username, sent.secret.reveal()) == (MARK, ""), "a token may be the user"
+        failure = refused(access, INDEX, 401, sent)
+        assert "POETRY_HTTP_BASIC_CORP_PASSWORD" in failure.message
+        assert failure.hint == "export POETRY_HTTP_BASIC_CORP_PASSWORD=PASSWORD"
+        assert MARK not in failure.message
 
     def test_a_thorough_look_follows(self, world: World) -> None:
         world.sources(corp=INDEX)

@@ -115,6 +115,82 @@ class TestPlainPoetry:
         assert_fails_with(world.home.run("lock"), "credential")
 
 
+ENV = f"POETRY_HTTP_BASIC_{NAME.upper()}"
+HALVES: dict[str, tuple[dict[str, str], dict[str, dict[str, str]]]] = {
+    "user in config.toml": ({f"{ENV}_PASSWORD": PLAIN}, {"config.toml": {"username": USER}}),
+    "user in auth.toml": ({f"{ENV}_PASSWORD": PLAIN}, {"auth.toml": {"username": USER}}),
+    "user in poetry.toml": ({f"{ENV}_PASSWORD": PLAIN}, {"poetry.toml": {"username": USER}}),
+    "password in auth.toml": ({f"{ENV}_USERNAME": USER}, {"auth.toml": {"password": PLAIN}}),
+    "another user in auth.toml": (
+        {f"{ENV}_USERNAME": USER},
+        {"auth.toml": {"username": "bob", "password": PLAIN}},
+    ),
+    "one in each file": ({}, {"auth.toml": {"username": USER}, "config.toml": {"password": PLAIN}}),
+}
+WITH_AND_WITHOUT = pytest.mark.parametrize("before", [(), ("--no-plugins",)], ids=["plugin", "plain"])
+
+
+class TestHalves:
+    """User name and password under Poetry's own keys complete each other, with and without the plugin."""
+
+    def prepare(self, world: World, environ: dict[str, str], files: dict[str, dict[str, str]]) -> None:
+        world.trust()
+        world.identify_with_one_file()
+        world.lock_without_env()
+        world.project("gamma")
+        world.home.environ.update(environ)
+        for file, values in files.items():
+            for key, value in values.items():
+                if file == "poetry.toml":
+                    (world.home.project / file).write_text(f'[http-basic.{NAME}]\n{key} = "{value}"\n')
+                else:
+                    world.settle(file, "http-basic", NAME, key, value=value)
+
+    @WITH_AND_WITHOUT
+    @pytest.mark.parametrize("halves", HALVES.values(), ids=list(HALVES))
+    def test_they_are_joined(
+        self, bare: World, before: tuple[str, ...], halves: tuple[dict[str, str], dict[str, dict[str, str]]]
+    ) -> None:
+        bare.index.credentials = {USER: PLAIN}
+        self.prepare(bare, *halves)
+        bare.home.ok(*before, "lock")
+        assert_authorized([one for one in bare.index.requests if one.authorization], password=PLAIN)
+
+    @WITH_AND_WITHOUT
+    def test_a_token_as_the_user(self, bare: World, before: tuple[str, ...]) -> None:
+        bare.index.credentials = {TOKEN: ""}
+        self.prepare(bare, {f"{ENV}_USERNAME": TOKEN}, {})
+        bare.home.ok(*before, "lock")
+        assert_authorized(bare.index.requests, username=TOKEN, password="")
+
+    def test_twin_a_user_without_a_password(self, bare: World) -> None:
+        bare.index.credentials = {USER: PLAIN}
+        self.prepare(bare, {f"{ENV}_USERNAME": USER}, {})
+        done = bare.home.fails("lock")
+        assert "[credential-rejected]" in done.err
+        assert f"Try: export {ENV}_PASSWORD=PASSWORD" in done.err
+
+    def test_twin_a_login_in_the_project(self, bare: World) -> None:
+        """Plain Poetry uses it; whoever writes a project does not decide what is sent."""
+        bare.index.credentials = {USER: PLAIN}
+        self.prepare(bare, {}, {})
+        text = f'[http-basic.{NAME}]\nusername = "{USER}"\npassword = "{PLAIN}"\n'
+        (bare.home.project / "poetry.toml").write_text(text)
+        done = bare.home.fails("lock")
+        assert f"poetry.toml holds http-basic.{NAME}, which plain Poetry would use" in done.err
+        assert f"Try: poetry repo login {NAME}" in done.err
+        assert_no_secret(done, PLAIN)
+
+    @pytest.mark.parametrize("value", ["", "wrong"])
+    def test_twin_a_variable_that_does_not_do(self, bare: World, value: str) -> None:
+        """The hint changes something: the variable goes before what a login stores."""
+        bare.index.credentials = {USER: PLAIN}
+        self.prepare(bare, {f"{ENV}_PASSWORD": value}, {})
+        done = bare.home.fails("lock")
+        assert f"Try: export {ENV}_PASSWORD=PASSWORD" in done.err
+        assert f"{ENV}_PASSWORD" in done.err.partition("Try:")[0]
+
+
 def remember_by_authorization(index: IndexServer, request: RecordedRequest) -> Response | None:
     """The index's answer as one that a cache keeps apart by the Authorization header, and so with it."""
     if index.index.is_upload(request.path) or not index.index.read_access.permits(request.authorization):
