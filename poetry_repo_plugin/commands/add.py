@@ -17,7 +17,7 @@ from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import Origin, split_userinfo
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.core.servers import looks_like_index, profile_of, publish_url_of
+from poetry_repo_plugin.core.servers import index_url_of, looks_like_index, profile_of, publish_url_of
 from poetry_repo_plugin.ops.credential_store import check_username, require_writable
 from poetry_repo_plugin.ops.further import require_home
 from poetry_repo_plugin.ops.session import Session
@@ -137,13 +137,34 @@ ends in /simple/ is for installing only. The next step is
         elif url is None and known is None:
             raise InputError(f"No URL is known for {name!r}.", repo("add", name, "URL"))
         else:
-            url = url or known
+            url = self._index_at(url, lifted) if url is not None else known
             publish_url = publish_url or self._derived(session, name, url or "")
-        if publish_url is not None and looks_like_index(publish_url):
-            hint = repo("add", name, url or publish_url, "--publish-url", "URL")
-            raise InputError(f"{publish_url} is an index, for installing; uploads go to another URL.", hint)
+        if publish_url is not None:
+            self._check_upload_url(name, url, publish_url)
         moved = lifted[0] if lifted else None
         return Wish(name, url, publish_url, self._priority(), self._codes(), moved, is_new=is_new)
+
+    def _index_at(self, url: str, lifted: list[Lifted]) -> str:
+        """``url``, or the index of a known server that takes uploads there."""
+        index, profile = index_url_of(url), profile_of(url)
+        if index is None or index == url or profile is None:
+            return url
+        self.say(f"{url} is where {profile.title} takes uploads; its index is {index}.")
+        for login in lifted:
+            login.urls.append(index)
+        return index
+
+    def _check_upload_url(self, name: str, url: str | None, publish_url: str) -> None:
+        """Whoever says ``--publish-url`` is believed, unless the server is known to read there only."""
+        if not looks_like_index(publish_url):
+            return
+        if profile_of(publish_url) is None and self.text("publish-url") is not None:
+            self.warn(f"{name}: {publish_url} looks like an index; uploads go there because you say so.")
+            return
+        hint = repo("add", name, url or publish_url, "--publish-url", "URL")
+        if self.option("publish-only"):
+            hint = repo("add", name, "--publish-url", "URL", "--publish-only")
+        raise InputError(f"{publish_url} is an index, for installing; uploads go to another URL.", hint)
 
     def _check_pypi(self, session: Session, url: str | None, publish_url: str | None) -> None:
         if url is not None or publish_url is not None or self.option("publish-only"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from cleo.helpers import argument, option
@@ -12,13 +13,14 @@ from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError
-from poetry_repo_plugin.core.hints import repo
+from poetry_repo_plugin.core.hints import command, repo
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.http.checks import ask, index_page
 from poetry_repo_plugin.http.contexts import expiry_warning
 from poetry_repo_plugin.http.failures import failure_of
 from poetry_repo_plugin.ops import certs as certificates
 from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
+from poetry_repo_plugin.ops.export import export_identity
 from poetry_repo_plugin.ops.further import require_home
 from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.tls.settings import SOON, SYSTEM, AskPassphrase, CaSetting, TlsSettings
@@ -58,12 +60,14 @@ class Command(RepoCommand):
         option("insecure", None, "Do not verify the repository's certificate. Warns on every use."),
         option("relaxed", None, "Leave out the stricter X.509 checks of Python 3.13."),
         option("unset", None, "Forget the CA, the client certificate and the passphrase."),
+        option("export", None, "Write certificate and key to one PEM file, for plain Poetry or pip.", flag=False),
         option("no-verify", None, "Do not try a handshake."),
     ]
     help = """\
     <c1>poetry repo certs acme --ca ca.pem</c1>
     <c1>poetry repo certs acme --client-cert me.pem --client-key me.key</c1>
     <c1>poetry repo certs acme --client-cert me.p12 --passphrase-stdin</c1>
+    <c1>poetry repo certs acme --export me-plain.pem</c1>     for plain Poetry
     <c1>poetry repo certs acme</c1>                           shows what is set
 
 Everything is checked before anything is stored, and then a handshake is
@@ -77,6 +81,9 @@ tried."""
         )
         if self.option("unset"):
             return self._unset(session, repository, given)
+        target = self.text("export")
+        if target is not None:
+            return self._export(session, repository, self.path(target), given)
         if not given:
             return self._show(session, repository)
         wish = self._wish(session, repository)
@@ -95,6 +102,26 @@ tried."""
         self.say(f"{repository.name}: {what} is set any more.")
         if not session.access.tls.settings_of(repository).is_default:
             self.warn(f"{repository.name}: the environment or the project still sets what `poetry repo certs` shows.")
+        return 0
+
+    def _export(self, session: Session, repository: Repository, target: Path, given: list[str]) -> int:
+        if given:
+            raise InputError(f"--export and --{given[0]} cannot be used together.")
+        name, exists = repository.name, target.exists()
+        if exists and not session.terminal:
+            raise InputError(f"{target} exists already; name another file.")
+        replaced = ", in the place of what is there" if exists else ""
+        question = f"{target} will hold the private key of {name}, unencrypted{replaced}. Write it?"
+        if session.terminal and not session.confirm(question):
+            self.say("Nothing was written.")
+            return 1
+        try:
+            export_identity(session.access.tls.settings_of(repository), target)
+        except Failure as error:
+            raise self._failure(repository, error) from None
+        self.say(f"{name}: certificate and key, not encrypted, are in {target} (0600).")
+        plain = command("poetry", "config", f"certificates.{name}.client-cert", str(target))
+        self.say(f"For Poetry without this plugin: {plain}")
         return 0
 
     # -- showing -------------------------------------------------------------------------------------------------------

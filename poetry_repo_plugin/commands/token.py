@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
 from typing import ClassVar
 
 from cleo.helpers import argument, option
@@ -16,7 +19,9 @@ from poetry_repo_plugin.core.origin import Origin, with_userinfo
 from poetry_repo_plugin.core.times import end_of_token, rfc3339
 from poetry_repo_plugin.credentials.base import BASIC, EVERYTHING, Credential, Purpose, Query
 from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
+from poetry_repo_plugin.ops.export import is_plain
 from poetry_repo_plugin.ops.session import Session
+from poetry_repo_plugin.tls.settings import TlsSettings
 
 FORMATS = ("plain", "env", "netrc", "pip", "json")
 
@@ -47,6 +52,9 @@ It goes to standard output; do not let it end up in a log."""
             self.data_json(_document(repository, credential))
         else:
             self.data(_render(chosen, repository.name, url, credential))
+        if chosen == "pip":
+            for line in beside_url(session.access.tls.settings_of(repository), repository.name):
+                self.warn(line)
         return 0
 
     @staticmethod
@@ -73,6 +81,24 @@ It goes to standard output; do not let it end up in a log."""
             message = f"the stored credential belongs to {' and '.join(withheld.bound_to)}, not to {url}."
             raise failure(Cause.ORIGIN_MISMATCH, message, repository, url=url)
         raise failure(Cause.CREDENTIAL_MISSING, "no credential is configured.", repository)
+
+
+def beside_url(tls: TlsSettings, name: str) -> Iterator[str]:
+    """What pip needs beside the URL, which says nothing of TLS: its own variables, one line for each."""
+    if not tls.verify:
+        yield f"{name}: its certificate is not verified here. For pip: PIP_TRUSTED_HOST=HOST"
+    if isinstance(tls.ca, Path):
+        yield f"{name}: the URL does not hold its CA. For pip: PIP_CERT={quote(str(tls.ca))}"
+    if tls.client_cert is None:
+        return
+    cert = quote(str(tls.client_cert))
+    if is_plain(tls):
+        yield f"{name}: the URL does not hold its client certificate. For pip: PIP_CLIENT_CERT={cert}"
+    else:
+        yield (
+            f"{name}: the URL does not hold its client certificate, and pip takes one PEM with a plain key: "
+            f"{repo('certs', name, '--export', 'PATH')}, then PIP_CLIENT_CERT=PATH"
+        )
 
 
 def _document(repository: Repository, credential: Credential) -> dict[str, object]:

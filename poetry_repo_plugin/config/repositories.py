@@ -81,11 +81,11 @@ class Repository:
 
     @property
     def host(self) -> str:
-        """``host`` or ``host:port``, of the index if it has one."""
+        """``host`` or ``host:port``, of the index if it has one; empty if there is none."""
         for url in self.urls:
             with suppress(InvalidUrl):
                 return Origin.of(url).netloc
-        return "no host"
+        return ""
 
     @cached_property
     def prefixes(self) -> tuple[Prefix, ...]:
@@ -175,10 +175,18 @@ class Catalogue:
         :param to_add: whoever asks wants the repository to be there, so the way out is to add it.
         """
         found = self.find(name)
-        if found is None:
-            hint = repo("add", name, "URL") if to_add else repo("list")
-            raise UnknownNameError(name, names.nearest(name, self.names()), hint)
-        return found
+        if found is not None:
+            return found
+        if "://" in name:
+            raise self._named_by_url(bare(name))
+        hint = repo("add", name, "URL") if to_add else repo("list")
+        raise UnknownNameError(name, names.nearest(name, self.names()), hint)
+
+    def _named_by_url(self, url: str) -> UnknownNameError:
+        """A URL was given where a name is wanted."""
+        plain = url.rstrip("/")
+        meant = (one.name for one in self if plain in [known.rstrip("/") for known in one.urls])
+        return UnknownNameError(url, next(meant, None), repo("add", "NAME", url))
 
     def get(self, name: str) -> Repository:
         """The repository of exactly that name, put together from all that is known of it."""

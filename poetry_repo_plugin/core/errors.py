@@ -154,7 +154,9 @@ class Failure(RepoError):
     @property
     def headline(self) -> str:
         """Whom it is about, what is wrong, and the cause's own word, so that it can be searched for."""
-        whom = f"Repository {self.repository} ({self.host})" if self.repository else self.host
+        whom = self.host
+        if self.repository:
+            whom = f"Repository {self.repository}{f' ({self.host})' if self.host else ''}"
         return f"{f'{whom}: ' if whom else ''}{self.message} [{self.cause.value}]"
 
 

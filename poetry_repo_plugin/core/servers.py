@@ -21,10 +21,12 @@ class Form(NamedTuple):
     :param pattern: of the whole URL, normalised: lower-case host, no default port, userinfo, query or trailing slash.
         The group ``index`` takes part exactly where the URL is an index, from which one reads, not an upload URL.
     :param publish: the upload URL as a template for :meth:`re.Match.expand`; ``None`` where one cannot publish.
+    :param read: the index that belongs to an upload URL of this shape, as such a template.
     """
 
     pattern: Pattern[str]
     publish: str | None
+    read: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,18 @@ def publish_url_of(url: str) -> str | None:
     return None if upload is None or looks_like_index(upload) else upload
 
 
+def index_url_of(url: str) -> str | None:
+    """The index that one reads from where ``url`` takes uploads; an index URL is its own answer.
+
+    ``None`` where it cannot be known: an unknown server.
+    """
+    found = _find(url)
+    if found is None or looks_like_index(url):
+        return url if found is not None else None
+    _, form, match = found
+    return match.expand(form.read) if form.read is not None else None
+
+
 def same_server(url: str, other: str) -> bool:
     """Whether both are repositories of one installation of a known server that keeps them side by side: what is sent to
     either is read by that server, as with the hosted repository and the group of one Nexus.
@@ -155,9 +169,9 @@ def _prefix(url: str) -> Prefix | None:
     return prefix._replace(path="".join(f"/{segment}" for segment in prefix.path.split("/") if segment))
 
 
-def _forms(*rows: tuple[str, str | None]) -> tuple[Form, ...]:
+def _forms(*rows: tuple[str, str | None] | tuple[str, str, str]) -> tuple[Form, ...]:
     # In a row, <name> is one path segment.
-    return tuple(Form(Pattern(re.sub(r"(?<!P)<(\w+)>", r"(?P<\1>[^/]+)", row)), publish) for row, publish in rows)
+    return tuple(Form(Pattern(re.sub(r"(?<!P)<(\w+)>", r"(?P<\1>[^/]+)", row)), *templates) for row, *templates in rows)
 
 
 # Building blocks. Hosts are whole: every label is spelled out, or can hold no dot.
@@ -191,7 +205,13 @@ PYPI = Profile(
     title="PyPI",
     mark=_PYPI_HOST,
     # Root, /simple and the older /pypi are to read from; uploads go to a host of their own.
-    forms=_forms((rf"https://(?:{_WWW}|upload\.)(?P<host>{_PYPI}){_PYPI_PATH}", r"https://upload.\g<host>/legacy/")),
+    forms=_forms(
+        (
+            rf"https://(?:{_WWW}|upload\.)(?P<host>{_PYPI}){_PYPI_PATH}",
+            r"https://upload.\g<host>/legacy/",
+            r"https://\g<host>/simple/",
+        )
+    ),
     token_username=_TOKEN_USER,
     refusal_notes=_PYPI_NOTES,
     advice="Uploads take an API token or trusted publishing, never an account's password.",
@@ -202,7 +222,13 @@ PYPI = Profile(
 TESTPYPI = Profile(
     title="TestPyPI",
     mark=_PYPI_HOST,
-    forms=_forms((rf"(?P<base>https://test\.{_PYPI})(?:/legacy|(?P<index>(?:/simple|/pypi)?))", r"\g<base>/legacy/")),
+    forms=_forms(
+        (
+            rf"(?P<base>https://test\.{_PYPI})(?:/legacy|(?P<index>(?:/simple|/pypi)?))",
+            r"\g<base>/legacy/",
+            r"\g<base>/simple/",
+        )
+    ),
     token_username=_TOKEN_USER,
     refusal_notes=_PYPI_NOTES,
     advice="TestPyPI has accounts and tokens of its own; a token of PyPI is refused.",
@@ -214,7 +240,7 @@ GITLAB = Profile(
     title="GitLab",
     mark="/api/v4/",
     forms=_forms(
-        (rf"(?P<base>{_ROOT}/api/v4/projects/<project>/packages/pypi){_SIMPLE}", r"\g<base>"),
+        (rf"(?P<base>{_ROOT}/api/v4/projects/<project>/packages/pypi){_SIMPLE}", r"\g<base>", r"\g<base>/simple"),
         # "PyPI packages are published using your project ID": a group is to read from only.
         (rf"{_ROOT}/api/v4/groups/<group>/-/packages/(?P<index>pypi)(?:/simple)?", None),
     ),
@@ -233,9 +259,13 @@ CODEARTIFACT = Profile(
     title="AWS CodeArtifact",
     mark="codeartifact",
     forms=_forms(
-        (rf"(?P<base>https://{_AWS_HOST}/pypi/<repository>){_SIMPLE}", r"\g<base>/"),
+        (rf"(?P<base>https://{_AWS_HOST}/pypi/<repository>){_SIMPLE}", r"\g<base>/", r"\g<base>/simple/"),
         # …/ug/use-codeartifact-from-vpc.html: an endpoint without private DNS
-        (rf"(?P<base>https://{_AWS_VPC_HOST}/pypi/d/{_DOMAIN_OWNER}/<repository>){_SIMPLE}", r"\g<base>/"),
+        (
+            rf"(?P<base>https://{_AWS_VPC_HOST}/pypi/d/{_DOMAIN_OWNER}/<repository>){_SIMPLE}",
+            r"\g<base>/",
+            r"\g<base>/simple/",
+        ),
     ),
     token_username=_AWS_USER,
     provider="aws",
@@ -250,7 +280,9 @@ CODEARTIFACT = Profile(
 ARTIFACT_REGISTRY = Profile(
     title="Google Artifact Registry",
     mark="-python.pkg.dev",
-    forms=_forms((rf"(?P<base>https://{_GCP_HOST}/<project>/<repository>){_SIMPLE}", r"\g<base>/")),
+    forms=_forms(
+        (rf"(?P<base>https://{_GCP_HOST}/<project>/<repository>){_SIMPLE}", r"\g<base>/", r"\g<base>/simple/")
+    ),
     token_username=_GOOGLE_USER,
     provider="gcp",
     refusal_notes={403: "the account lacks the role Artifact Registry Reader (or Writer), or nothing is there"},
@@ -262,7 +294,11 @@ AZURE_ARTIFACTS = Profile(
     title="Azure Artifacts",
     mark="/_packaging/",
     forms=_forms(
-        (rf"(?P<base>https://{_AZURE_HOST}{_AZURE_FEED}/pypi)/(?:(?P<index>simple)|upload)", r"\g<base>/upload/"),
+        (
+            rf"(?P<base>https://{_AZURE_HOST}{_AZURE_FEED}/pypi)/(?:(?P<index>simple)|upload)",
+            r"\g<base>/upload/",
+            r"\g<base>/simple/",
+        ),
         # A view (FEED@VIEW) is read-only: packages are promoted to it.
         (rf"https://{_AZURE_HOST}{_AZURE_FEED}(?:@|%40)<view>/pypi/(?P<index>simple)", None),
     ),
@@ -281,6 +317,7 @@ GEMFURY = Profile(
         (
             r"https://(?:(?P<index>pypi|repo)|push)\.fury\.io/<account>(?:/simple)?",
             r"https://push.fury.io/\g<account>/",
+            r"https://pypi.fury.io/\g<account>/",
         ),
         # TOKEN/ACCOUNT or ACCOUNT/PACKAGE: they cannot be told apart.
         (r"https://(?P<index>pypi|repo)\.fury\.io/[^/]+/[^/]+", None),
@@ -300,7 +337,11 @@ CLOUDSMITH = Profile(
             r"https://dl\.cloudsmith\.io/[^/]+/<owner>/<repository>/python/(?P<index>simple)",
             r"https://python.cloudsmith.io/\g<owner>/\g<repository>/",
         ),
-        (r"(?P<base>https://python\.cloudsmith\.io/<owner>/<repository>)", r"\g<base>/"),
+        (
+            r"(?P<base>https://python\.cloudsmith\.io/<owner>/<repository>)",
+            r"\g<base>/",
+            r"https://dl.cloudsmith.io/basic/\g<owner>/\g<repository>/python/simple/",
+        ),
     ),
     token_username="token",  # noqa: S106
     refusal_notes={401: "the token or API key is not valid, or not for this (an entitlement token only downloads)"},
@@ -312,7 +353,7 @@ ARTIFACTORY = Profile(
     title="Artifactory",
     mark="/api/pypi/",
     # Mostly below /artifactory, but a proxy may leave that out or call it otherwise. devpi's +simple is no repository.
-    forms=_forms((rf"(?P<base>{_ROOT}/api/pypi/(?P<repository>[^/+][^/]*)){_SIMPLE}", r"\g<base>")),
+    forms=_forms((rf"(?P<base>{_ROOT}/api/pypi/(?P<repository>[^/+][^/]*)){_SIMPLE}", r"\g<base>", r"\g<base>/simple")),
     refusal_notes={403: "the user lacks a permission (Read, Deploy), or the file exists and may not be overwritten"},
     advice="A token goes with the name of its user; publish to a local repository, never to a remote one.",
     source="https://jfrog.com/help/r/jfrog-artifactory-documentation/pypi-repositories",
@@ -321,7 +362,7 @@ ARTIFACTORY = Profile(
 NEXUS = Profile(
     title="Nexus Repository",
     mark="/repository/",
-    forms=_forms((rf"(?P<base>{_ROOT}/repository/<repository>){_SIMPLE}", r"\g<base>/")),
+    forms=_forms((rf"(?P<base>{_ROOT}/repository/<repository>){_SIMPLE}", r"\g<base>/", r"\g<base>/simple/")),
     refusal_notes={400: "the file was published before and the repository does not allow updating it"},
     advice="Publish to a hosted repository; a proxy or a group is to read from only.",
     source="https://help.sonatype.com/en/pypi-repositories.html",

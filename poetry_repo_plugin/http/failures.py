@@ -24,6 +24,7 @@ _IDENTITY = ("certs", "--client-cert", "PATH", "--client-key", "PATH")
 _PASSPHRASE = ("certs", "--passphrase-stdin")
 _LOGIN = ("login",)
 _HERE = "<url>"  # stands for the URL that the failure is about
+_INDEX = "<index>"  # and this for the repository's index
 
 # Of `poetry repo`: the command, and what follows the repository's name.
 _HINTS: dict[Cause, tuple[str, ...]] = {
@@ -42,7 +43,7 @@ _HINTS: dict[Cause, tuple[str, ...]] = {
     Cause.CREDENTIAL_EXPIRED: _LOGIN,
     Cause.ORIGIN_MISMATCH: ("login", "--url", _HERE),
     Cause.NOT_AN_INDEX: ("add", "URL", "--publish-url", "URL"),
-    Cause.NOT_AN_UPLOAD_URL: ("add", _HERE, "--publish-url", "URL"),
+    Cause.NOT_AN_UPLOAD_URL: ("add", _INDEX, "--publish-url", _HERE),
 }
 # Where the cause alone does not say which setting is to be mended.
 _HINTS_BY_SUBJECT: dict[tuple[Cause, Subject], tuple[str, ...]] = {
@@ -60,16 +61,22 @@ def hint_for(
 ) -> Hint | None:
     """The command that mends ``cause``, or ``None`` where there is none.
 
-    :param url: the URL that it is about; the repository's index by default.
+    :param url: the URL that it is about, the one to upload to where that is what is wrong; else
+        the repository's index by default.
     """
     words = _HINTS.get(cause)
     if subject is not None:
         words = _HINTS_BY_SUBJECT.get((cause, subject), words)
     if words is None:
         return None
-    if url is None and repository is not None:
-        url = repository.index_url or repository.publish_url
-    verb, *rest = [as_url(url) if word == _HERE else word for word in words]
+    index = repository.index_url if repository is not None else None
+    if cause is Cause.NOT_AN_UPLOAD_URL:
+        if index is None:  # or it would become a source to install from
+            words = ("add", _HERE, "--publish-only")
+    elif url is None and repository is not None:
+        url = index or repository.publish_url
+    known = {_HERE: as_url(url), _INDEX: as_url(index)}
+    verb, *rest = [known.get(word, word) for word in words]
     return repo(verb, repository.name if repository is not None else "NAME", *rest)
 
 

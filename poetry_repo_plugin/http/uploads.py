@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urljoin
 
 from poetry_repo_plugin.core.errors import Cause
-from poetry_repo_plugin.core.origin import redact
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.matching import Leave
@@ -25,7 +26,8 @@ def judge_upload(leave: Leave, request: PreparedRequest, response: Response) -> 
     if 300 <= status < 400:
         target = redact(response.headers.get("location", "nowhere"))
         message = f"{url} redirects to {target} ({status}), and an upload follows no redirect."
-        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
+        better = redirect_target(url, response)
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host, url=better)
     if not request.body:
         return
     if status == 429 or status >= 500:
@@ -36,6 +38,18 @@ def judge_upload(leave: Leave, request: PreparedRequest, response: Response) -> 
     if status < 300 and (page := _page_of(response)) is not None:
         message = f"{url} answers with {page}"
         raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
+
+
+def redirect_target(url: str, response: Response) -> str | None:
+    """Where a redirect of ``url`` leads, if a hint may say so: on the same host, not from https to http."""
+    target = urljoin(url, response.headers.get("location") or url)
+    try:
+        here, there = Origin.of(url), Origin.of(target)
+    except InvalidUrl:
+        return None
+    if target == url or redact(target) != target or here.host != there.host:
+        return None
+    return target if there.scheme == "https" or here.scheme == "http" else None
 
 
 def _page_of(response: Response) -> str | None:

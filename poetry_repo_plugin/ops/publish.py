@@ -11,7 +11,7 @@ from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError, UnknownNameError
-from poetry_repo_plugin.core.hints import command
+from poetry_repo_plugin.core.hints import command, repo
 from poetry_repo_plugin.core.names import is_name, is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -63,6 +63,8 @@ def prepare_upload(
     except UnknownNameError as error:
         if error.meant is not None and is_name(error.meant):
             error.hint = command("poetry", "publish", "-r", error.meant)
+        elif "://" in error.given:
+            error.hint = repo("add", "NAME", error.given, "--publish-only")
         raise
     url = _upload_url(repository) if name is not None else None  # plain `poetry publish` is to PyPI, by Poetry's word
     for line in access.tls.project_trust.ignored_for(repository.name):  # said before Poetry draws its progress
@@ -230,14 +232,17 @@ def _same_origin(one: str, other: str) -> bool:
 
 
 def _upload_url(repository: Repository) -> str:
-    url = repository.publish_url
-    if url is None and repository.index_url is not None and not looks_like_index(repository.index_url):
-        url = repository.index_url
-    if url is None or looks_like_index(url):
-        what = f"{url or repository.index_url} is its index, for installing"
-        message = f"{what}; where to upload is not known."
-        raise failure(Cause.NOT_AN_UPLOAD_URL, message, repository, url=repository.index_url or url)
-    return url
+    """Where uploads go. What somebody has set as publish URL is believed, whatever it looks like."""
+    index = repository.index_url
+    if repository.publish_url is not None:
+        return repository.publish_url
+    if index is None:
+        message = "no URL is known for it, only a name."
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, repository)
+    if looks_like_index(index):
+        message = f"{index} is its index, for installing; where to upload is not known."
+        raise failure(Cause.NOT_AN_UPLOAD_URL, message, repository)
+    return index
 
 
 def _own_context(

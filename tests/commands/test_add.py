@@ -243,7 +243,7 @@ class TestPublishOnly:
         home.refuses(
             *("repo", "add", "acme", URL, "--publish-only"),
             err=f"{URL} is an index, for installing; uploads go to another URL.\n"
-            f"Try: poetry repo add acme {URL} --publish-url URL\n",
+            f"Try: poetry repo add acme --publish-url URL --publish-only\n",
         )
 
     def test_twin_no_url_at_all(self, home: WarmHome) -> None:
@@ -472,13 +472,6 @@ class TestBadUrls:
         done = home.fails("repo", "add", "acme", "https://bob:hun/ter2@h.example:x/")
         assert "ter2" not in done.text
 
-    def test_an_index_is_no_publish_url_and_the_project_stays_as_it_was(self, home: WarmHome, project: Path) -> None:
-        home.refuses(
-            *("repo", "add", "acme", URL, "--publish-url", URL),
-            err=f"{URL} is an index, for installing; uploads go to another URL.\n"
-            f"Try: poetry repo add acme {URL} --publish-url URL\n",
-        )
-
 
 NAME_RULE = (
     "cannot be a repository's name: use letters, digits, '.', '-' and '_', beginning and ending with a letter or digit."
@@ -617,3 +610,61 @@ class TestOptionsOfAllCommands:
         done = home.cold("repo", "add", "acme", "https://other.example.org/simple/")
         assert done.code == 0
         assert f"acme: url {URL} -> https://other.example.org/simple/" in done.err
+
+
+NEXUS = "https://nexus.example.org/repository/pypi-hosted"
+ARTIFACTORY = "https://acme.example.org/artifactory/api/pypi/local"
+AWS = "https://corp-111122223333.d.codeartifact.eu-west-1.amazonaws.com/pypi/repo"
+GOOGLE = "https://europe-python.pkg.dev/corp/repo"
+AZURE = "https://pkgs.dev.azure.com/corp/_packaging/feed/pypi"
+
+
+class TestAPastedUploadUrl:
+    """Of a server whose documentation says where its index is."""
+
+    @pytest.mark.parametrize(
+        ("title", "pasted", "index"),
+        [
+            ("Nexus Repository", f"{NEXUS}/", f"{NEXUS}/simple/"),
+            ("Artifactory", ARTIFACTORY, f"{ARTIFACTORY}/simple"),
+            ("GitLab", GITLAB, f"{GITLAB}/simple"),
+            ("AWS CodeArtifact", f"{AWS}/", f"{AWS}/simple/"),
+            ("Google Artifact Registry", f"{GOOGLE}/", f"{GOOGLE}/simple/"),
+            ("Azure Artifacts", f"{AZURE}/upload/", f"{AZURE}/simple/"),
+        ],
+    )
+    def test_becomes_its_index(self, home: WarmHome, project: Path, title: str, pasted: str, index: str) -> None:
+        lines = home.ok("repo", "add", "acme", pasted).err.splitlines()
+        assert lines[0] == f"{pasted} is where {title} takes uploads; its index is {index}."
+        assert f"acme: poetry publish -r acme uploads to {pasted}" in lines
+        assert source("acme", index) in project.read_text()
+        assert home.toml("config.toml")["repositories"] == {"acme": {"url": pasted}}
+        again = home.ok("repo", "add", "acme", index).err
+        assert "takes uploads" not in again
+
+    def test_its_login_belongs_to_both(self, home: WarmHome, project: Path) -> None:
+        home.ok("repo", "add", "acme", AZURE.replace("://", f"://{USER}:secret@") + "/upload/")
+        bound = home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["credential-origins"]
+        assert bound == [AZURE]  # below which both are
+        assert "secret" not in project.read_text()
+
+    def test_twin_it_stays_where_it_is_for_uploads_only(self, home: WarmHome, project: Path) -> None:
+        home.ok("repo", "add", "acme", f"{NEXUS}/", "--publish-only")
+        assert home.toml("config.toml")["repositories"] == {"acme": {"url": f"{NEXUS}/"}}
+        assert project.read_text() == HEAD
+
+
+class TestAPublishUrlThatLooksLikeAnIndex:
+    """pulp and pypicloud take uploads there."""
+
+    def test_is_believed(self, home: WarmHome, project: Path) -> None:
+        done = home.ok("repo", "add", "acme", URL, "--publish-url", URL)
+        assert f"acme: {URL} looks like an index; uploads go there because you say so." in done.err
+        assert home.toml("config.toml")["repositories"] == {"acme": {"url": URL}}
+
+    def test_twin_not_where_the_server_is_known_to_read_only(self, home: WarmHome, project: Path) -> None:
+        home.refuses(
+            *("repo", "add", "acme", URL, "--publish-url", f"{GITLAB}/simple"),
+            err=f"{GITLAB}/simple is an index, for installing; uploads go to another URL.\n"
+            f"Try: poetry repo add acme {URL} --publish-url URL\n",
+        )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -771,3 +773,59 @@ def test_a_relaxed_ca_is_the_way_out_of_strict_checks(home: WarmHome, certs: Cer
         done = home.ok("repo", "certs", "acme", "--ca", ca, "--relaxed")
         assert done.err.endswith("works (200).\n")
     assert os.path.isabs(str(stored(home)["cert"]))
+
+
+class TestExport:
+    """One PEM with certificate and key, as plain Poetry takes it."""
+
+    def test_what_plain_poetry_takes(
+        self, keyed: WarmHome, server: IndexServer, certs: CertificateFactory, tmp_path: Path
+    ) -> None:
+        identity = certs.client("alice-laptop")
+        file = certs.pkcs12_file(identity, "export.p12", passphrase=PASSPHRASE)
+        add(keyed, server.index_url)
+        keyed.ok(
+            *("repo", "certs", "acme", "--ca", str(certs.ca_file()), "--client-cert", str(file)),
+            *("--passphrase-stdin", "-q"),
+            stdin=PASSPHRASE,
+        )
+        target = tmp_path / "new folder" / "plain.pem"
+        done = keyed.ok("repo", "certs", "acme", "--export", str(target))
+        assert done.err.splitlines() == [
+            f"acme: certificate and key, not encrypted, are in {target} (0600).",
+            f"For Poetry without this plugin: poetry config certificates.acme.client-cert {shlex.quote(str(target))}",
+        ]
+        assert mode_of(target) == 0o600
+        context = ssl.create_default_context(cafile=str(certs.ca_file()))
+        context.load_cert_chain(target, password=lambda: b"")
+        with urlopen(server.index_url, context=context) as answer:
+            assert answer.status == 200
+
+    def test_a_person_is_asked(self, acme: WarmHome, client: Identity, certs: CertificateFactory) -> None:
+        acme.ok("repo", "certs", "acme", "--client-cert", str(certs.pem(client)), "--no-verify")
+        target = acme.root / "plain.pem"
+        for answer, code in (("n", 1), ("y", 0)):
+            with acme.terminal("repo", "certs", "acme", "--export", str(target)) as terminal:
+                terminal.expect(f"{target} will hold the private key of acme, unencrypted. Write it? (y/n) [n]: ")
+                terminal.type(answer)
+                assert terminal.end() == code
+            assert target.exists() is (answer == "y")
+
+    def test_twins(self, acme: WarmHome, client: Identity, certs: CertificateFactory) -> None:
+        target = acme.root / "plain.pem"
+        acme.refuses(
+            *("repo", "certs", "acme", "--export", str(target)),
+            err="There is no client certificate to export.\n",
+        )
+        file = certs.pem(client)
+        acme.ok("repo", "certs", "acme", "--client-cert", str(file), "--no-verify")
+        before = file.read_bytes()
+        acme.refuses(
+            *("repo", "certs", "acme", "--export", str(file)),
+            err=f"{file} exists already; name another file.\n",
+        )
+        assert file.read_bytes() == before
+        acme.refuses(
+            *("repo", "certs", "acme", "--export", str(target), "--insecure"),
+            err="--export and --insecure cannot be used together.\n",
+        )

@@ -1260,3 +1260,21 @@ def test_a_broken_file_is_named_and_left_alone(home: WarmHome, index: IndexServe
 
 def test_help_shows_an_example(home: WarmHome) -> None:
     assert "poetry repo login acme --token-stdin" in home.ok("repo", "login", "--help").out
+
+
+class TestARootThatIsShownToNobody:
+    """Object stores answer 403 there to the right login, too."""
+
+    def test_the_way_on_is_said(self, home: WarmHome) -> None:
+        with IndexServer(credentials={USER: PASSWORD}) as index:
+            index.respond = lambda request: Response(403) if request.path.startswith("/simple/") else None
+            home.ok("repo", "add", "acme", index.index_url)
+            words = ("repo", "login", "acme", "--username", USER, "--password-stdin")
+            done = home.fails(*words, stdin=PASSWORD)
+            assert done.err.endswith("Nothing was stored. --no-verify stores it unasked.\n")
+            home.ok(*words, "--no-verify", stdin=PASSWORD)
+
+    def test_twin_a_wrong_password_is_just_refused(self, home: WarmHome, index: IndexServer) -> None:
+        home.ok("repo", "add", "acme", index.index_url)
+        done = home.fails("repo", "login", "acme", "--username", USER, "--password-stdin", stdin="wrong")
+        assert done.err.endswith("Nothing was stored.\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certs import CertificateFactory
 from tests.commands.conftest import USER
 from tests.credentials.stand_ins import StandIn
 from tests.warm import WarmHome, parsed
@@ -207,3 +208,29 @@ class TestBadInput:
 
     def test_help_shows_an_example(self, home: WarmHome) -> None:
         assert "poetry repo token acme --format env" in home.ok("repo", "token", "--help").out
+
+
+class TestPipBesideTheUrl:
+    """A URL says nothing of TLS: pip's own variables do."""
+
+    def test_the_ca_and_the_client_certificate(self, acme: WarmHome, certs: CertificateFactory) -> None:
+        ca, client = certs.ca_file(), certs.pem(certs.client())
+        acme.ok("repo", "certs", "acme", "--ca", str(ca), "--client-cert", str(client), "--no-verify")
+        done = acme.ok("repo", "token", "acme", "--format", "pip")
+        assert done.out.startswith("https://alice:")
+        assert done.err.splitlines() == [
+            f"acme: the URL does not hold its CA. For pip: PIP_CERT={ca}",
+            f"acme: the URL does not hold its client certificate. For pip: PIP_CLIENT_CERT={client}",
+        ]
+        assert acme.ok("repo", "token", "acme").err == ""
+
+    def test_a_key_of_its_own_is_nothing_for_pip(self, acme: WarmHome, certs: CertificateFactory) -> None:
+        identity = certs.client()
+        words = ("--client-cert", str(certs.cert_file(identity)), "--client-key", str(certs.key_file(identity)))
+        acme.ok("repo", "certs", "acme", *words, "--no-verify")
+        done = acme.ok("repo", "token", "acme", "--format", "pip")
+        assert "poetry repo certs acme --export PATH, then PIP_CLIENT_CERT=PATH" in done.err
+        assert "PIP_CERT" not in done.err
+
+    def test_twin_nothing_is_set(self, acme: WarmHome) -> None:
+        assert acme.ok("repo", "token", "acme", "--format", "pip").err == ""

@@ -14,6 +14,7 @@ from poetry_repo_plugin.core import servers as profiles
 from poetry_repo_plugin.core.servers import (
     PROFILES,
     Profile,
+    index_url_of,
     is_vendor_host,
     looks_like_index,
     parts_of,
@@ -422,3 +423,20 @@ def test_a_server_that_no_row_can_be_about_is_held_against_none() -> None:
 
     assert compiled("https://packages.example.org/team/simple/") == 0
     assert compiled(f"{GITLAB}/simple") == 1
+
+
+@pytest.mark.parametrize(("profile", "index", "upload"), PAIRS)
+def test_an_upload_url_leads_back_to_an_index(profile: Profile, index: str, upload: str | None) -> None:
+    assert index_url_of(index) == index
+    if upload is None or profile is profiles.DEVPI:  # whose upload URLs look like any other
+        return
+    found = index_url_of(upload)
+    assert found is not None
+    assert looks_like_index(found)
+    assert publish_url_of(found) == upload
+    assert profile_of(found) is profile
+
+
+@pytest.mark.parametrize("url", [*STRANGERS, *NEAR_MISSES])
+def test_twin_of_an_unknown_server_no_index_is_known(url: str) -> None:
+    assert index_url_of(url) is None
