@@ -19,7 +19,7 @@ from poetry_repo_plugin.core.origin import Origin, split_userinfo
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import index_url_of, looks_like_index, profile_of, publish_url_of
 from poetry_repo_plugin.ops.credential_store import check_username, require_writable
-from poetry_repo_plugin.ops.further import require_home
+from poetry_repo_plugin.ops.home import require_home
 from poetry_repo_plugin.ops.session import Session
 
 

@@ -21,7 +21,7 @@ from poetry_repo_plugin.http.failures import failure_of
 from poetry_repo_plugin.ops import certs as certificates
 from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
 from poetry_repo_plugin.ops.export import export_identity
-from poetry_repo_plugin.ops.further import require_home
+from poetry_repo_plugin.ops.home import require_home
 from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.tls.settings import SOON, SYSTEM, AskPassphrase, CaSetting, TlsSettings
 

@@ -135,7 +135,7 @@ def ask_for_credential(access: Access, upload: Upload) -> None:
 def _require_home(access: Access, upload: Upload, kind: Kind, *, terminal: bool) -> None:
     """A secret that is given for a name does not go where only a project puts it; on a terminal a person decides."""
     from poetry_repo_plugin.core.prompts import confirm
-    from poetry_repo_plugin.ops.further import require_home
+    from poetry_repo_plugin.ops.home import require_home
 
     def goes_on(question: str) -> bool:
         return terminal and confirm(question)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from poetry_repo_plugin.config.bindings import Bindings
 from poetry_repo_plugin.config.project import read_project
@@ -36,6 +36,19 @@ if TYPE_CHECKING:
     from poetry_repo_plugin.ops.credential_store import Logins
 
 AskPassphrase = Callable[[Repository], "Secret | None"]
+
+
+class Teller(Protocol):
+    """Tells a person what happens."""
+
+    def say(self, line: str) -> None:
+        """What was done."""
+
+    def warn(self, line: str) -> None:
+        """What one should know although it went well."""
+
+    def asking(self, url: str) -> None:
+        """Who keeps a person waiting."""
 
 
 class Surroundings(NamedTuple):

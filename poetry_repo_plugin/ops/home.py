@@ -1,0 +1,56 @@
+"""To where a secret may be taken: its owner says so with a word, a project's file never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.failures import failure
+
+
+def require_home(
+    bindings: Bindings,
+    repository: Repository,
+    kind: Kind,
+    confirm: Callable[[str], bool] = lambda question: False,
+    *,
+    urls: Iterable[str] | None = None,
+) -> None:
+    """Stop before a new secret goes to a place that only a project's file takes for the repository's.
+
+    The user has said elsewhere where the name belongs, whatever the word was, and has not said
+    that it moved. Raises :class:`Failure` (``origin-mismatch``).
+
+    :param confirm: asks a person; the question ends with what happens.
+    :param urls: where the secret is about to go, or be bound to; by default, all that the
+        repository's secrets are bound to.
+    """
+    home, name = bindings.home(repository.name), repository.name
+    asked = repository.bindable if urls is None else urls
+    url = home.stranger_among(asked, whole_origin=kind is Kind.CERTIFICATE)
+    if url is None:
+        return
+    if confirm(f"{name} belongs to {home}, but this project says {url}. Go on there?"):
+        return
+    message = f"it belongs to {home}, and only this project says {url}; nothing was sent there."
+    raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=_netloc(url), url=url)
+
+
+def bind(access: Access, repository: Repository, kind: Kind, url: str) -> None:
+    """Record that what is stored belongs to ``url`` as well. Raises ``StateError``.
+
+    What was not bound yet keeps the place that the user's own settings name, too.
+    """
+    own = [] if access.bindings.of(repository.name, kind) else repository.user_urls
+    access.bindings.record(repository.name, kind, [*own, url])
+
+
+def _netloc(url: str) -> str:
+    try:
+        return Origin.of(url).netloc
+    except InvalidUrl:
+        return ""

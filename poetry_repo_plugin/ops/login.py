@@ -1,0 +1,313 @@
+"""``repo login``: ask the repository what it says to a secret, then keep it, bound to where it belongs."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.config.settings import TOKEN_USER
+from poetry_repo_plugin.core import names
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError
+from poetry_repo_plugin.core.hints import Hint, repo
+from poetry_repo_plugin.core.origin import Origin, Prefix
+from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, Profile, profile_of
+from poetry_repo_plugin.core.times import remaining
+from poetry_repo_plugin.credentials.base import Credential, Query
+from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
+from poetry_repo_plugin.credentials.stored import StoredSource
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.checks import Verdict, check_index, check_login
+from poetry_repo_plugin.ops.helper_login import Tried, judge, keep, try_helper
+from poetry_repo_plugin.ops.home import bind, require_home
+from poetry_repo_plugin.ops.precedence import ahead
+from poetry_repo_plugin.ops.session import Session, Teller
+
+# What a repository fails with that has not judged the credential.
+_NOT_ASKED = frozenset(
+    {
+        *(Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.PROXY, Cause.SERVER_ERROR),
+        *(Cause.NOT_AN_INDEX, Cause.NOT_AN_UPLOAD_URL),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """For whom a login is, and who is asked.
+
+    :param url: of the index, or for uploads, that is asked.
+    :param added: the same, if it was given and the repository may not have it yet.
+    :param is_new: nothing had a URL for the name before.
+    """
+
+    repository: Repository
+    url: str
+    added: str | None = None
+    is_new: bool = False
+
+    @property
+    def bindable(self) -> list[str]:
+        """What a new credential belongs to.
+
+        With ``--url``, that and what the user's own settings name, but not what a project's file
+        says, where nobody was asked.
+        """
+        if self.added is None:
+            return self.repository.bindable
+        return [self.added, *self.repository.user_urls]
+
+
+def find_target(session: Session, given: str, url: str | None) -> Target:
+    """The repository called ``given``; a new one is known to this command only, until it stores.
+
+    :param url: a further URL for it, without userinfo.
+    :raises InputError: for a name that is not known or has no URL, and for PyPI with another one.
+    """
+    if url is None:
+        return _known_target(session, given)
+    if names.is_pypi(given):
+        message = "The URLs of PyPI are built into Poetry; nothing can be added to them."
+        raise InputError(message)
+    found = session.catalogue.find(given)
+    if found is not None and found.urls:
+        return Target(found, url, url)
+    name = found.name if found is not None else session.new_name(given)
+    session.access.places.add_live(name, url)
+    return Target(session.catalogue.get(name), url, url, is_new=True)
+
+
+def _known_target(session: Session, given: str) -> Target:
+    repository = session.catalogue.require(given, to_add=True)
+    name, url = repository.name, repository.index_url or repository.publish_url
+    if names.is_pypi(name):  # its index is open: what is handed out is for uploads
+        url = repository.publish_url
+    if url is None:
+        raise InputError(f"No URL is known for {name!r}.", repo("add", name, "URL"))
+    return Target(repository, url)
+
+
+class Login:
+    """One login.
+
+    :param verify: whether the repository is asked before anything is stored.
+    """
+
+    def __init__(self, session: Session, target: Target, out: Teller, *, verify: bool) -> None:
+        self._session = session
+        self._target = target
+        self._out = out
+        self._verify = verify
+        self._repository = target.repository
+        self._name = target.repository.name
+        self._profile = profile_at(target.repository)
+
+    def require_home(self) -> None:
+        """Stop before a secret goes where only a project puts the name. Raises :class:`Failure`."""
+        target, session = self._target, self._session
+        if target.added is None:
+            urls = dict.fromkeys([target.url, *target.bindable])
+            kind = Kind.CREDENTIAL
+            require_home(session.bindings, self._repository, kind, session.confirm, urls=urls)
+
+    def with_secret(self, credential: Credential, *, plaintext: bool) -> None:
+        """Ask the repository, and keep what it accepts. Raises :class:`Failure`, ``StateError``."""
+        verdict = self._ask(credential)
+        token_is_user = self._is_token_user(credential)
+        self._remember()
+        stored = self._session.logins.store(
+            self._name,
+            credential.username or "",
+            credential.secret,
+            self._target.bindable,
+            plaintext=plaintext or token_is_user,  # Poetry keeps user names in its files
+            further=self._target.added is not None,
+        )
+        who, host = self._who(credential), Origin.of(self._target.url).netloc
+        if verdict is Verdict.ACCEPTED:
+            self._out.say(f"Logged in to {self._name} ({host}) {who}; stored in {stored.place}.")
+        else:
+            said = f"a login {who} is stored in {stored.place}, not verified."
+            self._out.say(f"{self._name} ({host}): {said}")
+        self._tell_verdict(verdict)
+        self._warn_of_others(credential)
+        if len({prefix.origin for prefix in stored.bound}) > 1:
+            places = " and ".join(map(str, stored.bound))
+            self._out.say(f"It is sent to {places}, and nowhere else.")
+
+    def with_helper(self, found: Tried) -> None:
+        """Let the repository judge what a helper or provider hands out, then keep its name."""
+        if found.unsent:
+            headers = ", ".join(found.unsent)
+            self._out.warn(f"{self._name}: its helper also hands out {headers}; only Authorization is sent.")
+        session, target = self._session, self._target
+        found, verdict = self._judge(found)
+        self._remember()
+        added = target.added is not None
+        session.bindings.record_for_login(self._name, target.bindable, further=added)
+        unset = dict.fromkeys(("helper", "helper-protocol", "provider"))
+        session.settings.save_own(self._name, {**unset, **found.own})
+        self._tell_helper(found, is_kept=keep(session.access, found))
+        self._tell_verdict(verdict)
+
+    def extend(self) -> bool:
+        """Take what is stored to a further URL; ``False`` where nothing is stored that could be."""
+        session, added = self._session, self._target.added
+        if added is None:
+            return False
+        repository, access = self._repository, session.access
+        helper = session.settings.own_for(self._name).helper
+        has_identity = access.tls.has_identity(repository)
+        credential = self._stored()
+        if helper:
+            credential = self._try_again(helper)
+        elif credential is not None:
+            self._tell_verdict(self._ask(credential))
+        elif not has_identity or not _is_open(session.trial(self._name, added), repository, added):
+            return False
+        if helper or credential is not None:
+            bind(access, repository, Kind.CREDENTIAL, added)
+        if has_identity:
+            bind(access, repository, Kind.CERTIFICATE, added)
+        what = "the client certificate" if credential is None else "the stored credential"
+        if helper:
+            what = "what its helper hands out"
+        place = Prefix.of_index(added)
+        self._out.say(f"{self._name}: {what} now belongs to {place} as well.")
+        return True
+
+    def explain(self, error: Failure) -> str:
+        """Mend the hint of ``error``, because nothing is stored; what is said after it."""
+        error.hint = _mending(error.hint, self._target)
+        unjudged = error.cause in _NOT_ASKED
+        if error.cause is Cause.CREDENTIAL_REJECTED:
+            # Some servers, object stores among them, show their root to nobody.
+            ignored = self._session.access.ignored_codes(self._repository)
+            unjudged = error.status == 403 or bool(ignored)
+        if unjudged:
+            return "Nothing was stored. --no-verify stores it unasked."
+        return "Nothing was stored."
+
+    # -- asking --------------------------------------------------------------------------------
+
+    def _ask(self, credential: Credential | None, identity: HelperIdentity | None = None) -> Verdict | None:
+        """What the repository says; ``None`` where it was not asked, or takes a certificate alone."""
+        if not self._verify or (credential is None and identity is None):
+            return None
+        target, session = self._target, self._session
+        if not names.is_pypi(self._name):
+            self._out.asking(target.url)
+        access = session.access
+        if target.added is not None:
+            access = session.trial(self._name, target.added)
+        if identity is not None:
+            access.tls.lend(self._name, identity)
+        if credential is None:
+            _is_open(access, self._repository, target.url)  # or it raises
+            return None
+        return check_login(access, self._repository, target.url, credential)
+
+    def _judge(self, found: Tried) -> tuple[Tried, Verdict | None]:
+        def ask(one: Tried) -> Verdict | None:
+            return self._ask(one.credential, one.identity)
+
+        return judge(self._repository, found, ask, self._session.notices.once)
+
+    def _try_again(self, helper: tuple[str, ...]) -> Credential | None:
+        """What the helper that is set says for the further URL."""
+        protocol = self._session.settings.own_for(self._name).helper_protocol
+        tried = try_helper(self._repository, shlex.join(helper), protocol, self._target.url)
+        tried, verdict = self._judge(tried)
+        self._tell_verdict(verdict)
+        return tried.credential
+
+    def _stored(self) -> Credential | None:
+        """What is stored under the repository's name, wherever it is bound to."""
+        session, repository = self._session, self._repository
+        bound = session.bindings.of(self._name, Kind.CREDENTIAL)
+        url = repository.index_url or repository.publish_url or ""
+        if bound:
+            url = str(bound[0])
+        source = StoredSource(session.settings, session.gate, session.bindings)
+        answer = source.get(Query(self._name, url))
+        return answer if isinstance(answer, Credential) else None
+
+    def _remember(self) -> None:
+        """A new repository is remembered; the client certificate belongs to the further URL too."""
+        target, session = self._target, self._session
+        if target.is_new:
+            session.settings.save_own(self._name, {"url": target.added})
+        if target.added is not None and session.access.tls.has_identity(self._repository):
+            bind(session.access, self._repository, Kind.CERTIFICATE, target.added)
+
+    # -- telling -------------------------------------------------------------------------------
+
+    def _tell_verdict(self, verdict: Verdict | None) -> None:
+        if verdict is not None and verdict is not Verdict.ACCEPTED:
+            self._out.warn(f"{self._name}: {verdict.value}.")
+
+    def _tell_helper(self, found: Tried, *, is_kept: bool) -> None:
+        until = found.credential.expires_at if found.credential is not None else None
+        tail = ". Nothing secret was stored."
+        if until is not None:
+            good = f"; what it handed out is good for {remaining(until)}"
+            tail = f"{good} and in the keyring until then." if is_kept else f"{good}{tail}"
+        host = Origin.of(self._target.url).netloc
+        self._out.say(f"{self._name} ({host}) asks {found.what}{tail}")
+
+    def _who(self, credential: Credential) -> str:
+        if self._is_token_user(credential) or credential.username == TOKEN_USER:
+            return "with a token"
+        if not credential.secret:
+            return "with an empty password"  # whose user name may be a token
+        if not credential.username:
+            return "with an empty user name"
+        return f"as {credential.username}"
+
+    def _is_token_user(self, credential: Credential) -> bool:
+        """Whether the user name is the token itself, so that it is never printed."""
+        profile = self._profile
+        return profile is not None and profile.token_is_username and not credential.secret
+
+    def _warn_of_others(self, credential: Credential) -> None:
+        if self._profile in (PYPI, TESTPYPI) and credential.username != TOKEN_USER:
+            hint = repo("login", self._name, "--token-stdin")
+            self._out.warn(f"{self._name} takes API tokens, no account's password. Try: {hint}")
+        found = ahead(self._session.access, self._repository, credential)
+        for where, urls in found.items():
+            goes = " and ".join(urls)
+            self._out.warn(f"{self._name}: {where} holds another credential, which goes to {goes} instead of this.")
+
+
+def profile_at(repository: Repository) -> Profile | None:
+    """The kind of the repository's server."""
+    url = repository.index_url or repository.publish_url
+    return profile_of(url, repository.name) if url else None
+
+
+def _is_open(access: Access, repository: Repository, url: str) -> bool:
+    """Whether the index at ``url`` asks for no credential (it may ask for a client certificate).
+
+    Raises :class:`Failure` for any other refusal.
+    """
+    try:
+        check_index(access, repository, url, anonymous=True)
+    except Failure as error:
+        if error.cause is Cause.CREDENTIAL_MISSING:
+            return False
+        raise
+    return True
+
+
+def _mending(hint: Hint | None, target: Target) -> Hint | None:
+    """``hint`` where a login to a further URL has failed: the next command must say it again."""
+    if hint is None or target.added is None:
+        return hint
+    name = target.repository.name
+    words = hint.commands[0]
+    if words[:4] == ("poetry", "repo", "login", name) and words[4:5] in ((), ("--helper",)):
+        return repo("login", name, "--url", target.added, *words[4:])
+    if target.is_new and words[:3] == ("poetry", "repo", "certs"):
+        return repo("add", name, target.added).then(hint)
+    return hint
