@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,17 @@ def pytest_configure() -> None:
     """A run in the background (``nohup … &``) ignores Ctrl-C, and so would every command that is interrupted here."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """As ``tmp_path``, in memory where there is such a place: for tests that write the same files a thousand times."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory, prefix="tests-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

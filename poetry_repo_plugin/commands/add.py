@@ -10,6 +10,8 @@ from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.changes import Changes
+from poetry_repo_plugin.config.home import home_at
 from poetry_repo_plugin.config.project import ERROR_CODES, PRIORITIES, read_project
 from poetry_repo_plugin.config.repositories import bare, shows_credential
 from poetry_repo_plugin.core import names
@@ -18,7 +20,7 @@ from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import Origin, split_userinfo
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import index_url_of, looks_like_index, profile_of, publish_url_of
-from poetry_repo_plugin.ops.credential_store import check_username, require_writable
+from poetry_repo_plugin.ops.credential_store import check_username
 from poetry_repo_plugin.ops.home import require_home
 from poetry_repo_plugin.ops.session import Session
 
@@ -48,6 +50,26 @@ class Wish:
     codes: list[int] | None
     lifted: Lifted | None
     is_new: bool = False
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was known of the name before.
+
+    :param publish_url: in the user's file; a credential that stands in it stays there, and is not printed.
+    :param has_home: the user has said where the name belongs.
+    """
+
+    url: str | None
+    publish_url: str | None
+    codes: tuple[int, ...]
+    has_home: bool
+
+    @classmethod
+    def of(cls, session: Session, name: str) -> Before:
+        """Look it up."""
+        own, has_home = session.settings.own_for(name), bool(session.bindings.home(name).places)
+        return cls(own.url, _publish_url_before(session, name), own.ignore_error_codes, has_home)
 
 
 class Command(RepoCommand):
@@ -89,23 +111,27 @@ ends in /simple/ is for installing only. The next step is
     def work(self, session: Session) -> int:
         """Check all words first, then write."""
         wish = self._wish(session)
-        if wish.publish_url is not None or wish.codes or wish.lifted is not None:
-            require_writable(session.settings)  # before the project's file is changed
-        if self.option("self"):
-            from poetry_repo_plugin.hooks.facts import config_folder
-
-            self._add_source(session, wish, config_folder() / "pyproject.toml", own_environment=True)
-            self._remember_for_self(session, wish)
-        elif session.project is not None and not self.option("publish-only"):
-            self._add_source(session, wish, session.project / "pyproject.toml")
-        elif not self.option("publish-only"):
-            self._remember(session, wish)
-        is_new_here = not session.bindings.home(wish.name).places
-        self._keep_publish_url(session, wish)
-        if is_new_here:
-            self._keep_home(session, wish)
-        self._keep_codes(session, wish)
-        self._keep_lifted(session, wish)
+        before = Before.of(session, wish.name)
+        changes, told = Changes(session.settings), list[str]()
+        file = self._file(session)
+        if file is not None:
+            changes.rewrite(file, lambda text: self._with_source(text, wish, told))
+        url, publish_url = self._remembered_url(session, wish), self._kept_publish_url(wish)
+        if url is not None:
+            changes.save_own(wish.name, {"url": url})
+        if publish_url is not None and publish_url != before.publish_url:
+            changes.save_publish_url(wish.name, publish_url)
+            self._keep_home(changes, wish, before, url, publish_url)
+        if wish.codes is not None:
+            changes.save_own(wish.name, {"ignore-error-codes": wish.codes or None})
+        place = self._write(session, wish, changes)
+        if file is not None:
+            self._tell_source(wish, file, told)
+        self._tell_url(session, wish, before)
+        self._tell_publish_url(wish, before, publish_url)
+        self._tell_codes(wish, before)
+        if place is not None:
+            self.say(f"{wish.name}: the credentials of the URL were moved to {place}; they are not verified.")
         self._next_step(session, wish)
         return 0
 
@@ -250,88 +276,104 @@ ends in /simple/ is for installing only. The next step is
 
     # -- the writing ---------------------------------------------------------------------------------------------------
 
-    def _add_source(self, session: Session, wish: Wish, file: Path, *, own_environment: bool = False) -> None:
-        from poetry_repo_plugin.config import files as store
-        from poetry_repo_plugin.config.project import read_text
+    def _file(self, session: Session) -> Path | None:
+        """The file that the source is added to."""
+        if self.option("self"):
+            from poetry_repo_plugin.hooks.facts import config_folder
+
+            return config_folder() / "pyproject.toml"
+        if session.project is None or self.option("publish-only"):
+            return None
+        return session.project / "pyproject.toml"
+
+    def _with_source(self, text: str, wish: Wish, told: list[str]) -> str:
+        """``text`` with the source; what changed is ``told``."""
         from poetry_repo_plugin.config.sources import add_source, system_project_text
 
-        with store.locked(session.settings.folder):
-            before = read_project(file).source(wish.name) if file.exists() else None
-            priority = wish.priority or (before.priority if before is not None else "primary")
-            old = system_project_text(file) if own_environment else read_text(file)
-            text, changes = add_source(old, wish.name, wish.url, priority, default=bool(self.option("default")))
-            if changes:
-                store.write_text(file, text)
+        old = system_project_text(text) if self.option("self") else text
+        new, told[:] = add_source(old, wish.name, wish.url, wish.priority, default=bool(self.option("default")))
+        return new if told else text
+
+    def _remembered_url(self, session: Session, wish: Wish) -> str | None:
+        """What the user remembers: outside a project, and for Poetry's own environment, which is no project of ours."""
+        if self.option("publish-only") or (session.project is not None and not self.option("self")):
+            return None
+        return wish.url
+
+    def _kept_publish_url(self, wish: Wish) -> str | None:
+        if self.option("self") and self.text("publish-url") is None:
+            return None
+        return wish.publish_url
+
+    @staticmethod
+    def _keep_home(changes: Changes, wish: Wish, before: Before, url: str | None, publish_url: str) -> None:
+        """Where uploads go is kept for the user, and the index in the project alone, which is no word of the user's: by
+        itself the first would make a stranger of the second.
+        """
+        if before.has_home or wish.url is None or url is not None:
+            return
+        if home_at(publish_url).stranger_among([wish.url]) is not None:
+            changes.save_own(wish.name, {"added": [wish.url]})
+
+    @staticmethod
+    def _write(session: Session, wish: Wish, changes: Changes) -> str | None:
+        """Write all at once; where the login of the URL is kept, if it held one."""
+        if wish.lifted is None:
+            changes.commit()
+            return None
+        login, plaintext = wish.lifted, not wish.lifted.secret  # a token for a user name: Poetry keeps those in files
+        words = (wish.name, login.username, login.secret, login.urls)
+        return session.logins.store(*words, plaintext=plaintext, changes=changes).place
+
+    # -- what was done -------------------------------------------------------------------------------------------------
+
+    def _tell_source(self, wish: Wish, file: Path, told: list[str]) -> None:
+        own_environment = bool(self.option("self"))
         where = "Poetry's own environment" if own_environment else "pyproject.toml"
-        for change in changes:
+        for change in told:
             self.say(f"{change} (in {where})" if own_environment else change)
-        if not changes:
+        if not told:
             self.say(f"{wish.name} is in {where} already, just so.")
         if not own_environment and read_project(file).needs_migration:
             why = "it has sources with `default` or `secondary`"
             self.warn(f"Poetry 2 cannot read this project yet: {why}. Try: {repo('migrate')}")
 
-    def _remember(self, session: Session, wish: Wish) -> None:
-        name, url = wish.name, wish.url
+    def _tell_url(self, session: Session, wish: Wish, before: Before) -> None:
+        name, url = wish.name, self._remembered_url(session, wish)
+        if self.option("self"):
+            if url is not None and before.url not in (None, url):
+                self.say(f"{name}: url {before.url} → {url}")
+            return
+        if session.project is not None or self.option("publish-only"):
+            return
         if self.given("priority", "secondary", "default"):
             self.warn("There is no project here, so a priority has no meaning; it was not kept.")
         if url is None:  # PyPI
             return
-        before = session.settings.own_for(name).url
-        session.settings.save_own(name, {"url": url})
-        if before is None:
+        if before.url is None:
             self.say(f"{name} ({url}) is remembered; `{repo('add', name)}` in a project makes it a source there.")
-        elif before != url:
-            self.say(f"{name}: url {before} → {url}")
+        elif before.url != url:
+            self.say(f"{name}: url {before.url} → {url}")
         else:
             self.say(f"{name} ({url}) is remembered already.")
         if wish.publish_url is None and session.catalogue.get(name).publish_url is None:
             self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")
 
-    def _remember_for_self(self, session: Session, wish: Wish) -> None:
-        """Poetry's own environment is no project of ours: the user remembers what one logs in to there."""
-        before = session.settings.own_for(wish.name).url
-        if wish.url is not None and before != wish.url:
-            session.settings.save_own(wish.name, {"url": wish.url})
-            if before is not None:
-                self.say(f"{wish.name}: url {before} → {wish.url}")
-
-    def _keep_publish_url(self, session: Session, wish: Wish) -> None:
-        name, url = wish.name, wish.publish_url
-        before = _publish_url_before(session, name)
-        if url is None or (self.option("self") and self.text("publish-url") is None):
+    def _tell_publish_url(self, wish: Wish, before: Before, url: str | None) -> None:
+        if url is None:
             return
-        if before != url:
-            session.settings.save_publish_url(name, url)
-            was = f" (was {before})" if before else ""
-            self.say(f"{name}: poetry publish -r {name} uploads to {url}{was}")
+        if before.publish_url != url:
+            was = f" (was {before.publish_url})" if before.publish_url else ""
+            self.say(f"{wish.name}: poetry publish -r {wish.name} uploads to {url}{was}")
         elif self.option("publish-only"):
-            self.say(f"{name}: poetry publish -r {name} uploads to {url} already.")
+            self.say(f"{wish.name}: poetry publish -r {wish.name} uploads to {url} already.")
 
-    @staticmethod
-    def _keep_home(session: Session, wish: Wish) -> None:
-        """Where uploads go is kept for the user, and the index in the project alone, which is no word of the user's: by
-        itself the first would make a stranger of the second.
-        """
-        home = session.bindings.home(wish.name)
-        if wish.url is not None and home.stranger_among([wish.url]) is not None:
-            session.settings.save_own(wish.name, {"added": [wish.url]})
-
-    def _keep_codes(self, session: Session, wish: Wish) -> None:
-        before = list(session.settings.own_for(wish.name).ignore_error_codes)
-        if wish.codes is None or before == wish.codes:
+    def _tell_codes(self, wish: Wish, before: Before) -> None:
+        if wish.codes is None or list(before.codes) == wish.codes:
             return
-        session.settings.save_own(wish.name, {"ignore-error-codes": wish.codes or None})
-        was = f" (was {', '.join(map(str, before))})" if before else ""
+        was = f" (was {', '.join(map(str, before.codes))})" if before.codes else ""
         which = f"an answer {', '.join(map(str, wish.codes))}" if wish.codes else "no answer"
         self.say(f"{wish.name}: {which} is taken as “not here”{was}")
-
-    def _keep_lifted(self, session: Session, wish: Wish) -> None:
-        if wish.lifted is None:
-            return
-        login, plaintext = wish.lifted, not wish.lifted.secret  # a token for a user name: Poetry keeps those in files
-        stored = session.logins.store(wish.name, login.username, login.secret, login.urls, plaintext=plaintext)
-        self.say(f"{wish.name}: the credentials of the URL were moved to {stored.place}; they are not verified.")
 
     def _next_step(self, session: Session, wish: Wish) -> None:
         name = wish.name
@@ -347,7 +389,7 @@ ends in /simple/ is for installing only. The next step is
         profile = profile_of(wish.url, name) if wish.url else None
         if profile is not None and (profile.provider is not None or profile.token_is_username):
             self.say(f"{profile.title}: {profile.advice}")
-        known = session.catalogue.get(name)  # as it was before
+        known = session.catalogue.get(name)  # its project is as it was before
         inside = session.project is not None and not self.option("self")  # outside it is said of every server
         if inside and profile is not None and known.publish_url is None and known.index_url != wish.url:
             self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")

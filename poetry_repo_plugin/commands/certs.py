@@ -11,6 +11,7 @@ from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError
 from poetry_repo_plugin.core.hints import command, repo
@@ -19,7 +20,6 @@ from poetry_repo_plugin.http.checks import ask, index_page
 from poetry_repo_plugin.http.contexts import expiry_warning
 from poetry_repo_plugin.http.failures import failure_of
 from poetry_repo_plugin.ops import certs as certificates
-from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
 from poetry_repo_plugin.ops.export import export_identity
 from poetry_repo_plugin.ops.home import require_home
 from poetry_repo_plugin.ops.session import Session
@@ -97,7 +97,9 @@ tried."""
     def _unset(self, session: Session, repository: Repository, given: list[str]) -> int:
         if given:
             raise InputError(f"--unset and --{given[0]} cannot be used together.")
-        gone = certificates.unset(session.settings, session.gate, session.notices, repository.name)
+        changes = Changes(session.settings)
+        certificates.note_unset(changes, repository.name)
+        gone = self._passphrases(session).forget(changes, repository.name)
         what = "no CA, client certificate or passphrase" if gone else "no CA or client certificate"
         self.say(f"{repository.name}: {what} is set any more.")
         if not session.access.tls.settings_of(repository).is_default:
@@ -231,13 +233,15 @@ tried."""
 
     def _store(self, session: Session, repository: Repository, wish: Wish) -> None:
         name, settings = repository.name, wish.settings
-        require_writable(session.settings)
-        if wish.sets_identity:
-            self._keep_passphrase(session, name, wish.passphrase)
-        if self.given("client-cert", "client-key"):  # bound before it is there
-            session.bindings.record_for_login(name, repository.bindable, Kind.CERTIFICATE)
         before = session.access.tls.settings_of(repository).ca
-        certificates.store(session.settings, name, settings, ca=wish.sets_ca, identity=wish.sets_identity)
+        changes = Changes(session.settings)
+        if self.given("client-cert", "client-key"):
+            session.bindings.record_for_login(name, repository.bindable, Kind.CERTIFICATE, changes=changes)
+        certificates.note(changes, name, settings, ca=wish.sets_ca, identity=wish.sets_identity)
+        if wish.sets_identity:
+            self._keep_passphrase(session, name, wish.passphrase, changes)
+        else:
+            changes.commit()
         if not settings.verify and before is not None:
             self.say(f"{name}: its CA, {_shown(before)}, is used no more; --ca sets it again.")
         if wish.sets_ca and settings.verify:
@@ -248,29 +252,37 @@ tried."""
         if self.option("relaxed"):
             self.say(f"{name}: the stricter X.509 checks of Python 3.13 are left out.")
 
-    def _keep_passphrase(self, session: Session, name: str, passphrase: Passphrase) -> None:
-        """In the keyring, or where that was asked for in plain text. One that nobody needs is not kept."""
+    def _keep_passphrase(self, session: Session, name: str, passphrase: Passphrase, changes: Changes) -> None:
+        """Keep it in the keyring, or where that was asked for in plain text, and write ``changes``.
+
+        One that nobody needs is not kept.
+        """
         plaintext, typed = bool(self.option("plaintext")), session.typed_passphrase(name)
         if not passphrase.was_needed:
+            self._passphrases(session).forget(changes, name)
             if passphrase.given is not None:
                 self.say(f"{name}: the key is not encrypted; the passphrase is not kept.")
-            forget_passphrase(session.settings, session.gate, session.notices, name)
             return
         secret = passphrase.given if passphrase.given is not None else typed
         if secret is None and plaintext:
             secret = passphrase()
-        if secret is None:
-            return  # it is kept already, or in the environment
+        if secret is None:  # it is kept already, or in the environment
+            changes.commit()
+            return
         try:
-            kept_by = (session.settings, session.gate, session.notices)
-            place = certificates.store_passphrase(*kept_by, name, secret, plaintext=plaintext)
+            place = self._passphrases(session).keep(changes, name, secret, plaintext=plaintext)
         except InputError as error:
             if typed is None:
                 hint = repo("certs", name, *self._words(), "--plaintext")
                 raise InputError(f"{error.message} Nothing was stored.", hint) from None
+            changes.commit()
             self.warn(error.message)
             return
         self.say(f"{name}: the passphrase is kept in {place}.")
+
+    @staticmethod
+    def _passphrases(session: Session) -> certificates.Passphrases:
+        return certificates.Passphrases(session.settings, session.gate, session.notices)
 
     # -- trying --------------------------------------------------------------------------------------------------------
 

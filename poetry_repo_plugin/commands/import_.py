@@ -11,6 +11,7 @@ from cleo.helpers import argument
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.pip_and_twine import Found, default_files, read_files
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Failure, InputError
@@ -106,23 +107,26 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
         return found
 
     def _store(self, session: Session, found: Found) -> None:
-        name = found.name
+        name, changes = found.name, Changes(session.settings)
         if found.index_url is not None:
-            session.settings.save_own(name, {"url": found.index_url})
+            changes.save_own(name, {"url": found.index_url})
         if found.publish_url is not None:
-            session.settings.save_publish_url(name, found.publish_url)
+            changes.save_publish_url(name, found.publish_url)
         files = {"cert": found.ca, "client-cert": found.client_cert}
         paths = {key: str(value) for key, value in files.items() if value is not None}
         if found.client_cert is not None:
-            session.bindings.record_for_login(name, found.urls, Kind.CERTIFICATE)
+            session.bindings.record_for_login(name, found.urls, Kind.CERTIFICATE, changes=changes)
         if paths:
-            session.settings.save_certificates(name, paths)
+            changes.save_certificates(name, paths)
         place = ""
         if found.username is not None and found.secret is not None:
             urls = found.urls or session.catalogue.get(name).bindable
             plaintext = found.token_is_username  # Poetry keeps user names in its files
-            stored = session.logins.store(name, found.username, found.secret, urls, plaintext=plaintext)
+            login = (name, found.username, found.secret, urls)
+            stored = session.logins.store(*login, plaintext=plaintext, changes=changes)
             place = f"; its login is in {stored.place}, not verified"
+        else:
+            changes.commit()
         self.say(f"{name}: taken over from {found.origin}{place}.")
         if found.username and found.secret is None:
             hint = repo("login", name, "--username", found.username)

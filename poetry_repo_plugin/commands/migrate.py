@@ -7,6 +7,7 @@ from typing import ClassVar
 from cleo.helpers import option
 
 from poetry_repo_plugin.commands.base import RepoCommand
+from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.ops.session import Session
@@ -30,7 +31,6 @@ stays off."""
 
     def work(self, session: Session) -> int:
         """Show the difference, or write it."""
-        from poetry_repo_plugin.config import files
         from poetry_repo_plugin.config.migrate import migrate
         from poetry_repo_plugin.config.project import read_text
         from poetry_repo_plugin.config.sources import diff
@@ -38,17 +38,22 @@ stays off."""
         if session.project is None:
             raise InputError("There is no pyproject.toml here or above.")
         file = session.project / "pyproject.toml"
+        text, changes = "", list[str]()
+
+        def rewrite(before: str) -> str:
+            nonlocal text, changes
+            text, changes = migrate(before, plain=True)
+            return text
+
         if self.option("dry-run"):
             before = read_text(file)
-            text, changes = migrate(before, plain=True)
+            rewrite(before)
             for line in diff(before, text).splitlines():
                 self.row(line)
         else:
-            with files.locked(session.settings.folder):
-                before = read_text(file)
-                text, changes = migrate(before, plain=True)
-                if text != before:
-                    files.write_text(file, text)
+            read_text(file)
+            with Changes(session.settings) as edits:
+                edits.rewrite(file, rewrite)
         for change in changes:
             self.say(change)
         self._tell_passwords(text)

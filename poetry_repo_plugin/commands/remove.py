@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
+from poetry_repo_plugin.config.changes import Changes
+from poetry_repo_plugin.config.own import USERS
 from poetry_repo_plugin.core.errors import InputError, RepoError
 from poetry_repo_plugin.core.hints import repo, unset
 from poetry_repo_plugin.core.names import is_pypi, match_name
-from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
+from poetry_repo_plugin.ops.certs import Passphrases
+from poetry_repo_plugin.ops.credential_store import Forgotten
 from poetry_repo_plugin.ops.session import Session
 
 
@@ -31,26 +35,29 @@ class Command(RepoCommand):
 
     def work(self, session: Session) -> int:
         """Take everything away that carries the name; the projects' files come first, because they may refuse."""
-        given, own_file = str(self.argument("name")), _own_file()
+        given, changes, own_file = str(self.argument("name")), Changes(session.settings), _own_file()
         if self.option("self"):
             self.only_one_of("self", "keep-credentials")
-            if not self._from_files(session, given, [own_file]):
+            if not self._from_files(changes, given, [own_file]):
                 raise InputError(f"Poetry's own environment has no source {given!r}.")
-            return 0
-        if session.catalogue.find(given) is None and self._from_files(session, given, [own_file]):
-            return 0
+            return self._done(changes)
+        if session.catalogue.find(given) is None and self._from_files(changes, given, [own_file]):
+            return self._done(changes)
         repository = session.catalogue.require(given)
         name, project = repository.name, [session.project / "pyproject.toml"] if session.project is not None else []
         if is_pypi(name):
             if repository.priority is None:
                 raise InputError("PyPI is built into Poetry; to forget its token, log out.", repo("logout", "pypi"))
-            self._from_files(session, name, project)
-            return 0
-        if session.settings.folder.exists():
-            require_writable(session.settings)
-        if not self._from_files(session, name, [*project, own_file]):
+            self._from_files(changes, name, project)
+            return self._done(changes)
+        if not self._from_files(changes, name, [*project, own_file]):
             self._refuse_if_only_named_by_environment(session, name)
-        return self._from_settings(session, name)
+        return self._from_settings(session, changes, name)
+
+    def _done(self, changes: Changes) -> int:
+        changes.commit()
+        self._tell_files()
+        return 0
 
     @staticmethod
     def _refuse_if_only_named_by_environment(session: Session, name: str) -> None:
@@ -59,47 +66,52 @@ class Command(RepoCommand):
             message = f"{name} is named by the environment variable {variable[0]} only; there is nothing to remove."
             raise InputError(message, unset(variable[0]))
 
-    def _from_settings(self, session: Session, name: str) -> int:
+    def _from_settings(self, session: Session, changes: Changes, name: str) -> int:
         """Returns the exit code: what a keyring keeps to itself is not removed, nor what leads to it."""
-        keep = bool(self.option("keep-credentials"))
-        own = session.settings.own_for(name)
-        kept: dict[str, object] = {
-            "credential-origins": list(own.credential_origins) or None,
-            "helper": list(own.helper) or None,
-            "helper-protocol": own.helper_protocol,
-            "provider": own.provider,
-        }
-        left = None if keep else session.logins.forget(name, thorough=False).left
-        forget_passphrase(session.settings, session.gate, session.notices, name)
-        session.settings.forget(name)
-        if keep or left is not None:
-            session.settings.save_own(name, kept if keep else {"credential-origins": kept["credential-origins"]})
+        keep, own = bool(self.option("keep-credentials")), session.settings.own_for(name)
+        logins, forgotten = session.logins, Forgotten(found=False)
+        changes.forget(name)
+        if keep:
+            kept = ("credential-origins", list(own.credential_origins)), ("helper", list(own.helper))
+            words = ("helper-protocol", own.helper_protocol), ("provider", own.provider)
+            users = (USERS, list(own.keyring_users))
+            changes.save_own(name, {key: value or None for key, value in (*kept, *words, users)})
+        else:
+            trial = changes.copy()
+            logins.note_forgotten(trial, name)
+            trial.rehearse()
+            forgotten = logins.forget_in_keyring(name, thorough=False)
+            logins.note_forgotten(changes, name, forgotten)
+        Passphrases(session.settings, session.gate, session.notices).forget(changes, name, forgotten.gone)
+        self._tell_files()
         self.say(f"Removed {name}." + (" Its credentials were kept." if keep else ""))
         variable = session.settings.variable("REPOSITORIES", name, "_URL")
         if variable is not None:
             self.warn(f"{name} is still named by the environment variable {variable[0]}.")
-        if left is not None:
+        if forgotten.left is not None:
             self.fail(RepoError("Its credential is left.", repo("logout", name)))
-        return 0 if left is None else 1
+        return 0 if forgotten.left is None else 1
 
-    def _from_files(self, session: Session, name: str, files: list[Path]) -> bool:
-        """Take the source out of all of ``files``, or of none; whether it was in one of them."""
-        from poetry_repo_plugin.config import files as store
+    def _from_files(self, changes: Changes, name: str, files: list[Path]) -> bool:
+        """Note that the source goes from all of ``files``; whether it is in one of them."""
         from poetry_repo_plugin.config.project import read_text
         from poetry_repo_plugin.config.sources import remove_source
 
-        there = [file for file in files if file.exists()]
-        if not there:
-            return False
-        with store.locked(session.settings.folder):
-            edits = [(file, *remove_source(read_text(file), name)) for file in there]
-            for file, text, changes in edits:
-                if changes:
-                    store.write_text(file, text)
-        for file, _, changes in edits:
-            for change in changes:
+        self._told = {file: remove_source(read_text(file), name)[1] for file in files if file.exists()}
+
+        def without(text: str, told: list[str]) -> str:
+            text, told[:] = remove_source(text, name)
+            return text
+
+        for file, told in self._told.items():
+            if told:
+                changes.rewrite(file, partial(without, told=told))
+        return any(self._told.values())
+
+    def _tell_files(self) -> None:
+        for file, told in self._told.items():
+            for change in told:
                 self.say(f"{change} (in Poetry's own environment)" if file == _own_file() else change)
-        return any(changes for _, _, changes in edits)
 
 
 def _own_file() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.home import Home, Place, bound_places, places_said
 from poetry_repo_plugin.config.own import Own
@@ -12,6 +13,11 @@ from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Prefix
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.config.changes import Changes
+
+_MOVING = "moving"  # no URL, so that it allows nothing
 
 
 class Kind(Enum):
@@ -81,23 +87,32 @@ class Bindings:
         word = "its login" if kind is Kind.CREDENTIAL else "its client certificate"
         return bound_places(_recorded(self._settings.own_for(name), kind), word)
 
-    def record(self, name: str, kind: Kind, urls: Iterable[str]) -> list[Prefix]:
+    def record(self, name: str, kind: Kind, urls: Iterable[str], changes: Changes | None = None) -> None:
         """Bind ``name`` to the owners of ``urls``, beside what was recorded; what is no URL is left out.
+
+        :param changes: what it becomes a part of; left out, it is written at once.
 
         Raises :class:`StateError`.
         """
         fresh = _owners(urls)
-        return self._change(name, kind, lambda own: [*_readable(own, kind), *fresh])
+        self._change(name, kind, lambda own: [*_readable(own, kind), *fresh], changes)
 
     def record_for_login(
-        self, name: str, urls: Iterable[str], kind: Kind = Kind.CREDENTIAL, *, further: bool = False
-    ) -> list[Prefix]:
+        self,
+        name: str,
+        urls: Iterable[str],
+        kind: Kind = Kind.CREDENTIAL,
+        *,
+        further: bool = False,
+        changes: Changes | None = None,
+    ) -> None:
         """Bind a newly stored secret to ``urls``; what is no URL is left out.
 
         What was bound before stays only if this is a new secret for the same place (a password was changed); a name
         that now means another place takes nothing with it. Raises :class:`StateError`.
 
         :param further: what was bound before stays, because its owner says so.
+        :param changes: what it becomes a part of; left out, it is written at once.
         """
         fresh = _owners(urls)
 
@@ -106,7 +121,24 @@ class Bindings:
             same_place = further or any(old.contains(new) for old in before for new in fresh)
             return [*(before if same_place else []), *fresh]
 
-        return self._change(name, kind, bound)
+        self._change(name, kind, bound, changes)
+
+    def record_begun(self, name: str, urls: Iterable[str], *, further: bool, changes: Changes) -> None:
+        """Note where a login belongs that is about to be stored.
+
+        As :meth:`record_for_login`, but where the name moves to another place, nothing of it goes anywhere until the
+        new secret is in the place of the old one.
+        """
+        fresh = _owners(urls)
+
+        def change(own: Own) -> dict[str, object]:
+            before = _readable(own, Kind.CREDENTIAL)
+            same_place = further or any(old.contains(new) for old in before for new in fresh)
+            if before and not same_place:
+                return {Kind.CREDENTIAL.value: [_MOVING]}
+            return {Kind.CREDENTIAL.value: [str(one) for one in _widest([*before, *fresh])] or None}
+
+        changes.change_own(name, change)
 
     def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
         """Bind what was stored before the plugin came. A folder that cannot be written is no reason to fail."""
@@ -115,16 +147,22 @@ class Bindings:
             if fresh and not _recorded(self._settings.own_for(name), kind):
                 self._change(name, kind, lambda own: _readable(own, kind) if _recorded(own, kind) else fresh)
 
-    def _change(self, name: str, kind: Kind, bound: Callable[[Own], list[Prefix]]) -> list[Prefix]:
+    def _change(
+        self, name: str, kind: Kind, bound: Callable[[Own], list[Prefix]], changes: Changes | None = None
+    ) -> None:
         """Keep what ``bound`` makes of the present record, read under the lock, so that no other process's is lost."""
-        kept: list[Prefix] = []
 
         def change(own: Own) -> dict[str, object]:
-            kept.extend(_widest(bound(own)))
+            kept = _widest(bound(own))
             return {kind.value: [str(prefix) for prefix in kept]} if kept else {}
 
-        self._settings.change_own(name, change)
-        return kept
+        if changes is not None:
+            changes.change_own(name, change)
+            return
+        from poetry_repo_plugin.config.changes import Changes
+
+        with Changes(self._settings) as alone:
+            alone.change_own(name, change)
 
 
 def _recorded(own: Own, kind: Kind) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The one module that writes files: atomically, privately, one process at a time.
+"""The one module that writes files: atomically and privately.
 
 A reader sees the old file or the new one, never a part of either, also when the writer is killed; a file that cannot
 be parsed is reported and left as it is.
@@ -9,58 +9,101 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.core.errors import StateError
 
-if TYPE_CHECKING:
-    from filelock import FileLock
-    from tomlkit.toml_document import TOMLDocument
-
-LOCK_SECONDS = 10.0
-_MOST_HOLDERS = 30  # for which somebody waits in turn
-_PRIVATE = 0o600
-_LONGEST_HOLDER = 100  # bytes
+PRIVATE = 0o600
+JOURNAL = ".poetry-repo-plugin.journal"  # of renames that are under way
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of ``path``; ``{}`` where there is no such file.
-
-    Raises :class:`StateError`, naming the file and the place in it, for anything else that keeps it from being read.
-    """
-    from poetry_repo_plugin.config.toml import parse
-
+def read_bytes(path: Path) -> bytes | None:
+    """Read ``path``; ``None`` where there is no such file. Raises :class:`StateError`."""
     try:
-        return parse(path.read_bytes().decode("utf-8"), str(path))
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except UnicodeDecodeError as error:
-        raise StateError(f"{path} is not UTF-8 (at byte {error.start}). It was left as it is.") from None
+        return None
     except OSError as error:
-        raise StateError(f"{path} cannot be read: {_reason(error)}.") from None
+        raise StateError(f"{path} cannot be read: {reason(error)}.") from None
 
 
-def write_text(path: Path, text: str, *, private: bool = False) -> bool:
-    """Replace ``path`` by ``text`` in one step (temporary file, fsync, rename), creating missing folders.
+def read_settings_text(path: Path) -> str:
+    """Read the text of a file of settings; ``""`` where there is no such file.
 
-    A private file is 0600 whatever it was before; any other keeps its mode. The owner stays, and a symbolic link stays
-    one: its target is replaced. Line ends are written as they are in ``text``.
+    Raises :class:`StateError`, naming the file and the place in it, for what cannot be read.
+    """
+    try:
+        return (read_bytes(path) or b"").decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = f"at byte {error.start}"
+        raise StateError(f"{path} is not UTF-8 ({where}). It was left as it is.") from None
 
-    Returns whether an existing private file was readable by others before. Raises :class:`StateError`; the old file
-    is then untouched.
+
+@dataclass
+class Replacement:
+    """A new content for ``path``, written beside it and synced, that a rename puts in its place.
+
+    :ivar path: as it was given, for messages.
+    :ivar target: the file itself; a symbolic link stays one.
+    :ivar temporary: where the new content lies.
+    :ivar was_loose: an existing private file was readable by others before.
+    """
+
+    path: Path
+    target: Path
+    temporary: Path
+    was_loose: bool = False
+    backup: Path | None = None
+
+    def put_in_place(self, *, keep_old: bool = False) -> None:
+        """Put the new content in the place of the old one.
+
+        :param keep_old: so that :meth:`take_back` can undo it, until :meth:`clear`.
+
+        Raises :class:`OSError`; the old file is untouched then.
+        """
+        if keep_old and self.target.exists():
+            backup = _beside(self.target)
+            try:
+                os.link(self.target, backup)
+            except OSError:  # a file system without links
+                shutil.copy2(self.target, backup)
+            self.backup = backup
+        self.temporary.replace(self.target)
+
+    def take_back(self) -> None:
+        """Put the old file back, or remove the new one where there was none. Raises :class:`OSError`."""
+        if self.backup is not None:
+            self.backup.replace(self.target)
+            self.backup = None
+        else:
+            self.target.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove what is left beside the file."""
+        for left in (self.temporary, self.backup):
+            if left is not None:
+                with suppress(OSError):
+                    left.unlink(missing_ok=True)
+
+
+def prepare(path: Path, text: str, *, private: bool = False) -> Replacement:
+    """Write ``text`` beside ``path``, creating missing folders.
+
+    A private file is 0600 whatever it was before; any other keeps its mode. The owner stays. Line ends are written as
+    they are in ``text``. Raises :class:`StateError`; nothing is left behind then.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    temporary = _beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         before = _status(target)
-        mode = _PRIVATE if private or before is None else stat.S_IMODE(before.st_mode)
+        mode = PRIVATE if private or before is None else stat.S_IMODE(before.st_mode)
         _write_synced(temporary, text.encode("utf-8"), mode, before)
-        temporary.replace(target)
     except UnicodeEncodeError:  # half of a surrogate pair, from bytes that were no UTF-8; its text quotes them
         raise StateError(f"{path} cannot be written: a value is not valid Unicode. Nothing was changed.") from None
     except BaseException as error:
@@ -68,162 +111,39 @@ def write_text(path: Path, text: str, *, private: bool = False) -> bool:
             temporary.unlink()
         if not isinstance(error, OSError):
             raise
-        raise StateError(f"{path} cannot be written: {_reason(error)}. Nothing was changed.") from None
-    _sync_folder(target.parent)
-    return private and before is not None and is_loose(before.st_mode)
+        raise unwritten(path, error) from None
+    was_loose = private and before is not None and is_loose(before.st_mode)
+    return Replacement(path, target, temporary, was_loose)
 
 
-def require_writable(path: Path) -> None:
-    """Find out whether ``path`` can be replaced, before anything is done that could not be taken back.
+def write_text(path: Path, text: str, *, private: bool = False) -> bool:
+    """Replace ``path`` by ``text`` in one step, as :func:`prepare` says.
 
-    Raises :class:`StateError`.
+    Returns whether an existing private file was readable by others before. Raises :class:`StateError`; the old file
+    is then untouched.
     """
-    target = Path(os.path.realpath(path))
-    probe = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    new = prepare(path, text, private=private)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE))
-        probe.unlink()
+        new.put_in_place()
     except OSError as error:
-        raise StateError(f"{path} cannot be written: {_reason(error)}. Nothing was changed.") from None
+        raise unwritten(path, error) from None
+    finally:
+        new.clear()
+    sync_folder(new.target.parent)
+    return new.was_loose
+
+
+def unwritten(path: Path, error: OSError) -> StateError:
+    """Say that ``path`` cannot be written, and that nothing was."""
+    return StateError(f"{path} cannot be written: {reason(error)}. Nothing was changed.")
 
 
 def is_loose(mode: int) -> bool:
-    """Whether a file of this mode can be read or written by others than its owner (POSIX only)."""
+    """Tell whether a file of this mode can be read or written by others than its owner (POSIX only)."""
     return os.name == "posix" and bool(stat.S_IMODE(mode) & 0o077)
 
 
-def _acquire(lock: FileLock, holder: Path) -> None:
-    """Take ``lock``; a queue in which each in turn gets it is waited for, one holder that keeps it is not."""
-    from filelock import Timeout
-
-    before = _read_holder(holder)
-    for _ in range(_MOST_HOLDERS):
-        try:
-            lock.acquire(poll_interval=0.05)
-        except Timeout:
-            now = _read_holder(holder)
-            if now == before:
-                raise
-            before = now
-        else:
-            return
-    raise Timeout(str(lock.lock_file))
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of the settings in ``folder`` (between processes, not re-entrant between threads).
-
-    Waits up to ``LOCK_SECONDS`` for one and the same holder, longer in a queue that moves; then raises
-    :class:`StateError`, which says who holds it.
-    """
-    import tomlkit  # noqa: F401 -- what is done under the lock needs it; nobody waits for the import
-    from filelock import FileLock, Timeout
-
-    holder = folder / ".poetry-repo-plugin.holder"
-    lock = FileLock(folder / ".poetry-repo-plugin.lock", timeout=LOCK_SECONDS, mode=_PRIVATE)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, holder)
-    except Timeout:
-        raise StateError(
-            f"The settings in {folder} are in use by {_read_holder(holder)}; waited {LOCK_SECONDS:.0f} s.",
-        ) from None
-    except OSError as error:
-        raise StateError(f"{folder} cannot be written: {_reason(error)}. Nothing was changed.") from None
-    try:
-        with suppress(OSError):
-            _write_holder(holder)
-        yield
-    finally:
-        with suppress(OSError):
-            holder.unlink()
-        lock.release()
-
-
-@contextmanager
-def editing(path: Path, *, private: bool) -> Iterator[TOMLDocument]:
-    """The document in ``path``, to be changed in place; written back when the block ends without an error.
-
-    The caller holds the lock. Comments and unknown keys survive. An unchanged document is not written. What a killed
-    writer left behind is removed. Raises :class:`StateError`; the file is then as it was.
-    """
-    import tomlkit
-
-    from poetry_repo_plugin.config.toml import parse, same
-
-    read_toml(path)  # the clear error for a broken file
-    text = path.read_bytes().decode("utf-8") if path.exists() else ""
-    clumsy = StateError(
-        f"{path} is written in a way that cannot be changed safely (keys with dots above the first table, perhaps). "
-        "Nothing was changed."
-    )
-    try:
-        document = tomlkit.parse(text)
-    except ValueError:
-        raise clumsy from None
-    _sweep(path)
-    try:
-        yield document
-    except _InTheWayError as error:
-        raise StateError(f"{path} holds {error}. Nothing was changed.") from None
-    changed = tomlkit.dumps(document)
-    if changed == text:
-        return
-    try:
-        kept = same(parse(changed), document.unwrap())
-    except StateError:
-        kept = False
-    if not kept:  # tomlkit may write a dotted key into the table before it
-        raise clumsy
-    write_text(path, changed, private=private)
-
-
-def put(document: Any, keys: tuple[str, ...], value: object) -> None:
-    """Set ``keys`` in a tomlkit document, creating the tables on the way; ``None`` removes it and emptied tables.
-
-    What stands where a table belongs is not overwritten: :func:`editing` raises :class:`StateError` then.
-    """
-    if value is None:
-        _remove(document, keys)
-        return
-    import tomlkit
-    from tomlkit.items import InlineTable
-
-    table = document
-    for index, key in enumerate(keys[:-1]):
-        if key not in table:
-            fresh = tomlkit.table() if index == len(keys) - 2 else tomlkit.table(is_super_table=True)
-            table[key] = tomlkit.inline_table() if isinstance(table, InlineTable) else fresh
-        table = table[key]
-        if not isinstance(table, dict):
-            raise _InTheWayError(f"a value for {'.'.join(keys[: index + 1])}, where a table belongs")
-    if isinstance(table.get(keys[-1]), dict):
-        raise _InTheWayError(f"a table for {'.'.join(keys)}, where a value belongs")
-    if table.get(keys[-1]) != value or isinstance(table.get(keys[-1]), bool) != isinstance(value, bool):
-        table[keys[-1]] = value
-
-
-def _remove(document: Any, keys: tuple[str, ...]) -> None:
-    trail = []
-    table = document
-    for key in keys:
-        if not isinstance(table, dict) or key not in table:
-            return
-        trail.append((table, key))
-        table = table[key]
-    for index, (parent, key) in enumerate(reversed(trail)):
-        if index and parent[key]:
-            break
-        del parent[key]
-
-
-class _InTheWayError(Exception):
-    """What is there would have to be overwritten; ``str()`` says what it is, and shows no value."""
-
-
-def _sweep(path: Path) -> None:
+def sweep(path: Path) -> None:
     """Remove the temporary files, secrets and all, of writers that were killed; under the lock there is no other."""
     target = Path(os.path.realpath(path))
     with suppress(OSError):
@@ -232,8 +152,29 @@ def _sweep(path: Path) -> None:
                 left.unlink()
 
 
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` last. Some network file systems cannot; the new file is in place all the same."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def reason(error: OSError) -> str:
+    """Give the system's words for what went wrong, in lower case."""
+    return (error.strerror or str(error)).lower()
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+
+
 def _write_synced(path: Path, data: bytes, mode: int, before: os.stat_result | None) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
     with os.fdopen(descriptor, "wb") as file:
         if os.name == "posix":
             if before is not None and before.st_uid != os.geteuid():
@@ -245,43 +186,8 @@ def _write_synced(path: Path, data: bytes, mode: int, before: os.stat_result | N
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    with suppress(OSError):  # some network file systems cannot; the new file is in place
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def _status(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
     except FileNotFoundError:
         return None
-
-
-def _write_holder(path: Path) -> None:
-    """Say who holds the lock. What a killed process left there goes, and so does a link or a pipe; none is followed."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"process {os.getpid()}")
-
-
-def _read_holder(path: Path) -> str:
-    """Who holds the lock, as far as a plain file says so; a link is not followed, a pipe not waited for."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            said = file.read(_LONGEST_HOLDER).decode("utf-8", "replace").strip() if plain else ""
-    except OSError:
-        said = ""
-    return said or "another process"
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -92,6 +92,12 @@ def bound_places(origins: Iterable[str], word: str) -> tuple[Place, ...]:
     return tuple(readable or found[:1])
 
 
+def home_at(url: str) -> Home:
+    """Give the home of a name of which the user has said this URL only."""
+    prefix = _prefix(url)
+    return Home() if prefix is None else Home((Place(prefix, "", url),))
+
+
 def places_said(settings: Settings, name: str) -> Iterator[Place]:
     """The URLs that the user has given ``name``, beside any binding. A text that is no URL names no place."""
     for url, word in settings.urls_said(name):

@@ -8,6 +8,8 @@ from typing import Any
 
 from poetry_repo_plugin.config.keys import entries_of
 
+USERS = "keyring-users"
+
 
 @dataclass(frozen=True)
 class Own:
@@ -22,6 +24,8 @@ class Own:
     ca: str | None = None
     relaxed: bool = False
     passphrase_in_keyring: bool = False
+    keyring_users: tuple[str, ...] = ()
+    """Users of whom the keyring may hold something that no other file tells: written down before it gets it."""
     helper: tuple[str, ...] = ()
     helper_protocol: str | None = None
     provider: str | None = None
@@ -46,6 +50,7 @@ def own_of(table: Mapping[str, Any], name: str) -> Own:
         ca=_text(entry.get("ca")),
         relaxed=entry.get("relaxed") is True,
         passphrase_in_keyring=entry.get("passphrase-in-keyring") is True,
+        keyring_users=_texts(entry.get(USERS)),
         helper=_texts(entry.get("helper")),
         helper_protocol=_text(entry.get("helper-protocol")),
         provider=_text(entry.get("provider")),

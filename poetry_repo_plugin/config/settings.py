@@ -8,14 +8,14 @@ written: nothing in them is expanded, and an environment variable hides its own 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from poetry_repo_plugin.config import files as store
-from poetry_repo_plugin.config.keys import Table, entries_of, leaf_names, spellings_of, table_at, text_at, value_at
+from poetry_repo_plugin.config.document import read_toml
+from poetry_repo_plugin.config.files import JOURNAL
+from poetry_repo_plugin.config.keys import Table, entries_of, leaf_names, table_at, text_at
 from poetry_repo_plugin.config.own import Own, own_of
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.secret import Secret
@@ -70,20 +70,27 @@ class Settings:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        return Table.of(store.read_toml(self.config_file))
+        return self._read(self.config_file)
 
     @cached_property
     def auth(self) -> dict[str, Any]:
-        return Table.of(store.read_toml(self.auth_file))
+        return self._read(self.auth_file)
 
     @cached_property
     def own(self) -> dict[str, Any]:
-        return Table.of(store.read_toml(self.own_file))
+        return self._read(self.own_file)
 
     @cached_property
     def local(self) -> dict[str, Any]:
         """The project's ``poetry.toml``. It travels with the project, so it is believed in little."""
-        return store.read_toml(self.project_folder / "poetry.toml") if self.project_folder else {}
+        return read_toml(self.project_folder / "poetry.toml") if self.project_folder else {}
+
+    def _read(self, file: Path) -> Table:
+        if os.path.lexists(self.folder / JOURNAL):  # somebody was killed while he changed several files
+            from poetry_repo_plugin.config.lock import finish
+
+            finish(self.folder)
+        return Table.of(read_toml(file))
 
     def check(self) -> None:
         """Read every file now, so that a broken one is named before anything is done."""
@@ -286,145 +293,6 @@ class Settings:
                 )
         return found
 
-    # -- writing -------------------------------------------------------------------------------------------------------
-
-    def save_login(self, name: str, username: str, secret: Secret | None) -> bool:
-        """Keep ``http-basic.NAME`` in ``auth.toml``; ``None`` for a password that a keyring keeps.
-
-        What was kept for the name goes. A token is kept under ``pypi-token.NAME`` as well, where Poetry's own
-        publishing looks first. Returns whether ``auth.toml`` was readable by others before.
-        """
-        loose = self._is_loose(self.auth_file)
-        password = secret.reveal() if secret is not None else None
-        with self._editing(self.auth_file, private=True) as document:
-            token = password if username == TOKEN_USER else None
-            self._set(document, "pypi-token", name, {"": token})
-            self._set(document, "http-basic", name, {"username": username, "password": password})
-        self._tighten(loose)
-        return loose
-
-    def save_token(self, name: str, token: Secret | None) -> bool:
-        """Keep ``pypi-token.NAME``; ``None`` for a token that a keyring keeps. Otherwise as :meth:`save_login`."""
-        loose = self._is_loose(self.auth_file)
-        with self._editing(self.auth_file, private=True) as document:
-            self._set(document, "http-basic", name, {"username": None, "password": None})
-            self._set(document, "pypi-token", name, {"": token.reveal() if token is not None else None})
-        self._tighten(loose)
-        return loose
-
-    def forget_login(self, name: str, *, but_username: bool = False) -> None:
-        """Remove ``http-basic.NAME`` and ``pypi-token.NAME`` from both files, in every spelling; a passphrase stays.
-
-        :param but_username: leave the user's name, which leads to what a keyring has.
-        """
-        basic = dict.fromkeys(("password",) if but_username else ("username", "password"))
-        for file, private in ((self.auth_file, True), (self.config_file, False)):
-            if not self._exists(file):
-                continue
-            with self._editing(file, private=private) as document:
-                self._set(document, "http-basic", name, basic)
-                self._set(document, "pypi-token", name, {"": None})
-
-    def save_passphrase(self, name: str, passphrase: Secret | None) -> None:
-        """Keep (or, for ``None``, remove) the passphrase of the client key in ``auth.toml``."""
-        if passphrase is None and not self._exists(self.auth_file):
-            return
-        with self._editing(self.auth_file, private=True) as document:
-            text = passphrase.reveal() if passphrase is not None else None
-            self._set(document, "http-basic", name, {"passphrase": text})
-
-    def save_publish_url(self, name: str, url: str | None) -> None:
-        """Keep or remove ``repositories.NAME.url``."""
-        with self._editing(self.config_file) as document:
-            self._set(document, "repositories", name, {"url": url})
-
-    def save_certificates(self, name: str, values: Mapping[str, str | bool | None]) -> None:
-        """Keep (or, for ``None``, remove) ``certificates.NAME.cert`` and ``.client-cert``, where Poetry keeps them."""
-        removed = dict.fromkeys(values)
-        for file, private, kept in ((self.auth_file, True, values), (self.config_file, False, removed)):
-            if kept is values or self._exists(file):
-                with self._editing(file, private=private) as document:
-                    self._set(document, "certificates", name, kept)
-
-    def save_own(self, name: str, values: Mapping[str, object]) -> None:
-        """Keep (or, for ``None``, remove) keys of ``[repositories.NAME]`` in our file."""
-        if all(value is None for value in values.values()) and not self._exists(self.own_file):
-            return
-        self.change_own(name, lambda own: values)
-
-    def change_own(self, name: str, change: Callable[[Own], Mapping[str, object]]) -> None:
-        """As :meth:`save_own`, with what ``change`` makes of the values that the file holds at this moment."""
-        with self._editing(self.own_file, private=True) as document:
-            table = table_at(document, "repositories")
-            known = [keys for keys in spellings_of(table, name) if isinstance(value_at(table, keys), dict)]
-            for key, value in change(own_of(document.unwrap(), name)).items():
-                path = ("repositories", *(known[0] if known else (name,)), key)
-                if isinstance(value_at(document, path), dict):  # the key is ours, and a table is nothing that we wrote
-                    store.put(document, path, None)
-                store.put(document, path, value)
-
-    def forget(self, name: str) -> None:
-        """Remove everything that the files hold for ``name``, but for its credentials."""
-        for file, private, sections in (
-            (self.auth_file, True, ("certificates",)),
-            (self.config_file, False, ("repositories", "certificates")),
-            (self.own_file, True, ("repositories",)),
-        ):
-            if not self._exists(file):
-                continue
-            with self._editing(file, private=private) as document:
-                for section in sections:
-                    for keys in list(spellings_of(table_at(document, section), name)):
-                        self._clear(document, (section, *keys))
-
-    def _set(self, document: Any, section: str, name: str, values: Mapping[str, object]) -> None:
-        """Keep (or remove) keys below ``name``, or for the key ``""`` the value of ``name`` itself.
-
-        It is one value however the name is spelled: other spellings of it lose those keys.
-        """
-        own = self._keys(name)
-        for keys in list(spellings_of(table_at(document, section), name)):
-            for key in values:
-                path = (section, *keys, key) if key else (section, *keys)
-                if keys != own and not isinstance(value_at(document, path), dict):
-                    store.put(document, path, None)
-        for key, value in values.items():
-            path = (section, *own, key) if key else (section, *own)
-            if value is not None or not isinstance(value_at(document, path), dict):
-                store.put(document, path, value)
-
-    @staticmethod
-    def _clear(document: Any, path: tuple[str, ...]) -> None:
-        """Remove what is at ``path``, but not the tables below it: those belong to longer names (``a.b``)."""
-        table = value_at(document, path)
-        if isinstance(table, dict):
-            for key in [key for key, value in table.items() if not isinstance(value, dict)]:
-                store.put(document, (*path, key), None)
-            if value_at(document, path) == {}:
-                store.put(document, path, None)
-        elif len(path) == 2:
-            store.put(document, path, None)
-
-    @contextmanager
-    def _editing(self, file: Path, *, private: bool = False) -> Iterator[Any]:
-        with store.locked(self.folder), store.editing(file, private=private) as document:
-            yield document
-        self.refresh()
-
-    @staticmethod
-    def _exists(file: Path) -> bool:
-        return os.path.lexists(file)
-
-    @staticmethod
-    def _is_loose(file: Path) -> bool:
-        try:
-            return store.is_loose(file.stat().st_mode)
-        except OSError:  # there is none, or writing it will say what is wrong
-            return False
-
-    def _tighten(self, loose: bool) -> None:
-        if loose and self._is_loose(self.auth_file):  # the content had not changed, so nothing was written
-            self.auth_file.chmod(0o600)
-
-    def _keys(self, name: str) -> tuple[str, ...]:
+    def spell(self, name: str) -> tuple[str, ...]:
+        """Give the keys under which the running Poetry keeps ``name``."""
         return (name,) if self._dotted_keys else tuple(name.split("."))

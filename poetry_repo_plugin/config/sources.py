@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from pathlib import Path
 from typing import Any
 
 from poetry_repo_plugin.config import toml, toml_text
 from poetry_repo_plugin.config.inline_sources import Unit
-from poetry_repo_plugin.config.project import PRIORITIES, effective_priority, has_legacy_words, pypi_is_on, read_text
+from poetry_repo_plugin.config.project import PRIORITIES, effective_priority, has_legacy_words, pypi_is_on
 from poetry_repo_plugin.config.pyproject import SourceText
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
@@ -24,20 +23,23 @@ SYSTEM_PROJECT = "[tool.poetry]\npackage-mode = false\n"
 
 
 def add_source(
-    text: str, name: str, url: str | None, priority: str = "primary", *, default: bool = False
+    text: str, name: str, url: str | None, priority: str | None = "primary", *, default: bool = False
 ) -> tuple[str, list[str]]:
     """``text`` with the source added, or the one of that name (in any case) changed in place.
 
     :param url: the index, without userinfo; ``None`` for PyPI only.
+    :param priority: ``None`` for what it has already; a new one is primary then.
     :param default: the source stands in for PyPI: primary, behind the other primaries, and PyPI is switched off.
 
     Returns the new text and what changed, fit to print; nothing to change gives the same text and ``[]``. Raises
     :class:`InputError` for words that do not fit each other, :class:`StateError` for a file that cannot be edited.
     """
-    _check(name, url, priority, default)
     source = SourceText(text)
-    was_on, could_search = pypi_is_on(_data(source)), _searchable(source)
     unit = _find(source, name)
+    if priority is None:
+        priority = effective_priority(unit.data) if unit is not None else "primary"
+    _check(name, url, priority, default)
+    was_on, could_search = pypi_is_on(_data(source)), _searchable(source)
     changes: list[str] = []
     if unit is None:
         unit = Unit({"name": "PyPI"} if url is None else {"name": name, "url": url})
@@ -91,14 +93,13 @@ def diff(old: str, new: str, label: str = "pyproject.toml") -> str:
     return "".join(f"{redact(line)}\n" for line in lines)
 
 
-def system_project_text(path: Path) -> str:
-    """The text of Poetry's own ``pyproject.toml`` to add a source to (``repo add --self``), also where there is none.
+def system_project_text(text: str) -> str:
+    """Make ``text``, of Poetry's own ``pyproject.toml``, fit to add a source to (``repo add --self``).
 
     Poetry writes that file anew for each ``poetry self`` command and keeps ``tool.poetry.source`` of the old one, if
     it has a ``[tool.poetry]`` table (``SelfCommand.generate_system_pyproject``).
     """
-    text = read_text(path) if path.exists() else ""
-    if "poetry" in toml.parse(text, str(path)).get("tool", {}):
+    if "poetry" in toml.parse(text).get("tool", {}):
         return text
     return f"{text.rstrip()}\n\n{SYSTEM_PROJECT}" if text.strip() else SYSTEM_PROJECT
 

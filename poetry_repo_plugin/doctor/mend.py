@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from poetry_repo_plugin.config import files
+from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.migrate import migrate
 from poetry_repo_plugin.config.project import read_text
 from poetry_repo_plugin.core.errors import RepoError
@@ -64,7 +64,8 @@ def _publish_urls(access: Access, mended: Mended) -> None:
     for name, url in local.publish_urls_with_login(access).items():
         login = login_in(url)
         if login is not None and _keep(access, name, login, mended):
-            access.settings.save_publish_url(name, login[0])
+            with Changes(access.settings) as changes:
+                changes.save_publish_url(name, login[0])
             mended.done.append(f"{access.settings.config_file}: repositories.{name}.url holds no password any more.")
 
 
@@ -98,8 +99,8 @@ def _rewritten(access: Access, file: Path, rewrite: Callable[[str], str]) -> boo
     """Whether ``rewrite`` had anything to change; where it had not, not even a lock is taken."""
     if rewrite(text := read_text(file)) == text:
         return False
-    with files.locked(access.settings.folder):
-        files.write_text(file, rewrite(read_text(file)))
+    with Changes(access.settings) as changes:
+        changes.rewrite(file, rewrite)
     return True
 
 

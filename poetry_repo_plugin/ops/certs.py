@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause, Failure, InputError
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError, StateError
 from poetry_repo_plugin.core.names import env_key
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
-from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE
-from poetry_repo_plugin.ops.credential_store import forget_passphrase, require_writable
+from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, OwnService
+from poetry_repo_plugin.ops.credential_store import commit, not_quite
 from poetry_repo_plugin.tls.certificate import CertificateFacts
 from poetry_repo_plugin.tls.settings import SOON, AskPassphrase, TlsSettings
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.tls.identity import ClientIdentity
+
+_IN_KEYRING = "passphrase-in-keyring"
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,8 @@ def _show_client(settings: TlsSettings, shown: Shown, ask: AskPassphrase | None)
     load_identity(settings.client_cert, settings.client_key, passphrase)
 
 
-def store(settings: Settings, name: str, wish: TlsSettings, *, ca: bool, identity: bool) -> None:
-    """Keep what ``wish`` says: paths where ``poetry config`` keeps them, the rest in our file. Raises ``StateError``.
+def note(changes: Changes, name: str, wish: TlsSettings, *, ca: bool, identity: bool) -> None:
+    """Note what ``wish`` says: paths where ``poetry config`` keeps them, the rest in our file.
 
     :param ca: whether the CA (or that there is to be none) is part of the wish.
     :param identity: whether the client certificate is.
@@ -130,41 +133,106 @@ def store(settings: Settings, name: str, wish: TlsSettings, *, ca: bool, identit
         keys["client-cert"] = str(wish.client_cert) if wish.client_cert is not None else None
         own["client-key"] = str(wish.client_key) if wish.client_key is not None else None
     if keys:
-        settings.save_certificates(name, keys)
-    settings.save_own(name, own)
+        changes.save_certificates(name, keys)
+    changes.save_own(name, own)
 
 
-def store_passphrase(
-    settings: Settings, gate: KeyringGate, notices: Notices, name: str, passphrase: Secret, *, plaintext: bool = False
-) -> str:
-    """Keep the passphrase in the keyring, or in ``auth.toml`` only if that was asked for; says where.
+@dataclass(frozen=True)
+class Passphrases:
+    """Keeps and forgets the passphrases of client keys, in the keyring or in ``auth.toml``."""
 
-    Raises ``InputError`` where there is no keyring and plain text was not asked for, ``StateError``.
-    """
-    if plaintext:
-        forget_passphrase(settings, gate, notices, name)
-        settings.save_passphrase(name, passphrase)
-        return f"plain text, in {settings.auth_file}"
-    require_writable(settings)
-    try:
-        backend = gate.keep_own(name, PASSPHRASE, passphrase)
-    except KeyringUnavailable as error:
-        raise InputError(
-            f"The passphrase is not kept, because {error}. Give it to each run as "
-            f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE, or keep it in plain text with --plaintext."
-        ) from None
-    settings.save_passphrase(name, None)
-    settings.save_own(name, {"passphrase-in-keyring": True})
-    return f"the keyring ({backend})"
+    settings: Settings
+    gate: KeyringGate
+    notices: Notices
+
+    def keep(self, changes: Changes, name: str, passphrase: Secret, *, plaintext: bool = False) -> str:
+        """Keep it in the keyring, or in ``auth.toml`` only if that was asked for, and write ``changes``.
+
+        That the keyring is about to get it is written down first, so that ``--unset`` finds it. Returns where it is.
+        Raises ``InputError`` where there is no keyring and plain text was not asked for, ``StateError``.
+        """
+        trial = changes.copy()
+        trial.save_passphrase(name, passphrase)
+        trial.rehearse()
+        if plaintext:
+            gone = self._forget_in_keyring(name)
+            changes.save_own(name, {_IN_KEYRING: None if gone else True})
+            changes.save_passphrase(name, passphrase)
+            changes.commit()
+            return f"plain text, in {self.settings.auth_file}"
+        was_there = self.settings.own_for(name).passphrase_in_keyring
+        backend, earlier = self._keep_in_keyring(name, passphrase, was_there=was_there)
+        changes.save_passphrase(name, None)
+        changes.save_own(name, {_IN_KEYRING: True})
+        try:
+            changes.commit()
+        except StateError as error:
+            raise not_quite(error, self._put_back(name, earlier), error.hint) from None
+        return f"the keyring ({backend})"
+
+    def forget(self, changes: Changes, name: str, gone: Sequence[str] = ()) -> bool:
+        """Remove it from the keyring, then write ``changes`` and that it is gone; whether the keyring did it.
+
+        :param gone: entries that are gone from the keyring already.
+
+        Where the keyring does not do it, that is said, and remembered: the next command tries again.
+        """
+        trial = changes.copy()
+        trial.save_passphrase(name, None)
+        trial.rehearse()
+        was_there = self.settings.own_for(name).passphrase_in_keyring
+        is_gone = self._forget_in_keyring(name)
+        changes.save_passphrase(name, None)
+        changes.save_own(name, {_IN_KEYRING: None if is_gone else True})
+        commit(changes, [*gone, str(OwnService(name))] if was_there and is_gone else gone)
+        return is_gone
+
+    def _keep_in_keyring(self, name: str, passphrase: Secret, *, was_there: bool) -> tuple[str, Secret | None]:
+        """The backend that has it now, and what it had before."""
+        try:
+            earlier = self.gate.own(name, PASSPHRASE) if was_there else None
+            with Changes(self.settings) as intent:
+                intent.save_own(name, {_IN_KEYRING: True})
+            return self.gate.keep_own(name, PASSPHRASE, passphrase), earlier
+        except KeyringUnavailable as error:
+            with Changes(self.settings) as changes:
+                changes.save_own(name, {_IN_KEYRING: True if was_there else None})
+            raise InputError(
+                f"The passphrase is not kept, because {error}. Give it to each run as "
+                f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE, or keep it in plain text with --plaintext."
+            ) from None
+
+    def _forget_in_keyring(self, name: str) -> bool:
+        if not self.settings.own_for(name).passphrase_in_keyring:
+            return True
+        try:
+            self.gate.forget_own(name, PASSPHRASE)
+        except KeyringUnavailable as error:
+            entry = f"{OwnService(name)} (user {PASSPHRASE.user})"
+            self.notices.once(f"{name}: the passphrase may be left in the keyring, as {entry}, because {error}.")
+            return False
+        return True
+
+    def _put_back(self, name: str, earlier: Secret | None) -> list[str]:
+        """Undo what was done to the keyring; what could not be undone."""
+        try:
+            if earlier is not None:
+                self.gate.keep_own(name, PASSPHRASE, earlier)
+                return []
+            self.gate.forget_own(name, PASSPHRASE)
+            with Changes(self.settings) as changes:
+                changes.save_own(name, {_IN_KEYRING: None})
+        except KeyringUnavailable as error:
+            return [f"the keyring holds the new passphrase as {OwnService(name)}, because {error}"]
+        except StateError:
+            return [f"{self.settings.own_file} says that the keyring has a passphrase"]
+        return []
 
 
-def unset(settings: Settings, gate: KeyringGate, notices: Notices, name: str) -> bool:
-    """Forget everything about TLS that is stored for ``name``; whether the keyring did, too. Raises ``StateError``."""
-    require_writable(settings)
-    gone = forget_passphrase(settings, gate, notices, name)
-    settings.save_certificates(name, {"cert": None, "client-cert": None})
-    settings.save_own(name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None})
-    return gone
+def note_unset(changes: Changes, name: str) -> None:
+    """Note that everything about TLS that the files hold for ``name`` goes, but for the passphrase."""
+    changes.save_certificates(name, {"cert": None, "client-cert": None})
+    changes.save_own(name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None})
 
 
 def _describe(facts: CertificateFacts) -> list[tuple[str, str]]:

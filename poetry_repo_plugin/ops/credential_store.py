@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from poetry_repo_plugin.config import files
 from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.changes import Changes
+from poetry_repo_plugin.config.own import USERS
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
 from poetry_repo_plugin.core.errors import InputError, StateError
+from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import Prefix
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import (
-    PASSPHRASE,
     SHORT_LIVED,
     OwnService,
     RepositoryService,
@@ -40,10 +42,39 @@ class Forgotten:
 
     :param found: there was something.
     :param left: why something may be left in the keyring, if it may.
+    :param gone: the entries of the keyring that are gone.
     """
 
     found: bool
     left: str | None = None
+    gone: tuple[str, ...] = ()
+
+
+class _Login(NamedTuple):
+    """What is to be stored.
+
+    :param further: ``urls`` come to those that the name is bound to.
+    """
+
+    name: str
+    username: str
+    secret: Secret
+    urls: list[str]
+    further: bool
+
+
+@dataclass(frozen=True)
+class _Keyring:
+    """What was done with the keyring.
+
+    :param backend: the one that has the secret now; ``None`` if none has it.
+    :param before: what our file held when it was written down; ``None`` if it was not.
+    :param earlier: what the entry held.
+    """
+
+    backend: str | None = None
+    before: dict[str, object] | None = None
+    earlier: KeyringEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +95,7 @@ class Logins:
         *,
         plaintext: bool = False,
         further: bool = False,
+        changes: Changes | None = None,
     ) -> Stored:
         """Keep a user name and a secret where Poetry looks for them, bound to the owners of ``urls``.
 
@@ -71,32 +103,38 @@ class Logins:
         that is missing or breaks at this moment is said aloud, and ``auth.toml`` is used. What was kept for the name
         before goes, and so does a helper or provider that was set for it, because that would win.
 
-        It is bound before it is kept: whoever is killed in between leaves no secret that anybody may ask for.
-        Raises ``StateError``; everything is as it was then.
+        What the keyring is about to get, and where it belongs, is written down first: whoever is killed in between
+        leaves nothing that a stranger may ask for or that a logout does not find. Raises ``StateError``; everything
+        is as it was then, or the message says what is not.
 
         :param further: ``urls`` are further ones; what the name was bound to stays.
+        :param changes: what else is to be written, together with this.
         """
-        superseded, own = self._in_keyring(name), self.settings.own_for(name)
-        require_writable(self.settings)
-        before, had_helper = own.credential_origins, bool(own.helper or own.provider)
-        bound = self.bindings.record_for_login(name, urls, further=further)
+        urls = list(urls)
+        changes = changes if changes is not None else Changes(self.settings)
+        login = _Login(name, username, secret, urls, further)
+        had_helper, earlier = self._has_helper(name), self._in_keyring(name)
+        trial = changes.copy()
+        self._note(trial, login, in_keyring=False, doubtful=earlier)
+        trial.rehearse()
+        keyring, why = _Keyring(), None
+        if not plaintext:
+            keyring, why = self._keep_in_keyring(login, earlier)
+        doubtful = earlier - ({username} if keyring.backend is not None else set())
+        self._note(changes, login, in_keyring=keyring.backend is not None, doubtful=doubtful)
         try:
-            backend, why = self._keep(name, username, secret, superseded, plaintext=plaintext)
-        except StateError:
-            with suppress(StateError):
-                self.settings.save_own(name, {Kind.CREDENTIAL.value: list(before) or None})
-            raise
+            changes.commit()
+        except StateError as error:
+            raise self._undone(login, keyring, error) from None
+        if self.settings.auth_file in changes.loosened:
+            self.notices.once(f"{self.settings.auth_file} could be read by others; it is private (0600) now.")
         if why is not None:
             self.notices.once(f"Stored in plain text, in {self.settings.auth_file}, because {why}.")
-        self.settings.save_own(name, dict.fromkeys(_OUTSIDE))
-        for other in superseded - ({username} if backend is not None else set()):
-            try:
-                self.gate.forget(name, other)
-            except KeyringUnavailable as error:
-                self.notices.once(_left(RepositoryService(name), error))
+        self._remove_doubtful(name, doubtful)
         if had_helper:
             self._forget_token(name)
-        return Stored(f"the keyring ({backend})" if backend is not None else str(self.settings.auth_file), tuple(bound))
+        place = f"the keyring ({keyring.backend})" if keyring.backend is not None else str(self.settings.auth_file)
+        return Stored(place, tuple(self.bindings.of(name, Kind.CREDENTIAL)))
 
     def forget(self, name: str, *, thorough: bool = True) -> Forgotten:
         """Remove every credential that is stored for ``name``. Raises ``StateError``.
@@ -107,28 +145,44 @@ class Logins:
         :param thorough: also where no file says that the keyring has something: a token that ``poetry config`` put
             there leaves no trace.
         """
+        trial = Changes(self.settings)
+        self.note_forgotten(trial, name)
+        trial.rehearse()
+        changes = Changes(self.settings)
+        forgotten = self.forget_in_keyring(name, thorough=thorough)
+        self.note_forgotten(changes, name, forgotten)
+        commit(changes, forgotten.gone)
+        return forgotten
+
+    def forget_in_keyring(self, name: str, *, thorough: bool = True) -> Forgotten:
+        """Remove what the keyring has of ``name``. The files are left to :meth:`note_forgotten`."""
         settings, own, in_keyring = self.settings, self.settings.own_for(name), self._in_keyring(name)
-        if settings.folder.exists():
-            require_writable(settings)
-        login = settings.login(name)
-        found = login is not None or settings.token(name) is not None or bool(own.helper or own.provider)
-        has_helper = bool(own.helper or own.provider)
-        left: str | None = None
+        has_helper = self._has_helper(name)
+        found = settings.login(name) is not None or settings.token(name) is not None or has_helper
+        gone, left = [], None
         if thorough or in_keyring or has_helper or own.credential_origins:
             try:
-                for username in dict.fromkeys([*in_keyring, TOKEN_USER]):
-                    found = self.gate.forget(name, username) or found
+                for username in dict.fromkeys([*sorted(in_keyring), TOKEN_USER]):
+                    if self.gate.forget(name, username):
+                        gone.append(str(RepositoryService(name)))
             except KeyringUnavailable as error:
                 left = str(error) if in_keyring else None
-            found = self._forget_token(name, aloud=has_helper and left is None) or found
+            if self._forget_token(name, aloud=has_helper and left is None):
+                gone.append(str(OwnService(name)))
         if left is not None:
             self.notices.once(_left(RepositoryService(name), left))
-            settings.forget_login(name, but_username=True)
-            settings.save_own(name, dict.fromkeys(_OUTSIDE))
-            return Forgotten(found, left)
-        settings.forget_login(name)
-        settings.save_own(name, dict.fromkeys((*_OUTSIDE, Kind.CREDENTIAL.value)))
-        return Forgotten(found)
+        return Forgotten(found or bool(gone), left, tuple(gone))
+
+    def note_forgotten(self, changes: Changes, name: str, forgotten: Forgotten | None = None) -> None:
+        """Take out of the files what they hold of the credential, but for what leads to an entry that is left."""
+        own = self.settings.own_for(name)
+        record: dict[str, object] = {Kind.CREDENTIAL.value: None, USERS: None}
+        is_left = forgotten is not None and forgotten.left is not None
+        if is_left:
+            record = {Kind.CREDENTIAL.value: list(own.credential_origins) or None}
+            record[USERS] = list(own.keyring_users) or None
+        changes.forget_login(name, but_username=is_left)
+        changes.save_own(name, {**dict.fromkeys(_OUTSIDE), **record})
 
     def _forget_token(self, name: str, *, aloud: bool = True) -> bool:
         """Remove a short-lived token, which would end by itself; whether there was one.
@@ -142,34 +196,68 @@ class Logins:
                 self.notices.once(_left(OwnService(name), error))
             return False
 
-    def _keep(
-        self, name: str, username: str, secret: Secret, superseded: set[str], *, plaintext: bool
-    ) -> tuple[str | None, KeyringUnavailable | None]:
-        """The keyring that has it now, or ``None`` for ``auth.toml`` and, if one was wanted, why there is none."""
-        why, backend = None, None
-        earlier: KeyringEntry | None = None
-        if not plaintext:
-            try:
-                earlier = self.gate.stored(name, username) if username in superseded else None
-                backend = self.gate.store(name, username, secret)
-            except KeyringUnavailable as error:
-                why = error
+    def _keep_in_keyring(self, login: _Login, earlier: set[str]) -> tuple[_Keyring, KeyringUnavailable | None]:
+        """Keep the secret in the keyring; without one nothing is changed, and the reason is given."""
+        name, username = login.name, login.username
+        own = self.settings.own_for(name)
+        before: dict[str, object] = {
+            Kind.CREDENTIAL.value: list(own.credential_origins) or None,
+            USERS: list(own.keyring_users) or None,
+        }
         try:
-            loose = self._write(name, username, secret if backend is None else None)
-        except StateError:
-            if backend is not None:
-                with suppress(KeyringUnavailable):
-                    self._put_back(name, username, earlier)
-            raise
-        if loose:
-            self.notices.once(f"{self.settings.auth_file} could be read by others; it is private (0600) now.")
-        return backend, why
+            entry = self.gate.stored(name, username) if username in earlier else None
+        except KeyringUnavailable as error:
+            return _Keyring(), error
+        with Changes(self.settings) as intent:
+            self.bindings.record_begun(name, login.urls, further=login.further, changes=intent)
+            intent.save_own(name, {USERS: sorted({*own.keyring_users, username})})
+        keyring = _Keyring(before=before, earlier=entry)
+        try:
+            return replace(keyring, backend=self.gate.store(name, username, login.secret)), None
+        except KeyringUnavailable as error:
+            return keyring, error
 
-    def _write(self, name: str, username: str, secret: Secret | None) -> bool:
-        """Whether ``auth.toml`` could be read by others before."""
-        if username == TOKEN_USER and is_pypi(name):
-            return self.settings.save_token(name, secret)
-        return self.settings.save_login(name, username, secret)
+    def _note(self, changes: Changes, login: _Login, *, in_keyring: bool, doubtful: set[str]) -> None:
+        """Note what the files are to hold of a login.
+
+        :param doubtful: users of whom the keyring may have something that is of no use any more.
+        """
+        name, secret = login.name, None if in_keyring else login.secret
+        if login.username == TOKEN_USER and is_pypi(name):
+            changes.save_token(name, secret)
+        else:
+            changes.save_login(name, login.username, secret)
+        self.bindings.record_for_login(name, login.urls, further=login.further, changes=changes)
+        changes.save_own(name, {**dict.fromkeys(_OUTSIDE), USERS: sorted(doubtful) or None})
+
+    def _undone(self, login: _Login, keyring: _Keyring, error: StateError) -> StateError:
+        """Put the keyring and our record back as they were; the error that says what could not be."""
+        left = []
+        if keyring.backend is not None:
+            try:
+                self._put_back(login.name, login.username, keyring.earlier)
+            except KeyringUnavailable as why:
+                left.append(f"the keyring holds the new secret as {RepositoryService(login.name)}, because {why}")
+        if keyring.before is not None:
+            record = {Kind.CREDENTIAL.value: keyring.before[Kind.CREDENTIAL.value]} if left else keyring.before
+            try:
+                with Changes(self.settings) as changes:
+                    changes.save_own(login.name, record)
+            except StateError:
+                left.append(f"{self.settings.own_file} names the new place of {login.name}")
+        return not_quite(error, left, repo("logout", login.name))
+
+    def _remove_doubtful(self, name: str, users: set[str]) -> None:
+        """Remove entries of earlier logins. What cannot be removed stays written down."""
+        for username in sorted(users):
+            try:
+                self.gate.forget(name, username)
+            except KeyringUnavailable as error:
+                self.notices.once(_left(RepositoryService(name), error))
+                return
+        if users:
+            with suppress(StateError), Changes(self.settings) as changes:
+                changes.save_own(name, {USERS: None})
 
     def _put_back(self, name: str, username: str, earlier: KeyringEntry | None) -> None:
         if earlier is not None:
@@ -178,9 +266,23 @@ class Logins:
             self.gate.forget(name, username)
 
     def _in_keyring(self, name: str) -> set[str]:
-        """The users under whose names the keyring should have something for ``name``."""
+        """The users under whose names the keyring should have something for ``name``, or may have."""
         login = self.settings.login(name)
-        return {login.username} if login is not None and login.secret is None else set()
+        named = {login.username} if login is not None and login.secret is None else set()
+        return named | set(self.settings.own_for(name).keyring_users)
+
+    def _has_helper(self, name: str) -> bool:
+        own = self.settings.own_for(name)
+        return bool(own.helper or own.provider)
+
+
+def commit(changes: Changes, gone: Sequence[str]) -> None:
+    """Write ``changes``. Where that fails, say that the keyring's entries ``gone`` are gone. Raises ``StateError``."""
+    try:
+        changes.commit()
+    except StateError as error:
+        entries = dict.fromkeys(gone)
+        raise not_quite(error, [f"{entry} is gone from the keyring" for entry in entries], error.hint) from None
 
 
 def check_username(username: str) -> str:
@@ -190,30 +292,13 @@ def check_username(username: str) -> str:
     return username
 
 
-def require_writable(settings: Settings) -> None:
-    """Find out before a keyring or a project's file is changed that the settings cannot be. Raises ``StateError``."""
-    with files.locked(settings.folder):
-        for file in (settings.auth_file, settings.config_file, settings.own_file):
-            files.require_writable(file)
-
-
-def forget_passphrase(settings: Settings, gate: KeyringGate, notices: Notices, name: str) -> bool:
-    """Remove the passphrase of the client key, from the keyring and from ``auth.toml``; whether it is gone.
-
-    Where the keyring does not do it, that is said, and remembered: the next command tries again.
-    """
-    gone = True
-    if settings.own_for(name).passphrase_in_keyring:
-        try:
-            gate.forget_own(name, PASSPHRASE)
-        except KeyringUnavailable as error:
-            gone = False
-            entry = f"{OwnService(name)} (user {PASSPHRASE.user})"
-            notices.once(f"{name}: the passphrase may be left in the keyring, as {entry}, because {error}.")
-        else:
-            settings.save_own(name, {"passphrase-in-keyring": None})
-    settings.save_passphrase(name, None)
-    return gone
+def not_quite(error: StateError, left: Sequence[str], hint: Hint | None) -> StateError:
+    """Say that nothing was changed but what is ``left`` changed."""
+    if not left:
+        return error
+    unchanged = "Nothing was changed."
+    message = error.message.removesuffix(unchanged).rstrip()
+    return StateError(f"{message} No other file was changed, but {' and '.join(left)}.", hint)
 
 
 def _left(service: Service, why: object) -> str:

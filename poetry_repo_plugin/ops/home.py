@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
@@ -40,13 +41,13 @@ def require_home(
     raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=_netloc(url), url=url)
 
 
-def bind(access: Access, repository: Repository, kind: Kind, url: str) -> None:
-    """Record that what is stored belongs to ``url`` as well. Raises ``StateError``.
+def bind(access: Access, repository: Repository, kind: Kind, url: str, changes: Changes) -> None:
+    """Note that what is stored belongs to ``url`` as well.
 
     What was not bound yet keeps the place that the user's own settings name, too.
     """
     own = [] if access.bindings.of(repository.name, kind) else repository.user_urls
-    access.bindings.record(repository.name, kind, [*own, url])
+    access.bindings.record(repository.name, kind, [*own, url], changes)
 
 
 def _netloc(url: str) -> str:

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.core import names
@@ -115,7 +116,6 @@ class Login:
         """Ask the repository, and keep what it accepts. Raises :class:`Failure`, ``StateError``."""
         verdict = self._ask(credential)
         token_is_user = self._is_token_user(credential)
-        self._remember()
         stored = self._session.logins.store(
             self._name,
             credential.username or "",
@@ -123,6 +123,7 @@ class Login:
             self._target.bindable,
             plaintext=plaintext or token_is_user,  # Poetry keeps user names in its files
             further=self._target.added is not None,
+            changes=self._remembered(),
         )
         who, host = self._who(credential), Origin.of(self._target.url).netloc
         if verdict is Verdict.ACCEPTED:
@@ -143,11 +144,11 @@ class Login:
             self._out.warn(f"{self._name}: its helper also hands out {headers}; only Authorization is sent.")
         session, target = self._session, self._target
         found, verdict = self._judge(found)
-        self._remember()
-        added = target.added is not None
-        session.bindings.record_for_login(self._name, target.bindable, further=added)
         unset = dict.fromkeys(("helper", "helper-protocol", "provider"))
-        session.settings.save_own(self._name, {**unset, **found.own})
+        with self._remembered() as changes:
+            urls, added = target.bindable, target.added is not None
+            session.bindings.record_for_login(self._name, urls, further=added, changes=changes)
+            changes.save_own(self._name, {**unset, **found.own})
         self._tell_helper(found, is_kept=keep(session.access, found))
         self._tell_verdict(verdict)
 
@@ -166,10 +167,11 @@ class Login:
             self._tell_verdict(self._ask(credential))
         elif not has_identity or not _is_open(session.trial(self._name, added), repository, added):
             return False
-        if helper or credential is not None:
-            bind(access, repository, Kind.CREDENTIAL, added)
-        if has_identity:
-            bind(access, repository, Kind.CERTIFICATE, added)
+        with Changes(session.settings) as changes:
+            if helper or credential is not None:
+                bind(access, repository, Kind.CREDENTIAL, added, changes)
+            if has_identity:
+                bind(access, repository, Kind.CERTIFICATE, added, changes)
         what = "the client certificate" if credential is None else "the stored credential"
         if helper:
             what = "what its helper hands out"
@@ -233,13 +235,15 @@ class Login:
         answer = source.get(Query(self._name, url))
         return answer if isinstance(answer, Credential) else None
 
-    def _remember(self) -> None:
-        """A new repository is remembered; the client certificate belongs to the further URL too."""
+    def _remembered(self) -> Changes:
+        """Note that a new repository is remembered, and that its certificate belongs to the further URL."""
         target, session = self._target, self._session
+        changes = Changes(session.settings)
         if target.is_new:
-            session.settings.save_own(self._name, {"url": target.added})
+            changes.save_own(self._name, {"url": target.added})
         if target.added is not None and session.access.tls.has_identity(self._repository):
-            bind(session.access, self._repository, Kind.CERTIFICATE, target.added)
+            bind(session.access, self._repository, Kind.CERTIFICATE, target.added, changes)
+        return changes
 
     # -- telling -------------------------------------------------------------------------------
 

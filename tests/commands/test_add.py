@@ -360,8 +360,8 @@ class TestCredentialsInTheUrl:
         given = "https://bob:p%40ss%3Aw%C3%B6rd%2F%23%3F@pypi.example.org/simple/"
         done = home.ok("repo", "add", "acme", given, "--secondary")
         assert done.err.splitlines() == [
-            f"acme ({URL}): added as supplemental",
             f"Stored in plain text, in {home.config}/auth.toml, because there is no usable keyring on this machine.",
+            f"acme ({URL}): added as supplemental",
             f"acme: the credentials of the URL were moved to {home.config}/auth.toml; they are not verified.",
         ]
         assert project.read_text() == HEAD + source("acme", URL, "supplemental")

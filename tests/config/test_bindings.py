@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.config import files
 from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.document import read_toml
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import StateError
+from tests.config.saving import saving
 
 INDEX = "https://host.example/team-a/simple/"
 UPLOAD = "https://upload.example/team-a/"
@@ -116,9 +117,9 @@ def said(tmp_path: Path, how: str, url: str) -> Bindings:
     elif how == "a certificate":
         bindings.record("corp", Kind.CERTIFICATE, [url])
     elif how == "repo add":
-        settings.save_own("corp", {"url": url})
+        saving(settings).save_own("corp", {"url": url})
     elif how == "poetry config":
-        settings.save_publish_url("corp", url)
+        saving(settings).save_publish_url("corp", url)
     return bindings
 
 
@@ -234,7 +235,8 @@ def test_what_is_no_url_is_left_out_and_does_not_stop_the_rest(bindings: Binding
     for name in ("one", "two", "three"):
         assert shown(again(tmp_path), name) == ["https://host.example/team-a"]
     bindings.record_first_success("four", Kind.CREDENTIAL, bad)
-    assert bindings.record_for_login("five", bad) == []
+    bindings.record_for_login("five", bad)
+    assert bindings.of("five", Kind.CREDENTIAL) == []
     assert again(tmp_path).allows("four", Kind.CREDENTIAL, INDEX) is None
 
 
@@ -252,11 +254,11 @@ def test_a_record_that_cannot_be_read_allows_nothing_and_is_not_overwritten_by_a
 ) -> None:
     path = tmp_path / "poetry-repo-plugin.toml"
     path.write_text(f"[repositories.corp]\n{kind.value} = {record}\n", encoding="utf-8")
-    before = files.read_toml(path)
+    before = read_toml(path)
     assert again(tmp_path).allows("corp", kind, INDEX) is False
     assert again(tmp_path).shown("corp", kind)
     again(tmp_path).record_first_success("corp", kind, ["https://evil.example/"])
-    assert files.read_toml(path) == before
+    assert read_toml(path) == before
     again(tmp_path).record("corp", kind, [INDEX])
     assert again(tmp_path).allows("corp", kind, INDEX) is True
 

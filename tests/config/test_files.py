@@ -21,7 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poetry_repo_plugin.config import files as store
+from poetry_repo_plugin.config import lock
+from poetry_repo_plugin.config.document import put, read_toml
 from poetry_repo_plugin.config.toml import parse
+from poetry_repo_plugin.config.transaction import Transaction
 from poetry_repo_plugin.core.errors import StateError
 from tests.credentials.contract import printed_at_vvv
 
@@ -45,6 +48,12 @@ def failure(ask: Any, *arguments: Any, **options: Any) -> str:
     with pytest.raises(StateError) as caught:
         ask(*arguments, **options)
     return caught.value.message
+
+
+def edit(path: Path, keys: tuple[str, ...], value: object) -> None:
+    transaction = Transaction(path.parent)
+    transaction.edit(path, lambda document: put(document, keys, value), private=True)
+    transaction.commit()
 
 
 @contextmanager
@@ -159,7 +168,7 @@ class TestFailing:
         message = failure(store.write_text, inside, "new", private=True)
         assert str(inside) in message
         assert message.endswith("Nothing was changed.")
-        assert "not a directory" in failure(lambda: store.locked(inside.parent).__enter__())
+        assert "not a directory" in failure(lambda: lock.locked(inside.parent).__enter__())
         assert self.unharmed(path)
 
     @linux
@@ -167,8 +176,8 @@ class TestFailing:
         """``/proc`` cannot, not even by root."""
         assert "cannot be written" in failure(store.write_text, Path("/proc/1/auth.toml"), "new")
         assert "cannot be written" in failure(store.write_text, Path("/proc/poetry/auth.toml"), "new")
-        assert "cannot be written" in failure(lambda: store.locked(Path("/proc/poetry")).__enter__())
-        assert "cannot be read" in failure(store.read_toml, Path("/proc/self/mem"))
+        assert "cannot be written" in failure(lambda: lock.locked(Path("/proc/poetry")).__enter__())
+        assert "cannot be read" in failure(read_toml, Path("/proc/self/mem"))
 
     @linux
     @pytest.mark.parametrize("where", ["write_text", "editing"])
@@ -178,6 +187,8 @@ class TestFailing:
 import resource, sys
 from pathlib import Path
 from poetry_repo_plugin.config import files as store
+from poetry_repo_plugin.config.document import put
+from poetry_repo_plugin.config.transaction import Transaction
 from poetry_repo_plugin.core.errors import StateError
 path = Path(sys.argv[1])
 import filelock, tomlkit
@@ -186,8 +197,10 @@ try:
     if {where!r} == "write_text":
         store.write_text(path, "S3CR3T" * 1000, private=True)
     else:
-        with store.locked(path.parent), store.editing(path, private=True) as document:
-            store.put(document, ("http-basic", "bar", "password"), "S3CR3T" * 1000)
+        transaction = Transaction(path.parent)
+        password = "S3CR3T" * 1000
+        transaction.edit(path, lambda document: put(document, ("http-basic", "bar", "password"), password))
+        transaction.commit()
 except StateError as error:
     print(error)
 """
@@ -245,7 +258,7 @@ except StateError as error:
     def test_a_file_that_cannot_be_parsed_is_named_and_left(self, tmp_path: Path, content: bytes, said: str) -> None:
         path = tmp_path / "auth.toml"
         path.write_bytes(content)
-        for message in (failure(store.read_toml, path), failure(lambda: store.editing(path, private=True).__enter__())):
+        for message in (failure(read_toml, path), failure(edit, path, ("a",), "new")):
             assert message.startswith(str(path))
             assert said.lower() in message.lower()
             assert message.endswith("It was left as it is.")
@@ -258,11 +271,7 @@ except StateError as error:
         text = 'http-basic.a.username = "u"\nhttp-basic.a.password = "S3CR3T"\n'
         path.write_text(text, encoding="utf-8")
 
-        def edit() -> None:
-            with store.editing(path, private=True) as document:
-                store.put(document, keys, "new")
-
-        message = failure(edit)
+        message = failure(edit, path, keys, "new")
         assert message.startswith(str(path))
         assert message.endswith("Nothing was changed.")
         assert "S3CR3T" not in message
@@ -273,34 +282,33 @@ except StateError as error:
     def test_a_loop_of_links(self, tmp_path: Path) -> None:
         path = tmp_path / "auth.toml"
         path.symlink_to(path)
-        assert "cannot be" in failure(store.read_toml, path)
+        assert "cannot be" in failure(read_toml, path)
         assert "cannot be" in failure(store.write_text, path, "new")
-        assert "cannot be" in failure(lambda: store.editing(path, private=True).__enter__())
+        assert "cannot be" in failure(edit, path, ("a",), "new")
 
     def test_a_folder_in_the_place_of_the_file(self, tmp_path: Path) -> None:
         path = tmp_path / "auth.toml"
         path.mkdir()
-        assert "cannot be" in failure(store.read_toml, path)
+        assert "cannot be" in failure(read_toml, path)
         assert "cannot be" in failure(store.write_text, path, "new")
         assert path.is_dir()
         assert others(path) == []
 
     def test_a_path_that_is_too_long(self, tmp_path: Path) -> None:
         folder = tmp_path / ("x" * 300)
-        assert "cannot be" in failure(store.read_toml, folder / "auth.toml")
+        assert "cannot be" in failure(read_toml, folder / "auth.toml")
         assert "cannot be" in failure(store.write_text, folder / "auth.toml", "new")
-        assert "cannot be" in failure(lambda: store.locked(folder).__enter__())
+        assert "cannot be" in failure(lambda: lock.locked(folder).__enter__())
 
     def test_no_file_is_an_empty_one(self, tmp_path: Path) -> None:
-        assert store.read_toml(tmp_path / "auth.toml") == {}
-        assert store.read_toml(tmp_path / "no" / "auth.toml") == {}
+        assert read_toml(tmp_path / "auth.toml") == {}
+        assert read_toml(tmp_path / "no" / "auth.toml") == {}
 
 
 class TestEditing:
     def edited(self, path: Path, text: str, keys: tuple[str, ...], value: object) -> str:
         path.write_bytes(text.encode())
-        with store.editing(path, private=True) as document:
-            store.put(document, keys, value)
+        edit(path, keys, value)
         return path.read_bytes().decode()
 
     def test_comments_and_unknown_keys_stay(self, tmp_path: Path) -> None:
@@ -322,9 +330,8 @@ class TestEditing:
         path = tmp_path / "auth.toml"
         path.write_text(AUTH, encoding="utf-8")
         before = path.stat()
-        with store.editing(path, private=True) as document:
-            store.put(document, ("http-basic", "foo", "username"), "me")
-            store.put(document, ("http-basic", "none", "username"), None)
+        edit(path, ("http-basic", "foo", "username"), "me")
+        edit(path, ("http-basic", "none", "username"), None)
         assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
     def test_emptied_tables_go(self, tmp_path: Path) -> None:
@@ -358,13 +365,14 @@ class TestEditing:
         path = tmp_path / "auth.toml"
         path.write_text(AUTH, encoding="utf-8")
 
-        def edit() -> None:
-            with store.editing(path, private=True) as document:
-                store.put(document, ("http-basic", "foo"), None)
-                raise ZeroDivisionError
+        def fail(document: Any) -> None:
+            put(document, ("http-basic", "foo"), None)
+            raise ZeroDivisionError
 
+        transaction = Transaction(tmp_path)
+        transaction.edit(path, fail, private=True)
         with pytest.raises(ZeroDivisionError):
-            edit()
+            transaction.commit()
         assert path.read_text(encoding="utf-8") == AUTH
 
     @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -401,8 +409,7 @@ class TestEditing:
             value = data.draw(st.sampled_from([None, "new", "newer"]))
             before = path.read_text(encoding="utf-8")
             try:
-                with store.editing(path, private=True) as document:
-                    store.put(document, keys, value)
+                edit(path, keys, value)
             except StateError:
                 assert path.read_text(encoding="utf-8") == before
                 continue
@@ -430,15 +437,17 @@ def pruned(tree: Any) -> Any:
 WRITER = """
 import sys
 from pathlib import Path
-from poetry_repo_plugin.config import files as store
+from poetry_repo_plugin.config.document import put
+from poetry_repo_plugin.config.transaction import Transaction
 path = Path(sys.argv[1])
 texts = [f'text = "{letter * 40000}"\\n' for letter in "ab"]
 import filelock, tomlkit
 print("ready", flush=True)
 while True:
     for letter in "ab":
-        with store.locked(path.parent), store.editing(path, private=True) as document:
-            store.put(document, ("text",), letter * 40000)
+        transaction = Transaction(path.parent)
+        transaction.edit(path, lambda document: put(document, ("text",), letter * 40000), private=True)
+        transaction.commit()
 """
 
 
@@ -453,13 +462,12 @@ class TestKilled:
             with running(WRITER, path) as process:
                 until = time.monotonic() + delays.uniform(0.01, 0.1)
                 while time.monotonic() < until:
-                    assert store.read_toml(path)["text"] in whole  # a reader that takes no lock
+                    assert read_toml(path)["text"] in whole  # a reader that takes no lock
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-            assert store.read_toml(path)["text"] in whole
+            assert read_toml(path)["text"] in whole
             assert len([name for name in others(path) if name.endswith(".tmp")]) <= 1
-        with store.locked(tmp_path), store.editing(path, private=True) as document:
-            store.put(document, ("text",), "after")
+        edit(path, ("text",), "after")
         assert others(path) == []  # also nothing of what the killed ones had begun
         assert mode(path) == 0o600
 
@@ -469,8 +477,7 @@ class TestKilled:
         mine = [tmp_path / name for name in (".auth.toml.tmp", ".config.toml.0123456789ab.tmp", "auth.toml.bak")]
         for file in (left, *mine):
             file.write_text("S3CR3T", encoding="utf-8")
-        with store.locked(tmp_path), store.editing(path, private=True):
-            pass
+        edit(path, ("a",), None)
         assert not left.exists()
         assert all(file.exists() for file in mine)
 
@@ -478,8 +485,8 @@ class TestKilled:
 HOLDER = """
 import sys
 from pathlib import Path
-from poetry_repo_plugin.config import files as store
-with store.locked(Path(sys.argv[1])):
+from poetry_repo_plugin.config import lock
+with lock.locked(Path(sys.argv[1])):
     print("ready", flush=True)
     sys.stdin.readline()
 """
@@ -487,32 +494,32 @@ with store.locked(Path(sys.argv[1])):
 
 class TestLock:
     def test_who_holds_it_is_said_after_a_while(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(store, "LOCK_SECONDS", 0.3)
+        monkeypatch.setattr(lock, "LOCK_SECONDS", 0.3)
         with running(HOLDER, tmp_path) as process:
             began = time.monotonic()
-            message = failure(lambda: store.locked(tmp_path).__enter__())
+            message = failure(lambda: lock.locked(tmp_path).__enter__())
             assert 0.2 < time.monotonic() - began < 5
             assert message == f"The settings in {tmp_path} are in use by process {process.pid}; waited 0 s."
-        with store.locked(tmp_path):
+        with lock.locked(tmp_path):
             pass
 
     def test_the_limit_is_ten_seconds(self) -> None:
-        assert store.LOCK_SECONDS == 10
+        assert lock.LOCK_SECONDS == 10
 
     def test_a_waiting_process_gets_its_turn(self, tmp_path: Path) -> None:
         with running(HOLDER, tmp_path) as process:
             assert process.stdin is not None
             threading.Timer(0.3, process.stdin.close).start()
-            with store.locked(tmp_path):
+            with lock.locked(tmp_path):
                 pass
 
     @posix
     def test_a_killed_holder_holds_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(store, "LOCK_SECONDS", 5.0)
+        monkeypatch.setattr(lock, "LOCK_SECONDS", 5.0)
         with running(HOLDER, tmp_path) as process:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        with store.locked(tmp_path):
+        with lock.locked(tmp_path):
             pass
         assert others(tmp_path / "auth.toml") == []
 
@@ -522,12 +529,12 @@ class TestLock:
 
         def add() -> None:
             for _ in range(5):
-                with store.locked(tmp_path):
+                with lock.locked(tmp_path):
                     count = int(path.read_text(encoding="utf-8"))
                     time.sleep(0.001)
                     path.write_text(str(count + 1), encoding="utf-8")
 
-        with pytest.raises(ZeroDivisionError), store.locked(tmp_path):
+        with pytest.raises(ZeroDivisionError), lock.locked(tmp_path):
             _ = 1 / 0
         threads = [threading.Thread(target=add) for _ in range(4)]
         for thread in threads:
@@ -537,25 +544,29 @@ class TestLock:
         assert path.read_text(encoding="utf-8") == "20"
 
     def test_missing_folders_are_made(self, tmp_path: Path) -> None:
-        with store.locked(tmp_path / "a" / "b"):
+        with lock.locked(tmp_path / "a" / "b"):
             assert (tmp_path / "a" / "b").is_dir()
 
 
 LOGIN = """
 import json, sys
 from pathlib import Path
-from poetry_repo_plugin.config import files as store
+from poetry_repo_plugin.config import lock
 from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.config.changes import Changes
+from tests.config.saving import saving
 import filelock, tomlkit
 folder, number = Path(sys.argv[1]), sys.argv[2]
 settings = Settings(folder)
 settings.check()
-store.LOCK_SECONDS = 60.0  # on a machine with other work
+lock.LOCK_SECONDS = 60.0  # on a machine with other work
 print("ready", flush=True)
 sys.stdin.readline()
-settings.save_login(f"r{number}", f"user{number}", Secret(f"pw{number}"))
+with Changes(settings) as changes:
+    changes.save_login(f"r{number}", f"user{number}", Secret(f"pw{number}"))
 Bindings(settings).record("shared", Kind.CREDENTIAL, [f"https://host{number}.example/simple/"])
 """
 
@@ -577,9 +588,9 @@ def test_of_twenty_processes_that_log_in_at_once_twenty_are_kept(tmp_path: Path)
     for process in processes:
         process.communicate(timeout=60)
         assert process.returncode == 0
-    logins = store.read_toml(tmp_path / "auth.toml")["http-basic"]
+    logins = read_toml(tmp_path / "auth.toml")["http-basic"]
     assert logins == {f"r{n}": {"username": f"user{n}", "password": f"pw{n}"} for n in range(20)}
-    own = store.read_toml(tmp_path / "poetry-repo-plugin.toml")["repositories"]["shared"]
+    own = read_toml(tmp_path / "poetry-repo-plugin.toml")["repositories"]["shared"]
     assert sorted(own["credential-origins"]) == sorted(f"https://host{n}.example" for n in range(20))
     assert others(tmp_path / "auth.toml") == ["poetry-repo-plugin.toml"]
 
@@ -592,7 +603,7 @@ class TestWhatStandsInTheHoldersPlace:
         target, holder = tmp_path / "precious", tmp_path / ".poetry-repo-plugin.holder"
         target.write_text("mine")
         holder.symlink_to(target)
-        with store.locked(tmp_path):
+        with lock.locked(tmp_path):
             assert holder.read_text() == f"process {os.getpid()}"
             assert not holder.is_symlink()
         assert target.read_text() == "mine"
@@ -600,16 +611,16 @@ class TestWhatStandsInTheHoldersPlace:
     def test_a_pipe_holds_nobody_up(self, tmp_path: Path) -> None:
         holder = tmp_path / ".poetry-repo-plugin.holder"
         os.mkfifo(holder)
-        with store.locked(tmp_path):
+        with lock.locked(tmp_path):
             assert holder.is_file()
         assert not holder.exists()
 
     @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
     def test_who_waits_reads_neither(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-        monkeypatch.setattr(store, "LOCK_SECONDS", 0.1)
+        monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
         holder = tmp_path / ".poetry-repo-plugin.holder"
         (tmp_path / "secret").write_text("s3cret")
-        with store.locked(tmp_path):
+        with lock.locked(tmp_path):
             holder.unlink()
             if kind == "link":
                 holder.symlink_to(tmp_path / "secret")
@@ -617,14 +628,14 @@ class TestWhatStandsInTheHoldersPlace:
                 os.mkfifo(holder)
             else:
                 holder.mkdir()
-            with pytest.raises(StateError, match="in use by another process"), store.locked(tmp_path):
+            with pytest.raises(StateError, match="in use by another process"), lock.locked(tmp_path):
                 raise AssertionError
 
     def test_twin_a_plain_file_says_who_it_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(store, "LOCK_SECONDS", 0.1)
+        monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
         with (
-            store.locked(tmp_path),
+            lock.locked(tmp_path),
             pytest.raises(StateError, match=f"in use by process {os.getpid()}"),
-            store.locked(tmp_path),
+            lock.locked(tmp_path),
         ):
             raise AssertionError

@@ -12,6 +12,7 @@ from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.project import RefusedError, path_inside
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.core.origin import Origin
+from tests.config.saving import saving
 from tests.credentials.keyrings import MemoryKeyring
 from tests.http.world import EVIL, INDEX, World
 
@@ -63,7 +64,7 @@ def test_of_a_place_for_uploads(world: World, where: str) -> None:
     if where == "poetry.toml":
         poetry_toml(world, f'[repositories.team]\nurl = "{UPLOAD}"\n')
     assert trust_of(world).ca_for("team") == own_ca(world)
-    world.settings.save_publish_url("team", "https://mine.example/")
+    saving(world.settings).save_publish_url("team", "https://mine.example/")
     [line] = trust_of(world).ignored()
     assert "team belongs to https://mine.example, and this project says https://upload.example." in line
     assert line.endswith("poetry repo login team --url https://upload.example")
@@ -82,7 +83,7 @@ def test_bound_elsewhere_and_back_again(world: World, kind: Kind) -> None:
 
 
 def test_a_remembered_repository(world: World) -> None:
-    world.settings.save_own("team", {"url": INDEX})
+    saving(world.settings).save_own("team", {"url": INDEX})
     world.sources(CA_OF_TEAM, team=EVIL)
     assert trust_of(world).ca_for("team") is None
     world.sources(CA_OF_TEAM, team=INDEX)
@@ -90,7 +91,7 @@ def test_a_remembered_repository(world: World) -> None:
 
 
 def test_a_binding_that_cannot_be_read_is_none_to_this_place(world: World) -> None:
-    world.settings.save_own("team", {"credential-origins": ["?"]})
+    saving(world.settings).save_own("team", {"credential-origins": ["?"]})
     world.sources(CA_OF_TEAM, team=INDEX)
     assert trust_of(world).ca_for("team") is None
 
@@ -107,8 +108,8 @@ def test_the_user_s_own_word_ends_the_matter(world: World) -> None:
     world.sources('[tool.poetry-repo-plugin.pypi]\nca = "ca.pem"\n' + CA_OF_TEAM, team=EVIL)
     world.bindings.record("team", Kind.CREDENTIAL, [INDEX])
     assert len(trust_of(world).ignored()) == 2
-    world.settings.save_certificates("pypi", {"cert": "/mine.pem"})
-    world.settings.save_own("team", {"ca": "system"})
+    saving(world.settings).save_certificates("pypi", {"cert": "/mine.pem"})
+    saving(world.settings).save_own("team", {"ca": "system"})
     assert trust_of(world).ignored() == []
     assert world.access().tls.settings_of(world.access().catalogue.require("team")).ca == "system"
 
@@ -121,7 +122,7 @@ def test_a_server_that_the_user_knows_by_another_name(world: World) -> None:
     both = CA_OF_TEAM + '[tool.poetry-repo-plugin.company]\nca = "ca.pem"\n'
     world.sources(both, team="https://host.example/team-b/simple/", company=INDEX)
     assert trust_of(world).ignored() == []
-    world.settings.save_certificates("company", {"cert": "/mine.pem"})
+    saving(world.settings).save_certificates("company", {"cert": "/mine.pem"})
     assert len(trust_of(world).ignored()) == 1
 
 

@@ -16,12 +16,13 @@ import tomlkit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poetry_repo_plugin.config import files as store
+from poetry_repo_plugin.config.document import read_toml
 from poetry_repo_plugin.config.own import Own
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings, StoredLogin
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.names import match_name
 from poetry_repo_plugin.core.secret import Secret
+from tests.config.saving import saving
 from tests.matrix import OLDEST, OWN, Pairing
 
 OLD_POETRY = Pairing(OLDEST, OWN, sys.executable).executable.with_name("python")
@@ -41,7 +42,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def content(path: Path) -> dict[str, Any]:
-    return store.read_toml(path)
+    return read_toml(path)
 
 
 class TestLogins:
@@ -55,43 +56,43 @@ class TestLogins:
         assert nobody.own_for("foo") == Own()
         assert nobody.names() == []
         assert nobody.keyring_enabled
-        nobody.forget_login("foo")
-        nobody.forget("foo")
-        nobody.save_passphrase("foo", None)
-        nobody.save_own("foo", {"url": None})
+        saving(nobody).forget_login("foo")
+        saving(nobody).forget("foo")
+        saving(nobody).save_passphrase("foo", None)
+        saving(nobody).save_own("foo", {"url": None})
         assert not (tmp_path / "none").exists()
 
     @dialects
     def test_a_password_is_kept_and_forgotten(self, tmp_path: Path, dotted: bool) -> None:
         mine = user(tmp_path, dotted=dotted)
         for name in ("foo", "my.repo.2", "a-b_c"):
-            mine.save_login(name, "me", Secret("pä{cache-dir}ss"))
+            saving(mine).save_login(name, "me", Secret("pä{cache-dir}ss"))
             assert mine.login(name) == StoredLogin("me", Secret("pä{cache-dir}ss"), tmp_path / "auth.toml")
             assert mine.token(name) is None
         assert sorted(mine.names()) == ["a-b_c", "foo", "my.repo.2"]
         for name in ("foo", "my.repo.2", "a-b_c"):
-            mine.forget_login(name)
+            saving(mine).forget_login(name)
             assert mine.login(name) is None
         assert content(tmp_path / "auth.toml") == {}
 
     @dialects
     def test_a_token_is_kept_for_uploads_and_downloads(self, tmp_path: Path, dotted: bool) -> None:
         mine = user(tmp_path, dotted=dotted)
-        mine.save_login("my.repo", TOKEN_USER, Secret("t"))
+        saving(mine).save_login("my.repo", TOKEN_USER, Secret("t"))
         file = tmp_path / "auth.toml"
         assert mine.token("my.repo") == mine.login("my.repo") == StoredLogin(TOKEN_USER, Secret("t"), file)
-        mine.save_login("my.repo", "me", Secret("pw"))
+        saving(mine).save_login("my.repo", "me", Secret("pw"))
         assert mine.token("my.repo") is None, "the old token would win"
-        mine.save_token("my.repo", Secret("t2"))
+        saving(mine).save_token("my.repo", Secret("t2"))
         assert mine.login("my.repo") is None
         assert mine.token("my.repo") == StoredLogin(TOKEN_USER, Secret("t2"), file)
-        mine.save_token("my.repo", None)
+        saving(mine).save_token("my.repo", None)
         assert mine.token("my.repo") is None
 
     def test_a_password_that_a_keyring_keeps_is_not_left_in_the_file(self, tmp_path: Path) -> None:
         mine = user(tmp_path)
-        mine.save_login("foo", "me", Secret("S3CR3T"))
-        mine.save_login("foo", "me", None)
+        saving(mine).save_login("foo", "me", Secret("S3CR3T"))
+        saving(mine).save_login("foo", "me", None)
         assert mine.login("foo") == StoredLogin("me", None, tmp_path / "auth.toml")
         assert "S3CR3T" not in (tmp_path / "auth.toml").read_text(encoding="utf-8")
 
@@ -100,59 +101,59 @@ class TestLogins:
         write(tmp_path / "config.toml", 'cache-dir = "/c"\n[http-basic.foo]\nusername = "me"\npassword = "pw"\n')
         mine = user(tmp_path)
         assert mine.login("foo") == StoredLogin("me", Secret("pw"), tmp_path / "config.toml")
-        mine.forget_login("foo")
+        saving(mine).forget_login("foo")
         assert mine.login("foo") is None
         assert content(tmp_path / "config.toml") == {"cache-dir": "/c"}
 
     @dialects
     def test_the_passphrase_of_a_key_survives_login_and_logout(self, tmp_path: Path, dotted: bool) -> None:
         mine = user(tmp_path, dotted=dotted)
-        mine.save_passphrase("my.repo", Secret("open"))
+        saving(mine).save_passphrase("my.repo", Secret("open"))
         changes: list[Callable[[], object]] = [
-            lambda: mine.save_login("my.repo", "me", Secret("pw")),
-            lambda: mine.save_login("my.repo", TOKEN_USER, Secret("t")),
-            lambda: mine.save_token("my.repo", Secret("t")),
-            lambda: mine.forget_login("my.repo"),
+            lambda: saving(mine).save_login("my.repo", "me", Secret("pw")),
+            lambda: saving(mine).save_login("my.repo", TOKEN_USER, Secret("t")),
+            lambda: saving(mine).save_token("my.repo", Secret("t")),
+            lambda: saving(mine).forget_login("my.repo"),
         ]
         for change in changes:
             change()
             assert mine.passphrase("my.repo") == Secret("open")
         assert mine.login("my.repo") is None
-        mine.save_login("my.repo", "me", Secret("pw"))
-        mine.save_passphrase("my.repo", None)
+        saving(mine).save_login("my.repo", "me", Secret("pw"))
+        saving(mine).save_passphrase("my.repo", None)
         assert mine.passphrase("my.repo") is None
         assert mine.login("my.repo") is not None
 
     @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
     def test_a_loose_auth_toml_is_tightened_and_that_is_told(self, tmp_path: Path) -> None:
         mine = user(tmp_path)
-        assert mine.save_login("foo", "me", Secret("pw")) is False
-        saves: list[Callable[[], bool]] = [
-            lambda: mine.save_login("foo", "me", Secret("pw")),  # the same again: nothing to write
-            lambda: mine.save_login("foo", "me", Secret("pw2")),
-            lambda: mine.save_token("foo", Secret("t")),
+        assert saving(mine).save_login("foo", "me", Secret("pw")) == []
+        saves: list[Callable[[], list[Path]]] = [
+            lambda: saving(mine).save_login("foo", "me", Secret("pw")),  # the same again: nothing to write
+            lambda: saving(mine).save_login("foo", "me", Secret("pw2")),
+            lambda: saving(mine).save_token("foo", Secret("t")),
         ]
         for save in saves:
             (tmp_path / "auth.toml").chmod(0o644)
-            assert save() is True
+            assert save() == [tmp_path / "auth.toml"]
             assert stat.S_IMODE((tmp_path / "auth.toml").stat().st_mode) == 0o600
-            assert save() is False
+            assert save() == []
 
     def test_a_comment_in_a_login_survives_the_next_login(self, tmp_path: Path) -> None:
         text = '# mine\n[http-basic.foo] # the old server\nusername = "me" # as at work\npassword = "old"\n# end\n'
         write(tmp_path / "auth.toml", text)
-        user(tmp_path).save_login("foo", "me", Secret("new"))
+        saving(user(tmp_path)).save_login("foo", "me", Secret("new"))
         assert (tmp_path / "auth.toml").read_text(encoding="utf-8") == text.replace('old"\n', 'new"\n')
 
     def test_what_cannot_be_written_is_an_error_and_nothing_is_lost(self, tmp_path: Path) -> None:
         mine = user(tmp_path)
-        mine.save_login("foo", "me", Secret("pw"))
+        saving(mine).save_login("foo", "me", Secret("pw"))
         with pytest.raises(StateError):
-            mine.save_login("foo", "me", Secret("not text \udcff"))
+            saving(mine).save_login("foo", "me", Secret("not text \udcff"))
         assert mine.login("foo") == StoredLogin("me", Secret("pw"), tmp_path / "auth.toml")
         broken = user(tmp_path / "auth.toml")  # a file in the place of the folder
         with pytest.raises(StateError):
-            broken.save_login("foo", "me", Secret("pw"))
+            saving(broken).save_login("foo", "me", Secret("pw"))
         assert broken.login("foo") is None
 
 
@@ -185,19 +186,19 @@ class TestNames:
         assert mine.user_publish_url("my.repo") == "https://old/"
         assert [mine.certificate("my.repo", kind) for kind in KINDS] == ["/ca", "/c"]
         assert match_name("my.repo", mine.names()) is not None
-        mine.save_login("my.repo", "you", Secret("new"))
-        mine.save_publish_url("my.repo", "https://new/")
-        mine.save_certificates("my.repo", {"cert": False})
+        saving(mine).save_login("my.repo", "you", Secret("new"))
+        saving(mine).save_publish_url("my.repo", "https://new/")
+        saving(mine).save_certificates("my.repo", {"cert": False})
         login = mine.login("my.repo")
         assert login is not None
         assert (login.username, login.secret) == ("you", Secret("new"))
         assert mine.user_publish_url("my.repo") == "https://new/"
         assert [mine.certificate("my.repo", kind) for kind in KINDS] == [False, "/c"]
         assert (tmp_path / "auth.toml").read_text(encoding="utf-8").count("password") == 1
-        mine.save_publish_url("my.repo", None)
+        saving(mine).save_publish_url("my.repo", None)
         assert mine.user_publish_url("my.repo") is None
-        mine.forget_login("my.repo")
-        mine.forget("my.repo")
+        saving(mine).forget_login("my.repo")
+        saving(mine).forget("my.repo")
         assert mine.names() == []
         assert content(tmp_path / "auth.toml") == content(tmp_path / "config.toml") == {}
 
@@ -213,21 +214,21 @@ class TestNames:
             token = mine.token("my.repo")
             assert token is not None
             assert token.secret == Secret("t")
-            mine.save_login("my.repo", "me", None)
+            saving(mine).save_login("my.repo", "me", None)
             assert mine.token("my.repo") is None
-            mine.forget_login("my.repo")
+            saving(mine).forget_login("my.repo")
             assert content(tmp_path / "auth.toml") == {}
 
     @pytest.mark.parametrize("secret", [Secret("new"), None], ids=["file", "keyring"])
     def test_a_login_in_other_case_leaves_no_old_password_behind(self, tmp_path: Path, secret: Secret | None) -> None:
         mine = user(tmp_path)
-        mine.save_login("Foo", "me", Secret("S3CR3T"))
-        mine.save_passphrase("FOO", Secret("open"))
-        mine.save_login("foo", "me", secret)
+        saving(mine).save_login("Foo", "me", Secret("S3CR3T"))
+        saving(mine).save_passphrase("FOO", Secret("open"))
+        saving(mine).save_login("foo", "me", secret)
         assert "S3CR3T" not in (tmp_path / "auth.toml").read_text(encoding="utf-8")
         assert mine.login("FOO") == StoredLogin("me", secret, tmp_path / "auth.toml")
         assert mine.passphrase("foo") == Secret("open")
-        mine.forget_login("FoO")
+        saving(mine).forget_login("FoO")
         assert mine.login("foo") is None
         assert mine.passphrase("foo") == Secret("open")
 
@@ -236,13 +237,13 @@ class TestNames:
         """``a`` and ``a.b`` share tables in the old spelling."""
         mine = user(tmp_path, dotted=dotted)
         for name in ("a.b", "a", "a.b.c"):
-            mine.save_login(name, f"user of {name}", Secret(f"pw of {name}"))
-            mine.save_publish_url(name, f"https://{name}/")
-            mine.save_certificates(name, {"cert": f"/{name}"})
-            mine.save_own(name, {"url": f"https://{name}/simple/"})
+            saving(mine).save_login(name, f"user of {name}", Secret(f"pw of {name}"))
+            saving(mine).save_publish_url(name, f"https://{name}/")
+            saving(mine).save_certificates(name, {"cert": f"/{name}"})
+            saving(mine).save_own(name, {"url": f"https://{name}/simple/"})
         assert sorted(mine.names()) == ["a", "a.b", "a.b.c"]
-        mine.forget_login("a")
-        mine.forget("a")
+        saving(mine).forget_login("a")
+        saving(mine).forget("a")
         assert (mine.login("a"), mine.publish_url("a"), mine.certificate("a", "cert")) == (None, None, None)
         assert mine.own_for("a") == Own()
         for name in ("a.b", "a.b.c"):
@@ -256,13 +257,13 @@ class TestNames:
     def test_an_older_poetry_s_token_of_a_longer_name_stays(self, tmp_path: Path) -> None:
         write(tmp_path / "auth.toml", '[pypi-token.a]\nb = "t"\n')
         mine = user(tmp_path, dotted=False)
-        mine.forget_login("a")
-        mine.save_login("a", "me", Secret("pw"))
+        saving(mine).forget_login("a")
+        saving(mine).save_login("a", "me", Secret("pw"))
         token = mine.token("a.b")
         assert token is not None
         assert token.secret == Secret("t")
         with pytest.raises(StateError):
-            mine.save_token("a", Secret("both cannot be there"))
+            saving(mine).save_token("a", Secret("both cannot be there"))
         assert mine.token("a.b") == token
 
     @pytest.mark.parametrize(
@@ -272,24 +273,24 @@ class TestNames:
     @dialects
     def test_a_name_that_looks_like_a_setting_touches_none(self, tmp_path: Path, name: str, dotted: bool) -> None:
         mine = user(tmp_path, dotted=dotted)
-        mine.save_login("foo", "me", Secret("pw"))
-        mine.save_passphrase("foo", Secret("open"))
-        mine.save_publish_url("foo", "https://foo/")
-        mine.save_certificates("foo", {"cert": "/ca", "client-cert": "/c"})
-        mine.save_own("foo", {"url": "https://foo/", "helper": ["h"]})
+        saving(mine).save_login("foo", "me", Secret("pw"))
+        saving(mine).save_passphrase("foo", Secret("open"))
+        saving(mine).save_publish_url("foo", "https://foo/")
+        saving(mine).save_certificates("foo", {"cert": "/ca", "client-cert": "/c"})
+        saving(mine).save_own("foo", {"url": "https://foo/", "helper": ["h"]})
         before = [content(file) for file in (mine.auth_file, mine.config_file, mine.own_file)]
         assert (mine.login(name), mine.token(name), mine.publish_url(name)) == (None, None, None)
         assert mine.own_for(name) == Own()
-        mine.forget_login(name)
-        mine.forget(name)
+        saving(mine).forget_login(name)
+        saving(mine).forget(name)
         assert [content(file) for file in (mine.auth_file, mine.config_file, mine.own_file)] == before
 
 
 def test_what_is_no_entry_goes_with_the_name(tmp_path: Path) -> None:
     mine = user(tmp_path)
     write(mine.config_file, '[repositories]\nfoo = "x"\nBAR = {}\nother = 1\n[certificates.bar]\n')
-    mine.forget("foo")
-    mine.forget("bar")
+    saving(mine).forget("foo")
+    saving(mine).forget("bar")
     assert content(mine.config_file) == {"repositories": {"other": 1}}
 
 
@@ -317,8 +318,8 @@ class TestEnvironment:
         mine = user(
             tmp_path, environ={"POETRY_REPOSITORIES_FOO2_URL": "https://env/", "POETRY_REPOSITORIES_EMPTY_URL": ""}
         )
-        mine.save_publish_url("bar", "https://bar/")
-        mine.save_publish_url("empty", "https://empty/")
+        saving(mine).save_publish_url("bar", "https://bar/")
+        saving(mine).save_publish_url("empty", "https://empty/")
         assert dict(mine.environment_repositories()) == {"foo2": "https://env/"}
         assert mine.names() == ["bar", "empty"]
         assert mine.publish_url("bar") == "https://bar/"
@@ -338,8 +339,8 @@ class TestEnvironment:
     def test_a_certificate(self, tmp_path: Path, word: str, meant: str | bool) -> None:
         """Poetry makes a path of ``false``."""
         mine = user(tmp_path, environ={"POETRY_CERTIFICATES_MY_REPO_CERT": word, "POETRY_CERTIFICATES_OTHER_CERT": ""})
-        mine.save_certificates("my-repo", {"cert": "/file", "client-cert": "/client"})
-        mine.save_certificates("other", {"cert": "/file"})
+        saving(mine).save_certificates("my-repo", {"cert": "/file", "client-cert": "/client"})
+        saving(mine).save_certificates("other", {"cert": "/file"})
         assert mine.certificate("my-repo", "cert") == meant
         assert mine.certificate("my-repo", "client-cert") == "/client"
         assert mine.certificate("other", "cert") == "/file", "an empty variable says nothing"
@@ -428,7 +429,7 @@ url = "https://project/"
         settings = self.project(tmp_path, self.HOSTILE)
         assert settings.publish_url("foo") == "https://project/"
         assert settings.user_publish_url("foo") is None
-        settings.save_publish_url("foo", "https://mine/")
+        saving(settings).save_publish_url("foo", "https://mine/")
         assert settings.publish_url("foo") == settings.user_publish_url("foo") == "https://mine/"
 
     def test_tables_without_end_are_survived(self, tmp_path: Path) -> None:
@@ -511,21 +512,21 @@ class TestOwnFile:
             for name, value in vars(everything).items()
         }
         for name in ("foo", "my.repo"):
-            mine.save_own(name, written)
+            saving(mine).save_own(name, written)
             assert user(tmp_path).own_for(name) == everything
             assert user(tmp_path).own_for(name.upper()) == everything
-        mine.save_own("FOO", {"url": "https://new/"})
+        saving(mine).save_own("FOO", {"url": "https://new/"})
         assert user(tmp_path).own_for("foo").url == "https://new/"
         assert len(content(mine.own_file)["repositories"]) == 2, "no second table for another spelling"
-        mine.save_own("foo", dict.fromkeys(written))
-        mine.forget("my.repo")
+        saving(mine).save_own("foo", dict.fromkeys(written))
+        saving(mine).forget("my.repo")
         assert content(mine.own_file) == {}
 
     def test_a_change_is_made_to_what_the_file_holds_now(self, tmp_path: Path) -> None:
         one, other = user(tmp_path), user(tmp_path)
         assert one.own_for("foo") == other.own_for("foo") == Own()
-        one.change_own("foo", lambda own: {"credential-origins": [*own.credential_origins, "https://a"]})
-        other.change_own("foo", lambda own: {"credential-origins": [*own.credential_origins, "https://b"]})
+        saving(one).change_own("foo", lambda own: {"credential-origins": [*own.credential_origins, "https://a"]})
+        saving(other).change_own("foo", lambda own: {"credential-origins": [*own.credential_origins, "https://b"]})
         assert user(tmp_path).own_for("foo").credential_origins == ("https://a", "https://b")
 
     def test_a_broken_file_is_named(self, tmp_path: Path) -> None:
@@ -595,16 +596,16 @@ def test_poetry_reads_back_what_we_wrote(tmp_path: Path, python: Path, dotted: b
     write(tmp_path / "auth.toml", '# mine\n[http-basic.other]\nusername = "them"\npassword = "their password"\n')
     mine = user(tmp_path, dotted=dotted)
     for name in ("foo", "my.repo.2", "a_b-c"):
-        mine.save_login(name, "mé", Secret(f'p"\\ä\t{name}'))
-        mine.save_passphrase(name, Secret("open"))
-        mine.save_publish_url(name, f"https://{name}.example/upload/")
-        mine.save_certificates(name, {"cert": "/ca.pem", "client-cert": "/client.pem"})
-        mine.save_own(name, {"url": "https://host/"})
-    mine.save_certificates("a_b-c", {"cert": False})
-    mine.save_login("tok.en", TOKEN_USER, Secret("t"))
-    mine.save_token("pypi", Secret("pypi-t"))
-    mine.save_login("gone", "me", Secret("pw"))
-    mine.forget_login("gone")
+        saving(mine).save_login(name, "mé", Secret(f'p"\\ä\t{name}'))
+        saving(mine).save_passphrase(name, Secret("open"))
+        saving(mine).save_publish_url(name, f"https://{name}.example/upload/")
+        saving(mine).save_certificates(name, {"cert": "/ca.pem", "client-cert": "/client.pem"})
+        saving(mine).save_own(name, {"url": "https://host/"})
+    saving(mine).save_certificates("a_b-c", {"cert": False})
+    saving(mine).save_login("tok.en", TOKEN_USER, Secret("t"))
+    saving(mine).save_token("pypi", Secret("pypi-t"))
+    saving(mine).save_login("gone", "me", Secret("pw"))
+    saving(mine).forget_login("gone")
     found = poetry_reads(python, tmp_path, "foo", "my.repo.2", "a_b-c", "tok.en", "pypi", "gone", "other")
     for name in ("foo", "my.repo.2", "a_b-c"):
         assert found[name] == {

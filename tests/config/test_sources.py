@@ -378,7 +378,7 @@ class TestSystemProject:
         path = tmp_path / "pyproject.toml"
         if before is not None:
             path.write_text(before)
-        new, _ = add_source(system_project_text(path), "corp", "https://corp.example.org/simple")
+        new, _ = add_source(system_project_text(before or ""), "corp", "https://corp.example.org/simple")
         path.write_text(new)
         monkeypatch.setattr(SelfCommand, "get_default_system_pyproject_file", staticmethod(lambda: path))
         SelfCommand().generate_system_pyproject()

@@ -30,6 +30,7 @@ from poetry_repo_plugin.credentials.base import (
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, SHORT_LIVED
 from poetry_repo_plugin.credentials.stored import StoredSource
+from tests.config.saving import saving
 from tests.credentials.contract import MARK, NAME, URL, SourceContract
 from tests.credentials.keyrings import MemoryKeyring, in_use, raising
 
@@ -81,13 +82,13 @@ class TestContract(SourceContract):
     @pytest.fixture(params=["password", "token", "keyring", "keyring alone", "bound"])
     def source(self, request: pytest.FixtureRequest, world: World) -> StoredSource:
         if request.param == "token":
-            world.settings.save_token(NAME, Secret(MARK))
+            saving(world.settings).save_token(NAME, Secret(MARK))
         elif request.param.startswith("keyring"):
             world.backend.entries = {(SERVICE, "me"): MARK, (SERVICE, TOKEN_USER): MARK}
             if request.param == "keyring":
-                world.settings.save_login(NAME, "me", None)
+                saving(world.settings).save_login(NAME, "me", None)
         else:
-            world.settings.save_login(NAME, "me", Secret(MARK))
+            saving(world.settings).save_login(NAME, "me", Secret(MARK))
         if request.param == "bound":
             world.bindings.record(NAME, Kind.CREDENTIAL, [URL])
         return world.source
@@ -98,7 +99,7 @@ class TestBrokenContract(SourceContract):
 
     @pytest.fixture
     def source(self, world: World) -> StoredSource:
-        world.settings.save_login(NAME, "me", None)
+        saving(world.settings).save_login(NAME, "me", None)
         world.backend.before = raising(RuntimeError(MARK))
         return world.source
 
@@ -110,16 +111,16 @@ class TestBrokenContract(SourceContract):
 class TestFiles:
     def test_a_password_and_a_token_are_whole_and_touch_no_keyring(self, world: World) -> None:
         world.backend.entries = {(SERVICE, "me"): "other", (SERVICE, TOKEN_USER): "other"}
-        world.settings.save_login(NAME, "me", Secret("pw"))
+        saving(world.settings).save_login(NAME, "me", Secret("pw"))
         for allowed in LEVELS:
             assert got(world.get(allowed=allowed)) == ("me", "pw", "auth.toml")
-        world.settings.save_token(NAME, Secret("t"))
+        saving(world.settings).save_token(NAME, Secret("t"))
         assert got(world.get()) == (TOKEN_USER, "t", "auth.toml")
         assert world.backend.calls == []
 
     def test_a_token_and_a_pair_go_by_what_the_request_is_for(self, world: World) -> None:
         """As in Poetry: the token may be for uploads only, and the pair for reading only."""
-        world.settings.save_token(NAME, Secret("t"))
+        saving(world.settings).save_token(NAME, Secret("t"))
         world.settings.auth_file.write_text(
             f'{world.settings.auth_file.read_text()}[http-basic.{NAME}]\nusername = "me"\npassword = "pw"\n'
         )
@@ -132,19 +133,19 @@ class TestFiles:
         assert world.backend.calls == []
 
     def test_another_user_s_is_not_taken(self, world: World) -> None:
-        world.settings.save_login(NAME, "me", Secret("pw"))
+        saving(world.settings).save_login(NAME, "me", Secret("pw"))
         assert got(world.get(username="me"))[1] == "pw"
         assert isinstance(world.get(username="you"), NotMine)
 
     def test_a_host_without_a_repository_has_none(self, world: World) -> None:
-        world.settings.save_login("", "me", Secret("pw"))
+        saving(world.settings).save_login("", "me", Secret("pw"))
         assert isinstance(world.get(name=""), NotMine)
         assert world.backend.calls == []
 
 
 class TestKeyring:
     def test_what_auth_toml_points_to_is_fetched_at_once(self, world: World) -> None:
-        world.settings.save_login(NAME, "me", None)
+        saving(world.settings).save_login(NAME, "me", None)
         world.backend.entries[SERVICE, "me"] = "pw"
         answer = world.get(allowed=FIRST_REQUEST)
         assert got(answer) == ("me", "pw", "keyring")
@@ -185,7 +186,7 @@ class TestKeyring:
 
     def test_an_upload_asks_for_a_token_when_the_user_whom_the_file_names_was_refused(self, world: World) -> None:
         """Poetry leaves no trace of a token in a file; looking for it first would be a second call for each upload."""
-        world.settings.save_login(NAME, "me", None)
+        saving(world.settings).save_login(NAME, "me", None)
         world.backend.entries = {(SERVICE, "me"): "pw", (SERVICE, TOKEN_USER): "t"}
         assert got(world.get(purpose=Purpose.PUBLISH)) == ("me", "pw", "keyring")
         assert world.backend.calls == [("get", SERVICE, "me")]
@@ -218,7 +219,7 @@ class TestKeyring:
 
     def test_a_password_that_is_not_there_is_not_made_up(self, world: World) -> None:
         """The user name may itself be the secret, so it is not in the words."""
-        world.settings.save_login(NAME, MARK, None)
+        saving(world.settings).save_login(NAME, MARK, None)
         answer = world.get()
         assert answer == Unusable("auth.toml names a user, but the keyring has no password for it")
 
@@ -226,15 +227,15 @@ class TestKeyring:
         world.backend.before = raising(KeyringLocked())
         answer = world.get()
         assert answer == Unheard("nothing is stored in auth.toml, and the keyring is locked", "keyring")
-        world.settings.save_login(NAME, "me", None)
+        saving(world.settings).save_login(NAME, "me", None)
         assert world.get() == Broken.because("its password is in the keyring, but the keyring is locked")
-        world.settings.save_login(NAME, "me", Secret("pw"))
+        saving(world.settings).save_login(NAME, "me", Secret("pw"))
         assert got(world.get())[1] == "pw"
 
     def test_one_that_is_switched_off(self, world: World) -> None:
         world.enabled = False
         assert isinstance(world.get(), NotMine)
-        world.settings.save_login(NAME, "me", None)
+        saving(world.settings).save_login(NAME, "me", None)
         assert isinstance(world.get(), Broken)
         assert world.backend.calls == []
 
@@ -278,7 +279,7 @@ class TestHalves:
         world.backend.entries = {(SERVICE, "me"): "no", (SERVICE, "you"): "pw"}
         world.environ["POETRY_HTTP_BASIC_CORP_USERNAME"] = "you"
         assert got(world.get(allowed=FIRST_REQUEST)) == ("you", "pw", "keyring")
-        world.settings.save_login(NAME, "me", None)
+        saving(world.settings).save_login(NAME, "me", None)
         assert got(world.get()) == ("you", "pw", "keyring")
 
     @pytest.mark.parametrize(
@@ -295,7 +296,7 @@ class TestHalves:
         assert isinstance(answer, Unusable)
         assert "poetry.toml holds" in answer.why
         assert MARK not in answer.why
-        world.settings.save_login(NAME, "me", Secret("pw"))
+        saving(world.settings).save_login(NAME, "me", Secret("pw"))
         assert got(world.get())[:2] == ("me", "pw"), "a twin: the user's own goes before it"
 
 
@@ -315,7 +316,7 @@ class TestBindings:
         ],
     )
     def test_a_project_that_reuses_the_name_gets_nothing(self, world: World, where: str, url: str) -> None:
-        world.settings.save_login(NAME, "me", Secret(MARK) if where == "auth.toml" else None)
+        saving(world.settings).save_login(NAME, "me", Secret(MARK) if where == "auth.toml" else None)
         world.backend.entries[SERVICE, "me"] = MARK
         world.bindings.record_for_login(NAME, [URL])
         for name in (NAME, NAME.upper(), NAME.title()):
@@ -325,7 +326,7 @@ class TestBindings:
         assert world.backend.calls == [], "nothing is even looked up"
 
     def test_the_bound_place_gets_it_however_it_is_spelled(self, world: World) -> None:
-        world.settings.save_login(NAME, "me", Secret("pw"))
+        saving(world.settings).save_login(NAME, "me", Secret("pw"))
         world.bindings.record_for_login(NAME, [URL])
         for url in (
             URL,
@@ -338,7 +339,7 @@ class TestBindings:
         "record", ['["nonsense"]', '"https://packages.example.com/private"', "[5]", "5", '[""]', "{}"]
     )
     def test_a_record_that_is_spelled_wrongly_does_not_open_it_to_everyone(self, world: World, record: str) -> None:
-        world.settings.save_login(NAME, "me", Secret(MARK))
+        saving(world.settings).save_login(NAME, "me", Secret(MARK))
         text = f"[repositories.{NAME}]\ncredential-origins = {record}\n"
         world.settings.own_file.write_text(text, encoding="utf-8")
         answer = world.get(url="https://evil.example/")
@@ -347,6 +348,6 @@ class TestBindings:
         assert all(answer.bound_to)
 
     def test_another_name_s_binding_says_nothing(self, world: World) -> None:
-        world.settings.save_login("a.b", "me", Secret("pw"))
+        saving(world.settings).save_login("a.b", "me", Secret("pw"))
         world.bindings.record_for_login("a", ["https://other.example/"])
         assert got(world.get(name="a.b"))[1] == "pw"

@@ -23,6 +23,7 @@ from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.passphrase import find_passphrase
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.matching import Leave
+from tests.config.saving import saving
 from tests.credentials.contract import printed_at_vvv
 from tests.http.world import EVIL, INDEX, MARK, World
 
@@ -137,7 +138,7 @@ class TestWhose:
         world.sources('[tool.poetry-repo-plugin.a]\npublish-url = "https://host.example/stranger/"\n', a=INDEX)
         world.login("a", INDEX)
         assert secret(world.access(), "https://host.example/stranger/x.whl") is None
-        world.settings.save_publish_url("a", "https://host.example/stranger/")
+        saving(world.settings).save_publish_url("a", "https://host.example/stranger/")
         world.login("a", INDEX, "https://host.example/stranger/")
         assert secret(world.access(), "https://host.example/stranger/x.whl") == MARK
 
@@ -228,7 +229,7 @@ class TestLookUps:
 
 class TestPyPI:
     def test_its_token_is_for_uploads(self, world: World) -> None:
-        world.settings.save_token("pypi", Secret(MARK))
+        saving(world.settings).save_token("pypi", Secret(MARK))
         access = world.access()
         assert secret(access, "https://index.example/simple/x/") is None
         assert secret(access, "https://upload.example/legacy/", purpose=Purpose.PUBLISH, owner="pypi") == MARK
@@ -240,11 +241,11 @@ class TestPyPI:
         assert world.settings.ignored_in_local() == [
             "poetry.toml says where PyPI takes uploads; a project cannot. It is ignored."
         ]
-        world.settings.save_publish_url("pypi", "https://mirror.example/")
+        saving(world.settings).save_publish_url("pypi", "https://mirror.example/")
         assert world.access().catalogue.get("pypi").publish_url == "https://mirror.example/", "a user can"
 
     def test_a_source_that_calls_itself_pypi_does_not_get_it(self, world: World) -> None:
-        world.settings.save_token("pypi", Secret(MARK))
+        saving(world.settings).save_token("pypi", Secret(MARK))
         world.sources(PyPI=EVIL)
         for name in ("pypi", "PyPI", "PYPI"):
             assert secret(world.access(), EVIL, owner=name) is None
@@ -347,7 +348,7 @@ class TestRedirects:
 
 class TestGit:
     def test_exactly_the_configured_url_and_no_other(self, world: World) -> None:
-        world.settings.save_publish_url("lib", "https://git.example/team/lib.git")
+        saving(world.settings).save_publish_url("lib", "https://git.example/team/lib.git")
         world.sources(corp="https://git.example/simple/")
         world.login("lib")
         world.login("corp")
@@ -371,7 +372,7 @@ class TestGit:
             assert secret(access, url, purpose=Purpose.GIT, owner="lib") is None, url
 
     def test_a_binding_holds_for_git_as_well(self, world: World) -> None:
-        world.settings.save_publish_url("lib", "https://evil.example/team/lib.git")
+        saving(world.settings).save_publish_url("lib", "https://evil.example/team/lib.git")
         world.login("lib", "https://git.example/team/lib.git")
         assert secret(world.access(), "https://evil.example/team/lib.git", purpose=Purpose.GIT) is None
 
@@ -408,7 +409,7 @@ class TestPrecedence:
         takes: list[tuple[str, Callable[[], object]]] = [
             ("url", lambda: world.sources(corp=INDEX)),
             ("env", lambda: world.environ.pop("POETRY_HTTP_BASIC_CORP_PASSWORD")),
-            ("stored", lambda: world.settings.forget_login("corp")),
+            ("stored", lambda: saving(world.settings).forget_login("corp")),
             ("keyring", lambda: world.backend.entries.pop(("poetry-repository-corp", "__token__"))),
             ("keyring by url", lambda: world.backend.entries.pop((INDEX, "me"))),
             ("keyring by host", lambda: world.backend.entries.clear()),
@@ -416,7 +417,7 @@ class TestPrecedence:
         ]
         world.environ["POETRY_HTTP_BASIC_CORP_USERNAME"] = "me"
         world.environ["POETRY_HTTP_BASIC_CORP_PASSWORD"] = "env"
-        world.settings.save_login("corp", "me", Secret("stored"))
+        saving(world.settings).save_login("corp", "me", Secret("stored"))
         world.backend.entries[INDEX, "me"] = "keyring by url"
         world.backend.entries["poetry-repository-corp", "__token__"] = "keyring"
         for winner, take_away in takes:
@@ -512,7 +513,7 @@ class TestRefusals:
         project = "[tool.poetry-repo-plugin.corp]\nignore-error-codes = [403]\n" if who == "project" else ""
         world.sources(project, corp=INDEX, other="https://other.example/simple/")
         if who == "user":
-            world.settings.save_own("corp", {"ignore-error-codes": [403]})
+            saving(world.settings).save_own("corp", {"ignore-error-codes": [403]})
         access = world.access()
         assert access.after_refusal(access.places.leave(INDEX), [], 403) is None
         assert refused(access, INDEX, 401).cause is Cause.CREDENTIAL_MISSING
@@ -556,13 +557,13 @@ class TestFirstSuccess:
         assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
 
     def test_where_the_user_has_put_the_name_is_bound_and_what_a_project_says_is_not(self, world: World) -> None:
-        world.settings.save_own("one", {"url": INDEX})
+        saving(world.settings).save_own("one", {"url": INDEX})
         world.sources(
             '[tool.poetry-repo-plugin.two]\npublish-url = "https://evil.example/"\n',
             one=INDEX,
             two="https://two.example/",
         )
-        world.settings.save_publish_url("one", "https://upload.example/one/")
+        saving(world.settings).save_publish_url("one", "https://upload.example/one/")
         for name, url in (("one", INDEX), ("two", "https://two.example/")):
             world.login(name)
             self.succeed(world.access(), url)
@@ -574,7 +575,7 @@ class TestFirstSuccess:
 
     def test_a_credential_goes_nowhere_else_where_the_user_has_put_the_name(self, world: World) -> None:
         """It was stored before the plugin came; ``poetry config repositories.corp`` says whose it is."""
-        world.settings.save_publish_url("corp", "https://upload.example/corp/")
+        saving(world.settings).save_publish_url("corp", "https://upload.example/corp/")
         world.sources(corp=INDEX)
         world.login("corp")
         access = world.access()
@@ -585,7 +586,7 @@ class TestFirstSuccess:
 
     def test_a_publish_url_that_is_none_does_not_break_a_request_that_went_well(self, world: World) -> None:
         world.sources(corp=INDEX)
-        world.settings.save_publish_url("corp", "not a URL")
+        saving(world.settings).save_publish_url("corp", "not a URL")
         world.login("corp")
         self.succeed(world.access(), INDEX)
         assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
@@ -605,7 +606,7 @@ class TestFirstSuccess:
 
     def test_a_client_certificate(self, world: World) -> None:
         world.sources(corp=INDEX)
-        world.settings.save_certificates("corp", {"client-cert": "/client.pem"})
+        saving(world.settings).save_certificates("corp", {"client-cert": "/client.pem"})
         access = world.access()
         assert access.places.leave(INDEX).identify
         self.succeed(access, INDEX)
@@ -614,7 +615,7 @@ class TestFirstSuccess:
 
     def test_a_client_certificate_is_not_bound_to_plain_http(self, world: World) -> None:
         world.sources(corp=INDEX.replace("https", "http"))
-        world.settings.save_certificates("corp", {"client-cert": "/client.pem"})
+        saving(world.settings).save_certificates("corp", {"client-cert": "/client.pem"})
         self.succeed(world.access(), INDEX.replace("https", "http"))
         assert world.bindings.of("corp", Kind.CERTIFICATE) == []
 
@@ -632,13 +633,13 @@ class TestFirstSuccess:
 
 
 def test_the_passphrase_and_where_it_is_looked_for(world: World) -> None:
-    world.settings.save_passphrase("corp", Secret("file"))
+    saving(world.settings).save_passphrase("corp", Secret("file"))
     gate = KeyringGate(enabled=lambda: True)
     assert find_passphrase(world.settings, gate, "corp") == Secret("file")
     world.environ["POETRY_CERTIFICATES_CORP_PASSPHRASE"] = "env"
     assert find_passphrase(world.settings, gate, "corp") == Secret("env")
     del world.environ["POETRY_CERTIFICATES_CORP_PASSPHRASE"]
-    world.settings.save_passphrase("corp", None)
+    saving(world.settings).save_passphrase("corp", None)
     assert find_passphrase(world.settings, gate, "corp") is None
     assert world.backend.calls == [], "the keyring is asked only for what was put there"
 
@@ -669,6 +670,6 @@ class TestWhatALoginIsBoundTo:
             '[[tool.poetry.source]]\nname = "corp"\nurl = "https://corp.example.org/simple/"\n'
         )
         settings = Settings(tmp_path / "config", tmp_path, environ={})
-        settings.save_publish_url("corp", "https://upload.example.org/")
+        saving(settings).save_publish_url("corp", "https://upload.example.org/")
         corp = Catalogue(settings, read_project(tmp_path / "pyproject.toml"), Repository("pypi")).get("corp")
         assert corp.bindable == ["https://corp.example.org/simple/", "https://upload.example.org/"]

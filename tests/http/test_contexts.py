@@ -20,6 +20,7 @@ from poetry_repo_plugin.tls.context import build_context
 from poetry_repo_plugin.tls.handshake import handshake
 from poetry_repo_plugin.tls.settings import TlsSettings
 from tests.certs import Authority, CertificateFactory, server_context
+from tests.config.saving import saving
 from tests.http.world import EVIL, INDEX, World
 from tests.tls.wire import https, listening
 
@@ -44,7 +45,7 @@ def test_nothing_of_ours_where_nothing_is_set(world: World) -> None:
 
 def test_one_context_for_all_threads(world: World, files: Mapping[str, str]) -> None:
     world.sources(corp=INDEX)
-    world.settings.save_certificates("corp", {"cert": files["ca"], "client-cert": files["client"]})
+    saving(world.settings).save_certificates("corp", {"cert": files["ca"], "client-cert": files["client"]})
     access = world.access()
     with ThreadPoolExecutor(8) as threads:
         contexts = list(threads.map(lambda _: access.tls.context(access.places.leave(INDEX)), range(16)))
@@ -59,7 +60,7 @@ def test_a_question_about_one_holds_up_no_other(world: World, tmp_path: Path) ->
     certs = CertificateFactory(tmp_path)
     sealed = certs.pem(certs.client(), passphrase="open sesame")
     world.sources(slow=INDEX, quick="https://other.example/simple/")
-    world.settings.save_certificates("slow", {"client-cert": str(sealed)})
+    saving(world.settings).save_certificates("slow", {"client-cert": str(sealed)})
     asked, answer = threading.Event(), threading.Event()
 
     def ask(repository: Repository) -> Secret | None:
@@ -79,7 +80,7 @@ def test_a_question_about_one_holds_up_no_other(world: World, tmp_path: Path) ->
 
 def test_a_certificate_that_is_bound_elsewhere_is_not_offered(world: World, files: Mapping[str, str]) -> None:
     world.sources(corp=EVIL)
-    world.settings.save_certificates("corp", {"client-cert": files["client"]})
+    saving(world.settings).save_certificates("corp", {"client-cert": files["client"]})
     world.bindings.record("corp", Kind.CERTIFICATE, [INDEX])
     access = world.access()
     leave = access.places.leave(EVIL)
@@ -104,7 +105,7 @@ def test_a_broken_file_is_the_same_failure_each_time(world: World, tmp_path: Pat
         (tmp_path / "ca.pem", Cause.TLS_FILE_INVALID),
         (tmp_path / "none.pem", Cause.TLS_FILE_MISSING),
     ):
-        world.settings.save_certificates("corp", {"cert": str(path)})
+        saving(world.settings).save_certificates("corp", {"cert": str(path)})
         access = world.access()
         for _ in range(2):
             with pytest.raises(Failure) as caught:
@@ -115,7 +116,7 @@ def test_a_broken_file_is_the_same_failure_each_time(world: World, tmp_path: Pat
 
 def test_a_home_that_does_not_exist_is_a_missing_file(world: World) -> None:
     world.sources(corp=INDEX)
-    world.settings.save_certificates("corp", {"cert": "~nobody-at-all/ca.pem"})
+    saving(world.settings).save_certificates("corp", {"cert": "~nobody-at-all/ca.pem"})
     access = world.access()
     with pytest.raises(Failure) as caught:
         access.tls.context(access.places.leave(INDEX))
@@ -127,7 +128,7 @@ def test_not_verifying_is_said_once_and_only_a_user_can_say_it(world: World) -> 
     (world.project / "poetry.toml").write_text("[certificates.corp]\ncert = false\n", encoding="utf-8")
     access = world.access()
     assert access.tls.context(access.places.leave(INDEX)) is None
-    world.settings.save_certificates("corp", {"cert": False})
+    saving(world.settings).save_certificates("corp", {"cert": False})
     access = world.access()
     for _ in range(2):
         context = access.tls.context(access.places.leave(INDEX))
@@ -141,7 +142,7 @@ def test_a_project_s_ca_yields_to_the_user_s(world: World, files: Mapping[str, s
     world.sources('[tool.poetry-repo-plugin.corp]\nca = "team.pem"\n', corp=INDEX)
     corp = world.access().catalogue.require("corp")
     assert world.access().tls.settings_of(corp).ca == (world.project / "team.pem").resolve()
-    world.settings.save_certificates("corp", {"cert": files["ca"]})
+    saving(world.settings).save_certificates("corp", {"cert": files["ca"]})
     assert world.access().tls.settings_of(corp).ca == Path(files["ca"])
     world.environ["POETRY_CERTIFICATES_CORP_CERT"] = "/env.pem"
     assert str(world.access().tls.settings_of(corp).ca) == str(Path("/env.pem").absolute())
@@ -171,7 +172,7 @@ class TestFilesOnAnotherHost:
         world.environ["REQUESTS_CA_BUNDLE"] = str(default)
         world.sources(corp=INDEX)
         files = {"cert": str(certs.ca_file()), "client-cert": str(certs.pem(certs.client()))}
-        world.settings.save_certificates("corp", files)
+        saving(world.settings).save_certificates("corp", files)
         return INDEX
 
     @staticmethod
@@ -219,7 +220,7 @@ class TestFilesOnAnotherHost:
         assert context.cert_store_stats()["x509"] == count + 1
 
     def test_one_that_is_not_verified_is_not_verified_there_either(self, world: World, index: str) -> None:
-        world.settings.save_certificates("corp", {"cert": False})
+        saving(world.settings).save_certificates("corp", {"cert": False})
         access = world.access()
         access.places.add_link("corp", FILES)
         context = access.tls.context(access.places.leave(FILES))

@@ -14,6 +14,7 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.ops.session import assemble
+from tests.config.saving import saving
 from tests.credentials.keyrings import MemoryKeyring
 
 MARK = "S3CR3T"
@@ -49,7 +50,7 @@ class World:
         (self.project / "pyproject.toml").write_text("\n".join([*tables, more]), encoding="utf-8")
 
     def login(self, name: str, *bound: str, secret: str = MARK, username: str = "me") -> None:
-        self.settings.save_login(name, username, Secret(secret))
+        saving(self.settings).save_login(name, username, Secret(secret))
         if bound:
             self.bindings.record_for_login(name, bound)
 
