@@ -56,7 +56,7 @@ def request(
     **options: Any,
 ) -> requests.Response:
     """Poetry's own retries, with our word for what they ended in."""
-    from poetry_repo_plugin.hooks.explain import explain_answer, explain_end
+    from poetry_repo_plugin.hooks.explain import explain_answer, explain_end, is_empty_page
 
     run = current()
     url = with_brackets(url)
@@ -70,6 +70,8 @@ def request(
         raise run.report(found) from None
     owner = run.owners.get(self)
     if owner is not None:
+        if is_empty_page(url, response):
+            response.status_code = 404
         run.answers.note(owner, response.status_code)
         if response.status_code >= 400 and response.status_code in run.ignored_codes(owner):
             response.status_code = 404  # Poetry's “not here”; without it, all but 401 and 403 would end the command

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from cleo.formatters.formatter import Formatter
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
     from poetry_repo_plugin.http.auth import Access
 
-# What a page of an index leads to: files, their metadata (PEP 658) and signatures.
-_FILES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tgz", ".egg", ".exe", ".msi", ".rpm", ".metadata", ".asc")
 _TIMEOUT = 5.0  # seconds, for connecting and for each read
 
 # -- an error of ours, on its way to the screen ------------------------------------------------------------------------
@@ -132,9 +129,12 @@ def explain_end(access: Access, owner: str | None, url: str, error: Exception) -
 
 def explain_answer(access: Access, owner: str | None, url: str, response: Response) -> Failure | None:
     """An answer that Poetry would misread: a server's failure as a missing package, a login page as an empty one."""
+    from poetry_repo_plugin.http.bodies import is_metadata
     from poetry_repo_plugin.http.failures import failure
     from poetry_repo_plugin.http.pages import is_login_page, no_page
 
+    if is_metadata(url):  # Poetry reads the file itself instead
+        return None
     status = response.status_code
     bare = split_userinfo(url)[0] if "@" in url else url
     failed = status >= 500 or status == 429
@@ -151,9 +151,19 @@ def explain_answer(access: Access, owner: str | None, url: str, response: Respon
     return failure(Cause.NOT_AN_INDEX, f"{redact(bare)} {what}.", leave.repository, host=host)
 
 
+def is_empty_page(url: str, response: Response) -> bool:
+    """Some indexes answer so, with 200 or 204, for a package that they do not have."""
+    if response.status_code not in (200, 204) or not _is_for_page(url):
+        return False
+    read = getattr(response, "_content_consumed", False) is True
+    return read and not response.content.strip()
+
+
 def _is_for_page(url: str) -> bool:
     """Whether it is a page of an index: what is asked for a file, Poetry judges, which may do without it."""
-    return not urlsplit(url).path.lower().endswith(_FILES)
+    from poetry_repo_plugin.http.bodies import is_file
+
+    return not is_file(url)
 
 
 def _is_wrong(response: Response) -> bool:
@@ -167,7 +177,7 @@ def _is_wrong(response: Response) -> bool:
         return False
     if is_json(response):
         return not is_simple_json(response)
-    return not response.content.strip() or is_login_page(response)
+    return is_login_page(response)
 
 
 # -- a command that has failed -----------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from poetry_repo_plugin.hooks.authenticator import credential_at
 from poetry_repo_plugin.hooks.run import current
 
 if TYPE_CHECKING:
-    from poetry_repo_plugin.credentials.base import Credential
     from poetry_repo_plugin.http.auth import Access
     from poetry_repo_plugin.http.matching import Leave
 
@@ -127,6 +126,12 @@ def _is_at(url: str, leave: Leave) -> bool:
         return False
 
 
+def _was_redirected(response: Any) -> bool:
+    """Another place answered."""
+    history = response.retries.history if response.retries is not None else ()
+    return any(past.redirect_location for past in history)
+
+
 class GitPool:
     """A urllib3 pool manager that adds an Authorization header below one prefix, and follows no redirect with it."""
 
@@ -156,43 +161,44 @@ class GitPool:
         """
         from urllib3.exceptions import HTTPError
 
-        mine = self._prefix.covers(url)
-        headers: dict[str, str] = dict(options.pop("headers", None) or {})
+        if not self._prefix.covers(url):
+            return self._manager.request(method, url, *arguments, **options)
         try:
-            response = self._send(method, url, mine, arguments, options, headers)
-            fresh = self._after(response) if mine else None
-            if fresh is not None and method == "GET":
-                response.drain_conn()
-                self._credential = fresh
-                response = self._send(method, url, mine, arguments, options, headers)
-                self._after(response)
+            return self._travel(method, url, arguments, options)
         except HTTPError as error:
-            found = self._access.tls.explain(self._leave, error) if mine else None
+            found = self._access.tls.explain(self._leave, error)
             if found is None:
                 raise
             raise self._report(found) from None
-        return response
 
-    def _send(self, method: str, url: str, mine: bool, arguments: Any, options: Any, headers: dict[str, str]) -> Any:
-        own = {"Authorization": self._credential.authorization()} if mine and self._credential is not None else {}
-        return self._manager.request(method, url, *arguments, headers={**headers, **own}, **options)
+    def _travel(self, method: str, url: str, arguments: Any, options: dict[str, Any]) -> Any:
+        """The exchanges that it takes until there is an answer to hand on; a POST is sent once."""
+        from poetry_repo_plugin.http.refusals import Reply
 
-    def _after(self, response: Any) -> Credential | None:
-        """A credential to try again with, if ``response`` says that there is need and hope."""
-        if response.retries is not None and any(past.redirect_location for past in response.retries.history):
-            return None  # another place answered
-        if response.status not in (401, 403):
+        headers = dict(options.pop("headers", None) or {})
+        flow = self._access.flow(self._leave, url)
+        next(flow)
+        while True:
+            sent = self._credential
+            own = {} if sent is None else {"Authorization": sent.authorization()}
+            response = self._manager.request(method, url, *arguments, headers={**headers, **own}, **options)
+            if _was_redirected(response):
+                return response
             if response.status == 200:
-                self._access.succeeded(self._leave, self._credential)
-            return None
-        tried = [self._credential] if self._credential is not None else []
-        try:
-            return self._access.after_refusal(self._leave, tried, response.status)
-        except Failure as error:
-            if response.status == 403:
-                raise self._report(error) from None
-            self._refused(error)
-            return None
+                self._access.succeeded(self._leave, sent)
+            try:
+                attempt = flow.send(Reply(response.status, sent))
+            except StopIteration:
+                return response
+            except Failure as error:
+                if response.status == 403:
+                    raise self._report(error) from None
+                self._refused(error)
+                return response
+            if method != "GET":
+                return response
+            response.drain_conn()
+            self._credential = attempt.find()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._manager, name)

@@ -7,15 +7,16 @@ failures that trying again cannot help into one clear error.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, cast
+from weakref import WeakKeyDictionary
 
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header
 from requests.exceptions import RequestException
+from requests.structures import CaseInsensitiveDict
 from requests.utils import select_proxy
 from urllib3 import PoolManager
 
@@ -25,22 +26,51 @@ from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Purpose
 from poetry_repo_plugin.http.ahead import Abandoned, is_ahead
-from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.bodies import cut, read_beginning, settle_retry_after
+from poetry_repo_plugin.http.auth import Access, Attempt
+from poetry_repo_plugin.http.bodies import cut, read_beginning, reason_of, settle_retry_after
 from poetry_repo_plugin.http.cache import CarefulAdapter
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.hops import Hop
 from poetry_repo_plugin.http.matching import Leave
 from poetry_repo_plugin.http.pages import ENOUGH as ENOUGH_OF_PAGE
-from poetry_repo_plugin.http.uploads import judge_upload, rewind
+from poetry_repo_plugin.http.refusals import Reply
+from poetry_repo_plugin.http.uploads import judge_upload, onward, rewind
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
-_HOP = "poetry-repo-plugin-hop"  # a header that travels from hop to hop of a redirect, and never on the wire
 _NO_LIMIT = float("inf")  # the budget is one
 _SECONDS_FOR_ANSWER = 15.0
-_MOST_TRIES = 3  # as it is, after a challenge, after one renewal
+
+
+class Headers(CaseInsensitiveDict[str]):
+    """Headers that remember, where requests copies them for a redirect, which request was answered with it."""
+
+    def __init__(self, headers: Any, hop: Hop) -> None:
+        super().__init__(headers)
+        self.hop = hop
+
+    def copy(self) -> Headers:
+        """As they are."""
+        return Headers(self, self.hop)
+
+
+@dataclass
+class Trip:
+    """One request on its way to the wire and back.
+
+    :param find: finds what it carries.
+    :param sent: what it carried.
+    :param left: when it went out, in seconds of a clock; ``None`` as long as a cache may answer.
+    :param seconds: how long the server took for the last answer; ``None`` where a cache answered.
+    """
+
+    leave: Leave
+    proxies: Mapping[str, str]
+    find: Callable[[], Credential | None] = lambda: None
+    sent: Credential | None = None
+    left: float | None = None
+    seconds: float | None = None
 
 
 class _Carrier(HTTPAdapter):
@@ -85,7 +115,7 @@ class _Carrier(HTTPAdapter):
         self._judge = judge
         self._strict = strict or purpose is Purpose.PUBLISH
         self._pools = pools
-        self._trip = threading.local()
+        self._trips: WeakKeyDictionary[PreparedRequest, Trip] = WeakKeyDictionary()
         self._cookies: dict[Origin, RequestsCookieJar] = {}
         super().__init__(**options)
 
@@ -125,98 +155,168 @@ class _Carrier(HTTPAdapter):
         """
         request.headers.pop("Authorization", None)
         request.headers.pop("Cookie", None)
-        hop: Hop | None = cast("Any", request.headers).pop(_HOP, None)
         whole_url, given = request.url, self._take_userinfo(request)
-        url = cast("str", request.url)
+        how = {"stream": stream, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies, **options}
         try:
-            owner, led_away = self._owner(), False
-            if hop is not None:
-                led_away = self._is_led_away(hop, url)
-                owner = (hop.trusted_by if led_away else hop.owner) or owner
-            if given is None:
-                given = hop.leave.given if hop is not None and Origin.of(url) == hop.leave.origin else self._given
-            leave = self._access.places.leave(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
-            if self._anonymous:
-                leave = leave._replace(query=None, given=None)
+            leave, led_away = self._leave_for(request, given)
             self._give_cookies(leave, request)
-            self._trip.leave, self._trip.tried = leave, []
-            self._trip.proxies = proxies
+            trip = self._trips[request] = Trip(leave, proxies or {})
             if is_ahead():
                 self._access.hosts.check(leave, request)
-            response = self._travel(leave, request, stream, timeout, verify, cert, proxies, options)
+            response = self._travel(trip, request, how)
             if response.is_redirect:
-                cast("Any", request.headers)[_HOP] = Hop(url, leave, led_away)
+                request.headers = Headers(request.headers, Hop(cast("str", request.url), leave, led_away))
             return response
         except InvalidUrl:
-            return super().send(request, stream, timeout, verify, cert, proxies, **options)
+            return super().send(request, **how)
         except Failure as error:
-            if "leave" in self._trip.__dict__:
-                self._access.hosts.refuse(self._trip.leave.origin)
+            stopped = self._trips.get(request)
+            if stopped is not None:
+                self._access.hosts.refuse(stopped.leave.origin)
             raise self._report(error) from None
         finally:
+            self._trips.pop(request, None)
             request.headers.pop("Authorization", None)
             request.url = whole_url  # Poetry may send it again
-            self._trip.__dict__.clear()
 
-    def _travel(self, leave: Leave, request: PreparedRequest, *arguments: Any) -> Response:
-        *positional, options = arguments
-        tried: list[Credential] = self._trip.tried
-        self._trip.allowed = EVERYTHING if self._purpose is Purpose.PUBLISH else FIRST_REQUEST
-        for _ in range(_MOST_TRIES):
-            self._trip.sent = None
-            try:
-                response = self._exchange(request, *positional, **options)
-            except (RequestException, OSError) as error:
-                if is_ahead():
-                    self._access.hosts.refuse(leave.origin)
-                    raise Abandoned from None
-                self._explain(leave, error)
-                raise
-            seconds = self._seconds()
+    def _leave_for(self, request: PreparedRequest, given: Credential | None) -> tuple[Leave, bool]:
+        """What ``request`` may carry, and whether another origin's redirect led to it. Raises :class:`InvalidUrl`."""
+        url, hop = cast("str", request.url), getattr(request.headers, "hop", None)
+        owner, led_away = self._owner(), False
+        if hop is not None:
+            led_away = self._is_led_away(hop, url)
+            owner = (hop.trusted_by if led_away else hop.owner) or owner
+        if given is None:
+            given = self._given
+            if hop is not None and Origin.of(url) == hop.leave.origin:
+                given = hop.leave.given
+        leave = self._access.places.leave(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
+        if self._anonymous:
+            leave = leave._replace(query=None, given=None)
+        return leave, led_away
+
+    def _travel(self, trip: Trip, request: PreparedRequest, how: dict[str, Any]) -> Response:
+        """The exchanges that it takes until there is an answer to hand on."""
+        flow, asked = self._flow(trip, request), request.url
+        while True:
+            response = self._answer(trip, request, how)
             if is_ahead():
-                return self._settle_ahead(leave, response, seconds)
-            if response.status_code >= 400:
-                cut(response)
-                settle_retry_after(response)
-            self._read_tls_page(leave, response)
-            if response.status_code == 407 and self._judge:
-                message = "the proxy asks for a user name and a password (407)."
-                raise failure(Cause.PROXY, message, leave.repository, host=leave.origin.netloc)
-            if not self._judge or not self._access.means_refusal(leave, response.status_code):
-                break
-            if self._is_about_content(response):
-                break
-            request.headers.pop("Authorization", None)
-            there = partial(self._is_still_there, leave, like=request, arguments=arguments)
-            fresh = self._access.after_refusal(leave, tried, response.status_code, there, strict=self._strict)
-            if fresh is None or not rewind(request):
+                return response
+            if self._judge and not self._is_about_content(response):
+                attempt = self._next_attempt(flow, trip, request, response, how)
+                if attempt is not None and rewind(request):
+                    response.close()
+                    trip.find = attempt.find
+                    continue
+            target = onward(request, response) if self._purpose is Purpose.PUBLISH else None
+            if target is None or request.url != asked or not rewind(request):
                 break
             response.close()
-            self._trip.next = fresh
+            request.url = target
+            flow = self._flow(trip, request)
         if self._purpose is Purpose.PUBLISH and self._judge:
-            judge_upload(leave, request, response)
+            judge_upload(trip.leave, request, response)
         if response.status_code < 400:
             proof = request.url if response.status_code < 300 and request.method in ("GET", "POST") else None
-            self._access.succeeded(leave, tried[-1] if tried else None, proof)
-        self._access.hosts.settle(leave, response.status_code, seconds)
+            self._access.succeeded(trip.leave, trip.sent, proof)
+        self._access.hosts.settle(trip.leave, response.status_code, trip.seconds)
         return response
 
-    def _exchange(self, request: PreparedRequest, stream: bool, timeout: Any, *rest: Any, **options: Any) -> Response:
+    def _flow(self, trip: Trip, request: PreparedRequest) -> Generator[Attempt, Reply, None]:
+        allowed = EVERYTHING if self._purpose is Purpose.PUBLISH else FIRST_REQUEST
+        flow = self._access.flow(trip.leave, cast("str", request.url), allowed=allowed, strict=self._strict)
+        trip.find = next(flow).find
+        return flow
+
+    def _answer(self, trip: Trip, request: PreparedRequest, how: dict[str, Any]) -> Response:
+        """One exchange. Raises :class:`Failure` for what no credential can help."""
+        leave, trip.sent, trip.left = trip.leave, None, None
+        try:
+            response = self._exchange(request, **how)
+        except (RequestException, OSError) as error:
+            if is_ahead():
+                self._access.hosts.refuse(leave.origin)
+                raise Abandoned from None
+            self._explain(trip, error)
+            raise
+        trip.seconds = time.perf_counter() - trip.left if trip.left is not None else None
+        if is_ahead():
+            return self._settle_ahead(trip, response)
+        if response.status_code >= 400:
+            cut(response)
+            settle_retry_after(response)
+        self._read_tls_page(leave, response)
+        if response.status_code == 407 and self._judge:
+            message = "the proxy asks for a user name and a password (407)."
+            raise failure(Cause.PROXY, message, leave.repository, host=leave.origin.netloc)
+        return response
+
+    def _settle_ahead(self, trip: Trip, response: Response) -> Response:
+        """An answer for a request ahead, which goes on only with one that is no refusal of any kind."""
+        status = response.status_code
+        self._access.hosts.settle(trip.leave, status, trip.seconds)
+        if status < 400 or (status == 404 and not self._access.means_refusal(trip.leave, status)):
+            return response
+        response.close()
+        raise Abandoned
+
+    def _next_attempt(
+        self,
+        flow: Generator[Attempt, Reply, None],
+        trip: Trip,
+        request: PreparedRequest,
+        response: Response,
+        how: dict[str, Any],
+    ) -> Attempt | None:
+        """What to send after ``response``; ``None`` where that is the answer. Raises :class:`Failure`."""
+        request.headers.pop("Authorization", None)
+        reply = Reply(response.status_code, trip.sent)
+        if response.status_code >= 400:
+            reply = reply._replace(reason=_words_of(response, trip.sent))
+        try:
+            attempt = flow.send(reply)
+            while attempt.probe is not None:
+                attempt = flow.send(self._probe(trip, attempt, request, how))
+        except StopIteration:
+            return None
+        return attempt
+
+    def _probe(self, trip: Trip, attempt: Attempt, like: PreparedRequest, how: dict[str, Any]) -> Reply:
+        """Ask, past any cache, for what was there before."""
+        from requests import Request
+
+        headers = {
+            name: like.headers[name] for name in ("User-Agent", "Accept", "Accept-Encoding") if name in like.headers
+        }
+        request = Request("GET", attempt.probe, headers).prepare()
+        aside = self._trips[request] = Trip(trip.leave, trip.proxies, attempt.find)
+        try:
+            response = HTTPAdapter.send(self, request, **{**how, "stream": True})
+        except (RequestException, OSError) as error:
+            self._explain(aside, error)
+            raise
+        finally:
+            self._trips.pop(request, None)
+        cut(response)
+        response.close()
+        return Reply(response.status_code, aside.sent)
+
+    def _exchange(self, request: PreparedRequest, **how: Any) -> Response:
         """One request and its answer. Of an answer that nobody but us looks into the beginning is read, in a time that
         the server cannot draw out.
         """
         if self._budget is not None:
             with self._budget as budget:
-                response = super().send(request, stream, timeout, *rest, **options)
+                response = super().send(request, **how)
                 try:
                     read_beginning(response, most=ENOUGH_OF_PAGE, patience=_NO_LIMIT)
                 finally:
                     budget.check()
             return response
         if self._purpose is not Purpose.PUBLISH:
-            return super().send(request, stream, timeout, *rest, **options)
-        with Budget(_seconds_for_answer(timeout), from_answer=True):
-            response = super().send(request, stream, timeout, *rest, **options)
+            return super().send(request, **how)
+        with Budget(_seconds_for_answer(how["timeout"]), from_answer=True):
+            response = super().send(request, **how)
             cut(response)
         return response
 
@@ -225,47 +325,6 @@ class _Carrier(HTTPAdapter):
         pool: Any = super().get_connection_with_tls_context(*arguments, **options)
         pool.ConnectionCls = watched(pool.ConnectionCls)
         return pool
-
-    def _settle_ahead(self, leave: Leave, response: Response, seconds: float | None) -> Response:
-        """An answer for a request ahead, which goes on only with one that is no refusal of any kind."""
-        status = response.status_code
-        self._access.hosts.settle(leave, status, seconds)
-        if status < 400 or (status == 404 and not self._access.means_refusal(leave, status)):
-            return response
-        response.close()
-        raise Abandoned
-
-    def _seconds(self) -> float | None:
-        """How long the server took; ``None`` where nothing was sent, because a cache knew."""
-        sent: float | None = self._trip.sent
-        return time.perf_counter() - sent if sent is not None else None
-
-    def _is_still_there(self, leave: Leave, url: str, *, like: PreparedRequest, arguments: Sequence[Any]) -> bool:
-        """Whether ``url``, which was answered before, is now, with the credential that was tried last. What can only be
-        uploaded to is taken for gone.
-        """
-        if self._purpose is Purpose.PUBLISH:
-            return False
-        from requests import Request
-
-        headers = {
-            name: like.headers[name] for name in ("User-Agent", "Accept", "Accept-Encoding") if name in like.headers
-        }
-        _, *positional, options = arguments
-        tried: list[Credential] = self._trip.tried
-        known, self._trip.next = len(tried), tried[-1]
-        try:
-            response = HTTPAdapter.send(
-                self, Request("GET", url, headers).prepare(), True, *positional, **options
-            )  # not from a cache
-        except (RequestException, OSError) as error:
-            self._explain(leave, error)
-            raise
-        finally:
-            del tried[known:]
-        cut(response)
-        response.close()
-        return 200 <= response.status_code < 300
 
     def _read_tls_page(self, leave: Leave, response: Response) -> None:
         """Raise what a page says about TLS: nginx ends the handshake well and refuses afterwards."""
@@ -309,28 +368,23 @@ class _Carrier(HTTPAdapter):
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
         """The pool's key, with the repository's own context in the place of paths and switches."""
         host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        context = self._context()
+        context = self._context(request)
         return (host, tls) if context is None else (host, {"ssl_context": context})
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Requests would add certifi's roots to the repository's own context here."""
-        if self._context() is None:
+        if conn.conn_kw.get("ssl_context") is None:
             cast("Any", super()).cert_verify(conn, url, verify, cert)
 
     def add_headers(self, request: PreparedRequest, **options: Any) -> None:
         """The last step before the wire: here, and nowhere before, a credential is looked up."""
-        leave: Leave | None = getattr(self._trip, "leave", None)
-        if leave is None:
+        trip = self._trips.get(request)
+        if trip is None:
             return
-        fresh: Credential | None = getattr(self._trip, "next", None)
-        if is_ahead():
-            credential = self._access.known_credential(leave)
-        else:
-            credential = fresh or self._access.credential(leave, self._trip.allowed)
-        self._trip.sent = time.perf_counter()
-        if credential is not None:
-            request.headers["Authorization"] = credential.authorization()
-            self._trip.tried.append(credential)
+        trip.sent = self._access.known_credential(trip.leave) if is_ahead() else trip.find()
+        trip.left = time.perf_counter()
+        if trip.sent is not None:
+            request.headers["Authorization"] = trip.sent.authorization()
 
     def build_response(self, req: PreparedRequest, resp: Any, *arguments: Any, **options: Any) -> Response:
         """The response, and a cache's view of its request, know nothing of the header. The server's words for its
@@ -339,9 +393,9 @@ class _Carrier(HTTPAdapter):
         req.headers.pop("Authorization", None)
         response = super().build_response(req, resp, *arguments, **options)
         response.reason = printable(response.reason or "")
-        leave: Leave | None = getattr(self._trip, "leave", None)
-        if leave is not None and "set-cookie" in response.headers:
-            jar = self._cookies.setdefault(leave.origin, RequestsCookieJar())
+        trip = self._trips.get(req)
+        if trip is not None and "set-cookie" in response.headers:
+            jar = self._cookies.setdefault(trip.leave.origin, RequestsCookieJar())
             cast("Any", extract_cookies_to_jar)(jar, req, resp)
         return response
 
@@ -356,20 +410,19 @@ class _Carrier(HTTPAdapter):
         if header is not None:
             request.headers["Cookie"] = header
 
-    def _context(self) -> Any:
-        leave: Leave | None = getattr(self._trip, "leave", None)
-        if leave is None or leave.origin.scheme != "https":
+    def _context(self, request: PreparedRequest) -> Any:
+        trip = self._trips.get(request)
+        if trip is None or trip.leave.origin.scheme != "https":
             return None
-        if "context" not in self._trip.__dict__:
-            own = self._own_context() if self._own_context is not None else None
-            self._trip.context = own if own is not None else self._access.tls.context(leave)
-        return self._trip.context
+        own = self._own_context() if self._own_context is not None else None
+        return own if own is not None else self._access.tls.context(trip.leave)
 
     # -- failures ------------------------------------------------------------------------------------------------------
 
-    def _explain(self, leave: Leave, error: Exception) -> None:
+    def _explain(self, trip: Trip, error: Exception) -> None:
         """Raise the failure that ``error`` means, unless Poetry's own retries may help."""
-        proxy = select_proxy(str(leave.origin), dict(self._trip.proxies or {}))
+        leave = trip.leave
+        proxy = select_proxy(str(leave.origin), dict(trip.proxies))
         found = self._for_purpose(leave, self._access.tls.explain(leave, error, proxy=proxy))
         if found is not None and (self._purpose is Purpose.PUBLISH or not found.retry):
             raise found from error
@@ -385,6 +438,13 @@ class _Carrier(HTTPAdapter):
             )
             hint = repo("add", repository.name, index, "--publish-url", publish)
         return failure(Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=leave.origin.netloc, hint=hint)
+
+
+def _words_of(response: Response, sent: Credential | None) -> str:
+    """The reason that a server gives, without what was sent to it."""
+    if sent is None:
+        return reason_of(response)
+    return reason_of(response, sent.secret.reveal(), sent.authorization().partition(" ")[2])
 
 
 def _seconds_for_answer(timeout: Any) -> float:

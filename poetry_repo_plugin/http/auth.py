@@ -6,16 +6,17 @@ it, and everything is read, asked and built once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause, Failure
-from poetry_repo_plugin.core.hints import Hint, repo
+from poetry_repo_plugin.core.errors import Failure
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -32,15 +33,29 @@ from poetry_repo_plugin.credentials.base import (
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.ahead import Abandoned, Hosts
+from poetry_repo_plugin.http.bodies import is_metadata
 from poetry_repo_plugin.http.connections import Connections
-from poetry_repo_plugin.http.failures import failure, refusal, unanswered, withheld_of
+from poetry_repo_plugin.http.failures import UNCERTAIN, Why, explain_refusal, unanswered, withheld_of
 from poetry_repo_plugin.http.matching import Leave, Places, unmistakable
 from poetry_repo_plugin.http.recorder import Recorder
+from poetry_repo_plugin.http.refusals import Action, Refusal, Reply, action_for
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.external import OutsideSource
 
-_UNCERTAIN = "a path that not every server reads alike (dots, escapes)"
+_MOST_TRIES = 3  # as it is, after a challenge, after one renewal
+
+
+class Attempt(NamedTuple):
+    """One request to send.
+
+    :param find: finds what it carries. Called when there is a connection: an answer from a cache needs none. Raises
+        :class:`Failure`.
+    :param probe: a URL to GET in its place, to see whether it is still there.
+    """
+
+    find: Callable[[], Credential | None]
+    probe: str | None = None
 
 
 class Access:
@@ -134,62 +149,88 @@ class Access:
         known = meant | {own.origin for repository in self.catalogue for own in repository.prefixes}
         return origin in meant or not any(own.scheme == "https" and own.host == origin.host for own in known)
 
-    def after_refusal(
+    def flow(
         self,
         leave: Leave,
-        tried: list[Credential],
-        status: int,
-        still_there: Callable[[str], bool] = lambda url: False,
+        url: str,
         *,
+        allowed: Need = FIRST_REQUEST,
         strict: bool = False,
-    ) -> Credential | None:
-        """A credential to try again with after a 401 or 403, or ``None`` to hand the answer on.
+    ) -> Generator[Attempt, Reply, None]:
+        """Yields what to send, and is sent what came back; it ends when the last answer is the one to hand on.
 
         Raises :class:`Failure` where a repository's refusal is final.
 
-        :param still_there: asks for a URL that was answered before, with the credential that was tried last.
-        :param strict: also where the status was declared harmless: for uploads, and for questions about a credential.
+        :param url: of the request, without userinfo.
+        :param allowed: what finding the first credential may take.
+        :param strict: a 401 or 403 counts also where the settings declare it harmless: for uploads, and for questions
+            about a credential.
         """
+        tried: tuple[Credential, ...] = ()
+        attempt = Attempt(partial(self.credential, leave, allowed))
+        for _ in range(_MOST_TRIES):
+            reply = yield attempt
+            if reply.sent is not None:
+                tried = (*tried, reply.sent)
+            if not self.means_refusal(leave, reply.status):
+                return
+            refused = Refusal(leave, url, reply.status, tried, reply.reason)
+            fresh = yield from self._after_refusal(refused, strict)
+            if fresh is None:
+                return
+            attempt = Attempt(partial(_found, fresh))
+
+    def _after_refusal(self, refused: Refusal, strict: bool) -> Generator[Attempt, Reply, Credential | None]:
+        """A credential to try again with, or ``None`` to hand the answer on."""
+        leave, sent = refused.leave, refused.sent
         repository, query = leave.repository, leave.query
-        ignored = repository is not None and status in self._ignored(repository, query)
-        if ignored and not strict:
+        is_ignored = repository is not None and refused.status in self._ignored(repository, query)
+        if is_ignored and not strict:
             return None
-        sent = tried[-1] if tried else leave.given
-        hidden = status not in (401, 403)  # the server hides what one may not see
-        if hidden and not self._may_have_run_out(query, sent, still_there):
+        if refused.is_hidden and not (yield from self._may_have_run_out(query, sent)):
             return None
+        is_new = self._is_new(refused)
         renewed = sent is not None and query is not None and self.chain.is_on_trial(query, sent)
-        resolution = self._ask_again(leave, sent, status)
+        if is_new and refused.status == 403:
+            resolution = Resolution(sent)  # another one would have the same rights
+        else:
+            resolution = self._ask_again(leave, sent, refused.status)
         fresh = resolution.credential if leave.given is None else None
-        if fresh is not None and fresh not in tried and len(tried) < 2 and self.may_go(leave, fresh):
+        is_untried = fresh is not None and fresh not in refused.tried
+        if is_untried and len(refused.tried) < 2 and self.may_go(leave, fresh):
             return fresh
-        if leave.uncertain and repository is not None and not hidden:
-            message = f"it asks for a credential ({status}) at {_UNCERTAIN}; nothing was sent."
-            raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, hint=Hint())
-        if leave.stray and repository is not None and not tried and not hidden:
-            places = " and ".join(map(str, repository.prefixes))
-            message = f"it asks for a credential ({status}) at a place that is not below {places}; nothing was sent."
-            raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=leave.origin.netloc, url="URL")
-        if repository is None or (query is not None and not query.name):
+        proven = self._is_proven(leave)
+        if not refused.is_hidden:
+            proven = (proven or is_new) and resolution.broken is None
+        action = action_for(refused, proven=proven)
+        if action is Action.HAND_ON or repository is None:
             return None
-        proven = not hidden or query in self._proofs
-        found = refusal(
-            repository,
-            sent,
-            resolution,
-            status=status,
-            host=leave.origin.netloc,
-            url=unmistakable(query.url) if query is not None else str(leave.origin),
-            renewed=renewed,
-            proven=proven,
-            reading=query is not None and query.purpose is Purpose.INDEX and leave.given is None and not ignored,
-        )
-        if not proven and (renewed or query is None or query.purpose is Purpose.INDEX):
+        reading = query is not None and query.purpose is Purpose.INDEX and leave.given is None
+        why = Why(resolution, renewed, reading and not is_ignored, self._is_proven(leave))
+        found = explain_refusal(refused, action, why)
+        if action is Action.DOUBT and (renewed or reading or query is None):
             self._doubts.setdefault(repository.name, found)  # told if it turns out that all was answered so
             return None
         if sent is not None and query is not None and resolution.broken is not None:
             self._ended[query] = found
+        if is_metadata(refused.url):
+            return None  # Poetry reads the file instead, and meets the refusal there
         raise found
+
+    def _is_proven(self, leave: Leave) -> bool:
+        """The repository accepted a credential earlier in this run."""
+        if leave.query is not None and leave.query.name:
+            return leave.query in self._proofs
+        name = leave.repository.name if leave.repository is not None else ""
+        return any(query.name == name for query in self._proofs)
+
+    def _is_new(self, refused: Refusal) -> bool:
+        """What was refused was issued a moment ago, so that it cannot have run out."""
+        sent, query = refused.sent, refused.leave.query
+        if sent is None or query is None or not sent.source.startswith("provider:"):
+            return False
+        recalled = self.outside is not None and self.outside.between.is_recalled(sent)
+        return not recalled and self.chain.asked_lately(query)
 
     def _ask_again(self, leave: Leave, sent: Credential | None, status: int) -> Resolution:
         """What there is beside ``sent``, which was refused: its helper is told, and all sources are asked."""
@@ -208,19 +249,20 @@ class Access:
         """
         return self._doubts.get(name)
 
-    def _may_have_run_out(
-        self, query: Query | None, sent: Credential | None, still_there: Callable[[str], bool]
-    ) -> bool:
-        """Whether a 404 of a server that hides what one may not see can mean that ``sent`` is no longer good.
+    def _may_have_run_out(self, query: Query | None, sent: Credential | None) -> Generator[Attempt, Reply, bool]:
+        """A 404 of a server that hides what one may not see can mean that ``sent`` is no longer good.
 
         What it had before in this run is asked for again. Before it had anything, a token that was made just now is
-        good, so nothing is there.
+        good, so nothing is there. What can only be uploaded to is taken for gone.
         """
         if sent is None or query is None or not query.name:
             return False
         proof = self._proofs.get(query)
+        if proof is not None and query.purpose is Purpose.PUBLISH:
+            return True
         if proof is not None:
-            return not still_there(proof)
+            reply = yield Attempt(partial(_found, sent), probe=proof)
+            return not 200 <= reply.status < 300
         recalled = self.outside is not None and self.outside.between.is_recalled(sent)
         is_new = _renewable(sent) and not recalled and self.chain.asked_lately(query)
         return not is_new or self.chain.is_on_trial(query, sent)
@@ -280,7 +322,7 @@ class Access:
     def _warn_of_uncertain(self, leave: Leave) -> None:
         if leave.repository is not None:
             self.notices.once(
-                f"Repository {leave.repository.name}: it is asked for {_UNCERTAIN}; nothing secret is sent there."
+                f"Repository {leave.repository.name}: it is asked for {UNCERTAIN}; nothing secret is sent there."
             )
 
     def _warn_if_withheld(self, leave: Leave, resolution: Resolution) -> None:
@@ -293,6 +335,10 @@ class Access:
             f"but it is asked for by {url}; it is not sent there. "
             f"If it should be: {repo('login', name, '--url', url)}"
         )
+
+
+def _found(credential: Credential) -> Credential:
+    return credential
 
 
 def _renewable(credential: Credential) -> bool:

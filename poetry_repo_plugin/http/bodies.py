@@ -5,11 +5,18 @@ from __future__ import annotations
 import time
 import zlib
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
+
+from poetry_repo_plugin.core.json_text import NotJson, parse_json
+from poetry_repo_plugin.core.patterns import Pattern
 
 ENOUGH = 64 * 1024  # bytes, on the wire and unpacked
 PATIENCE = 5.0  # seconds
 LONGEST_WAIT = 15  # seconds before a request is tried again, five times at most
+_LONGEST_REASON = 300  # characters
+_ESCAPES = Pattern(r"\x1b(?:\[[0-?]{0,30}[ -/]{0,9}[@-~]|\][^\x07\x1b]{0,300}(?:\x07|\x1b\\)?|.)")
 ENCODINGS = "gzip, deflate"  # those that are unpacked here
 
 
@@ -57,6 +64,76 @@ def _unpacked(packed: bytes, encoding: str, most: int) -> bytes:
         with suppress(zlib.error):
             return zlib.decompressobj(format).decompress(packed, most)
     return b""
+
+
+# What a page of an index leads to: files, their metadata (PEP 658) and signatures.
+_FILES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tgz", ".egg", ".exe", ".msi", ".rpm", ".metadata", ".asc")
+
+
+def is_file(url: str) -> bool:
+    """A file, and no page of an index."""
+    return urlsplit(url).path.lower().endswith(_FILES)
+
+
+def is_metadata(url: str) -> bool:
+    """The metadata of a file (PEP 658), which Poetry can do without: it reads the file then."""
+    return urlsplit(url).path.lower().endswith(".metadata")
+
+
+def reason_of(response: Any, *secrets: str) -> str:
+    """The reason that a server gives for its refusal, for a message; ``""`` where it gives none.
+
+    That is a status line of its own words, a line of text, a message in JSON or the title of a page; at most 300
+    printable characters of it.
+
+    :param response: a ``requests.Response``, of which the body was read.
+    :param secrets: what was sent, in case that the server says it again.
+    """
+    from poetry_repo_plugin.http.pages import title_of
+
+    said = [response.reason or "", _text_of(response) or title_of(response) or ""]
+    usual = {_usual(response.status_code), f"{response.status_code} {_usual(response.status_code)}", ""}
+    for text in said:
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "****")
+        plain = " ".join(_ESCAPES.sub("", text).split())
+        plain = "".join(char for char in plain if char.isprintable())
+        if plain.rstrip(".").lower() not in usual:
+            return plain if len(plain) <= _LONGEST_REASON else f"{plain[: _LONGEST_REASON - 1]}…"
+    return ""
+
+
+def _usual(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase.lower()
+    except ValueError:
+        return ""
+
+
+def _text_of(response: Any) -> str:
+    """The message in a body of plain text or JSON."""
+    kind = response.headers.get("content-type", "").lower().partition(";")[0].strip()
+    if kind == "text/plain":
+        return str(response.text)
+    if not kind.endswith(("/json", "+json")):
+        return ""
+    try:
+        return _message_in(parse_json(response.content))
+    except NotJson:
+        return ""
+
+
+def _message_in(document: object, depth: int = 3) -> str:
+    """The first message in an error as the servers word it: Artifactory, GitLab, Azure, Problem Details (RFC 9457)."""
+    if isinstance(document, str):
+        return document
+    if isinstance(document, list):
+        document = next(iter(document), None)
+        return _message_in(document, depth - 1) if depth else ""
+    if not isinstance(document, dict) or not depth:
+        return ""
+    found = (document.get(key) for key in ("message", "detail", "reason", "error", "errors", "title"))
+    return next(filter(None, (_message_in(one, depth - 1) for one in found)), "")
 
 
 def settle_retry_after(response: Any) -> None:

@@ -6,11 +6,12 @@ import threading
 from collections import deque
 from contextlib import suppress
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.core.names import is_pypi
-from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, UncertainPath
+from poetry_repo_plugin.core.origin import DEFAULT_PORTS, InvalidUrl, Origin, Prefix, UncertainPath
 from poetry_repo_plugin.credentials.base import Credential, Purpose, Query
 
 _PYPI_FILES = "https://files.pythonhosted.org"  # https://docs.pypi.org/api/: where PyPI keeps its files
@@ -90,6 +91,9 @@ class Places:
             prefix = Prefix.of(url)
         except UncertainPath:
             return self._uncertain(Origin.of(url), owner)
+        plain = self._before_upgrade(prefix.origin, url)
+        if plain is not None:
+            return self._upgraded(self._decide(plain, owner, purpose, led_away), url)
         repository = self._owner_of(prefix, owner) if purpose is not Purpose.GIT else self._git_owner_of(prefix)
         if purpose is Purpose.PUBLISH and owner is not None:
             repository = self.catalogue.get(owner)
@@ -109,6 +113,29 @@ class Places:
             repository.name, anchor, purpose, username=repository.username_for(upload=purpose is Purpose.PUBLISH)
         )
         return Leave(prefix.origin, repository, query, identify)
+
+    def _before_upgrade(self, origin: Origin, url: str) -> str | None:
+        """``url`` as plain http at port 80, if a repository is known there and none at https.
+
+        Its server sends everybody on to https at the same host: what may go there over http may go so as well.
+        """
+        if (origin.scheme, origin.port) != ("https", DEFAULT_PORTS["https"]) or self._at(origin):
+            return None
+        before = Origin("http", origin.host, DEFAULT_PORTS["http"])
+        return f"{before}{urlsplit(url)._replace(scheme='', netloc='').geturl()}" if self._at(before) else None
+
+    def _upgraded(self, known: Leave, url: str) -> Leave:
+        """``known``, decided for http, as it is at ``url``, which is https."""
+        repository, query = known.repository, known.query
+        identify = known.identify
+        if repository is not None:
+            allowed = self.bindings.allows(repository.name, Kind.CERTIFICATE, url)
+            identify = identify or allowed is True
+        if repository is not None and query is not None and query.name:
+            there = query.url.replace("http://", "https://", 1)
+            if self.bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
+                query = query._replace(url=there)
+        return known._replace(origin=Origin.of(url), query=query, identify=identify)
 
     def _uncertain(self, origin: Origin, owner: str | None) -> Leave:
         """The repository's CA is trusted; nothing else of it goes where it is not plain what the server reads."""

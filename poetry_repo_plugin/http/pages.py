@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from poetry_repo_plugin.core.json_text import NotJson, parse_any_depth
 from poetry_repo_plugin.core.patterns import Pattern
@@ -47,9 +48,23 @@ def is_login_page(response: Response) -> bool:
     has_form, has_links = b"<form" in page and _FIELD.search(page) is not None, _LINK.search(page) is not None
     if not has_links and has_form:
         return True
-    return (has_form or not has_links) and any(
-        _WORDS.search(title) and not _OF_INDEX.search(title) for title in _TITLE.findall(page)
-    )
+    if has_links and not has_form:
+        return False
+    project = _project_of(response)
+    titles = (title for title in _TITLE.findall(page) if _normalized(title) != project)
+    return any(_WORDS.search(title) and not _OF_INDEX.search(title) for title in titles)
+
+
+def _project_of(response: Response) -> bytes:
+    """The name of the project whose page was asked for: its page may bear it as title, be it ``django-sso``."""
+    asked = response.history[0] if response.history else response
+    path = urlsplit(asked.url or "").path
+    return _normalized(path.rstrip("/").rpartition("/")[2].encode())
+
+
+def _normalized(name: bytes) -> bytes:
+    """As PEP 503 has it."""
+    return re.sub(rb"[-_.]+", b"-", name.strip().lower())
 
 
 def is_index(response: Response) -> bool:

@@ -8,11 +8,19 @@ from urllib.parse import urljoin
 from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.core.servers import profile_of
+from poetry_repo_plugin.http.bodies import reason_of
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.pages import is_login_page
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
+
+
+def said(response: Response, *secrets: str) -> str:
+    """The reason that the server gives, as a further sentence; ``""`` for none."""
+    reason = reason_of(response, *secrets)
+    return f" It says: “{reason}”." if reason else ""
 
 
 def judge_upload(leave: Leave, request: PreparedRequest, response: Response) -> None:
@@ -31,12 +39,10 @@ def judge_upload(leave: Leave, request: PreparedRequest, response: Response) -> 
     if not request.body:
         return
     if status == 429 or status >= 500:
-        plain = response.headers.get("content-type", "").startswith("text/plain")
-        said = f": {response.text.strip()[:200]}" if plain and response.text.strip() else ""
-        message = f"the server failed to take the upload ({status} {response.reason}){said}."
+        message = f"the server failed to take the upload ({status} {response.reason}).{said(response)}"
         raise failure(Cause.SERVER_ERROR, message, leave.repository, host=host)
-    if status < 300 and (page := _page_of(response)) is not None:
-        message = f"{url} answers with {page}"
+    if status < 300 and is_login_page(response):  # a page of thanks is one of success
+        message = f"{url} answers with a login page; nothing was uploaded."
         raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
 
 
@@ -52,16 +58,14 @@ def redirect_target(url: str, response: Response) -> str | None:
     return target if there.scheme == "https" or here.scheme == "http" else None
 
 
-def _page_of(response: Response) -> str | None:
-    """What a page is that was answered to an upload; ``None`` for what servers answer that have taken one."""
-    from poetry_repo_plugin.http.pages import is_html, is_login_page, title_of
-
-    if is_login_page(response):
-        return "a login page; nothing was uploaded."
-    if not is_html(response) or not any(tag in response.content.lower() for tag in (b"<form", b"<title")):
+def onward(request: PreparedRequest, response: Response) -> str | None:
+    """Where an upload goes on to: the URL that a redirect names, if it only adds a slash at the end."""
+    location = response.headers.get("location")
+    if response.status_code not in (301, 302, 303, 307, 308) or location is None:
         return None
-    what = f"the page “{title}”" if (title := title_of(response)) else "a web page"
-    return f"{what}, as no upload URL does; what became of the upload cannot be told."
+    url = cast("str", request.url)
+    target = urljoin(url, location)
+    return target if target == f"{url}/" else None
 
 
 def rewind(request: PreparedRequest) -> bool:

@@ -23,6 +23,7 @@ from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.passphrase import find_passphrase
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.refusals import Reply
 from tests.config.saving import saving
 from tests.credentials.contract import printed_at_vvv
 from tests.http.world import EVIL, INDEX, MARK, World
@@ -38,9 +39,22 @@ def secret(access: Access, url: str, allowed: Need = EVERYTHING, **where: object
     return found.secret.reveal() if found is not None else None
 
 
+def after(access: Access, leave: Leave, status: int, *tried: Credential, url: str = "") -> Credential | None:
+    """What is tried next when all of ``tried`` were refused; nothing where there was nothing to try."""
+    flow = access.flow(leave, url)
+    attempt = next(flow)
+    for sent in tried or (None,):
+        try:
+            attempt = flow.send(Reply(status, sent))
+        except StopIteration:
+            return None
+    return attempt.find()
+
+
 def refused(access: Access, url: str, status: int = 401, *tried: Credential, **where: object) -> Failure:
+    leave = access.places.leave(url, **where)  # type: ignore[arg-type]
     with pytest.raises(Failure) as caught:
-        access.after_refusal(access.places.leave(url, **where), list(tried), status)  # type: ignore[arg-type]
+        after(access, leave, status, *tried, url=url)
     assert MARK not in "".join(caught.value.lines()) + printed_at_vvv(caught.value)
     return caught.value
 
@@ -504,7 +518,7 @@ class TestRefusals:
         access = world.access()
         leave = access.places.leave(INDEX)
         assert access.credential(leave, FIRST_REQUEST) is None
-        found = access.after_refusal(leave, [], 401)
+        found = after(access, leave, 401)
         assert found is not None
         assert found.secret == Secret("t")
 
@@ -515,13 +529,13 @@ class TestRefusals:
         if who == "user":
             saving(world.settings).save_own("corp", {"ignore-error-codes": [403]})
         access = world.access()
-        assert access.after_refusal(access.places.leave(INDEX), [], 403) is None
+        assert after(access, access.places.leave(INDEX), 403) is None
         assert refused(access, INDEX, 401).cause is Cause.CREDENTIAL_MISSING
         assert refused(access, "https://other.example/simple/", 403).repository == "other"
 
     def test_a_stranger_s_refusal_is_its_own_affair(self, world: World) -> None:
         access = world.access()
-        assert access.after_refusal(access.places.leave("https://unknown.example/x"), [], 401) is None
+        assert after(access, access.places.leave("https://unknown.example/x"), 401) is None
 
     def test_which_statuses_mean_it(self, world: World) -> None:
         world.sources(corp=INDEX)

@@ -280,7 +280,6 @@ FILES = (
 _NOTHING = spoil.answering(lambda: Response(404))
 _SIGN_ON, _PROXY = spoil.answering(sign_on), spoil.answering(proxy_authentication_required)
 _GONE, _MOVED = spoil.answering(partial(Response, 410)), spoil.answering(partial(redirect, "/new/", 308))
-_PAGE = spoil.answering(partial(Response.html, "<title>Our wiki</title>"))
 _JSON = spoil.answering(lambda: Response(200, b'{"meta": {', {"Content-Type": "application/vnd.pypi.simple.v1+json"}))
 _FORBIDDEN, _LOGIN_PAGE = spoil.answering(forbidden), spoil.answering(login_page)
 
@@ -294,7 +293,6 @@ ANSWERS = (
     _answer("login-page", "not-an-index", ("login page",), _LOGIN_PAGE, ADD, on=INDEX),
     _answer("sign-on", "not-an-index", ("login page",), _SIGN_ON, ADD, on=INDEX),
     _answer("sign-on-upload", "not-an-upload-url", ("nothing was uploaded",), _SIGN_ON, PUBLISH_URL, on=(PUBLISH,)),
-    _answer("page-upload", "not-an-upload-url", ("the page “Our wiki”",), _PAGE, PUBLISH_URL, on=(PUBLISH,)),
     _answer(
         "moved-upload",
         "not-an-upload-url",
