@@ -113,6 +113,6 @@ def test_what_is_said_of_them(response: requests.Response, said: str) -> None:
 
 @pytest.mark.parametrize("piece", ["<input ", "<a ", "<h1>", "<h1 ", "type  ", "<form<input <a x", "password type = "])
 def test_a_hostile_page_takes_no_time(piece: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     is_login_page(answer("password <form" + piece * (500_000 // len(piece))))
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
