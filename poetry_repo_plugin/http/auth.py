@@ -35,10 +35,10 @@ from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.ahead import Abandoned, Hosts
 from poetry_repo_plugin.http.bodies import is_metadata
 from poetry_repo_plugin.http.connections import Connections
-from poetry_repo_plugin.http.failures import UNCERTAIN, Why, explain_refusal, unanswered, withheld_of
+from poetry_repo_plugin.http.failures import unanswered, withheld_of
 from poetry_repo_plugin.http.matching import Leave, Places, unmistakable
 from poetry_repo_plugin.http.recorder import Recorder
-from poetry_repo_plugin.http.refusals import Action, Refusal, Reply, action_for
+from poetry_repo_plugin.http.refusals import UNCERTAIN, Action, Refusal, Reply, Why, action_for, explain_refusal
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.external import OutsideSource
