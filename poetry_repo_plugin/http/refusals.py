@@ -139,7 +139,7 @@ def action_for(refusal: Refusal, *, proven: bool) -> Action:
     raise AssertionError(seen)
 
 
-# -- in words -----------------------------------------------------------------------------------------------------------
+# -- in words ----------------------------------------------------------------------------------------
 
 UNCERTAIN = "a path that not every server reads alike (dots, escapes)"
 

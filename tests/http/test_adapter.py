@@ -14,6 +14,7 @@ from poetry_repo_plugin.credentials.base import Purpose
 from poetry_repo_plugin.http.adapter import DirectAdapter
 from poetry_repo_plugin.http.auth import Access
 from tests import packages
+from tests.config.saving import saving
 from tests.http.world import MARK, World
 from tests.servers import IndexServer, RecordedRequest, Response
 
@@ -40,7 +41,7 @@ def elsewhere() -> Iterator[IndexServer]:
 def known(world: World, index: IndexServer) -> World:
     """A user who is logged in to the index."""
     world.sources(**{NAME: index.index_url})
-    world.settings.save_publish_url(NAME, index.upload_url)
+    saving(world.settings).save_publish_url(NAME, index.upload_url)
     world.login(NAME, index.index_url, index.upload_url)
     return world
 
