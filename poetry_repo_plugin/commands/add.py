@@ -22,6 +22,7 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import index_url_of, looks_like_index, profile_of, publish_url_of
 from poetry_repo_plugin.ops.credential_store import check_username
 from poetry_repo_plugin.ops.home import require_home
+from poetry_repo_plugin.ops.index_url import find_index_below
 from poetry_repo_plugin.ops.session import Session
 
 
@@ -163,22 +164,36 @@ ends in /simple/ is for installing only. The next step is
         elif url is None and known is None:
             raise InputError(f"No URL is known for {name!r}.", repo("add", name, "URL"))
         else:
-            url = self._index_at(url, lifted) if url is not None else known
+            url = self._index_at(session, name, url, lifted) if url is not None else known
             publish_url = publish_url or self._derived(session, name, url or "")
         if publish_url is not None:
             self._check_upload_url(name, url, publish_url)
         moved = lifted[0] if lifted else None
         return Wish(name, url, publish_url, self._priority(), self._codes(), moved, is_new=is_new)
 
-    def _index_at(self, url: str, lifted: list[Lifted]) -> str:
-        """``url``, or the index of a known server that takes uploads there."""
+    def _index_at(self, session: Session, name: str, url: str, lifted: list[Lifted]) -> str:
+        """``url``, or the index that belongs to it: of a known server's upload URL, or just below it."""
         index, profile = index_url_of(url), profile_of(url)
-        if index is None or index == url or profile is None:
+        if profile is not None and index not in (None, url):
+            self.say(f"{url} is where {profile.title} takes uploads; its index is {index}.")
+        elif index is None:
+            index = self._index_below(session, name, url)
+        if index is None or index == url:
             return url
-        self.say(f"{url} is where {profile.title} takes uploads; its index is {index}.")
         for login in lifted:
             login.urls.append(index)
         return index
+
+    def _index_below(self, session: Session, name: str, url: str) -> str | None:
+        """``URL/simple/`` if only that is an index, and a person wants it."""
+        if looks_like_index(url) or session.catalogue.get(name).index_url == url:
+            return None
+        self.asking(url)
+        index = find_index_below(session, name, url)
+        if index is None or session.confirm(f"{url} is no index, and {index} is one. Add that?"):
+            return index
+        self.warn(f"{url} is no index, and {index} is one. Try: {repo('add', name, index)}")
+        return None
 
     def _check_upload_url(self, name: str, url: str | None, publish_url: str) -> None:
         """Whoever says ``--publish-url`` is believed, unless the server is known to read there only."""

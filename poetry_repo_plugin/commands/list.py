@@ -9,8 +9,7 @@ from cleo.helpers import option
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.ops.session import Session
-from poetry_repo_plugin.ops.status import Summary, summarise
-from poetry_repo_plugin.ops.warnings_of import warnings_of
+from poetry_repo_plugin.ops.status import Summary, summarise, warnings_of
 
 
 class Command(RepoCommand):

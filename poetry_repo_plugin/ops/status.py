@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Failure
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.core.times import end_of_token, now, remaining, rfc3339
@@ -27,6 +28,8 @@ from poetry_repo_plugin.http.auth import Access
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.tls.settings import CaSetting
+
+SOON = timedelta(days=30)
 
 # DESIGN section 5: the list of sources by their names. What is not in it is asked behind netrc, and has no number.
 _IN_ORDER = ("command line or URL", "env", "helper or provider", "stored", "keyring by URL", "netrc")
@@ -207,3 +210,41 @@ def _ca_problem(ca: CaSetting) -> str | None:
     except Failure as error:
         return error.detail
     return None
+
+
+def warnings_of(summary: Summary) -> list[str]:
+    """A line for a credential that cannot be had, one for a CA that cannot be used, and one for a client certificate
+    with under 30 days left, or one that has expired or cannot be used at all.
+    """
+    return [
+        *_warn_of_credential(summary),
+        *_warn_of_ca(summary),
+        *_warn_of_client(summary.repository.name, summary.tls),
+    ]
+
+
+def _warn_of_credential(summary: Summary) -> list[str]:
+    name, broken = summary.repository.name, summary.resolution.broken
+    if broken is None:
+        return []
+    hint = broken.failure.hint
+    mend = f"Try: {hint}" if hint else f"Find out more: {repo('doctor', name)}"
+    return [f"Repository {name}: {broken.why}. {mend}"]
+
+
+def _warn_of_ca(summary: Summary) -> list[str]:
+    name, problem = summary.repository.name, summary.tls.ca_problem
+    if problem is None:
+        return []
+    return [f"Repository {name}: {problem}. Try: {repo('certs', name, '--ca', 'PATH')}"]
+
+
+def _warn_of_client(name: str, tls: TlsSummary) -> list[str]:
+    mend = repo("certs", name, "--client-cert", "PATH")
+    if tls.problem is not None:
+        return [f"Repository {name}: {tls.problem}. Try: {mend}"]
+    moment = tls.expires_at
+    if moment is None or moment - now() > SOON:
+        return []
+    when = f"expired on {moment:%Y-%m-%d}" if moment <= now() else f"expires in {remaining(moment)} ({moment:%Y-%m-%d})"
+    return [f"Repository {name}: its client certificate {when}. Try: {mend}"]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.commands.conftest import PASSWORD, USER
 from tests.poetry_process import FILE_KEYRING
-from tests.servers import IndexServer
+from tests.servers import IndexServer, refused_url
 from tests.warm import WarmHome, mode_of
 
 URL = "https://pypi.example.org/simple/"
@@ -668,3 +668,43 @@ class TestAPublishUrlThatLooksLikeAnIndex:
             err=f"{GITLAB}/simple is an index, for installing; uploads go to another URL.\n"
             f"Try: poetry repo add acme {URL} --publish-url URL\n",
         )
+
+
+class TestAnIndexBelow:
+    """``https://host/`` was pasted, and ``https://host/simple/`` is the index."""
+
+    def test_is_offered(self, home: WarmHome, project: Path, open_index: IndexServer) -> None:
+        root = f"{open_index.origin}/"
+        question = f"{root} is no index, and {open_index.index_url} is one. Add that? (y/n) [n]: "
+        with home.terminal("repo", "add", "acme", root) as terminal:
+            terminal.expect(question)
+            terminal.type("y")
+            assert terminal.end() == 0
+        assert source("acme", open_index.index_url) in project.read_text()
+        assert open_index.authorizations() == []
+
+    def test_without_a_terminal_it_is_named(self, home: WarmHome, project: Path, open_index: IndexServer) -> None:
+        root = f"{open_index.origin}/"
+        hint = f"poetry repo add acme {open_index.index_url}"
+        done = home.ok("repo", "add", "acme", root)
+        assert f"{root} is no index, and {open_index.index_url} is one. Try: {hint}\n" in done.err
+        assert source("acme", root) in project.read_text()
+        assert "Try:" not in home.ok(*hint.split()[1:]).err
+
+    def test_twin_nothing_is_asked_of_what_looks_like_an_index(
+        self, home: WarmHome, project: Path, open_index: IndexServer
+    ) -> None:
+        home.ok("repo", "add", "acme", open_index.index_url)
+        home.ok("repo", "add", "up", f"{open_index.origin}/up/", "--publish-only")
+        assert open_index.requests == []
+
+    def test_twin_a_root_that_wants_a_login_is_left_alone(self, home: WarmHome, project: Path) -> None:
+        with IndexServer(prefix="/", credentials={USER: PASSWORD}) as index:
+            done = home.ok("repo", "add", "acme", index.index_url)
+        assert "is no index" not in done.err
+        assert source("acme", index.index_url) in project.read_text()
+
+    def test_twin_no_answer(self, home: WarmHome, project: Path) -> None:
+        url = refused_url().removesuffix("simple/")
+        assert "is no index" not in home.ok("repo", "add", "acme", url).err
+        assert source("acme", url) in project.read_text()
