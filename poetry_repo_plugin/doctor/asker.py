@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar, Union
+from typing import TypeVar
 
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.deadline import within
@@ -19,7 +19,6 @@ from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.matching import Leave
 
 T = TypeVar("T")
-Outcome = Union[Any, Failure]  # a requests.Response, or why there is none
 
 OF_CREDENTIAL = frozenset(
     {Cause.CREDENTIAL_MISSING, Cause.CREDENTIAL_REJECTED, Cause.CREDENTIAL_EXPIRED, Cause.ORIGIN_MISMATCH}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from typing import Union
 
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.credentials.base import DIAGNOSIS, EVERYTHING, FIRST_REQUEST, Need, Purpose, Resolution
-from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker, Outcome
+from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.http.checks import check_index
 from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
+from poetry_repo_plugin.http.responses import Answer, Judgement
+
+Outcome = Union[Judgement, Failure]
 
 # The server was there and answered as it does; everything else happened on the way.
 _AN_ANSWER = frozenset({Cause.CREDENTIAL_MISSING, Cause.NOT_AN_INDEX, Cause.SERVER_ERROR})
@@ -44,7 +47,7 @@ class Answers(Asker):
         if resolution.credential is None and not _is_closed(stranger):
             return skipped("credential", "none is set; whether one is needed cannot be told"), self._of_index(stranger)
         # What it answers to everyone alike says nothing of the credential.
-        alike = not isinstance(stranger, Failure) and stranger.status_code in (401, 403)
+        alike = isinstance(stranger, Judgement) and stranger.answer is Answer.REFUSED
         return self._of_both(self._ask_index(strict=not alike), resolution, is_open)
 
     def _of_both(self, known: Outcome, resolution: Resolution, is_open: bool) -> tuple[Finding, Finding]:
@@ -112,23 +115,41 @@ class Answers(Asker):
 
     def _ask_index(self, *, anonymous: bool = False, strict: bool = True) -> Outcome:
         url = self._repository.index_url or ""
-        ask = partial(check_index, self._access, self._repository, url, timeout=self._timeout)
-        return self._bounded(url, lambda: ask(anonymous=anonymous, strict=strict))
+
+        def look() -> Judgement:
+            return check_index(
+                self._access,
+                self._repository,
+                url,
+                anonymous=anonymous,
+                strict=strict,
+                timeout=self._timeout,
+            )
+
+        return self._bounded(url, look)
 
     def _of_index(self, outcome: Outcome) -> Finding:
         if isinstance(outcome, Failure):
             return failed("index", outcome)
-        status = outcome.status_code
-        title = f" ({self._profile.title}: {self._profile.advice.rstrip('.')})" if self._profile else ""
+        status, profile = outcome.status, self._profile
+        title = f" ({profile.title}: {profile.advice.rstrip('.')})" if profile else ""
         if status in self._access.ignored_codes(self._repository):
-            return Finding("index", State.WARN, f"answers {status}, which the settings take for “not here”")
+            message = f"answers {status}, which the settings take for “not here”"
+            return Finding("index", State.WARN, message)
+        if outcome.answer is Answer.EMPTY:
+            message = f"{outcome.detail}: is it the URL of an index?"
+            return Finding("index", State.WARN, message)
+        if outcome.answer is Answer.UNLISTED:
+            return fine("index", f"answers for a project; its root is not shown ({status}){title}")
         if status == 404:
             return fine("index", f"answers 404 at its root, which is normal{title}")
         return fine("index", f"answers{title}")
 
 
 def _is_welcome(outcome: Outcome) -> bool:
-    return not isinstance(outcome, Failure) and outcome.status_code < 400
+    if isinstance(outcome, Failure):
+        return False
+    return outcome.status < 400 or outcome.answer is Answer.UNLISTED
 
 
 def _is_closed(outcome: Outcome) -> bool:

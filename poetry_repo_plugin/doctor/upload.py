@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.credentials.base import EVERYTHING, Purpose
 from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE
-from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker, Outcome
+from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
-from poetry_repo_plugin.http.checks import ask, wrong_upload
+from poetry_repo_plugin.http.checks import ask, check_nothing_uploaded
+from poetry_repo_plugin.http.responses import Answer, Judgement
 from poetry_repo_plugin.ops.publish import prepare_upload
 
 
@@ -58,7 +57,7 @@ class Uploads(Asker):
             if outcome.cause is Cause.CREDENTIAL_MISSING and self._is_derived:
                 return skipped("upload", f"{outcome.message.removesuffix('.')} (needed for publishing only)"), None
             return refused, self._refused("credential", outcome)
-        wrong = self._wrong_upload(url, outcome)
+        wrong = self._wrong_upload(outcome)
         if wrong is not None:
             return self._softened(wrong), None
         if sent.credential is None:
@@ -76,22 +75,18 @@ class Uploads(Asker):
         mode = self._access.settings.environ.get(MODE_VARIABLE) or "automatic"
         return detected() if mode.strip().lower() != "never" else None
 
-    def _wrong_upload(self, url: str, response: Any) -> Finding | None:
+    def _wrong_upload(self, found: Judgement) -> Finding | None:
         """What is wrong with a server that has answered an upload of nothing."""
-        status, wrong = response.status_code, wrong_upload(self._repository, url, response)
-        if wrong is not None:
-            return failed("upload", wrong)
-        if status == 500:  # which may be this server's way to say that nothing was in it
-            found = self._failure(Cause.SERVER_ERROR, "answers an upload of nothing with 500")
-            return failed("upload", found, state=State.WARN)
-        if status < 300 and response.headers.get("content-type", "").startswith("text/html"):
-            return Finding("upload", State.WARN, f"answers an upload of nothing with a page ({status}): is it the URL?")
+        if found.cause is not None:
+            wrong = self._failure(found.cause, f"it answers an empty upload with {found.status}")
+            return failed("upload", wrong, state=State.WARN)
+        if found.answer is Answer.OTHER:
+            return Finding("upload", State.WARN, f"{found.detail}: is it the URL for uploads?")
         return None
 
-    def _post(self, url: str, *, anonymous: bool = False) -> Outcome:
-        return self._bounded(
-            url,
-            lambda: ask(
+    def _post(self, url: str, *, anonymous: bool = False) -> Judgement | Failure:
+        def post() -> Judgement:
+            response = ask(
                 self._access,
                 self._repository,
                 url,
@@ -99,5 +94,7 @@ class Uploads(Asker):
                 purpose=Purpose.PUBLISH,
                 anonymous=anonymous,
                 timeout=self._timeout,
-            ),
-        )
+            )
+            return check_nothing_uploaded(self._repository, url, response)
+
+        return self._bounded(url, post)

@@ -56,7 +56,7 @@ def request(
     **options: Any,
 ) -> requests.Response:
     """Poetry's own retries, with our word for what they ended in."""
-    from poetry_repo_plugin.hooks.explain import explain_answer, explain_end, is_empty_page
+    from poetry_repo_plugin.hooks.explain import explain_answer, explain_end, is_empty_page, judge_answer
 
     run = current()
     url = with_brackets(url)
@@ -69,14 +69,15 @@ def request(
             raise
         raise run.report(found) from None
     owner = run.owners.get(self)
+    if owner is not None and is_empty_page(url, response):
+        response.status_code = 404
+    judged = judge_answer(owner, url, response)
     if owner is not None:
-        if is_empty_page(url, response):
-            response.status_code = 404
-        run.answers.note(owner, response.status_code)
+        run.answers.note(owner, response.status_code, judged)
         if response.status_code >= 400 and response.status_code in run.ignored_codes(owner):
             response.status_code = 404  # Poetry's “not here”; without it, all but 401 and 403 would end the command
             return response
-    found = explain_answer(run.access, owner, url, response)
+    found = explain_answer(run.access, owner, url, judged)
     if found is not None:
         raise run.report(found)
     return response

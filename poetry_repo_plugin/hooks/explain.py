@@ -12,7 +12,7 @@ from cleo.formatters.formatter import Formatter
 from poetry_repo_plugin.core.errors import Cause, Failure, RepoError, StateError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
-from poetry_repo_plugin.core.origin import InvalidUrl, redact, split_userinfo
+from poetry_repo_plugin.core.origin import InvalidUrl, split_userinfo
 from poetry_repo_plugin.core.wrapping import width_of, wrapped
 from poetry_repo_plugin.hooks.facts import project_folder
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from requests import Response
 
     from poetry_repo_plugin.http.auth import Access
+    from poetry_repo_plugin.http.responses import Judgement
 
 _TIMEOUT = 5.0  # seconds, for connecting and for each read
 
@@ -111,7 +112,7 @@ def explain_end(access: Access, owner: str | None, url: str, error: Exception) -
     """
     response = getattr(error, "response", None)
     if response is not None:
-        return explain_answer(access, owner, url, response)
+        return explain_answer(access, owner, url, judge_answer(owner, url, response))
     if is_reported(error):
         return None
     from poetry_repo_plugin.http.checks import proxy_of
@@ -127,28 +128,46 @@ def explain_end(access: Access, owner: str | None, url: str, error: Exception) -
     return found
 
 
-def explain_answer(access: Access, owner: str | None, url: str, response: Response) -> Failure | None:
-    """An answer that Poetry would misread: a server's failure as a missing package, a login page as an empty one."""
+def judge_answer(owner: str | None, url: str, response: Response) -> Judgement | None:
+    """What an answer is, where Poetry takes it for a page.
+
+    What is asked for a file, Poetry judges, which may do without it. What is not in memory was
+    not asked as a page.
+    """
     from poetry_repo_plugin.http.bodies import is_metadata
-    from poetry_repo_plugin.http.failures import failure
-    from poetry_repo_plugin.http.pages import is_login_page, no_page
+    from poetry_repo_plugin.http.responses import Answer, judge_index
 
     if is_metadata(url):  # Poetry reads the file itself instead
         return None
     status = response.status_code
-    bare = split_userinfo(url)[0] if "@" in url else url
-    failed = status >= 500 or status == 429
-    if not failed and (owner is None or is_pypi(owner) or not _is_for_page(bare) or not _is_wrong(response)):
+    if status == 429 or status >= 500:
+        return judge_index(url, response)
+    if owner is None or is_pypi(owner) or not _is_for_page(url):
         return None
-    leave = access.places.leave(bare, owner=owner)
-    host = leave.origin.netloc
-    if failed:
-        message = f"the server failed to answer ({status} {response.reason}), also when asked again."
-        return failure(Cause.SERVER_ERROR, message, leave.repository, host=host)
-    if leave.repository is not None and status in access.ignored_codes(leave.repository):
+    if status < 300 and getattr(response, "_content_consumed", False) is not True:
         return None
-    what = "answers with a login page, not with an index" if is_login_page(response) else no_page(response)
-    return failure(Cause.NOT_AN_INDEX, f"{redact(bare)} {what}.", leave.repository, host=host)
+    found = judge_index(url, response)
+    if found.answer in (Answer.ABSENT, Answer.REFUSED):
+        return found._replace(cause=None)  # of one page, an index may say so
+    return found
+
+
+def explain_answer(access: Access, owner: str | None, url: str, found: Judgement | None) -> Failure | None:
+    """An answer that Poetry would misread: a server that fails for one that lacks the package, and
+    a page to log in for an empty one.
+    """
+    from poetry_repo_plugin.http.failures import failure
+    from poetry_repo_plugin.http.responses import Answer
+
+    if found is None or found.cause is None:
+        return None
+    leave = access.places.leave(split_userinfo(url)[0], owner=owner)
+    repository, detail = leave.repository, found.detail
+    if found.answer is Answer.FAILED:
+        detail = f"{detail}, also when asked again"
+    elif repository is not None and found.status in access.ignored_codes(repository):
+        return None
+    return failure(found.cause, detail, repository, host=leave.origin.netloc)
 
 
 def is_empty_page(url: str, response: Response) -> bool:
@@ -160,50 +179,39 @@ def is_empty_page(url: str, response: Response) -> bool:
 
 
 def _is_for_page(url: str) -> bool:
-    """Whether it is a page of an index: what is asked for a file, Poetry judges, which may do without it."""
     from poetry_repo_plugin.http.bodies import is_file
 
     return not is_file(url)
-
-
-def _is_wrong(response: Response) -> bool:
-    """Whether no index answers so for a page, whether it has it or not. What is not in memory was not asked as one."""
-    from poetry_repo_plugin.http.pages import is_json, is_login_page, is_simple_json
-
-    status = response.status_code
-    if status >= 300:
-        return status not in (304, 401, 403, 404)
-    if getattr(response, "_content_consumed", False) is not True:
-        return False
-    if is_json(response):
-        return not is_simple_json(response)
-    return is_login_page(response)
 
 
 # -- a command that has failed -----------------------------------------------------------------------------------------
 
 
 class Answers:
-    """Which repositories answered 404 to everything: do they lack the package, or is there no index at all?
+    """Which repositories had nothing at all: do they lack the package, or is there no index?
 
-    One 404 tells nothing: an index answers so for what it does not have. So this is asked only when the command has
-    failed anyway, and only of repositories that had nothing at all.
+    A 404 or an empty page tells nothing: an index answers so for what it does not have. So this is asked only when the
+    command has failed anyway, and only of repositories that had nothing at all.
     """
 
     def __init__(self) -> None:
         self._had_nothing: dict[str, bool] = {}
         self._lock = threading.Lock()
 
-    def note(self, name: str, status: int) -> None:
-        """The repository ``name`` answered so."""
+    def note(self, name: str, status: int, found: Judgement | None) -> None:
+        """The repository ``name`` answered with ``status``, and what that was, if it is a page."""
+        from poetry_repo_plugin.http.responses import Answer
+
+        nothing = status == 404 or (found is not None and found.answer is Answer.EMPTY)
         with self._lock:
-            self._had_nothing[name] = status == 404 and self._had_nothing.get(name, True)
+            self._had_nothing[name] = nothing and self._had_nothing.get(name, True)
 
     def explain(self, access: Access) -> Iterator[Failure]:
         """The repositories of which the root is not there either, or to which no credential can be told to be good; one
         request at most for each that had nothing.
         """
         from poetry_repo_plugin.http.checks import check_index
+        from poetry_repo_plugin.http.responses import Answer
 
         for name in [name for name, nothing in self._had_nothing.items() if nothing and not is_pypi(name)]:
             doubt = access.doubt(name)
@@ -214,10 +222,14 @@ class Answers:
             if repository is None or repository.index_url is None:
                 continue
             try:
-                check_index(access, repository, repository.index_url, timeout=_TIMEOUT)
+                found = check_index(access, repository, repository.index_url, timeout=_TIMEOUT)
             except Failure as error:
                 if error.cause is Cause.NOT_AN_INDEX:
                     yield error
+                continue
+            if found.answer is Answer.EMPTY:
+                line = f"{name}: {found.detail}. Is it the URL of an index?"
+                access.notices.once(line)
 
 
 def explain_legacy(command: Command, error: Exception) -> None:

@@ -32,9 +32,9 @@ from poetry_repo_plugin.http.cache import CarefulAdapter
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.hops import Hop
 from poetry_repo_plugin.http.matching import Leave
-from poetry_repo_plugin.http.pages import ENOUGH as ENOUGH_OF_PAGE
 from poetry_repo_plugin.http.refusals import Reply
-from poetry_repo_plugin.http.uploads import judge_upload, onward, rewind
+from poetry_repo_plugin.http.responses import ENOUGH as ENOUGH_OF_PAGE
+from poetry_repo_plugin.http.uploads import check_upload, onward, rewind
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -215,7 +215,10 @@ class _Carrier(HTTPAdapter):
             request.url = target
             flow = self._flow(trip, request)
         if self._purpose is Purpose.PUBLISH and self._judge:
-            judge_upload(trip.leave, request, response)
+            odd = check_upload(trip.leave, request, response)
+            if odd is not None:
+                whose = self._owner() or trip.leave.origin.netloc
+                self._access.notices.once(f"{whose}: {odd}.")
         if response.status_code < 400:
             proof = request.url if response.status_code < 300 and request.method in ("GET", "POST") else None
             self._access.succeeded(trip.leave, trip.sent, proof)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from contextlib import suppress
@@ -17,6 +18,8 @@ PATIENCE = 5.0  # seconds
 LONGEST_WAIT = 15  # seconds before a request is tried again, five times at most
 _LONGEST_REASON = 300  # characters
 _ESCAPES = Pattern(r"\x1b(?:\[[0-?]{0,30}[ -/]{0,9}[@-~]|\][^\x07\x1b]{0,300}(?:\x07|\x1b\\)?|.)")
+# Every repetition is bounded: a hostile page must not make it slow.
+TITLE = Pattern(rb"<(?:title|h1|h2)\b[^<>]{0,200}>(.{0,200}?)</(?:title|h1|h2)", re.DOTALL | re.IGNORECASE)
 ENCODINGS = "gzip, deflate"  # those that are unpacked here
 
 
@@ -89,8 +92,6 @@ def reason_of(response: Any, *secrets: str) -> str:
     :param response: a ``requests.Response``, of which the body was read.
     :param secrets: what was sent, in case that the server says it again.
     """
-    from poetry_repo_plugin.http.pages import title_of
-
     said = [response.reason or "", _text_of(response) or title_of(response) or ""]
     usual = {_usual(response.status_code), f"{response.status_code} {_usual(response.status_code)}", ""}
     for text in said:
@@ -156,3 +157,17 @@ def _seconds(text: str) -> int:
         return int(when.timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return 1
+
+
+def is_html(response: Response) -> bool:
+    """Whether it says that it is HTML."""
+    kind = response.headers.get("content-type", "").lower()
+    return kind.startswith(("text/html", "application/xhtml", "application/vnd.pypi.simple.v1+html"))
+
+
+def title_of(response: Response) -> str | None:
+    """The title of an HTML page, for a message; ``None`` where it is none, or has none."""
+    found = TITLE.search(response.content) if is_html(response) else None
+    if found is None:
+        return None
+    return " ".join(found[1].decode("utf-8", "replace").split())[:60] or None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from poetry_repo_plugin import __version__
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.deadline import Budget
 from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.json_text import NotJson, parse_json
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import Origin
@@ -19,10 +21,11 @@ from poetry_repo_plugin.credentials.base import Credential, Purpose
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.bodies import ENCODINGS
 from poetry_repo_plugin.http.failures import failure
-from poetry_repo_plugin.http.pages import is_index, is_login_page, no_page
+from poetry_repo_plugin.http.responses import Answer, Judgement, judge_index, judge_upload
 
 TIMEOUT = 10.0  # seconds, for connecting and for each read
 _IN_ALL = 1.5  # times that, for a question with all its redirects and renewals
+_SOME_PROJECT = "poetry-repo-plugin"  # any name will do: is there an answer at all?
 
 
 class Verdict(Enum):
@@ -45,6 +48,7 @@ def ask(
     given: Credential | None = None,
     anonymous: bool = False,
     strict: bool = True,
+    redirects: bool = True,
     timeout: float = TIMEOUT,
 ) -> Any:
     """One request on behalf of ``repository``; returns the ``requests.Response`` with the beginning of its body.
@@ -63,7 +67,11 @@ def ask(
         try:
             posted = method == "POST"
             return session.request(
-                method, url, timeout=timeout, data=b"" if posted else None, allow_redirects=not posted
+                method,
+                url,
+                timeout=timeout,
+                data=b"" if posted else None,
+                allow_redirects=redirects and not posted,
             )
         except (RequestException, HTTPError, OSError) as error:
             raise _unasked(access, repository, url, error, purpose) from None
@@ -78,18 +86,34 @@ def check_login(access: Access, repository: Repository, url: str, credential: Cr
         return Verdict.UNASKABLE  # its index is open and its upload URL answers everyone alike
     if url == repository.publish_url and url != repository.index_url:
         return _check_upload(access, repository, url, credential)
-    response = ask(access, repository, index_page(url), given=credential)
-    wrong = _wrong_index(access, repository, url, response)
-    if wrong is not None and (wrong.cause is not Cause.NOT_AN_INDEX or _is_hopeless(url, response)):
+    asked = partial(look_at_index, access, repository, url)
+    known = asked(given=credential)
+    wrong = _wrong(repository, url, known)
+    if wrong is not None and (wrong.cause is not Cause.NOT_AN_INDEX or _is_hopeless(url, known)):
         raise wrong
-    stranger = _refusal_of_nobody(access, repository, url)
-    if stranger is not None and stranger.cause is Cause.CREDENTIAL_MISSING:
-        return Verdict.ACCEPTED
+    try:
+        stranger = asked(anonymous=True)
+    except Failure as error:
+        if wrong is not None and error.cause is not Cause.CREDENTIAL_MISSING:
+            raise wrong from None
+        return _compare(known, error)
     if wrong is not None:
         raise wrong
-    if stranger is None:
-        return Verdict.OPEN if response.status_code < 400 else Verdict.SILENT
-    return Verdict.ACCEPTED if stranger.cause is Cause.NOT_AN_INDEX else Verdict.UNTOLD
+    if known.answer is Answer.EMPTY:
+        access.notices.once(f"{repository.name}: {known.detail}. Is it the URL of an index?")
+    return _compare(known, stranger)
+
+
+def _compare(known: Judgement, stranger: Judgement | Failure) -> Verdict:
+    """What it says of a credential that it is answered with ``known``, and a stranger otherwise."""
+    if isinstance(stranger, Failure):
+        refused = stranger.cause is Cause.CREDENTIAL_MISSING
+        return Verdict.ACCEPTED if refused else Verdict.UNTOLD
+    if stranger.cause is Cause.NOT_AN_INDEX:
+        return Verdict.ACCEPTED
+    if stranger.cause is not None:
+        return Verdict.UNTOLD
+    return Verdict.OPEN if known.status < 400 or known.answer is Answer.UNLISTED else Verdict.SILENT
 
 
 def check_index(
@@ -101,75 +125,120 @@ def check_index(
     anonymous: bool = False,
     strict: bool = True,
     timeout: float = TIMEOUT,
-) -> Any:
-    """Fetch the root of an index; the response. Raises :class:`Failure`, also for what is no index.
-
-    A status that the settings declare harmless is no failure, unless it is a 401 or 403 and ``strict``.
-    """
-    response = ask(
-        access, repository, index_page(url), given=given, anonymous=anonymous, strict=strict, timeout=timeout
+) -> Judgement:
+    """As :func:`look_at_index`. Raises :class:`Failure` also for what is no index."""
+    found = look_at_index(
+        access,
+        repository,
+        url,
+        given=given,
+        anonymous=anonymous,
+        strict=strict,
+        timeout=timeout,
     )
-    wrong = _wrong_index(access, repository, url, response)
+    wrong = _wrong(repository, url, found)
     if wrong is not None:
         raise wrong
-    return response
+    return found
 
 
-def wrong_upload(repository: Repository, url: str, response: Any) -> Failure | None:
-    """What is wrong with a server that has answered an upload of nothing; a 500 may be its way to say just that."""
-    status, host = response.status_code, Origin.of(url).netloc
-    if is_login_page(response):
-        message = f"{url} answers with a login page."
-        return failure(Cause.NOT_AN_UPLOAD_URL, message, repository, host=host)
-    if status > 500 or status == 429:
-        message = f"the server failed to answer ({status} {response.reason})."
-        return failure(Cause.SERVER_ERROR, message, repository, host=host)
-    return None
+def look_at_index(access: Access, repository: Repository, url: str, **options: Any) -> Judgement:
+    """What is at the root of an index.
+
+    A status that the settings declare harmless is no failure, unless it is a 401 or 403 and
+    ``strict``. Raises :class:`Failure` where there is no answer, or a 401 or 403.
+
+    :param options: of :func:`ask`.
+    """
+    try:
+        response = ask(access, repository, index_page(url), **options)
+    except Failure as error:
+        with suppress(Failure):
+            if error.status == 403 and _has_pages(access, repository, url, **options):
+                return Judgement(Answer.UNLISTED, error.status)
+        raise
+    found = judge_index(url, response)
+    if found.status in access.ignored_codes(repository):
+        return found._replace(cause=None)
+    profile = profile_of(url, repository.name)
+    if profile is not None and not profile.lists_projects:
+        has_no_root = found.answer is Answer.ABSENT
+        if has_no_root or (found.status < 300 and found.answer is not Answer.LOGIN_PAGE):
+            return Judgement(Answer.OK, found.status)
+    if found.status == 405 and _has_pages(access, repository, url, **options):
+        return Judgement(Answer.UNLISTED, found.status)
+    if found.answer in (Answer.EMPTY, Answer.ABSENT, Answer.OTHER):
+        better = better_index(access, repository, url, **options)
+        if better is not None:
+            detail = f"there is no index at {url}, but there is one at {better}"
+            return Judgement(found.answer, found.status, detail, Cause.NOT_AN_INDEX, better)
+    return found
+
+
+def better_index(access: Access, repository: Repository, url: str, **options: Any) -> str | None:
+    """The URL below ``url`` that is the one of an index, if there is one.
+
+    :param options: of :func:`ask`.
+    """
+    page = index_page(url)
+    if looks_like_index(url) or not page.endswith("/"):
+        return None
+    try:
+        response = ask(access, repository, f"{page}simple/", redirects=False, **options)
+    except Failure:
+        return None
+    found = judge_index(f"{page}simple/", response)
+    return f"{page}simple/" if found.answer is Answer.OK else None
+
+
+def _has_pages(access: Access, repository: Repository, url: str, **options: Any) -> bool:
+    """Whether an index that does not show its root, as object stores do, answers for a project.
+
+    Raises :class:`Failure` where it refuses that.
+    """
+    page = f"{index_page(url)}{_SOME_PROJECT}/"
+    response = ask(access, repository, page, redirects=False, **options)
+    return judge_index(page, response).answer in (Answer.OK, Answer.EMPTY, Answer.ABSENT)
+
+
+def check_nothing_uploaded(repository: Repository, url: str, response: Any) -> Judgement:
+    """What a server is that has answered an upload of nothing.
+
+    Raises :class:`Failure` for one that takes no uploads; a 500 may be a server's way
+    to say that nothing was in it.
+    """
+    found = judge_upload(url, response, of_nothing=True)
+    if found.cause is not None and found.status != 500:
+        raise failure(found.cause, found.detail, repository, host=Origin.of(url).netloc)
+    return found
 
 
 def _check_upload(access: Access, repository: Repository, url: str, credential: Credential) -> Verdict:
-    response = ask(access, repository, url, method="POST", purpose=Purpose.PUBLISH, given=credential)
-    wrong = wrong_upload(repository, url, response)
-    if wrong is not None:
-        raise wrong
+    asked = partial(ask, access, repository, url, method="POST", purpose=Purpose.PUBLISH)
+    check_nothing_uploaded(repository, url, asked(given=credential))
     try:
-        ask(access, repository, url, method="POST", purpose=Purpose.PUBLISH, anonymous=True)
+        asked(anonymous=True)
     except Failure as error:
         if error.cause is Cause.CREDENTIAL_MISSING:
             return Verdict.ACCEPTED
     return Verdict.UNASKABLE
 
 
-def _is_hopeless(url: str, response: Any) -> bool:
+def _is_hopeless(url: str, found: Judgement) -> bool:
     """Whether an answer is not even one that a server gives to those alone whom it knows."""
-    return is_login_page(response) or (response.status_code == 404 and looks_like_index(url))
+    if found.answer is Answer.ABSENT:
+        return looks_like_index(url)
+    return found.answer in (Answer.LOGIN_PAGE, Answer.EMPTY)
 
 
-def _refusal_of_nobody(access: Access, repository: Repository, url: str) -> Failure | None:
-    """Why the index is not to be had without a credential; ``None`` where it is."""
-    try:
-        check_index(access, repository, url, anonymous=True)
-    except Failure as error:
-        return error
-    return None
-
-
-def _wrong_index(access: Access, repository: Repository, url: str, response: Any) -> Failure | None:
-    status, host = response.status_code, Origin.of(url).netloc
-    if status in access.ignored_codes(repository):
+def _wrong(repository: Repository, url: str, found: Judgement) -> Failure | None:
+    if found.cause is None:
         return None
-    if status >= 500 or status == 429:
-        message = f"the server failed to answer ({status} {response.reason})."
-        return failure(Cause.SERVER_ERROR, message, repository, host=host)
-    profile = profile_of(url, repository.name)
-    lists = profile is None or profile.lists_projects
-    if is_login_page(response):
-        message = f"{url} answers with a login page, not with an index."
-    elif (status == 404 and not lists) or (status < 300 and (not lists or is_index(response))):
-        return None
-    else:
-        message = f"there is no index at {url} (404)." if status == 404 else f"{url} {no_page(response)}."
-    return failure(Cause.NOT_AN_INDEX, message, repository, host=host)
+    hint = None
+    if found.index_url is not None:
+        hint = repo("add", repository.name, found.index_url)
+    host = Origin.of(url).netloc
+    return failure(found.cause, found.detail, repository, host=host, hint=hint)
 
 
 def exchange(access: Access, name: str, method: str, url: str, json: object = None) -> tuple[int, object]:

@@ -5,45 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
-from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
-from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.http.bodies import reason_of
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.matching import Leave
-from poetry_repo_plugin.http.pages import is_login_page
+from poetry_repo_plugin.http.responses import Answer, judge_upload
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
 
-def said(response: Response, *secrets: str) -> str:
-    """The reason that the server gives, as a further sentence; ``""`` for none."""
-    reason = reason_of(response, *secrets)
-    return f" It says: “{reason}”." if reason else ""
+def check_upload(leave: Leave, request: PreparedRequest, response: Response) -> str | None:
+    """Raise what an answer to an upload means beyond its status.
 
-
-def judge_upload(leave: Leave, request: PreparedRequest, response: Response) -> None:
-    """Raise what an answer to an upload means beyond its status; an upload of nothing may be answered in any way."""
-    url, status, host = redact(cast("str", request.url)), response.status_code, leave.origin.netloc
-    if status in (404, 405):
-        profile = profile_of(url, leave.repository.name if leave.repository is not None else "")
-        note = profile.refusal_notes.get(status) if profile is not None else None
-        message = f"{url} takes no uploads ({status})." + (f" {note}" if note else "")
-        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
-    if 300 <= status < 400:
-        target = redact(response.headers.get("location", "nowhere"))
-        message = f"{url} redirects to {target} ({status}), and an upload follows no redirect."
-        better = redirect_target(url, response)
-        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host, url=better)
-    if not request.body:
-        return
-    if status == 429 or status >= 500:
-        message = f"the server failed to take the upload ({status} {response.reason}).{said(response)}"
-        raise failure(Cause.SERVER_ERROR, message, leave.repository, host=host)
-    if status < 300 and is_login_page(response):  # a page of thanks is one of success
-        message = f"{url} answers with a login page; nothing was uploaded."
-        raise failure(Cause.NOT_AN_UPLOAD_URL, message, leave.repository, host=host)
+    Returns what is odd about it, though no failure: some servers thank with a web page.
+    """
+    url = redact(cast("str", request.url))
+    found = judge_upload(url, response, of_nothing=not request.body)
+    if not request.body and found.answer in (Answer.FAILED, Answer.LOGIN_PAGE):
+        return None  # whoever asks looks into it
+    if found.cause is not None:
+        host = leave.origin.netloc
+        better = redirect_target(url, response) if found.answer is Answer.REDIRECT else None
+        raise failure(found.cause, found.detail, leave.repository, host=host, url=better)
+    if request.body and found.answer is Answer.OTHER:
+        return f"{found.detail}; see there whether the file has arrived"
+    return None
 
 
 def redirect_target(url: str, response: Response) -> str | None:

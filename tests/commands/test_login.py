@@ -259,7 +259,6 @@ class TestWhatIsNoIndex:
             (Response.text(405, "no"), "answers 405 Method Not Allowed, not with an index"),
             (Response.text(410, "gone"), "answers 410 Gone, not with an index"),
             (Response(301), "answers 301, and not where to go instead"),
-            (Response(204), "answers 204 No Content, not with an index"),
             (Response(200, b'{"hello": 1}', {"Content-Type": "application/json"}), "JSON that is none of PEP 691"),
             (
                 Response(200, b"<html>", {"Content-Type": "application/vnd.pypi.simple.v1+json"}),
@@ -280,9 +279,53 @@ class TestWhatIsNoIndex:
     def test_a_root_that_is_no_index(self, home: WarmHome, index: IndexServer) -> None:
         """Its URL does not look like one either: this, too, is nothing that has accepted a password."""
         done = home.fails(*password_words(), "--url", f"{index.origin}/", stdin=PASSWORD)
-        assert f"there is no index at {index.origin}/ (404). [not-an-index]" in done.err
+        there = f"there is no index at {index.origin}/, but there is one at {index.index_url}."
+        assert f"{there} [not-an-index]" in done.err
         done = home.ok(*password_words(), "--url", f"{index.origin}/", "--no-verify", "--plaintext", stdin=PASSWORD)
         assert "is stored in" in done.err
+
+    def test_a_page_of_anything(self, home: WarmHome, index: IndexServer) -> None:
+        """The user interface of a server, whose index is below it."""
+        page = Response.html("<title>Nexus Repository Manager</title><div id=app></div>")
+        index.respond = lambda request: page if request.path == "/" else None
+        add(home, f"{index.origin}/")
+        done = home.fails(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert f"but there is one at {index.index_url}. [not-an-index]" in done.err
+        hint = f"poetry repo add acme {index.index_url}"
+        assert f"Try: {hint}\n" in done.err
+        home.ok(*hint.split()[1:])
+        done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert "Logged in to acme" in done.err
+
+    @pytest.mark.parametrize("page", [Response.html("<title>Wiki</title>"), Response(204)])
+    def test_twin_a_page_that_lists_nothing(self, home: WarmHome, index: IndexServer, page: Response) -> None:
+        """It may be a new index."""
+        index.respond = lambda request: page
+        add(home, index.index_url)
+        done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert "lists no packages. Is it the URL of an index?" in done.err
+        assert "not verified" in done.err
+
+    @pytest.mark.parametrize("refusal", [Response.text(403, "no"), Response.text(405, "no")])
+    def test_an_index_that_does_not_show_its_root(self, home: WarmHome, index: IndexServer, refusal: Response) -> None:
+        """Object stores list nothing; what they have, they hand out."""
+        add(home, index.index_url)
+
+        def respond(request: Any) -> Response | None:
+            is_root = request.path == index.index.prefix
+            return refusal if is_root and request.authorization is not None else None
+
+        index.respond = respond
+        done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
+        assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}")
+        done = home.fails(*password_words(), "--plaintext", stdin="wr0ng")
+        assert "Nothing was stored." in done.err
+
+    def test_twin_one_that_hands_out_nothing(self, home: WarmHome, index: IndexServer) -> None:
+        add(home, index.index_url)
+        index.respond = lambda request: forbidden() if request.authorization is not None else None
+        done = home.fails(*password_words(), stdin=PASSWORD)
+        assert "has no right to this (403)" in done.err
 
     def test_twin_a_root_that_is_closed_to_strangers(self, home: WarmHome, index: IndexServer) -> None:
         index.respond = lambda request: unauthorized() if request.authorization is None else None

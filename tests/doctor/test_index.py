@@ -29,6 +29,7 @@ from tests.doctor.place import (
     states,
 )
 from tests.servers import IndexServer, ProxyServer, Response, faults, refused_url
+from tests.servers.messages import RecordedRequest
 
 
 class TestCredential:
@@ -210,6 +211,41 @@ class TestIndex:
         assert words in checks["index"].message
         assert not well.report().ok
 
+    def test_a_page_of_anything(self, well: Place, index: IndexServer) -> None:
+        """A server's user interface, with the index below it."""
+        page = Response.html("<title>Nexus Repository Manager</title><div id=app></div>")
+        index.respond = lambda request: page if request.path == "/" else None
+        well.source(f"{index.origin}/")
+        hint = f"poetry repo add foo {index.index_url}"
+        found = well.checks()["index"]
+        assert (found.state, found.cause, found.hint) == (State.FAIL, Cause.NOT_AN_INDEX, hint)
+        assert f"no index at {index.origin}/, but there is one at" in found.message
+        well.source(index.index_url)
+        assert_well(well)
+
+    def test_twin_a_page_that_lists_nothing(self, well: Place, index: IndexServer) -> None:
+        """It may be a new index, to which somebody is about to publish."""
+        page = Response.html("<title>Our Wiki</title>")
+        index.respond = lambda request: page if request.method == "GET" else None
+        found = well.checks()["index"]
+        assert (found.state, found.cause) == (State.WARN, None)
+        assert "the page “Our Wiki”, which lists no packages" in found.message
+        assert well.report().ok
+
+    @pytest.mark.parametrize("refusal", [Response.text(403, "no"), Response.text(405, "no")])
+    def test_a_root_that_is_not_shown(self, well: Place, index: IndexServer, refusal: Response) -> None:
+        """Object stores list nothing; what they have, they hand out."""
+
+        def respond(request: RecordedRequest) -> Response | None:
+            is_root = request.path == index.index.prefix
+            return refusal if is_root and request.authorization is not None else None
+
+        index.respond = respond
+        assert_well(well)
+        assert "its root is not shown" in well.checks()["index"].message
+        well.log_in(OTHER)
+        assert well.checks()["credential"].cause is Cause.CREDENTIAL_REJECTED
+
     def test_reset_in_the_middle(self, well: Place, index: IndexServer) -> None:
         index.respond = lambda request: faults.reset_body(0) if request.method == "GET" else None
         found = well.checks()["index"]
@@ -316,7 +352,7 @@ class TestUpload:
             (faults.proxy_authentication_required(), "fail", Cause.PROXY, "407"),
             (faults.forbidden(), "fail", Cause.CREDENTIAL_REJECTED, "no right to this (403)"),
             (Response.text(500, "no"), "warn", Cause.SERVER_ERROR, "500"),
-            (Response.html("<p>hello</p>"), "warn", None, "is it the URL?"),
+            (Response.html("<p>hello</p>"), "warn", None, "is it the URL for uploads?"),
             (Response.text(400, "no :action"), "ok", None, "cannot be told"),
             (Response.text(422, "no"), "ok", None, "cannot be told"),
         ],
