@@ -145,7 +145,7 @@ def assert_schema(document: dict[str, Any]) -> None:
         assert entry["state"] in states
         assert entry["cause"] is None or entry["cause"] in causes
         assert entry["message"]
-        assert entry["hint"] is None or entry["hint"].startswith(("poetry ", "unset "))
+        assert entry["hint"] is None or entry["hint"].startswith(("poetry ", "unset ", "export "))
     assert document["ok"] is all(entry["state"] != "fail" for entry in [*every, *document["project"]])
 
 

@@ -48,8 +48,9 @@ class TestCredential:
     def test_of_the_environment_is_to_be_set_anew(self, well: Place) -> None:
         """Whoever logs in as the hint says is refused again for as long as the variable is set."""
         well.environ["POETRY_HTTP_BASIC_FOO_PASSWORD"] = OTHER
-        words = "POETRY_HTTP_BASIC_FOO_PASSWORD (without POETRY_HTTP_BASIC_FOO_USERNAME) (401). It goes before"
-        assert_fails(well.checks(), "credential", Cause.CREDENTIAL_REJECTED, words, "poetry repo login foo")
+        words = "of user alice from environment variable POETRY_HTTP_BASIC_FOO_PASSWORD (401). It goes before"
+        hint = "export POETRY_HTTP_BASIC_FOO_PASSWORD="
+        assert_fails(well.checks(), "credential", Cause.CREDENTIAL_REJECTED, words, hint)
         well.environ["POETRY_HTTP_BASIC_FOO_USERNAME"] = USER
         well.environ["POETRY_HTTP_BASIC_FOO_PASSWORD"] = PASSWORD
         assert_well(well)
@@ -329,7 +330,7 @@ class TestUpload:
     def test_the_index_itself(self, well: Place, index: IndexServer) -> None:
         well.publish_to(index.index_url)
         found = well.checks()
-        assert_fails(found, "upload", Cause.NOT_AN_UPLOAD_URL, "its index", "--publish-url")
+        assert_fails(found, "upload", Cause.NOT_AN_UPLOAD_URL, "takes no uploads (405)", "--publish-url")
         assert (found["upload"].hint or "").startswith(f"poetry repo add foo {index.index_url} ")
 
     def test_no_url_at_all(self, well: Place) -> None:
@@ -417,7 +418,7 @@ class TestUpload:
         checks = well.checks()
         assert checks["upload"].cause is checks["credential"].cause is Cause.CREDENTIAL_REJECTED
         well.publish_to("not a url")
-        assert_fails(well.checks(), "dns", Cause.NOT_AN_UPLOAD_URL, hint="--publish-url")
+        assert_fails(well.checks(), "dns", Cause.NOT_AN_UPLOAD_URL, hint="--publish-only")
 
 
 def test_looking_tells_no_helper_and_keeps_nothing(well: Place, index: IndexServer, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class TestLocal:
 
     def test_a_proxy_reads_what_goes_over_plain_http(self, well: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         well.source("http://pypi.example.org/simple/")
-        well.settle("poetry-repo-plugin.toml", "repositories", value=None)
+        well.publish_to(None)
         monkeypatch.setenv("http_proxy", "http://u:s3cret@proxy.example:3128")
         monkeypatch.setenv("no_proxy", "")
         (found,) = self.found(well, "plain-http")
