@@ -159,13 +159,13 @@ def _seconds(text: str) -> int:
         return 1
 
 
-def is_html(response: Response) -> bool:
+def is_html(response: Any) -> bool:
     """Whether it says that it is HTML."""
     kind = response.headers.get("content-type", "").lower()
-    return kind.startswith(("text/html", "application/xhtml", "application/vnd.pypi.simple.v1+html"))
+    return str(kind).startswith(("text/html", "application/xhtml", "application/vnd.pypi.simple.v1+html"))
 
 
-def title_of(response: Response) -> str | None:
+def title_of(response: Any) -> str | None:
     """The title of an HTML page, for a message; ``None`` where it is none, or has none."""
     found = TITLE.search(response.content) if is_html(response) else None
     if found is None:
