@@ -13,7 +13,7 @@ from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.home import home_at
 from poetry_repo_plugin.config.project import ERROR_CODES, PRIORITIES, read_project
-from poetry_repo_plugin.config.repositories import bare, shows_credential
+from poetry_repo_plugin.config.repositories import bare, placeholder_in, shows_credential
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
@@ -237,6 +237,12 @@ ends in /simple/ is for installing only. The next step is
         Origin.of(bare)
         if username is None:
             return bare
+        variable = placeholder_in(username, secret)
+        if variable is not None:
+            raise InputError(
+                f"The URL holds {variable}, and nothing expands variables there; leave it out.",
+                repo("login", self.argument("name")),
+            )
         profile = profile_of(bare)
         if secret is None and not (profile is not None and profile.token_is_username):
             raise InputError(

@@ -14,7 +14,7 @@ from poetry.console.commands.command import Command as PoetryCommand
 
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.core.errors import InputError, RepoError, UnknownNameError, printable
-from poetry_repo_plugin.core.hints import Hint
+from poetry_repo_plugin.core.hints import Hint, export
 from poetry_repo_plugin.core.names import is_name
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
@@ -173,12 +173,12 @@ class RepoCommand(PoetryCommand):
         return self.io.is_interactive() and sys.stdin is not None and sys.stdin.isatty()
 
     def _refuse_bytes(self) -> None:
-        """Words that are no UTF-8 could be stored in no file and sent to no server (PEP 383)."""
+        """Words that cannot be read could be stored in no file and sent to no server (PEP 383)."""
         words = {**self.io.input.arguments, **{f"--{name}": value for name, value in self.io.input.options.items()}}
         for name, value in words.items():
             for word in value if isinstance(value, list) else [value]:
                 if isinstance(word, str) and not _is_text(word):
-                    raise InputError(f"{name} is not valid UTF-8.")
+                    raise InputError(*_why_unreadable(name, word))
 
     # -- the session ---------------------------------------------------------------------------------------------------
 
@@ -193,6 +193,15 @@ class RepoCommand(PoetryCommand):
             for line in (*session.catalogue.complaints, *ignored):
                 session.notices.once(line)
         return session
+
+
+def _why_unreadable(name: str, word: str) -> tuple[str, Hint | None]:
+    """What is wrong with a word that Python could not read, and what to type."""
+    encoding = sys.getfilesystemencoding()
+    if _is_text(os.fsencode(word).decode("utf-8", "surrogateescape")) and encoding != "utf-8":
+        message = f"{name} is UTF-8, and this shell's locale makes Python read {encoding}."
+        return message, export(PYTHONUTF8="1")
+    return f"{name} is not valid UTF-8.", None
 
 
 def _is_text(word: str) -> bool:

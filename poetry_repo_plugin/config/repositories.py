@@ -11,10 +11,13 @@ from poetry_repo_plugin.config.project import Project, ProjectSettings
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError, UnknownNameError
-from poetry_repo_plugin.core.hints import repo
+from poetry_repo_plugin.core.hints import export, repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, redact, split_userinfo
+from poetry_repo_plugin.core.patterns import Pattern
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import publish_url_of
+
+_PLACEHOLDER = Pattern(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Z][A-Z0-9]*_[A-Z0-9_]+")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Repository:
     :param priority: ``primary``, ``supplemental`` or ``explicit`` in this project; ``None`` if it is no source of it.
     :param publish_derived: the publish URL follows from the index URL (a server profile); nothing stores it.
     :param publish_by_project: only the project's files say where to publish to.
+    :param unexpanded: what stands for a variable in the userinfo of its URL; nothing expands it there.
     :param user_urls: those of its URLs that the user or the environment names, whatever a project says.
     """
 
@@ -42,6 +46,7 @@ class Repository:
     user_urls: tuple[str, ...] = ()
     publish_username: str | None = None
     publish_secret: Secret | None = None
+    unexpanded: str | None = None
 
     def login_in(self, url: str, *, upload: bool) -> tuple[str | None, Secret | None]:
         """User name and password that stand in the repository's own URL ``url``: an upload takes those of the publish
@@ -179,6 +184,7 @@ class Catalogue:
             return found
         if "://" in name:
             raise self._named_by_url(bare(name))
+        self._explain_variable(name)
         hint = repo("add", name, "URL") if to_add else repo("list")
         raise UnknownNameError(name, names.nearest(name, self.names()), hint)
 
@@ -188,12 +194,20 @@ class Catalogue:
         meant = (one.name for one in self if plain in [known.rstrip("/") for known in one.urls])
         return UnknownNameError(url, next(meant, None), repo("add", "NAME", url))
 
+    def _explain_variable(self, name: str) -> None:
+        """Raises :class:`InputError` where the environment means ``name``, but not in Poetry's words."""
+        variable = self._settings.variable("REPOSITORIES", name)
+        if variable is not None:
+            message = f"No repository is called {name!r}: {variable[0]} is set, but Poetry reads {variable[0]}_URL."
+            raise InputError(message, export(**{f"{variable[0]}_URL": "URL"}))
+
     def get(self, name: str) -> Repository:
         """The repository of exactly that name, put together from all that is known of it."""
         if names.is_pypi(name):
             return self._pypi_with_priority()
         raw, priority = self._index_of(name)
         index_url, username, secret = (None, None, None) if raw is None else _split(raw)
+        username, secret, unexpanded = _without_placeholders(username, secret)
         project = self._project.settings_for(name) if self._project else ProjectSettings()
         raw_publish = self._publish_url_of(name, project)
         publish, publish_username, publish_secret = (None, None, None) if raw_publish is None else _split(raw_publish)
@@ -213,6 +227,7 @@ class Catalogue:
             tuple(bare(url) for url in (remembered, own_publish) if url),
             publish_username,
             publish_secret,
+            unexpanded,
         )
 
     def check_url(self, repository: Repository, url: str) -> None:
@@ -284,6 +299,20 @@ def _split(url: str) -> tuple[str, str | None, Secret | None]:
         return f"****@{url.rpartition('@')[2]}" if "@" in url else url, None, None
     masked = redact(bare)
     return bare if masked == bare else masked.rpartition("//")[2], username, secret
+
+
+def placeholder_in(username: str | None, secret: Secret | None) -> str | None:
+    """What stands for a variable in a user name or password: ``${PASS}`` or ``$CI_JOB_TOKEN``."""
+    texts = (username or "", secret.reveal() if secret is not None else "")
+    return next((text for text in texts if _PLACEHOLDER.fullmatch(text)), None)
+
+
+def _without_placeholders(username: str | None, secret: Secret | None) -> tuple[str | None, Secret | None, str | None]:
+    """The two without those that stand for a variable, and which that was."""
+    found = placeholder_in(username, secret)
+    if found is None:
+        return username, secret, None
+    return (None if found == username else username), None, found
 
 
 def _one_per_case(found: Iterable[str]) -> list[str]:

@@ -40,6 +40,7 @@ class Profile:
     :param token_username: the user name that goes with a token; ``None`` where it is the user's own.
     :param token_is_username: the token is the user name, the password empty: such a user name is never printed.
     :param provider: the credential provider that serves it, or ``None``.
+    :param stranger_statuses: HTTP statuses other than 401 and 403 for who comes without a credential.
     :param expired_statuses: HTTP statuses other than 401 and 403 that an expired credential is answered with.
     :param refusal_notes: what a status means with this server, for messages.
     :param audience: for whom a job's identity is made out in trusted publishing; ``None`` where no word is known.
@@ -55,6 +56,7 @@ class Profile:
     token_is_username: bool = False
     provider: str | None = None
     expired_statuses: frozenset[int] = frozenset()
+    stranger_statuses: frozenset[int] = frozenset()
     refusal_notes: Mapping[int, str] = field(default_factory=dict)
     lists_projects: bool = True
     audience: str | None = None
@@ -251,6 +253,8 @@ GITLAB = Profile(
         403: "the token lacks a scope (api, read_package_registry, write_package_registry) or the role",
         404: "the project or group does not exist, or the token may not see it",
     },
+    # "If the user isn't authorized, GitLab returns 404": https://docs.gitlab.com/api/rest/authentication/
+    stranger_statuses=frozenset({404}),
     advice="A deploy token goes with its own user name; publish to a project, never to a group.",
     source="https://docs.gitlab.com/user/packages/pypi_repository/",
 )

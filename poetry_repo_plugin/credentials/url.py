@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Union
 
-from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Query
+from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Query, Unusable
 
 USER_IN_URL = "user name of the URL"
 
@@ -16,7 +17,9 @@ class GivenSource:
     :param name: how it is called in ``repo show``.
     """
 
-    def __init__(self, given: Callable[[Query], Credential | None], name: str = "command line or URL") -> None:
+    def __init__(
+        self, given: Callable[[Query], Union[Credential, Unusable, None]], name: str = "command line or URL"
+    ) -> None:
         self._given = given
         self.name = name
 

@@ -30,7 +30,9 @@ def login_in(url: str) -> tuple[str, str, Secret] | None:
         return None
     if secret is None:
         profile = profile_of(bare)
-        return (bare, username, Secret("")) if profile is not None and profile.token_is_username else None
+        if profile is None or not profile.token_is_username or _PLACEHOLDER.fullmatch(username):
+            return None
+        return bare, username, Secret("")
     return None if _PLACEHOLDER.fullmatch(secret.reveal()) else (bare, username, secret)
 
 

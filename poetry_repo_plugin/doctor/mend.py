@@ -10,6 +10,7 @@ from pathlib import Path
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.migrate import migrate
 from poetry_repo_plugin.config.project import read_text
+from poetry_repo_plugin.config.repositories import placeholder_in
 from poetry_repo_plugin.core.errors import RepoError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.secret import Secret
@@ -107,6 +108,13 @@ def _rewritten(access: Access, file: Path, rewrite: Callable[[str], str]) -> boo
 def _keep(access: Access, name: str, login: tuple[str, str, Secret], mended: Mended) -> bool:
     """Store what a URL holds under ``name``, unless something else is stored there; whether it is safe there now."""
     url, username, secret = login
+    variable = placeholder_in(username, secret)
+    if variable is not None:
+        mended.left.append(
+            f"{name}: its URL holds {variable}, which nothing expands there. Take it out by hand, then: "
+            f"{repo('login', name)}"
+        )
+        return False
     found = StoredSource(access.settings, access.gate, access.bindings).get(Query(name, url))
     known = access.settings.login(name) is not None
     if isinstance(found, Credential) and (found.username, found.secret) == (username, secret):

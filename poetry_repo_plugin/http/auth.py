@@ -187,6 +187,11 @@ class Access:
         is_ignored = repository is not None and refused.status in self._ignored(repository, query)
         if is_ignored and not strict:
             return None
+        when_expired, when_unknown = self._statuses(leave)
+        if refused.is_hidden and sent is None and refused.status in when_unknown:
+            return self._of_hidden(leave)
+        if refused.is_hidden and refused.status not in when_expired:
+            return None
         if refused.is_hidden and not (yield from self._may_have_run_out(query, sent)):
             return None
         is_new = self._is_new(refused)
@@ -232,6 +237,17 @@ class Access:
         recalled = self.outside is not None and self.outside.between.is_recalled(sent)
         return not recalled and self.chain.asked_lately(query)
 
+    def _of_hidden(self, leave: Leave) -> Credential | None:
+        """What there is for a server that answers 404 to strangers, where nothing was sent.
+
+        A public page that is not there looks the same, so what is broken or withheld stops nothing.
+        """
+        query = leave.query
+        if query is None or not query.name or leave.uncertain or leave.stray:
+            return None
+        found = self.chain.resolve(query._replace(allowed=EVERYTHING)).credential
+        return found if self.may_go(leave, found) else None
+
     def _ask_again(self, leave: Leave, sent: Credential | None, status: int) -> Resolution:
         """What there is beside ``sent``, which was refused: its helper is told, and all sources are asked."""
         query = leave.query
@@ -271,10 +287,19 @@ class Access:
         """Whether ``status`` says that the credential is missing, wrong or expired, at this kind of server."""
         if status in (401, 403):
             return True
-        if status < 400 or leave.repository is None or leave.query is None:
+        if status < 400:
             return False
-        profile = profile_of(leave.query.url, leave.repository.name)
-        return profile is not None and status in profile.expired_statuses
+        return any(status in statuses for statuses in self._statuses(leave))
+
+    @staticmethod
+    def _statuses(leave: Leave) -> tuple[frozenset[int], frozenset[int]]:
+        """How this kind of server answers to an expired credential, and to none, beside 401 and 403."""
+        profile = None
+        if leave.repository is not None and leave.query is not None:
+            profile = profile_of(leave.query.url, leave.repository.name)
+        if profile is None:
+            return frozenset(), frozenset()
+        return profile.expired_statuses, profile.stranger_statuses
 
     def ignored_codes(self, repository: Repository) -> frozenset[int]:
         """The codes that the user or the project declared to mean “not here” with this repository."""

@@ -14,10 +14,11 @@ from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Failure, InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import FIRST_REQUEST, Credential, Purpose, Query, Source
+from poetry_repo_plugin.credentials.base import FIRST_REQUEST, Credential, Purpose, Query, Source, Unusable
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.environment import EnvironmentSource, EnvironmentUser
 from poetry_repo_plugin.credentials.external import OutsideSource
@@ -26,6 +27,7 @@ from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
 from poetry_repo_plugin.credentials.passphrase import known_passphrase
 from poetry_repo_plugin.credentials.recognised import RecognisedSource
+from poetry_repo_plugin.credentials.same_url import SameUrlSource
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE, PublishingSource
 from poetry_repo_plugin.credentials.url import USER_IN_URL, GivenSource
@@ -216,11 +218,14 @@ def assemble(
     known = _Known(catalogue)
     user, netrc = EnvironmentUser(settings), NetrcSource(settings.environ)
     outside = OutsideSource(settings, gate, bindings, known.provider, keeps=recording)
+    environment = EnvironmentSource(settings, bindings)
+    stored = StoredSource(settings, gate, bindings)
     sources: list[Source] = [
         GivenSource(known.in_url),
-        EnvironmentSource(settings, bindings),
+        environment,
         outside,
-        StoredSource(settings, gate, bindings),
+        stored,
+        SameUrlSource(settings, [environment, stored]),
         KeyringUrlSource(gate, later=[user, netrc], user_of=user.name_for),
         user,
         netrc,
@@ -262,12 +267,17 @@ class _Known:
     catalogue: Catalogue
     _providers: dict[str, str | None] = field(default_factory=dict)
 
-    def in_url(self, query: Query) -> Credential | None:
+    def in_url(self, query: Query) -> Credential | Unusable | None:
         """User name and password that stand in the source's URL, or in the one for uploads."""
         for repository in self._named(query):
+            if repository.unexpanded is not None:
+                why = f"its URL holds {repository.unexpanded}, and variables are not expanded there"
+                return Unusable(why)
             username, secret = _login_in(repository, query)
             if secret is not None and query.username in (None, username):
-                return Credential(secret, username, "url", _whose_url(repository, query))
+                mend = repo("add", repository.name, repository.index_url or "URL")
+                whose = _whose_url(repository, query)
+                return Credential(secret, username, "url", whose, mend=mend)
         return None
 
     def user_in_url(self, query: Query) -> Credential | None:

@@ -708,3 +708,11 @@ class TestAnIndexBelow:
         url = refused_url().removesuffix("simple/")
         assert "is no index" not in home.ok("repo", "add", "acme", url).err
         assert source("acme", url) in project.read_text()
+
+
+def test_a_url_with_variables_is_not_kept(home: WarmHome) -> None:
+    home.write_project()
+    done = home.fails("repo", "add", "acme", "https://${USER}:${PASS}@pypi.example.org/simple/")
+    assert "The URL holds ${USER}, and nothing expands variables there" in done.err
+    assert "Try: poetry repo login acme" in done.err
+    assert "acme" not in (home.project / "pyproject.toml").read_text()

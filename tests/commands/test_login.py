@@ -15,7 +15,7 @@ from tests.certs import CertificateFactory, Identity, server_context
 from tests.commands.conftest import PASSWORD, USER
 from tests.credentials.stand_ins import StandIn
 from tests.integration.outside_world import Helper, accept
-from tests.poetry_process import FILE_KEYRING
+from tests.poetry_process import FILE_KEYRING, PoetryHome, poetry_under_test
 from tests.servers import IndexServer, Response, refused_url
 from tests.servers.faults import forbidden, login_page, proxy_authentication_required, redirect, unauthorized
 from tests.warm import WarmHome, mode_of
@@ -1321,3 +1321,17 @@ class TestARootThatIsShownToNobody:
         home.ok("repo", "add", "acme", index.index_url)
         done = home.fails("repo", "login", "acme", "--username", USER, "--password-stdin", stdin="wrong")
         assert done.err.endswith("Nothing was stored.\n")
+
+
+@pytest.mark.parametrize("text", ["älice", "ålïce"])
+def test_a_name_that_the_locale_cannot_read(home: WarmHome, text: str) -> None:
+    """``LC_ALL=C`` without Python's UTF-8 mode: the words are UTF-8, and the locale is what is wrong."""
+    cold = PoetryHome(home.root / "cold", poetry_under_test())
+    cold.environ.update(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    words = ("repo", "login", "acme", "--url", "http://127.0.0.1:9/", "--username", text, "--password", "x")
+    done = cold.fails(*words, "--no-verify")
+    assert "--username is UTF-8, and this shell's locale makes Python read" in done.err
+    assert "Try: export PYTHONUTF8=1" in done.err
+    cold.environ["PYTHONUTF8"] = "1"
+    cold.ok(*words, "--no-verify")
+    assert cold.toml("auth.toml")["http-basic"]["acme"]["username"] == text

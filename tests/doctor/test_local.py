@@ -279,6 +279,16 @@ class TestMend:
         assert self.mend(well).left == []
         assert "@" not in well.pyproject.read_text()
 
+    @pytest.mark.parametrize("userinfo", ["${USER}:${PASS}", "${USER}:s3cret", "me:${PASS}"])
+    def test_a_variable_in_a_url_is_no_secret_to_keep(self, well: Place, index: IndexServer, userinfo: str) -> None:
+        well.settle("auth.toml", "http-basic", value=None)
+        well.source(index.index_url.replace("//", f"//{userinfo}@"))
+        mended = self.mend(well)
+        assert mended.done == []
+        assert ("s3cret" in userinfo) == any("which nothing expands there" in line for line in mended.left)
+        assert well.access.settings.login("foo") is None
+        assert userinfo in well.pyproject.read_text()
+
     def test_another_login_is_stored(self, well: Place, index: IndexServer) -> None:
         """Neither is lost: a person decides."""
         well.source(index.with_userinfo(index.index_url, f"{USER}:{OTHER}"))

@@ -15,7 +15,7 @@ from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.project import read_project
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError, UnknownNameError
 from poetry_repo_plugin.core.origin import InvalidUrl
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Need, Purpose
@@ -687,3 +687,146 @@ class TestWhatALoginIsBoundTo:
         saving(settings).save_publish_url("corp", "https://upload.example.org/")
         corp = Catalogue(settings, read_project(tmp_path / "pyproject.toml"), Repository("pypi")).get("corp")
         assert corp.bindable == ["https://corp.example.org/simple/", "https://upload.example.org/"]
+
+
+class TestAnotherNameForTheSameUrl:
+    """Plain Poetry looks a login up by URL, whatever the name."""
+
+    def keep(self, world: World, **urls: str) -> None:
+        for name, url in urls.items():
+            saving(world.settings).save_publish_url(name, url)
+            world.login(name, url, secret=f"{MARK}-{name}")
+
+    @pytest.mark.parametrize("spelling", [INDEX, INDEX.rstrip("/"), INDEX.replace("host", "HOST")])
+    def test_its_login_is_found_and_named(self, world: World, spelling: str) -> None:
+        self.keep(world, acme=spelling)
+        world.sources(company=INDEX)
+        access = world.access()
+        for allowed in (FIRST_REQUEST, EVERYTHING):
+            sent = access.credential(access.places.leave(INDEX, owner="company"), allowed)
+            assert sent is not None
+            assert sent.secret.reveal() == f"{MARK}-acme"
+            assert sent.detail.endswith(", as acme")
+
+    def test_also_one_of_the_environment(self, world: World) -> None:
+        world.environ.update(
+            POETRY_REPOSITORIES_ACME_URL=INDEX,
+            POETRY_HTTP_BASIC_ACME_USERNAME="me",
+            POETRY_HTTP_BASIC_ACME_PASSWORD=MARK,
+        )
+        world.sources(company=INDEX)
+        assert secret(world.access(), INDEX, owner="company") == MARK
+
+    def test_its_own_goes_before_it(self, world: World) -> None:
+        self.keep(world, acme=INDEX)
+        world.login("company", INDEX, secret="own")
+        world.sources(company=INDEX)
+        assert secret(world.access(), INDEX, owner="company") == "own"
+
+    @pytest.mark.parametrize("url", [EVIL, INDEX.replace("team-a", "team-b"), INDEX.replace("https", "http")])
+    def test_twin_not_for_another_url(self, world: World, url: str) -> None:
+        self.keep(world, acme=INDEX)
+        world.sources(company=url)
+        assert secret(world.access(), url, owner="company") is None
+
+    def test_twin_not_because_a_project_says_so(self, world: World) -> None:
+        world.login("acme", INDEX)
+        text = f'[repositories.acme]\nurl = "{EVIL}"\n'
+        (world.project / "poetry.toml").write_text(text, encoding="utf-8")
+        world.sources(company=EVIL)
+        assert secret(world.access(), EVIL, owner="company") is None
+
+    def test_twin_two_logins_are_named_and_neither_is_sent(self, world: World) -> None:
+        self.keep(world, acme=INDEX, other=INDEX)
+        world.sources(company=INDEX)
+        access = world.access()
+        with pytest.raises(Failure) as caught:
+            after(access, access.places.leave(INDEX, owner="company"), 401)
+        assert "acme and other have the same URL and different logins" in caught.value.message
+        assert caught.value.hint == "poetry repo login company"
+
+
+class TestServerThatHides:
+    """GitLab answers 404 to strangers: that is when what nothing points to is looked for."""
+
+    URL = "https://gitlab.example/api/v4/projects/7/packages/pypi/simple"
+
+    def answer(self, world: World, status: int = 404) -> Credential | None:
+        world.sources(corp=self.URL)
+        access = world.access()
+        leave = access.places.leave(f"{self.URL}/lib/", owner="corp")
+        assert access.credential(leave, FIRST_REQUEST) is None
+        assert access.means_refusal(leave, status)
+        return after(access, leave, status)
+
+    def test_the_keyring_by_host_is_asked(self, world: World) -> None:
+        world.backend.entries["gitlab.example", "me"] = MARK
+        found = self.answer(world)
+        assert found is not None
+        assert found.source == "keyring-url"
+
+    def test_and_the_default_of_a_netrc(self, world: World) -> None:
+        world.netrc.write_text(f"default login me password {MARK}\n", encoding="utf-8")
+        found = self.answer(world)
+        assert found is not None
+        assert found.source == "netrc"
+
+    def test_twin_what_is_not_there_is_not_there(self, world: World) -> None:
+        assert self.answer(world) is None
+        world.login("corp", "https://other.example/")
+        assert self.answer(world) is None, "a public project's page may be missing"
+
+    def test_twin_a_server_that_does_not_hide_is_believed(self, world: World) -> None:
+        world.sources(corp=INDEX)
+        access = world.access()
+        assert not access.means_refusal(access.places.leave(INDEX), 404)
+
+
+class TestVariablesInAUrl:
+    """Nothing expands them: they are neither sent nor taken for a login."""
+
+    @pytest.mark.parametrize(
+        "userinfo", ["${USER}:${PASS}", "me:${PASS}", "${FURY_TOKEN}", "${T}:", "__token__:$CI_JOB_TOKEN"]
+    )
+    def test_they_are_named_and_not_sent(self, world: World, userinfo: str) -> None:
+        world.sources(corp=INDEX.replace("//", f"//{userinfo}@"))
+        access = world.access()
+        leave = access.places.leave(INDEX)
+        assert access.credential(leave, FIRST_REQUEST) is None
+        with pytest.raises(Failure) as caught:
+            after(access, leave, 401)
+        assert "variables are not expanded there" in caught.value.message
+        assert caught.value.hint == "poetry repo login corp"
+
+    def test_what_is_stored_is_used_in_their_place(self, world: World) -> None:
+        world.sources(corp=INDEX.replace("//", "//${USER}:${PASS}@"))
+        world.login("corp", INDEX)
+        assert secret(world.access(), INDEX) == MARK
+
+    @pytest.mark.parametrize("password", ["$ecret", "pa${ss", "${", "$PASSWORD", "a${B}c"])
+    def test_twin_a_password_with_such_signs(self, world: World, password: str) -> None:
+        world.sources(corp=INDEX.replace("//", f"//me:{password}@"))
+        assert secret(world.access(), INDEX) == password
+
+    def test_an_outdated_password_in_a_url_is_taken_out_of_it(self, world: World) -> None:
+        """A login would change nothing: the URL goes before what is stored."""
+        world.sources(corp=INDEX.replace("//", "//me:old@"))
+        access = world.access()
+        leave = access.places.leave(INDEX)
+        sent = access.credential(leave, FIRST_REQUEST)
+        assert sent is not None
+        with pytest.raises(Failure) as caught:
+            after(access, leave, 401, sent)
+        assert caught.value.hint == f"poetry repo add corp {INDEX}"
+        assert "old" not in caught.value.message
+
+
+def test_a_variable_that_poetry_does_not_read_is_named(world: World) -> None:
+    world.environ["POETRY_REPOSITORIES_BAZ"] = "https://baz.example/"
+    world.sources(bar=INDEX)
+    with pytest.raises(InputError) as caught:
+        world.access().catalogue.require("baz")
+    assert "POETRY_REPOSITORIES_BAZ is set, but Poetry reads POETRY_REPOSITORIES_BAZ_URL" in caught.value.message
+    assert caught.value.hint == "export POETRY_REPOSITORIES_BAZ_URL=URL"
+    with pytest.raises(UnknownNameError):
+        world.access().catalogue.require("ba")
