@@ -7,7 +7,6 @@ from typing import ClassVar
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
-from poetry_repo_plugin.config.project import PROVIDERS
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.core.errors import Failure, InputError
@@ -15,6 +14,7 @@ from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import Origin, split_userinfo
 from poetry_repo_plugin.core.prompts import ask, ask_secret
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import PROVIDERS
 from poetry_repo_plugin.credentials.base import Credential
 from poetry_repo_plugin.ops.credential_store import check_username
 from poetry_repo_plugin.ops.helper_login import Tried, try_helper, try_provider

@@ -16,9 +16,9 @@ from poetry_repo_plugin.config.toml import dump_key, parse, shown
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.names import is_pypi, match_name
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, split_userinfo
+from poetry_repo_plugin.core.servers import PROVIDERS
 
 PRIORITIES = ("primary", "supplemental", "explicit")
-PROVIDERS = ("aws", "gcp", "azure", "gitlab")
 ERROR_CODES = range(400, 600)  # HTTP statuses that can be taken for "not here"
 
 Legacy = Literal["default", "secondary"]
@@ -269,9 +269,9 @@ def _publish_url(value: object) -> str:
 
 
 def _provider(value: object) -> str:
-    if value not in PROVIDERS:
+    if not isinstance(value, str) or value not in PROVIDERS:
         raise RefusedError(f"it is none of {', '.join(PROVIDERS)}")
-    return str(value)
+    return value
 
 
 def _codes(value: object) -> tuple[int, ...]:

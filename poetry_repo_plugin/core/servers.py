@@ -15,6 +15,18 @@ from poetry_repo_plugin.core.origin import InvalidUrl, Prefix
 from poetry_repo_plugin.core.patterns import Pattern
 
 
+class Provider(NamedTuple):
+    """A vendor whose own tool or environment hands out tokens.
+
+    :param hosts: the only ones that its tokens go to.
+    :param account_variables: how the variables begin by which the tool chooses the account, and
+        all others that it reads; ``""`` for none.
+    """
+
+    hosts: tuple[Pattern[str], ...]
+    account_variables: str = ""
+
+
 class Form(NamedTuple):
     """One shape of a server's URLs.
 
@@ -90,7 +102,7 @@ def vendor_parts(provider: str, url: str) -> dict[str, str]:
     prefix = _prefix(url)
     if prefix is None or not is_vendor_host(provider, url):
         return {}
-    matches = (host.fullmatch(prefix.origin.host) for host in _VENDOR_HOSTS.get(provider, ()))
+    matches = (host.fullmatch(prefix.origin.host) for host in _hosts_of(provider))
     named = next((match.groupdict() for match in matches if match), {})
     return {**named, **parts_of(url)}
 
@@ -145,7 +157,12 @@ def is_vendor_host(provider: str, url: str) -> bool:
     prefix = _prefix(url)
     if prefix is None or (prefix.origin.scheme, prefix.origin.port) != ("https", 443):
         return False
-    return any(host.fullmatch(prefix.origin.host) for host in _VENDOR_HOSTS.get(provider, ()))
+    return any(host.fullmatch(prefix.origin.host) for host in _hosts_of(provider))
+
+
+def _hosts_of(provider: str) -> tuple[Pattern[str], ...]:
+    known = PROVIDERS.get(provider)
+    return known.hosts if known is not None else ()
 
 
 def _find(url: str) -> tuple[Profile, Form, re.Match[str]] | None:
@@ -192,11 +209,14 @@ _GCP_HOST = r"(?P<location>[a-z0-9]+(?:-[a-z0-9]+)*)-python\.pkg\.dev"
 _AZURE_HOST = r"(?:pkgs\.dev\.azure\.com/<organization>|(?P<account>[a-z0-9-]+)\.pkgs\.visualstudio\.com)"
 _AZURE_FEED = r"(?:/DefaultCollection)?(?:/<project>)?/_packaging/(?P<feed>(?:(?!%40)[^/@])+)"
 
-_VENDOR_HOSTS = {
-    "aws": (Pattern(_AWS_HOST), Pattern(_AWS_VPC_HOST)),
-    "gcp": (Pattern(_GCP_HOST),),
-    "azure": (Pattern(r"pkgs\.dev\.azure\.com"), Pattern(r"[a-z0-9-]+\.pkgs\.visualstudio\.com")),
-    "gitlab": (Pattern(r"gitlab\.com"),),
+PROVIDERS = {
+    "aws": Provider((Pattern(_AWS_HOST), Pattern(_AWS_VPC_HOST)), "AWS_"),
+    "gcp": Provider((Pattern(_GCP_HOST),), "CLOUDSDK_"),
+    "azure": Provider(
+        (Pattern(r"pkgs\.dev\.azure\.com"), Pattern(r"[a-z0-9-]+\.pkgs\.visualstudio\.com")),
+        "AZURE_",
+    ),
+    "gitlab": Provider((Pattern(r"gitlab\.com"),)),
 }
 
 _TOKEN_USER, _AWS_USER, _GOOGLE_USER, _AZURE_USER = "__token__", "aws", "oauth2accesstoken", "VssSessionToken"

@@ -13,11 +13,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Union
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
-from poetry_repo_plugin.config.project import PROVIDERS
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import PROVIDERS
 from poetry_repo_plugin.credentials.base import (
     NONE_SET,
     OUTSIDE,

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, TypeGuard
 
 from poetry_repo_plugin.core.origin import Origin
+from poetry_repo_plugin.core.servers import PROVIDERS
 from poetry_repo_plugin.credentials.base import Query, Source
 from poetry_repo_plugin.credentials.token_cache import fingerprint
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
 # The helpers' languages, known here by their names alone: what runs and reads helpers is loaded where one is set.
 PROTOCOLS = frozenset(("bazel", "git", "exec-credential"))
-
-# The variables by which a vendor's tool chooses the account, and all others that it reads.
-_ACCOUNT_VARIABLES = {"provider:aws": "AWS_", "provider:gcp": "CLOUDSDK_", "provider:azure": "AZURE_"}
 
 
 def is_helper(source: Source | None) -> TypeGuard[HelperSource]:
@@ -40,5 +38,6 @@ def maker_of(source: Source, asked_for: str) -> str:
     """A hash of which tool or helper it is, asked for what, as whom."""
     if is_helper(source):
         return fingerprint(source.name, source.settings.protocol.value, *source.settings.command, asked_for)
-    prefix = _ACCOUNT_VARIABLES.get(source.name, "")
+    provider = PROVIDERS.get(source.name.removeprefix("provider:"))
+    prefix = provider.account_variables if provider is not None else ""
     return fingerprint(source.name, asked_for, environ=os.environ, prefix=prefix)

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.config.project import PROVIDERS
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError
 from poetry_repo_plugin.core.names import no_choice
-from poetry_repo_plugin.core.servers import is_vendor_host
+from poetry_repo_plugin.core.servers import PROVIDERS, is_vendor_host
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Purpose, Query, Source
 from poetry_repo_plugin.http.checks import Verdict
 from poetry_repo_plugin.http.failures import failure, unanswered
