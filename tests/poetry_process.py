@@ -62,7 +62,7 @@ class FileKeyring(backend.KeyringBackend):
         self._note("set_password", service, username)
         data = self._data()
         data.setdefault(service, {})[username] = password
-        (HOME / "keyring.json").write_text(json.dumps(data))
+        self._write(data)
 
     def delete_password(self, service, username):
         self._note("delete_password", service, username)
@@ -70,7 +70,12 @@ class FileKeyring(backend.KeyringBackend):
         if username not in data.get(service, {}):
             raise errors.PasswordDeleteError("not found")
         del data[service][username]
-        (HOME / "keyring.json").write_text(json.dumps(data))
+        self._write(data)
+
+    def _write(self, data):
+        fresh = HOME / f"keyring.{os.getpid()}"
+        fresh.write_text(json.dumps(data))
+        fresh.replace(HOME / "keyring.json")
 '''
 
 
