@@ -10,9 +10,10 @@ from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.changes import Changes
+from poetry_repo_plugin.config.keys import entries_of
 from poetry_repo_plugin.config.own import USERS
 from poetry_repo_plugin.core.errors import InputError, RepoError
-from poetry_repo_plugin.core.hints import repo, unset
+from poetry_repo_plugin.core.hints import Hint, repo, unset
 from poetry_repo_plugin.core.names import is_pypi, match_name
 from poetry_repo_plugin.ops.certs import Passphrases
 from poetry_repo_plugin.ops.credential_store import Forgotten
@@ -26,12 +27,16 @@ class Command(RepoCommand):
     description = "Remove a repository and all that is stored for it."
     arguments: ClassVar = [argument("name", "The repository.")]
     options: ClassVar = [
+        option("all", None, "Take its login and certificates too, which other projects may use."),
         option("keep-credentials", None, "Leave what was stored by `login`."),
         option("self", None, "Remove it from Poetry's own environment only."),
     ]
     help = """\
     <c1>poetry repo remove acme</c1>
-    <c1>poetry repo remove acme --keep-credentials</c1>"""
+    <c1>poetry repo remove acme --all</c1>
+
+Its login and certificates belong to all your projects. They go with
+<c1>--all</c1>, or if you say so when asked."""
 
     def work(self, session: Session) -> int:
         """Take everything away that carries the name; the projects' files come first, because they may refuse."""
@@ -68,6 +73,18 @@ class Command(RepoCommand):
 
     def _from_settings(self, session: Session, changes: Changes, name: str) -> int:
         """Returns the exit code: what a keyring keeps to itself is not removed, nor what leads to it."""
+        shared = self._shared(session, name)
+        if (
+            shared
+            and not self.option("all")
+            and not session.confirm(f"Other projects may use the {shared} of {name}. Remove that as well?")
+        ):
+            changes.save_publish_url(name, None)
+            changes.save_own(name, dict.fromkeys(("url", "added", "ignore-error-codes")))
+            changes.commit()
+            return self._tell_removed(
+                session, name, f" Its {shared} stays for other projects.", repo("remove", name, "--all")
+            )
         keep, own = bool(self.option("keep-credentials")), session.settings.own_for(name)
         logins, forgotten = session.logins, Forgotten(found=False)
         changes.forget(name)
@@ -83,14 +100,33 @@ class Command(RepoCommand):
             forgotten = logins.forget_in_keyring(name, thorough=False)
             logins.note_forgotten(changes, name, forgotten)
         Passphrases(session.settings, session.gate, session.notices).forget(changes, name, forgotten.gone)
-        self._tell_files()
-        self.say(f"Removed {name}." + (" Its credentials were kept." if keep else ""))
-        variable = session.settings.variable("REPOSITORIES", name, "_URL")
-        if variable is not None:
-            self.warn(f"{name} is still named by the environment variable {variable[0]}.")
+        self._tell_removed(session, name, " Its credentials were kept." if keep else "")
         if forgotten.left is not None:
             self.fail(RepoError("Its credential is left.", repo("logout", name)))
         return 0 if forgotten.left is None else 1
+
+    def _shared(self, session: Session, name: str) -> str:
+        """What other projects of this user may use of the name, for a person; ``""`` for nothing."""
+        settings, own = session.settings, session.settings.own_for(name)
+        login = (settings.login(name), settings.token(name), own.helper, own.provider, own.credential_origins)
+        entries = [*entries_of(settings.auth, "certificates", name), *entries_of(settings.config, "certificates", name)]
+        certificates = (*entries, own.ca, own.client_key, own.passphrase_in_keyring, own.certificate_origins)
+        found = []
+        if any(login) and not self.option("keep-credentials"):
+            found.append("login")
+        if any(certificates):
+            found.append("TLS setup")
+        return " and ".join(found)
+
+    def _tell_removed(self, session: Session, name: str, more: str, hint: Hint | None = None) -> int:
+        self._tell_files()
+        self.say(f"Removed {name}.{more}")
+        if hint is not None:
+            self.say(f"To remove that as well: {hint}")
+        variable = session.settings.variable("REPOSITORIES", name, "_URL")
+        if variable is not None:
+            self.warn(f"{name} is still named by the environment variable {variable[0]}.")
+        return 0
 
     def _from_files(self, changes: Changes, name: str, files: list[Path]) -> bool:
         """Note that the source goes from all of ``files``; whether it is in one of them."""

@@ -58,6 +58,7 @@ def killed_after(home: WarmHome, seconds: float, *words: str, stdin: str = "") -
         return home.zygote.wait(pid, 60) == -signal.SIGKILL
 
 
+@pytest.mark.timeout(120 + 10 * KILLS)
 def test_killed_at_random_moments(home: WarmHome, certs: CertificateFactory) -> None:
     rng = random.Random(20261127)
     ca, client = certs.ca_file(), certs.pem(certs.client(), passphrase=PASSPHRASE)
@@ -84,7 +85,7 @@ def test_killed_at_random_moments(home: WarmHome, certs: CertificateFactory) -> 
             killed += killed_after(home, moment, "repo", "logout", "acme")
         else:
             home.ok(*set_certs, "--passphrase-stdin", stdin=PASSPHRASE)
-            killed += killed_after(home, moment, "repo", "remove", "acme")
+            killed += killed_after(home, moment, "repo", "remove", "acme", "--all")
         # Whatever reads the settings next finishes what was begun: certificates are there as a whole or not.
         assert home.run("repo", "show", "other").code == 0
         stored = home.toml("auth.toml").get("certificates", {}).get("acme", {})
@@ -106,7 +107,7 @@ WORDS = {
     "login": ("repo", "login", "acme", "--username", "you", "--password-stdin", "--no-verify"),
     "logout": ("repo", "logout", "acme"),
     "certs": ("repo", "certs", "acme", "--unset"),
-    "remove": ("repo", "remove", "acme"),
+    "remove": ("repo", "remove", "acme", "--all"),
     "add": ("repo", "add", "acme", "https://new.example/simple/", "--publish-url", "https://new.example/up/"),
 }
 

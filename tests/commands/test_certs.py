@@ -550,7 +550,7 @@ class TestAnEarlierVersion:
         assert kept.read_text() == before
 
     def test_remove_takes_it_away(self, keyed: WarmHome, kept: Path) -> None:
-        keyed.ok("repo", "remove", "acme")
+        keyed.ok("repo", "remove", "acme", "--all")
         assert not any(json.loads(kept.read_text()).values())
 
 

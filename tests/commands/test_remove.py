@@ -39,7 +39,7 @@ class TestRemove:
     def test_everything(self, full: WarmHome) -> None:
         kept = {service: set(users) for service, users in keyring(full).items()}
         assert kept == {"poetry-repository-acme": {USER}, OURS: {"client-key-passphrase"}}
-        done = full.cold("repo", "remove", "acme")
+        done = full.cold("repo", "remove", "acme", "--all")
         assert (done.code, done.out) == (0, "")
         assert done.err == (
             "acme: removed\n"
@@ -53,13 +53,44 @@ class TestRemove:
             assert full.toml(name) == {}
         assert keyring(full) == {}
 
+    def test_without_a_terminal_what_other_projects_may_use_stays(self, full: WarmHome) -> None:
+        before, own = full.files(), full.toml("poetry-repo-plugin.toml")["repositories"]["acme"]
+        done = full.ok("repo", "remove", "acme")
+        assert done.err.endswith(
+            "Removed acme. Its login and TLS setup stays for other projects.\n"
+            "To remove that as well: poetry repo remove acme --all\n"
+        )
+        assert "acme" not in (full.project / "pyproject.toml").read_text()
+        for name in ("config/auth.toml", "keyring/keyring.json"):
+            assert full.files().get(name) == before.get(name)
+        gone = {"url", "added", "ignore-error-codes"}
+        left = {key: value for key, value in own.items() if key not in gone}
+        assert full.toml("poetry-repo-plugin.toml")["repositories"]["acme"] == left
+        full.ok("repo", "remove", "acme", "--all")
+        assert (keyring(full), full.toml("auth.toml")) == ({}, {})
+
+    @pytest.mark.parametrize("answer", ["y", "n"])
+    def test_at_a_terminal_it_is_asked(self, full: WarmHome, answer: str) -> None:
+        with full.terminal("repo", "remove", "acme") as screen:
+            screen.expect("Other projects may use the login and TLS setup of acme. Remove that as well?")
+            screen.type(answer)
+            assert screen.end() == 0
+        assert (keyring(full) == {}) is (answer == "y")
+
+    def test_twin_nothing_is_asked_where_there_is_nothing(self, home: WarmHome) -> None:
+        home.write_project()
+        home.ok("repo", "add", "acme", URL)
+        with home.terminal("repo", "remove", "acme") as screen:
+            assert screen.end() == 0
+        assert "Other projects" not in screen.screen
+
     def test_what_a_keyring_keeps_back_is_named(self, full: WarmHome) -> None:
         full.environ["KEYRING_MODE"] = "locked"
-        done = full.fails("repo", "remove", "acme")
+        done = full.fails("repo", "remove", "acme", "--all")
         assert "acme: the passphrase may be left in the keyring, as poetry-repo-plugin: acme (user " in done.err
 
     def test_but_its_credentials(self, full: WarmHome) -> None:
-        done = full.ok("repo", "remove", "acme", "--keep-credentials")
+        done = full.ok("repo", "remove", "acme", "--keep-credentials", "--all")
         assert done.err.endswith("Removed acme. Its credentials were kept.\n")
         assert keyring(full) == {"poetry-repository-acme": {USER: PASSWORD}}
         assert full.toml("auth.toml") == {"http-basic": {"acme": {"username": USER}}}
@@ -74,13 +105,13 @@ class TestRemove:
         home.ok("repo", "remove", "acme", "--keep-credentials")
         assert home.toml(own.name) == {"repositories": {"acme": {"helper": ["/bin/x", "y"], "helper-protocol": "git"}}}
         own.write_text(f'{kept}url = "{URL}"\n')
-        home.ok("repo", "remove", "acme")
+        home.ok("repo", "remove", "acme", "--all")
         assert home.toml(own.name) == {}
 
     def test_other_repositories_stay(self, full: WarmHome) -> None:
         full.ok("repo", "add", "beta", "https://beta.example.org/simple/", "--publish-url", "https://beta.example.org/")
         full.ok("repo", "login", "beta", "-u", "bob", "--password", "x", "--no-verify", "--plaintext")
-        full.ok("repo", "remove", "acme")
+        full.ok("repo", "remove", "acme", "--all")
         assert full.toml("config.toml") == {"repositories": {"beta": {"url": "https://beta.example.org/"}}}
         assert full.toml("auth.toml") == {"http-basic": {"beta": {"username": "bob", "password": "x"}}}
 
@@ -205,7 +236,7 @@ class TestBadInput:
     def test_a_broken_file(self, full: WarmHome, file: str) -> None:
         (full.config / file).write_text("[\n")
         before = full.files()
-        done = full.fails("repo", "remove", "acme")
+        done = full.fails("repo", "remove", "acme", "--all")
         assert done.err.startswith(f"{full.config}/{file} is not valid TOML: ")
         assert full.files() == before
 
