@@ -15,7 +15,18 @@ from poetry_repo_plugin.core.names import env_key, is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.core.paths import path_segments
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.core.servers import profile_of, publish_url_of
+from poetry_repo_plugin.core.servers import looks_like_index, profile_of, publish_url_of
+
+# Hosts at which PyPI took uploads in former times (https://pypi.org/help/#legacy-upload-url).
+_OLD_PYPI = ("pypi.python.org", "upload.pypi.io", "testpypi.python.org", "test.pypi.python.org")
+_VARIABLE = r"\$\w+|\$\{[^}]*\}|%\w+%"
+_NO_VARIABLES = "it names a variable, and variables are not expanded here"
+_OF_PIP_ALONE = {
+    "proxy": "Poetry takes its proxy from HTTPS_PROXY",
+    "timeout": "Poetry takes its time limit from POETRY_REQUESTS_TIMEOUT",
+    "find-links": "Poetry reads no folder of links; it takes an index or a path dependency",
+    "no-index": "a project says what it asks; poetry repo add NAME URL --default switches PyPI off",
+}
 
 
 @dataclass(frozen=True)
@@ -146,13 +157,24 @@ def _from_pypirc(path: Path, parser: configparser.RawConfigParser, left_out: lis
             continue
         name, url, username, secret = named
         password = values.get("password")
+        if password is not None:
+            secret = Secret(password)  # an empty one is one
+        username = values.get("username") or username
+        if _is_variable(username) or (secret is not None and _is_variable(secret.reveal())):
+            left_out.append(f"the login of [{section}] is left out: {_NO_VARIABLES}")
+            username, secret = None, None
+        index_url = None
+        if url is not None and looks_like_index(url):
+            left_out.append(f"{url} of [{section}] is an index: it is for installing, and no upload URL is known")
+            url, index_url = None, url
         found.append(
             Found(
                 name,
                 path,
+                index_url=index_url,
                 publish_url=url,
-                username=values.get("username") or username,
-                secret=Secret(password) if password else secret,
+                username=username,
+                secret=secret,
                 ca=_path(values.get("ca_cert")),
                 client_cert=_path(values.get("client_cert")),
             )
@@ -196,6 +218,9 @@ def _server(section: str, url: str | None) -> tuple[str, str | None, str | None,
         origin = Origin.of(bare)
     except InvalidUrl as error:
         return str(error)
+    if origin.host in _OLD_PYPI and section.lower() in ("pypi", "testpypi"):
+        new = None if is_pypi(section) else "https://test.pypi.org/legacy/"
+        return section.lower(), new, username, secret
     profile = profile_of(bare)
     if profile is not None and profile.kind == "pypi":
         return (
@@ -218,6 +243,9 @@ def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[s
         left_out.append(
             f"trusted-host {host} is left out; servers are verified ({repo('certs', 'NAME', '--insecure')})"
         )
+    for key, instead in _OF_PIP_ALONE.items():
+        if value(key) is not None:
+            left_out.append(f"{key} is left out: {instead}")
     first = (value("index-url") or "").split()
     urls = [*first, *(value("extra-index-url") or "").split()]
     keeps_pypi = not first
@@ -233,6 +261,9 @@ def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[s
         if profile is not None and profile.kind == "pypi":
             keeps_pypi = True
             continue
+        if _is_variable(username) or (secret is not None and _is_variable(secret.reveal())):
+            left_out.append(f"the login of {bare} is left out: {_NO_VARIABLES}")
+            username, secret = None, None
         found.append(
             Found(
                 _name_of_index(origin, bare),
@@ -247,6 +278,11 @@ def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[s
         )
     # pip asks PyPI only where nothing else is its `index-url`, or where it is named beside that.
     return [replace(one, replaces_pypi=False) for one in found] if keeps_pypi else found
+
+
+def _is_variable(text: str | None) -> bool:
+    """Tell whether a shell, or pip, would put something else in the place of ``text``."""
+    return text is not None and re.fullmatch(_VARIABLE, text) is not None
 
 
 def _path(text: str | None) -> Path | None:

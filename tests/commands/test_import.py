@@ -365,3 +365,46 @@ class TestBadInput:
 
     def test_help_shows_an_example(self, home: WarmHome) -> None:
         assert "poetry repo import ~/.pypirc" in home.ok("repo", "import", "--help").out
+
+
+class TestWhatIsNotTakenOver:
+    """It is said, and nothing that is no secret is stored as one."""
+
+    @pytest.mark.parametrize("word", ["proxy", "timeout", "find-links", "no-index"])
+    def test_what_only_pip_has_is_named(self, home: WarmHome, tmp_path: Path, word: str) -> None:
+        file = tmp_path / "pip.conf"
+        file.write_text(f"[global]\nextra-index-url = https://pypi.example.org/simple/\n{word} = 1\n")
+        assert f"{file}: {word} is left out: " in home.ok("repo", "import", str(file)).err
+
+    @pytest.mark.parametrize("variable", ["$CI_JOB_TOKEN", "${TOKEN}", "%TOKEN%"])
+    def test_a_variable_is_no_password(self, home: WarmHome, tmp_path: Path, variable: str) -> None:
+        file = tmp_path / ".pypirc"
+        file.write_text(f"[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword = {variable}\n")
+        assert "variables are not expanded here" in home.ok("repo", "import", str(file)).err
+        assert home.toml("auth.toml") == {}
+
+    def test_twin_a_dollar_in_a_password(self, home: WarmHome, tmp_path: Path) -> None:
+        file = tmp_path / ".pypirc"
+        file.write_text("[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword = pa$$word$x\n")
+        home.ok("repo", "import", str(file))
+        assert home.toml("auth.toml")["http-basic"]["acme"] == {"username": "me", "password": "pa$$word$x"}
+
+    def test_an_empty_password_is_one(self, home: WarmHome, tmp_path: Path) -> None:
+        file = tmp_path / ".pypirc"
+        file.write_text("[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword =\n")
+        assert "not in the file" not in home.ok("repo", "import", str(file)).err
+        assert home.toml("auth.toml")["http-basic"]["acme"] == {"username": "me", "password": ""}
+
+    def test_the_old_host_of_pypi_is_pypi(self, home: WarmHome, tmp_path: Path) -> None:
+        file = tmp_path / ".pypirc"
+        file.write_text("[pypi]\nrepository = https://pypi.python.org/pypi\nusername = __token__\npassword = t\n")
+        home.ok("repo", "import", str(file))
+        assert home.toml("auth.toml") == {"pypi-token": {"pypi": "t"}}
+        assert home.toml("config.toml") == {}
+
+    def test_an_index_is_no_upload_url(self, home: WarmHome, tmp_path: Path) -> None:
+        file = tmp_path / ".pypirc"
+        file.write_text("[acme]\nrepository = https://a.example.org/simple\nusername = me\npassword = p\n")
+        assert "is an index" in home.ok("repo", "import", str(file)).err
+        assert home.toml("config.toml") == {}
+        assert home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["url"] == "https://a.example.org/simple"
