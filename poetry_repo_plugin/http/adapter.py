@@ -191,6 +191,8 @@ class _Carrier(HTTPAdapter):
             if hop is not None and Origin.of(url) == hop.leave.origin:
                 given = hop.leave.given
         leave = self._access.places.leave(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
+        if hop is not None and not led_away:
+            self._access.note_upgrade(leave, hop.leave.origin)
         if self._anonymous:
             leave = leave._replace(query=None, given=None)
         return leave, led_away

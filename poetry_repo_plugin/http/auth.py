@@ -344,6 +344,19 @@ class Access:
         if self.tls.has_identity(repository):
             recorder.bind(repository, Kind.CERTIFICATE, query.url)
 
+    def note_upgrade(self, leave: Leave, before: Origin) -> None:
+        """Say once which URL to write where ``before``, http, has sent a request on to https at the same host."""
+        repository = leave.repository
+        if (before.scheme, leave.origin.scheme) != ("http", "https") or before.host != leave.origin.host:
+            return
+        if repository is None or repository.index_url is None or leave.query is None or not leave.query.name:
+            return
+        url = repository.index_url.replace("http://", "https://", 1)
+        self.notices.once(
+            f"Repository {repository.name}: {before} sends everybody on to https. "
+            f"Write its URL so: {repo('add', repository.name, url)}"
+        )
+
     def _warn_of_uncertain(self, leave: Leave) -> None:
         if leave.repository is not None:
             self.notices.once(

@@ -11,7 +11,7 @@ from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Cause, Failure
-from poetry_repo_plugin.core.hints import Hint, repo
+from poetry_repo_plugin.core.hints import Hint, repo, unset
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -68,6 +68,9 @@ class Connections(Contexts):
         from poetry_repo_plugin.tls.errors import classify
         from poetry_repo_plugin.tls.handshake import handshake, look_at
 
+        found = self._proxy_fault(leave, proxy)
+        if found is not None:
+            return found
         host, port = leave.origin.host, leave.origin.port
         connect, passable = _way_through(proxy, leave.origin)
 
@@ -93,10 +96,32 @@ class Connections(Contexts):
             return None
         if found.cause is Cause.SERVER_ERROR and found.retry:
             found = self._passing.setdefault(leave.origin, found)
+        if found.cause is Cause.PROXY and proxy is not None:
+            return self._of_proxy(leave, found.detail, proxy, retry=found.retry)
         in_system = False
         if found.cause is Cause.UNKNOWN_CA and look_closer:
             in_system = self._system_trusts(leave, connect)
         return self._as_failure(leave, found, in_system=in_system)
+
+    def _proxy_fault(self, leave: Leave, proxy: str | None) -> Failure | None:
+        """The failure that a proxy is which no request can go through."""
+        from poetry_repo_plugin.http.proxy import fault_of
+
+        fault = fault_of(proxy) if proxy is not None else None
+        if fault is None or proxy is None:
+            return None
+        return self._of_proxy(leave, f"the proxy cannot be used: {fault}", proxy, retry=False)
+
+    def _of_proxy(self, leave: Leave, detail: str, proxy: str, *, retry: bool) -> Failure:
+        """Named with its variable, which is what there is to mend."""
+        from poetry_repo_plugin.http.proxy import variable_of
+
+        variable = variable_of(proxy, leave.origin.scheme, self._settings.environ)
+        hint = None
+        if variable is not None:
+            detail, hint = f"{detail} (set by {variable})", unset(variable)
+        repository, host = leave.repository, leave.origin.netloc
+        return failure(Cause.PROXY, detail, repository, host=host, hint=hint, retry=retry)
 
     def _system_trusts(self, leave: Leave, connect: Connect | None) -> bool:
         """Nobody has chosen a CA (one that was chosen was meant), and the system's would do."""

@@ -25,6 +25,7 @@ class Leave(NamedTuple):
     :param identify: whether the repository's client certificate may be offered.
     :param given: a credential from the command line or the URL itself; nothing else is looked up then.
     :param stray: it goes to the repository's host, but to none of its paths, and nothing of the repository led there.
+    :param led_away: another origin's redirect led there; nothing secret travels.
     :param uncertain: servers may read the path in different ways, so nothing secret travels, nor where it leads.
     """
 
@@ -35,6 +36,7 @@ class Leave(NamedTuple):
     given: Credential | None = None
     stray: bool = False
     uncertain: bool = False
+    led_away: bool = False
 
 
 class Places:
@@ -100,7 +102,7 @@ class Places:
         if repository is None:
             return self._stranger(prefix, url, owner, purpose, led_away)
         if led_away:
-            return Leave(prefix.origin, repository)
+            return Leave(prefix.origin, repository, led_away=True)
         anchor = self._anchor(repository, prefix, url, purpose)
         identify = self.bindings.allows(repository.name, Kind.CERTIFICATE, anchor) is not False
         if is_pypi(repository.name) and purpose is not Purpose.PUBLISH:
@@ -148,7 +150,7 @@ class Places:
         """A host that no repository is configured for: its files, a direct URL, a redirect's target."""
         known = self.catalogue.find(owner) if owner is not None else None
         if led_away or (known is None and purpose is not Purpose.INDEX):
-            return Leave(prefix.origin, known)
+            return Leave(prefix.origin, known, led_away=led_away)
         if known is not None:
             bound = [other for other in self.bindings.of(known.name, Kind.CREDENTIAL) if other.contains(prefix)]
             if bound:  # asked for once, and not for every file

@@ -4,12 +4,48 @@ from __future__ import annotations
 
 import base64
 import http.client
+import os
+import re
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from poetry_repo_plugin.core.deadline import Budget, watched
 from poetry_repo_plugin.core.origin import DEFAULT_PORTS, Origin
+
+_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+
+
+def fault_of(proxy: str) -> str | None:
+    """Why no request can go through ``proxy``, a URL from the environment, however often it is tried."""
+    scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
+    if not scheme and re.match(r"[A-Za-z][A-Za-z0-9+-]*:", proxy):
+        return "its URL has no scheme: it begins with http://"  # urllib3 takes the host for one
+    if scheme and scheme not in _SCHEMES:
+        return "its URL begins neither with http:// nor with socks5://"
+    try:
+        Proxy.of(proxy)
+    except ValueError as error:
+        return f"its URL cannot be used: {error}"
+    if scheme.startswith("socks") and not _has_socks():
+        return "it speaks SOCKS, for which Poetry's environment lacks the package PySocks"
+    return None
+
+
+def _has_socks() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("socks") is not None
+
+
+def variable_of(proxy: str, scheme: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The environment variable that sends requests of ``scheme`` through ``proxy``, if it is one that does."""
+    wanted = proxy.removeprefix("http://").rstrip("/")
+    for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
+        if environ.get(name, "").removeprefix("http://").rstrip("/") == wanted:
+            return name
+    return None
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,10 @@ class Refusal(NamedTuple):
             return Place.UNCERTAIN
         if leave.stray:
             return Place.STRAY
-        is_its_own = leave.query is not None and bool(leave.query.name)
-        if is_its_own or any(leave.origin == prefix.origin for prefix in repository.prefixes):
+        at_a_host_of_its_files = leave.query is not None and not leave.query.name
+        if not leave.led_away and not at_a_host_of_its_files:
+            return Place.HOME
+        if any(leave.origin == prefix.origin for prefix in repository.prefixes):
             return Place.HOME
         return Place.NOBODY if is_pypi(repository.name) else Place.ELSEWHERE
 

@@ -44,9 +44,12 @@ def require_home(
 def bind(access: Access, repository: Repository, kind: Kind, url: str, changes: Changes) -> None:
     """Note that what is stored belongs to ``url`` as well.
 
-    What was not bound yet keeps the place that the user's own settings name, too.
+    What was not bound yet keeps the place that the user's own settings name, too; where they name none, the
+    repository's own URLs, to which it went so far.
     """
-    own = [] if access.bindings.of(repository.name, kind) else repository.user_urls
+    own: Iterable[str] = ()
+    if not access.bindings.of(repository.name, kind):
+        own = repository.user_urls or repository.bindable
     access.bindings.record(repository.name, kind, [*own, url], changes)
 
 

@@ -193,7 +193,8 @@ def _of_dns(chain: list[BaseException], attempt: Attempt) -> Failure | None:
     for error in chain:
         if isinstance(error, socket.gaierror):
             why = error.strerror or str(error)
-            detail = f"the name {attempt.host} cannot be resolved ({why})"
+            name = re.sub(r":\d+$", "", attempt.host)
+            detail = f"the name {name} cannot be resolved ({why}): is it right, and the network or VPN up?"
             return Failure(Cause.DNS, detail, retry=True)
     return None
 
@@ -201,7 +202,7 @@ def _of_dns(chain: list[BaseException], attempt: Attempt) -> Failure | None:
 def _of_refusal(chain: list[BaseException], _: Attempt) -> Failure | None:
     for error in chain:
         if isinstance(error, ConnectionRefusedError):
-            detail = "it refuses the connection: nothing listens on this port"
+            detail = "it refuses the connection: nothing listens on this port; is the URL right, and the server up?"
             return Failure(Cause.REFUSED, detail, retry=True)
         if isinstance(error, OSError) and error.errno in _UNREACHABLE:
             detail = f"it cannot be reached ({error.strerror})"

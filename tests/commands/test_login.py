@@ -774,6 +774,16 @@ class TestUrl:
             assert own(home)["credential-origins"] == [index.origin, other.origin]
             assert home.ok("repo", "token", "acme").out == f"{PASSWORD}\n"
 
+    def test_what_plain_poetry_stored_stays_with_its_own_index(self, home: WarmHome, index: IndexServer) -> None:
+        """Nothing is said of where it belongs yet: it went to the project's index so far."""
+        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n')
+        home.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+        home.ok("--no-plugins", "config", "http-basic.acme", USER, PASSWORD)
+        with IndexServer(credentials={USER: PASSWORD}) as other:
+            home.ok("repo", "login", "acme", "--url", other.index_url)
+        assert own(home)["credential-origins"] == [index.origin, other.origin]
+        assert home.ok("repo", "token", "acme").out == f"{PASSWORD}\n"
+
     def test_twin_the_other_origin_refuses(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
         home.ok(*password_words(), stdin=PASSWORD)

@@ -9,14 +9,17 @@ import pytest
 import requests
 
 from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.credentials.base import Purpose
 from poetry_repo_plugin.http.adapter import DirectAdapter
 from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.proxy import fault_of
 from tests import packages
+from tests.certs import CertificateFactory, server_context
 from tests.config.saving import saving
 from tests.http.world import MARK, World
-from tests.servers import IndexServer, RecordedRequest, Response
+from tests.servers import IndexServer, ProxyServer, RecordedRequest, Response
 
 NAME = "acme"
 UNUSUAL = "REQUESTED ITEM IS QUARANTINED"
@@ -251,6 +254,102 @@ class TestUploads:
         with pytest.raises(Failure) as caught:
             uploading(known.access(), index.upload_url)
         assert caught.value.cause is Cause.NOT_AN_UPLOAD_URL
+
+
+class TestUpgrade:
+    """A4: a source is written with http, and its server sends everybody on to https at the same host."""
+
+    HOST = "index.example.org"
+
+    @pytest.fixture
+    def secured(self, certs: CertificateFactory) -> Iterator[IndexServer]:
+        tls = server_context(certs.server(self.HOST), certs.ca, require=False)
+        with IndexServer(host="localhost", tls=tls, credentials={"me": MARK}) as server:
+            server.add_all([packages.wheel("lib", "1.0")])
+            yield server
+
+    @pytest.fixture
+    def proxy(self, secured: IndexServer) -> Iterator[ProxyServer]:
+        """Where the host can be reached at its ports 80, which redirects, and 443."""
+
+        def respond(request: RecordedRequest) -> Response | None:
+            if request.method == "CONNECT":
+                return None
+            return Response(301, b"", {"Location": request.target.replace("http://", "https://", 1)})
+
+        with ProxyServer(hosts={self.HOST: ("127.0.0.1", secured.port)}) as server:
+            server.respond = respond
+            yield server
+
+    def get(self, world: World, proxy: ProxyServer, certs: CertificateFactory, url: str) -> requests.Response:
+        with Changes(world.settings) as changes:
+            changes.save_certificates(NAME, {"cert": str(certs.ca_file())})
+        session = session_of(world.access())
+        session.proxies = {"http": proxy.url, "https": proxy.url}
+        return session.get(url)
+
+    @pytest.mark.parametrize("bound", ["http", "https"])
+    def test_its_login_goes_on(
+        self, world: World, proxy: ProxyServer, secured: IndexServer, certs: CertificateFactory, bound: str
+    ) -> None:
+        world.sources(**{NAME: f"http://{self.HOST}/simple/"})
+        world.login(NAME, f"{bound}://{self.HOST}/simple/")
+        assert self.get(world, proxy, certs, f"http://{self.HOST}/simple/lib/").status_code == 200
+        assert self.get(world, proxy, certs, f"https://{self.HOST}/files/lib-1.0-py3-none-any.whl").status_code == 200
+        told = [line for line in world.said if "https" in line and f"poetry repo add {NAME} https://" in line]
+        assert len(set(told)) == 1
+
+    def test_twin_another_host_gets_nothing(
+        self, world: World, proxy: ProxyServer, secured: IndexServer, certs: CertificateFactory
+    ) -> None:
+        world.sources(**{NAME: "http://other.example.org/simple/"})
+        world.login(NAME, "http://other.example.org/simple/")
+        proxy.respond = lambda request: (
+            None
+            if request.method == "CONNECT"
+            else Response(301, b"", {"Location": f"https://{self.HOST}/simple/lib/"})
+        )
+        with pytest.raises(Failure) as caught:
+            self.get(world, proxy, certs, "http://other.example.org/simple/lib/")
+        assert caught.value.cause is Cause.ORIGIN_MISMATCH
+        assert not secured.saw_secret(MARK)
+
+
+class TestProxies:
+    """B6: a proxy that fails is named with its variable, at once where trying again cannot help."""
+
+    @pytest.mark.parametrize(
+        ("proxy", "why"),
+        [
+            ("proxyhost:3128", "no scheme"),
+            ("ftp://proxy.example.org:3128", "neither with http://"),
+            ("socks5://127.0.0.1:1", "PySocks"),
+        ],
+    )
+    def test_one_that_no_request_can_go_through(
+        self, known: World, monkeypatch: pytest.MonkeyPatch, proxy: str, why: str
+    ) -> None:
+        known.sources(**{NAME: "https://host.example/simple/"})
+        known.environ["HTTPS_PROXY"] = proxy
+        session = session_of(known.access())
+        session.proxies = {"https": proxy}
+        found = fails(session, "https://host.example/simple/lib/")
+        assert (found.cause, found.retry, found.hint) == (Cause.PROXY, False, "unset HTTPS_PROXY")
+        assert why in found.message
+        assert "HTTPS_PROXY" in found.message
+
+    @pytest.mark.parametrize(
+        ("proxy", "fault"),
+        [
+            ("http://proxy.example.org:3128", None),
+            ("proxy.example.org:3128", None),
+            ("https://me:secret@proxy.example.org", None),
+            ("http://", "cannot be used"),
+        ],
+    )
+    def test_what_can_be_used_has_no_fault(self, proxy: str, fault: str | None) -> None:
+        found = fault_of(proxy)
+        assert (found is None) if fault is None else (fault in (found or ""))
 
 
 def test_what_a_request_carried_is_not_kept(known: World, index: IndexServer, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from tests.integration.world import (
     assert_fails_with,
     assert_no_secret,
     installed,
+    source,
 )
 from tests.poetry_process import FILE_KEYRING, NO_KEYRING, PoetryHome
 from tests.servers import IndexServer, RecordedRequest, Response
@@ -233,3 +235,51 @@ class TestLogout:
         bare.home.ok("lock")
         found = {file for spelling in spellings(USER, PASSWORD) for file in bare.home.files_with(spelling)}
         assert found == {bare.home.config / "auth.toml"}
+
+
+BOTH = pytest.mark.parametrize("before", [(), ("--no-plugins",)], ids=["plugin", "plain"])
+
+
+class TestServersWithHabits:
+    """DESIGN section 1: what works with plain Poetry works with the plugin."""
+
+    @pytest.fixture
+    def open_index(self) -> Iterator[IndexServer]:
+        with IndexServer() as server:
+            server.add_all([packages.wheel("gamma", "1.0")])
+            server.add_index("/second/simple/").add_all([packages.wheel("gamma", "1.0")])
+            yield server
+
+    @BOTH
+    @pytest.mark.parametrize("status", [401, 403, 500])
+    def test_metadata_that_is_promised_and_refused(
+        self, home: PoetryHome, open_index: IndexServer, before: tuple[str, ...], status: int
+    ) -> None:
+        """The wheel is read in its place."""
+        open_index.respond = lambda request: (
+            Response.text(status, "no", {"Retry-After": "0"}) if request.path.endswith(".metadata") else None
+        )
+        home.write_project(dependencies=("gamma",), extra=source(NAME, open_index.index_url))
+        home.ok(*before, "lock")
+        assert any(path.endswith(".metadata") for path in open_index.paths())
+        assert any(path.endswith(".whl") for path in open_index.paths())
+
+    @BOTH
+    @pytest.mark.parametrize("answer", [Response(204), Response(200)], ids=["204", "200"])
+    def test_nothing_at_all_for_a_package_that_is_not_there(
+        self, home: PoetryHome, open_index: IndexServer, before: tuple[str, ...], answer: Response
+    ) -> None:
+        """The next index is asked."""
+        open_index.respond = lambda request: answer if request.path == "/simple/gamma/" else None
+        second = open_index.url_of(open_index.indexes[1])
+        extra = source(NAME, open_index.index_url) + source("bar", second)
+        home.write_project(dependencies=("gamma",), extra=extra)
+        home.ok(*before, "lock")
+        assert home.lock()["package"][0]["source"]["reference"] == "bar"
+        assert "/simple/gamma/" in open_index.paths()
+
+    def test_twin_a_login_page_is_no_empty_answer(self, home: PoetryHome, open_index: IndexServer) -> None:
+        page = Response.html("<title>Sign in</title><form><input type=password></form>")
+        open_index.respond = lambda request: page if request.path == "/simple/gamma/" else None
+        home.write_project(dependencies=("gamma",), extra=source(NAME, open_index.index_url))
+        assert "[not-an-index]" in home.fails("lock").text

@@ -229,7 +229,7 @@ class TestWithNothingConfigured:
     @pytest.mark.parametrize(
         ("host", "cause", "why"),
         [
-            ("nowhere.invalid", "dns", "the name {netloc} cannot be resolved ("),
+            ("nowhere.invalid", "dns", "the name nowhere.invalid cannot be resolved ("),
             ("127.0.0.1", "refused", "it refuses the connection: nothing listens on this port"),
             ("silent", "timeout", "it takes the connection and does not finish the TLS handshake in time"),
         ],

@@ -499,7 +499,7 @@ class TestNetwork:
             port = listener.getsockname()[1]
         client = Client(certs.ca_file())
         found = client.fails(port, "127.0.0.1")
-        detail = "it refuses the connection: nothing listens on this port"
+        detail = "it refuses the connection: nothing listens on this port; is the URL right, and the server up?"
         assert told(found) == told_as(Cause.REFUSED, detail, retry=True)
         assert told(client.handshake_fails(port, "127.0.0.1")) == told(found)
         assert look_at("127.0.0.1", port) is None
@@ -512,7 +512,7 @@ class TestNetwork:
         found = Client(certs.ca_file()).fails(1, "no-such-host.invalid")
         assert found.cause is Cause.DNS
         assert found.retry
-        assert "the name no-such-host.invalid:1 cannot be resolved (" in found.detail
+        assert "the name no-such-host.invalid cannot be resolved (" in found.detail
 
     def test_a_connection_that_cannot_be_made_in_time(self) -> None:
         pool = requests.adapters.HTTPAdapter().poolmanager.connection_from_url("https://localhost")
