@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
@@ -83,6 +83,7 @@ def gate(said: list[str] | None = None) -> KeyringGate:
 
 
 class TestSpellings:
+    @settings(deadline=None)  # each example asks on a thread of its own, and the machine may be busy
     @given(url=URLS, name=st.sampled_from(["", "acme"]), user=st.none() | st.text(max_size=5))
     @example("https://poetry-repository-acme.dev/simple/", "acme", None)
     @example("https://__client_key_passphrase__@poetry-repository-acme.dev/", "", "__client_key_passphrase__")
