@@ -8,7 +8,7 @@ from cleo.helpers import option
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.changes import Changes
-from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.errors import InputError, RepoError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.ops.session import Session
 
@@ -31,7 +31,7 @@ stays off."""
 
     def work(self, session: Session) -> int:
         """Show the difference, or write it."""
-        from poetry_repo_plugin.config.migrate import migrate
+        from poetry_repo_plugin.config.migrate import migrate, refused
         from poetry_repo_plugin.config.project import read_text
         from poetry_repo_plugin.config.sources import diff
 
@@ -57,6 +57,10 @@ stays off."""
         for change in changes:
             self.say(change)
         self._tell_passwords(text)
+        rest = refused(text)
+        if rest:
+            self.fail(RepoError(f"Poetry 2 cannot read these sources yet: {'; '.join(rest)}."))
+            return 1
         if not changes:
             self.say("There is nothing to migrate: Poetry 2 reads these sources.")
         elif self.option("dry-run"):

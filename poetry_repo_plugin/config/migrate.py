@@ -11,11 +11,12 @@ from typing import Any
 
 from poetry_repo_plugin.config.inline_sources import Unit
 from poetry_repo_plugin.config.project import effective_priority, has_legacy_words, legacy_word, pypi_is_on
-from poetry_repo_plugin.config.pyproject import SourceText, as_tables
+from poetry_repo_plugin.config.pyproject import SourceText, as_tables, tables_of
 from poetry_repo_plugin.config.sources import keep_pypi, move_behind_primaries, write_priority
 from poetry_repo_plugin.config.toml import shown
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.servers import profile_of
 
 
 def migrate(text: str, *, plain: bool = False) -> tuple[str, list[str]]:
@@ -42,9 +43,11 @@ def _migrate(text: str, plain: bool) -> tuple[str, list[str]]:
     source = SourceText(text)
     entries = [unit.data for unit in source.units]
     legacy = has_legacy_words(entries)
-    if not legacy and not (plain and _is_plain(entries)):
-        return text, []
     changes: list[str] = []
+    for unit in source.units:
+        _drop_url_of_pypi(source, unit, changes)
+    if not legacy and not (plain and _is_plain(entries)):
+        return (source.text(), changes) if changes else (text, [])
     was_on = pypi_is_on(entries) or not legacy
     defaults = [unit for unit in source.units if legacy_word(unit.data) == "default"]
     for unit in source.units:
@@ -58,6 +61,34 @@ def _migrate(text: str, plain: bool) -> tuple[str, list[str]]:
     elif not was_on:
         changes.append("PyPI: stays off")
     return source.text(), changes
+
+
+def refused(text: str) -> list[str]:
+    """Say what of the sources in ``text`` Poetry 2 refuses to read, and nobody but their owner can decide."""
+    found = []
+    seen: set[str] = set()
+    for entry in tables_of(text):
+        name = str(entry.get("name", ""))
+        unknown = sorted(set(entry) - {"name", "url", "priority", "default", "secondary"})
+        if unknown:
+            found.append(f"the source {shown(name)} has {', '.join(map(shown, unknown))}, which Poetry does not know")
+        if name.lower() in seen:
+            found.append(f"two sources are called {shown(name)}")
+        seen.add(name.lower())
+        if is_pypi(name) and "url" in entry:
+            found.append(f"the source {shown(name)} has a URL of its own; give that repository another name")
+        elif "${" in str(entry.get("url", "")):
+            found.append(f"the URL of {shown(name)} holds a variable, and Poetry expands none")
+    return found
+
+
+def _drop_url_of_pypi(source: SourceText, unit: Unit, changes: list[str]) -> None:
+    """Poetry 2 allows PyPI no URL. One that is another server's is left to its owner: PyPI is no stand-in for it."""
+    name, url = str(unit.data.get("name", "")), unit.data.get("url")
+    profile = profile_of(url) if isinstance(url, str) else None
+    if is_pypi(name) and profile is not None and profile.kind == "pypi":
+        source.drop(unit, "url")
+        changes.append(f"{shown(name)}: its URL is dropped, because Poetry has it built in")
 
 
 def _is_plain(sources: list[dict[str, Any]]) -> bool:

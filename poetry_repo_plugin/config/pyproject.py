@@ -102,6 +102,11 @@ class SourceText:
         return "".join([_ended(piece.text) for piece in pieces[:-1]] + [piece.text for piece in pieces[-1:]])
 
 
+def tables_of(text: str, what: str = "pyproject.toml") -> list[dict[str, Any]]:
+    """Give the sources of ``text``. Raises as the class."""
+    return _source_tables(toml.parse(text, what), what)
+
+
 def as_tables(text: str, what: str = "pyproject.toml") -> str:
     """The sources of ``text`` alone, as tables, whatever the form that they are written in. Raises as the class."""
     return "".join(map(_block, _source_tables(toml.parse(text, what), what)))

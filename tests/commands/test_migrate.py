@@ -117,3 +117,29 @@ def test_what_cannot_be_migrated(home: PoetryHome, text: str | None) -> None:
     assert done.out == ""
     assert ("There is no pyproject.toml here or above." if text is None else "pyproject.toml") in done.err
     assert (file.read_text() if file.exists() else None) == text
+
+
+def test_the_url_of_pypi_goes(home: WarmHome) -> None:
+    file = home.write_project(
+        extra='[[tool.poetry.source]]\nname = "PyPI"\nurl = "https://pypi.org/simple/"\npriority = "primary"\n'
+    )
+    done = home.ok("repo", "migrate")
+    assert "PyPI: its URL is dropped, because Poetry has it built in\n" in done.err
+    assert "url" not in file.read_text().partition("[[tool.poetry.source]]")[2]
+    home.ok("check")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ('name = "PyPI"\nurl = "https://mirror.example.org/simple/"', "has a URL of its own"),
+        ('name = "a"\nurl = "https://a.example.org/"\nverify = false', "has verify, which Poetry does not know"),
+        ('name = "a"\nurl = "https://${USER}@a.example.org/"', "holds a variable"),
+        ('name = "a"\nurl = "https://a.example.org/"\n[[tool.poetry.source]]\nname = "A"\nurl = "https://b/"', "two"),
+    ],
+)
+def test_what_poetry_2_does_not_read_is_not_called_readable(home: WarmHome, source: str, said: str) -> None:
+    home.write_project(extra=f"[[tool.poetry.source]]\n{source}\n")
+    done = home.fails("repo", "migrate")
+    assert "Poetry 2 cannot read these sources yet: " in done.err
+    assert said in done.err
