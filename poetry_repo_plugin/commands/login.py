@@ -65,7 +65,7 @@ adds a host."""
     def work(self, session: Session) -> int:
         """Find out what to store and for whom, ask, then store."""
         self._check_words()
-        target = find_target(session, str(self.argument("name")), self._url())
+        target = find_target(session, str(self.argument("name")), self._url(), self)
         session.catalogue.check_url(target.repository, target.url)
         login = Login(session, target, self, verify=not self.option("no-verify"))
         try:

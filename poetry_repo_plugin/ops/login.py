@@ -13,7 +13,7 @@ from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError
 from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import Origin, Prefix
-from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, Profile, profile_of
+from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, Profile, index_url_of, profile_of
 from poetry_repo_plugin.core.times import remaining
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
@@ -60,7 +60,7 @@ class Target:
         return [self.added, *self.repository.user_urls]
 
 
-def find_target(session: Session, given: str, url: str | None) -> Target:
+def find_target(session: Session, given: str, url: str | None, out: Teller) -> Target:
     """The repository called ``given``; a new one is known to this command only, until it stores.
 
     :param url: a further URL for it, without userinfo.
@@ -75,6 +75,10 @@ def find_target(session: Session, given: str, url: str | None) -> Target:
     if found is not None and found.urls:
         return Target(found, url, url)
     name = found.name if found is not None else session.new_name(given)
+    index, profile = index_url_of(url), profile_of(url)
+    if profile is not None and index is not None and index != url:
+        out.say(f"{url} is where {profile.title} takes uploads; its index is {index}.")
+        url = index
     session.access.places.add_live(name, url)
     return Target(session.catalogue.get(name), url, url, is_new=True)
 

@@ -1345,3 +1345,24 @@ def test_a_name_that_the_locale_cannot_read(home: WarmHome, text: str) -> None:
     cold.environ["PYTHONUTF8"] = "1"
     cold.ok(*words, "--no-verify")
     assert cold.toml("auth.toml")["http-basic"]["acme"]["username"] == text
+
+
+class TestAPastedUploadUrl:
+    """Of a known kind of server, for a name that is new."""
+
+    def test_its_index_is_remembered(self, home: WarmHome) -> None:
+        with IndexServer(prefix="/repository/pypi/simple/", credentials={USER: PASSWORD}) as index:
+            pasted = f"{index.origin}/repository/pypi/"
+            done = home.ok(*password_words(), "--url", pasted, stdin=PASSWORD)
+            assert f"{pasted} is where Nexus Repository takes uploads; its index is {index.index_url}.\n" in done.err
+            assert own(home)["url"] == index.index_url
+            assert home.ok("repo", "show", "acme").out.count(f"{pasted} (derived)") == 1
+
+    def test_twin_of_a_name_that_has_an_index_it_is_a_further_url(self, home: WarmHome) -> None:
+        with IndexServer(prefix="/repository/pypi/simple/", credentials={USER: PASSWORD}) as index:
+            add(home, index.index_url)
+            done = home.run(
+                *password_words(), "--url", f"{index.origin}/repository/pypi/", "--no-verify", stdin=PASSWORD
+            )
+            assert "takes uploads" not in done.err
+            assert own(home)["url"] == index.index_url
