@@ -7,7 +7,7 @@ from typing import ClassVar
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
-from poetry_repo_plugin.core.servers import profile_of
+from poetry_repo_plugin.ops.home import profile_at
 from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.ops.status import Summary, explain_steps, summarise, warnings_of
 
@@ -42,20 +42,18 @@ whether it works."""
 def rows(summary: Summary) -> list[tuple[str, str]]:
     """What is printed, label by label; the steps of the credential look-up come last."""
     repository = summary.repository
-    url = repository.index_url or repository.publish_url
-    profile = profile_of(url, repository.name) if url else None
+    profile = profile_at(repository)
     publish = repository.publish_url or "unknown"
+    if repository.publish_derived:
+        publish = f"{publish} (derived)"
     found = [
         ("name", repository.name),
         ("url", repository.index_url or "none"),
-        ("publish url", f"{publish} (derived)" if repository.publish_derived else publish),
+        ("publish url", publish),
         ("server", profile.title if profile is not None else "unknown kind"),
         ("priority", summary.priority or "not a source of this project"),
         ("credential", summary.credential_text),
-        *(
-            (("tls" if number == 0 else ""), line)
-            for number, line in enumerate(summary.tls_lines or ["Poetry's default"])
-        ),
+        *_listed("tls", summary.tls_lines or ["Poetry's default"]),
         ("belongs to", " ".join(summary.origins) or "not bound yet"),
     ]
     return [*found, *_listed("looked in", explain_steps(summary.resolution))]

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.servers import Profile, profile_of
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure
 
@@ -51,6 +52,28 @@ def bind(access: Access, repository: Repository, kind: Kind, url: str, changes: 
     if not access.bindings.of(repository.name, kind):
         own = repository.user_urls or repository.bindable
     access.bindings.record(repository.name, kind, [*own, url], changes)
+
+
+def is_open(access: Access, repository: Repository, url: str) -> bool:
+    """Whether the index at ``url`` asks for no credential (it may ask for a client certificate).
+
+    Raises :class:`Failure` for any other refusal.
+    """
+    from poetry_repo_plugin.http.checks import check_index
+
+    try:
+        check_index(access, repository, url, anonymous=True)
+    except Failure as error:
+        if error.cause is Cause.CREDENTIAL_MISSING:
+            return False
+        raise
+    return True
+
+
+def profile_at(repository: Repository) -> Profile | None:
+    """The kind of the repository's server."""
+    url = repository.index_url or repository.publish_url
+    return profile_of(url, repository.name) if url else None
 
 
 def _netloc(url: str) -> str:

@@ -13,15 +13,14 @@ from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError
 from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import Origin, Prefix
-from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, Profile, index_url_of, profile_of
+from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, index_url_of, profile_of
 from poetry_repo_plugin.core.times import remaining
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
 from poetry_repo_plugin.credentials.stored import StoredSource
-from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.checks import Verdict, check_index, check_login
+from poetry_repo_plugin.http.checks import Verdict, check_login
 from poetry_repo_plugin.ops.helper_login import Tried, judge, keep, try_helper
-from poetry_repo_plugin.ops.home import bind, require_home
+from poetry_repo_plugin.ops.home import bind, is_open, profile_at, require_home
 from poetry_repo_plugin.ops.precedence import ahead
 from poetry_repo_plugin.ops.session import Session, Teller
 
@@ -169,7 +168,7 @@ class Login:
             credential = self._try_again(helper)
         elif credential is not None:
             self._tell_verdict(self._ask(credential))
-        elif not has_identity or not _is_open(session.trial(self._name, added), repository, added):
+        elif not has_identity or not is_open(session.trial(self._name, added), repository, added):
             return False
         with Changes(session.settings) as changes:
             if helper or credential is not None:
@@ -210,7 +209,7 @@ class Login:
         if identity is not None:
             access.tls.lend(self._name, identity)
         if credential is None:
-            _is_open(access, self._repository, target.url)  # or it raises
+            is_open(access, self._repository, target.url)  # or it raises
             return None
         return check_login(access, self._repository, target.url, credential)
 
@@ -286,26 +285,6 @@ class Login:
         for where, urls in found.items():
             goes = " and ".join(urls)
             self._out.warn(f"{self._name}: {where} holds another credential, which goes to {goes} instead of this.")
-
-
-def profile_at(repository: Repository) -> Profile | None:
-    """The kind of the repository's server."""
-    url = repository.index_url or repository.publish_url
-    return profile_of(url, repository.name) if url else None
-
-
-def _is_open(access: Access, repository: Repository, url: str) -> bool:
-    """Whether the index at ``url`` asks for no credential (it may ask for a client certificate).
-
-    Raises :class:`Failure` for any other refusal.
-    """
-    try:
-        check_index(access, repository, url, anonymous=True)
-    except Failure as error:
-        if error.cause is Cause.CREDENTIAL_MISSING:
-            return False
-        raise
-    return True
 
 
 def _mending(hint: Hint | None, target: Target) -> Hint | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.config.bindings import Kind
@@ -11,7 +12,6 @@ from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Failure
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
-from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.core.times import end_of_token, now, remaining, rfc3339
 from poetry_repo_plugin.credentials.base import (
     LISTING,
@@ -25,6 +25,7 @@ from poetry_repo_plugin.credentials.base import (
 )
 from poetry_repo_plugin.credentials.url import USER_IN_URL
 from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.ops.home import profile_at
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.tls.settings import CaSetting
@@ -51,6 +52,15 @@ class TlsSummary:
     relaxed: bool = False
     unverified: str = "--insecure"
 
+    @property
+    def left(self) -> str:
+        """How long the client certificate is still good, in brackets; empty where that is not known."""
+        if self.expires_at is None:
+            return ""
+        if self.expires_at <= now():
+            return " (expired)"
+        return f" ({remaining(self.expires_at)} left)"
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -66,14 +76,19 @@ class Summary:
     def expires_at(self) -> datetime | None:
         """When the credential stops working, as far as its source or the credential itself says so."""
         credential = self.resolution.credential
-        return (credential.expires_at or end_of_token(credential.secret)) if credential is not None else None
+        if credential is None:
+            return None
+        return credential.expires_at or end_of_token(credential.secret)
 
     @property
     def state(self) -> str:
         """``ok``, ``missing``, ``expired`` or ``unavailable``."""
-        if self.resolution.credential is not None:
-            return "expired" if self.expires_at is not None and self.expires_at <= now() else "ok"
-        return "unavailable" if self.resolution.broken is not None else "missing"
+        if self.resolution.broken is not None:
+            return "unavailable"
+        if self.resolution.credential is None:
+            return "missing"
+        end = self.expires_at
+        return "expired" if end is not None and end <= now() else "ok"
 
     @property
     def username(self) -> str | None:
@@ -81,10 +96,11 @@ class Summary:
         credential = self.resolution.credential
         if credential is None or not credential.username:
             return None
-        url = self.repository.index_url or self.repository.publish_url
-        profile = profile_of(url, self.repository.name) if url else None
-        shows = credential.secret and not (profile is not None and profile.token_is_username)
-        return credential.username if shows else "****"
+        profile = profile_at(self.repository)
+        is_token = profile is not None and profile.token_is_username
+        if is_token or not credential.secret:
+            return "****"
+        return credential.username
 
     @property
     def credential_text(self) -> str:
@@ -92,10 +108,13 @@ class Summary:
         credential = self.resolution.credential
         if credential is None:
             return "no login" if self.state == "missing" else self.state
-        parts = [self.state, f"{self.username}," if self.username else None, credential.source]
+        parts = [self.state]
+        if self.username:
+            parts.append(f"{self.username},")
+        parts.append(credential.source)
         if self.expires_at is not None and self.state == "ok":
             parts.append(f"({remaining(self.expires_at)} left)")
-        return " ".join(part for part in parts if part)
+        return " ".join(parts)
 
     @property
     def tls_lines(self) -> list[str]:
@@ -103,15 +122,14 @@ class Summary:
         lines = []
         if not self.tls.verify:
             lines.append(f"server NOT verified ({self.tls.unverified})")
-        if self.tls.ca is not None:
-            lines.append("CA: the system's store" if self.tls.ca == "system" else f"CA: {self.tls.ca}")
+        if self.tls.ca == "system":
+            lines.append("CA: the system's store")
+        elif self.tls.ca is not None:
+            lines.append(f"CA: {self.tls.ca}")
         if self.tls.relaxed:
             lines.append("without the stricter X.509 checks of Python 3.13 (--relaxed)")
         if self.tls.client_cert is not None:
-            left = f" ({remaining(self.tls.expires_at)} left)" if self.tls.expires_at else ""
-            if self.tls.expires_at is not None and self.tls.expires_at <= now():
-                left = " (expired)"
-            lines.append(f"client certificate: {self.tls.client_cert}{left}")
+            lines.append(f"client certificate: {self.tls.client_cert}{self.tls.left}")
         return lines
 
     def document(self) -> dict[str, Any]:
@@ -181,23 +199,37 @@ def _explain_step(answer: Answer) -> str:
 
 def _tls(access: Access, repository: Repository) -> TlsSummary:
     settings = access.tls.settings_of(repository)
-    client = str(settings.client_cert) if settings.client_cert is not None else None
-    expires_at, problem = None, None
+    client, expires_at, problem = None, None, None
     if settings.client_cert is not None:
-        from poetry_repo_plugin.credentials.passphrase import find_passphrase
-        from poetry_repo_plugin.tls.certificate import facts_of
-
+        client = str(settings.client_cert)
         try:
-            facts = facts_of(settings.client_cert)
-            if facts is None:  # PKCS#12 shows its certificate only to who knows the passphrase
-                passphrase = find_passphrase(access.settings, access.gate, repository.name)
-                facts = facts_of(settings.client_cert, passphrase) if passphrase is not None else None
-            expires_at = facts.not_after if facts is not None else None
+            expires_at = _end_of(access, repository.name, settings.client_cert)
         except Failure as error:
             problem = error.detail
-    ca = str(settings.ca) if settings.ca is not None else None
-    ca_problem, (unverified, _) = _ca_problem(settings.ca), access.tls.unverified(repository.name)
-    return TlsSummary(settings.verify, ca, client, expires_at, problem, ca_problem, settings.relaxed, unverified)
+    unverified, _ = access.tls.unverified(repository.name)
+    return TlsSummary(
+        settings.verify,
+        str(settings.ca) if settings.ca is not None else None,
+        client,
+        expires_at,
+        problem,
+        _ca_problem(settings.ca),
+        settings.relaxed,
+        unverified,
+    )
+
+
+def _end_of(access: Access, name: str, client_cert: Path) -> datetime | None:
+    """When a client certificate expires; ``None`` where it cannot be seen. Raises ``Failure``."""
+    from poetry_repo_plugin.credentials.passphrase import find_passphrase
+    from poetry_repo_plugin.tls.certificate import facts_of
+
+    facts = facts_of(client_cert)
+    if facts is None:  # PKCS#12 shows its certificate only to who knows the passphrase
+        passphrase = find_passphrase(access.settings, access.gate, name)
+        if passphrase is not None:
+            facts = facts_of(client_cert, passphrase)
+    return facts.not_after if facts is not None else None
 
 
 def _ca_problem(ca: CaSetting) -> str | None:
