@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import packages
 from tests.commands.conftest import PASSWORD, USER
 from tests.poetry_process import FILE_KEYRING
-from tests.servers import IndexServer, refused_url
+from tests.servers import IndexServer, Response, refused_url
 from tests.warm import WarmHome, mode_of
 
 URL = "https://pypi.example.org/simple/"
@@ -690,6 +691,14 @@ class TestAnIndexBelow:
         assert f"{root} is no index, and {open_index.index_url} is one. Try: {hint}\n" in done.err
         assert source("acme", root) in project.read_text()
         assert "Try:" not in home.ok(*hint.split()[1:]).err
+
+    def test_a_page_that_lists_nothing(self, home: WarmHome, project: Path, open_index: IndexServer) -> None:
+        open_index.add(*packages.wheel("demo", "1.0"))
+        open_index.respond = lambda request: (
+            Response.html("<title>Nexus Repository</title>") if request.path == "/" else None
+        )
+        done = home.ok("repo", "add", "acme", f"{open_index.origin}/")
+        assert f"Try: poetry repo add acme {open_index.index_url}\n" in done.err
 
     def test_twin_nothing_is_asked_of_what_looks_like_an_index(
         self, home: WarmHome, project: Path, open_index: IndexServer
