@@ -136,6 +136,12 @@ class Catalogue:
         """Poetry itself has built a repository of this name for this URL; that outranks what we read."""
         self._live[name] = url
 
+    def as_if_at(self, name: str, url: str) -> Catalogue:
+        """The same repositories, with the index of ``name`` at ``url``."""
+        other = Catalogue(self._settings, self._project, self._pypi)
+        other._live = {**self._live, name: url}
+        return other
+
     @property
     def complaints(self) -> list[str]:
         """What in the project's file was not believed or makes no sense."""

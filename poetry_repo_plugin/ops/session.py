@@ -132,7 +132,8 @@ class Session:
 
     def trial(self, name: str, url: str) -> Access:
         """For a question to ``url`` with what belongs to ``name``, before it is bound to it; keeps nothing."""
-        return self._assemble(Bindings(self.settings, trial=(name, url)), recording=False)
+        there = replace(self, catalogue=self.catalogue.as_if_at(name, url))
+        return there._assemble(Bindings(self.settings, trial=(name, url)), recording=False)
 
     def look(self) -> Access:
         """Decides as :attr:`access` does, says nothing and keeps nothing: a second look sees the same.
