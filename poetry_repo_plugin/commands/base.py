@@ -13,12 +13,13 @@ from cleo.io.outputs.output import Output, Type
 from poetry.console.commands.command import Command as PoetryCommand
 
 from poetry_repo_plugin.config.project_trust import ProjectTrust
-from poetry_repo_plugin.core.errors import InputError, RepoError, UnknownNameError, printable
+from poetry_repo_plugin.core.errors import InputError, RepoError, UnknownNameError
 from poetry_repo_plugin.core.hints import Hint, export
 from poetry_repo_plugin.core.names import is_name
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
-from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.secret import Secret, masked
+from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.core.wrapping import width_of, wrapped
 from poetry_repo_plugin.ops.session import Session
 
@@ -92,8 +93,8 @@ class RepoCommand(PoetryCommand):
             ) from None
 
     def data_json(self, document: Any) -> None:
-        """Write one JSON document."""
-        self.data(json.dumps(document, indent=2))
+        """Write one JSON document, without a secret."""
+        self.data(masked(json.dumps(document, indent=2)))
 
     def _tell(self, line: str, style: str | None = None) -> None:
         output = self.io.error_output

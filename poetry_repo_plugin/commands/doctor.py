@@ -12,6 +12,7 @@ from cleo.io.outputs.output import Type
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
+from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.ops.session import Session
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class _Progress:
             self._current[name] = check
             if self._shown:
                 now = ", ".join(f"{repository}: {step}" for repository, step in self._current.items())
-                self._write(f"{'Looking at ' + now:.78}")
+                self._write(printable(f"Looking at {now}")[:78])
 
     def clear(self) -> None:
         """Leave nothing behind."""

@@ -18,6 +18,7 @@ from poetry_repo_plugin.core.errors import Failure, InputError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.prompts import ask
+from poetry_repo_plugin.core.secret import masked
 from poetry_repo_plugin.ops.session import Session
 
 
@@ -129,7 +130,8 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
             changes.commit()
         self.say(f"{name}: taken over from {found.origin}{place}.")
         if found.username and found.secret is None:
-            hint = repo("login", name, "--username", found.username)
+            is_shown = masked(found.username) == found.username
+            hint = repo("login", name, "--username", found.username if is_shown else "USER")
             self.warn(f"{name}: its password is not in the file: {hint}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ It goes to standard output; do not let it end up in a log."""
         url = self._url(repository)
         credential = self._credential(session, repository, url)
         if chosen == "json":
-            self.data_json(_document(repository, credential))
+            self.data(json.dumps(_document(repository, credential), indent=2))
         else:
             self.data(_render(chosen, repository.name, url, credential))
         if chosen == "pip":

@@ -14,7 +14,7 @@ from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import env_key, is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.core.paths import path_segments
-from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.secret import Secret, remember
 from poetry_repo_plugin.core.servers import looks_like_index, profile_of, publish_url_of
 
 # Hosts at which PyPI took uploads in former times (https://pypi.org/help/#legacy-upload-url).
@@ -257,6 +257,8 @@ def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[s
         except InvalidUrl as error:  # pip takes a folder as well
             left_out.append(f"an index is left out, because {redact(str(error))}")
             continue
+        if username and secret is None:
+            remember(username)  # as likely a token as a name
         profile = profile_of(bare)
         if profile is not None and profile.kind == "pypi":
             keeps_pypi = True

@@ -303,6 +303,8 @@ def _split(url: str) -> tuple[str, str | None, Secret | None]:
         bare, username, secret = split_userinfo(url)
     except InvalidUrl:
         return f"****@{url.rpartition('@')[2]}" if "@" in url else url, None, None
+    if username is None and "@" in bare and "//" not in bare:  # it lacks its scheme
+        return f"****@{bare.rpartition('@')[2]}", None, None
     masked = redact(bare)
     return bare if masked == bare else masked.rpartition("//")[2], username, secret
 

@@ -15,6 +15,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from poetry_repo_plugin.core.origin import hidden
+from poetry_repo_plugin.core.terminal import printable
+
 if TYPE_CHECKING:
     from poetry_repo_plugin.core.hints import Hint
 
@@ -98,7 +101,7 @@ class UnknownNameError(InputError):
 
     def __init__(self, given: str, meant: str | None, hint: Hint) -> None:
         suggestion = f" Did you mean {meant}?" if meant is not None else ""
-        super().__init__(f"No repository is called {given!r}.{suggestion}", hint)
+        super().__init__(f"No repository is called {hidden(given)!r}.{suggestion}", hint)
         self.given = given
         self.meant = meant
 
@@ -158,12 +161,3 @@ class Failure(RepoError):
         if self.repository:
             whom = f"Repository {self.repository}{f' ({self.host})' if self.host else ''}"
         return f"{f'{whom}: ' if whom else ''}{self.message} [{self.cause.value}]"
-
-
-def printable(line: str) -> str:
-    """``line`` with everything escaped that a terminal would act on: names and URLs in it may be a stranger's."""
-    return line if line.isprintable() else "".join(_escaped(char) for char in line)
-
-
-def _escaped(char: str) -> str:
-    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.origin import hidden
 from poetry_repo_plugin.core.patterns import Pattern
 
 _VALID = Pattern(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -24,10 +25,10 @@ def check_name(name: str) -> str:
     if not name.strip():
         raise InputError("A repository needs a name.")
     if len(name) > _LONGEST:
-        raise InputError(f"The name {name[:20]!r}… has {len(name)} characters; {_LONGEST} are allowed.")
+        raise InputError(f"The name {hidden(name)[:20]!r}… has {len(name)} characters; {_LONGEST} are allowed.")
     if not is_name(name):
         raise InputError(
-            f"{name!r} cannot be a repository's name: use letters, digits, '.', '-' and '_', "
+            f"{hidden(name)!r} cannot be a repository's name: use letters, digits, '.', '-' and '_', "
             "beginning and ending with a letter or digit."
         )
     return name

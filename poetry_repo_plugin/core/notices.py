@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from poetry_repo_plugin.core.errors import printable
+from poetry_repo_plugin.core.terminal import printable
 
 
 class Notices:

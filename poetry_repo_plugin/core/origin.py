@@ -144,7 +144,7 @@ def _index_prefix_of(url: str) -> Prefix:
 def _origin_in(url: str, parts: SplitResult) -> Origin:
     origin = _origin_at(parts.scheme, parts.netloc.rpartition("@")[2])
     if isinstance(origin, str):
-        raise InvalidUrl(f"{_hidden(url)!r} {origin}")
+        raise InvalidUrl(f"{hidden(url)!r} {origin}")
     return origin
 
 
@@ -163,11 +163,11 @@ def split_userinfo(url: str) -> tuple[str, str | None, Secret | None]:
     _require_length(url)
     parts = _tried(urlsplit, url)
     if isinstance(parts, ValueError):
-        raise InvalidUrl(f"{_hidden(url)!r} is not a URL")
+        raise InvalidUrl(f"{hidden(url)!r} is not a URL")
     if "@" not in parts.netloc:
         return url, None, None
     if "\\" in parts.netloc or not url.isprintable():  # as in _split; urlsplit drops what is white space
-        raise InvalidUrl(f"{_hidden(url)!r} contains a backslash or a control character")
+        raise InvalidUrl(f"{hidden(url)!r} contains a backslash or a control character")
     userinfo, _, hostport = parts.netloc.rpartition("@")
     user, colon, password = userinfo.partition(":")
     bare = urlunsplit(parts._replace(netloc=hostport))
@@ -213,7 +213,7 @@ def _covered(text: str, start: int, end: int, starts: Pattern[str], host: Patter
     return text[start:end]
 
 
-def _hidden(url: str) -> str:
+def hidden(url: str) -> str:
     """A text that was meant for a URL and is none, without all that might be userinfo, and no longer than is read."""
     scheme = re.match(r"(?i)https?://", url)
     shown = f"{scheme[0] if scheme else ''}****@{url.rpartition('@')[2]}" if "@" in url else url
@@ -222,26 +222,26 @@ def _hidden(url: str) -> str:
 
 def _require_length(url: str) -> None:
     if len(url) > LONGEST_URL:
-        raise InvalidUrl(f"{_hidden(url)!r} is longer than {LONGEST_URL} characters")
+        raise InvalidUrl(f"{hidden(url)!r} is longer than {LONGEST_URL} characters")
 
 
 def _split(url: str) -> SplitResult:
     _require_length(url)
     if " " in url or not url.isprintable():
-        raise InvalidUrl(f"{_hidden(url)!r} contains white space or a control character")
+        raise InvalidUrl(f"{hidden(url)!r} contains white space or a control character")
     if "\\" in url:  # urllib3 reads `https://a\@b` as host a, urllib as host b
-        raise InvalidUrl(f"{_hidden(url)!r} contains a backslash")
+        raise InvalidUrl(f"{hidden(url)!r} contains a backslash")
     parts = _tried(urlsplit, url)
     host, problem = ("", str(parts)) if isinstance(parts, ValueError) else _host_at(parts.netloc.rpartition("@")[2])
     if problem or isinstance(parts, ValueError):
         why = "" if "@" in url else f" ({problem})"  # its text quotes what it takes for the port
-        raise InvalidUrl(f"{_hidden(url)!r} is not a URL{why}")
+        raise InvalidUrl(f"{hidden(url)!r} is not a URL{why}")
     scheme = parts.scheme
     if scheme not in DEFAULT_PORTS:
         what = f"its scheme is {scheme!r}" if url[len(scheme) :].startswith("://") and scheme else "it has no scheme"
-        raise InvalidUrl(f"{_hidden(url)!r} is not an http or https URL: {what}")
+        raise InvalidUrl(f"{hidden(url)!r} is not an http or https URL: {what}")
     if not host.strip("."):
-        raise InvalidUrl(f"{_hidden(url)!r} names no host")
+        raise InvalidUrl(f"{hidden(url)!r} names no host")
     return parts
 
 
@@ -296,5 +296,5 @@ def _origin_at(scheme: str, where: str) -> Origin | str:
 
 def _certain_segments(url: str, path: str) -> tuple[str, ...]:
     if not is_certain(path):
-        raise UncertainPath(f"{_hidden(url)!r} has a path that not every server reads alike")
+        raise UncertainPath(f"{hidden(url)!r} has a path that not every server reads alike")
     return path_segments(path)

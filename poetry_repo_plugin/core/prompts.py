@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from poetry_repo_plugin.core.errors import InputError, printable
+from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.terminal import printable
 
 # Two threads may have a question; a person answers one after the other. Who draws on the terminal meanwhile waits.
 turn = threading.RLock()

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, Union
 
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.hints import Hint
-from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.secret import Secret, remember
 
 BASIC = "basic"
 BEARER = "bearer"
@@ -93,6 +93,10 @@ class Credential:
     expires_at: datetime | None = field(default=None, compare=False)
     mend: Hint | None = field(default=None, compare=False)
 
+    def __post_init__(self) -> None:
+        if self.username and not self.secret:  # the user name is the token, for some servers
+            remember(self.username)
+
     def authorization(self) -> str:
         """The value of an Authorization header. User name and password go out as UTF-8 (RFC 7617, 2.1), and what an
         environment variable held that is no UTF-8 as it was there (PEP 383).
@@ -103,7 +107,9 @@ class Credential:
                 pair = text.encode("utf-8", "surrogateescape")
             except UnicodeEncodeError:  # its text would quote the secret
                 pair = text.encode("utf-8", "replace")
-            return f"Basic {base64.b64encode(pair).decode('ascii')}"
+            encoded = base64.b64encode(pair).decode("ascii")
+            remember(encoded)  # a server may repeat it
+            return f"Basic {encoded}"
         if self.scheme == BEARER:
             return f"Bearer {self.secret.reveal()}"
         return f"{self.scheme} {self.secret.reveal()}"

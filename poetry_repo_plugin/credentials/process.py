@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
-from poetry_repo_plugin.core.origin import redact
 from poetry_repo_plugin.core.patterns import Pattern
+from poetry_repo_plugin.core.terminal import without_secrets
 
 if TYPE_CHECKING:
     import subprocess
@@ -154,7 +154,7 @@ def presentable(text: str, *, lines: int = 3, width: int = 200) -> str:
 
 def _line(line: str) -> str:
     plain = "".join(char if char.isprintable() else " " for char in line)
-    beginning = redact(" ".join(plain.split()))[:_ENOUGH]
+    beginning = without_secrets(" ".join(plain.split()))[:_ENOUGH]
     return _LOOKS_SECRET.sub("****", beginning)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from poetry_repo_plugin.core.errors import printable
+from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.core.wrapping import fill
 from poetry_repo_plugin.doctor.report import Finding, Report, State
 

@@ -10,8 +10,8 @@ import threading
 from contextlib import nullcontext
 from typing import Any
 
-from poetry_repo_plugin.core.origin import redact
 from poetry_repo_plugin.core.prompts import turn
+from poetry_repo_plugin.core.terminal import tamed
 
 # Commands whose output is for people. That of others (``export``) may be data, which is nobody's to change.
 FOR_PEOPLE = frozenset(
@@ -23,7 +23,7 @@ FOR_PEOPLE = frozenset(
 
 
 def mask_outputs(command: str) -> None:
-    """Replace any userinfo in what ``command`` and those that it calls write; again does nothing new."""
+    """Hide secrets and tame what a terminal would act on, in all that ``command`` writes; again does nothing new."""
     from cleo.io.outputs.stream_output import StreamOutput
 
     original: Any = getattr(StreamOutput, "_write", None)
@@ -33,7 +33,7 @@ def mask_outputs(command: str) -> None:
     def _write(self: Any, message: str, new_line: bool = False) -> None:
         # The main thread never waits: what ends the command, such as Ctrl-C, arrives there.
         with nullcontext() if threading.current_thread() is threading.main_thread() else turn:
-            original(self, redact(message) if "@" in message and "//" in message else message, new_line)
+            original(self, tamed(message), new_line)
 
     _write.masks = True  # type: ignore[attr-defined]
     StreamOutput._write = _write  # type: ignore[method-assign]

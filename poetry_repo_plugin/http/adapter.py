@@ -21,9 +21,10 @@ from requests.utils import select_proxy
 from urllib3 import PoolManager
 
 from poetry_repo_plugin.core.deadline import Budget, watched
-from poetry_repo_plugin.core.errors import Cause, Failure, printable
+from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
+from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Purpose
 from poetry_repo_plugin.http.ahead import Abandoned, is_ahead
 from poetry_repo_plugin.http.auth import Access, Attempt

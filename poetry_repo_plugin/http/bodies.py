@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from poetry_repo_plugin.core.json_text import NotJson, parse_json
 from poetry_repo_plugin.core.patterns import Pattern
+from poetry_repo_plugin.core.terminal import without_secrets
 
 ENOUGH = 64 * 1024  # bytes, on the wire and unpacked
 PATIENCE = 5.0  # seconds
@@ -97,6 +98,7 @@ def reason_of(response: Any, *secrets: str) -> str:
     for text in said:
         for secret in filter(None, secrets):
             text = text.replace(secret, "****")
+        text = without_secrets(text)
         plain = " ".join(_ESCAPES.sub("", text).split())
         plain = "".join(char for char in plain if char.isprintable())
         if plain.rstrip(".").lower() not in usual:

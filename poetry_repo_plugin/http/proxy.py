@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from poetry_repo_plugin.core.deadline import Budget, watched
 from poetry_repo_plugin.core.origin import DEFAULT_PORTS, Origin
+from poetry_repo_plugin.core.secret import remember
 
 _SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
@@ -63,6 +64,9 @@ class Proxy:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if not parts.hostname:
             raise ValueError("it names no host")
+        if "@" in f"{parts.path}{parts.query}{parts.fragment}":  # of its password, which is not written as a URL wants
+            raise ValueError("its password holds a character that must be percent-encoded")
+        remember(unquote(parts.netloc.rpartition("@")[0].partition(":")[2]))
         port = parts.port or DEFAULT_PORTS.get(parts.scheme, 1080)
         return cls(parts.scheme, parts.hostname, port, parts.netloc.rpartition("@")[0])
 
