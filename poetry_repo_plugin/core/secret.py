@@ -85,6 +85,7 @@ def _forms(secret: str) -> set[str]:
     quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
     # Poetry shows the text of some answers as Python shows bytes.
     written = {secret, repr(secret)[1:-1], repr(raw)[2:-1], json.dumps(secret)[1:-1]}
+    written |= {form.replace("\\", "\\\\") for form in written}  # JSON in bytes
     return {*written, *encoded, *quoted, *(form.rstrip("=") for form in encoded)}
 
 
