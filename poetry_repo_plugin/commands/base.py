@@ -14,8 +14,7 @@ from poetry.console.commands.command import Command as PoetryCommand
 
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.core.errors import InputError, RepoError, UnknownNameError
-from poetry_repo_plugin.core.hints import Hint, export
-from poetry_repo_plugin.core.names import is_name
+from poetry_repo_plugin.core.hints import Hint, export, is_name
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret, masked

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from poetry_repo_plugin.core.names import is_name
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
+from poetry_repo_plugin.core.patterns import Pattern
 
+LONGEST_NAME = 100  # characters
+_NAME = Pattern(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _OF_URL = ("--url", "--publish-url")
 
 
@@ -40,6 +42,11 @@ class Hint(str):
         """The same with further words at the end of the last command."""
         *before, last = self.commands
         return Hint((*before, (*last, *words)), cut=self.cut)
+
+
+def is_name(name: str) -> bool:
+    """Whether a repository can be called ``name``."""
+    return len(name) <= LONGEST_NAME and bool(_NAME.fullmatch(name)) and ".." not in name
 
 
 def command(*words: str) -> Hint:

@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.hints import LONGEST_NAME, is_name
 from poetry_repo_plugin.core.origin import hidden
-from poetry_repo_plugin.core.patterns import Pattern
 
-_VALID = Pattern(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_LONGEST = 100
 _LONGEST_ENTRY = 255  # bytes of an entry of a folder: the limit of ext4, NTFS and APFS
 
 
@@ -24,19 +22,14 @@ def check_name(name: str) -> str:
     """
     if not name.strip():
         raise InputError("A repository needs a name.")
-    if len(name) > _LONGEST:
-        raise InputError(f"The name {hidden(name)[:20]!r}… has {len(name)} characters; {_LONGEST} are allowed.")
+    if len(name) > LONGEST_NAME:
+        raise InputError(f"The name {hidden(name)[:20]!r}… has {len(name)} characters; {LONGEST_NAME} are allowed.")
     if not is_name(name):
         raise InputError(
             f"{hidden(name)!r} cannot be a repository's name: use letters, digits, '.', '-' and '_', "
             "beginning and ending with a letter or digit."
         )
     return name
-
-
-def is_name(name: str) -> bool:
-    """Whether a repository can be called ``name``."""
-    return len(name) <= _LONGEST and bool(_VALID.fullmatch(name)) and ".." not in name
 
 
 def is_folder_name(name: str) -> bool:

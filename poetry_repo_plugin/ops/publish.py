@@ -11,8 +11,8 @@ from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError, UnknownNameError
-from poetry_repo_plugin.core.hints import command, repo
-from poetry_repo_plugin.core.names import is_name, is_pypi
+from poetry_repo_plugin.core.hints import command, is_name, repo
+from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import looks_like_index

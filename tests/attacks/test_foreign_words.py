@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from poetry_repo_plugin.core.names import is_name
+from poetry_repo_plugin.core.hints import is_name
 from tests.attacks.arena import EVIL_URL, NAME, PASSWORD, TOKEN, UPLOAD, URL, USER, Arena
 from tests.poetry_process import Finished
 from tests.servers import RecordedRequest, Response

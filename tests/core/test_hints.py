@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poetry_repo_plugin.core.hints import Hint, as_url, command, export, repo, unset
-from poetry_repo_plugin.core.names import is_name
+from poetry_repo_plugin.core.hints import Hint, as_url, command, export, is_name, repo, unset
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 
 HOSTILE = (
