@@ -95,7 +95,7 @@ def make_session(original: Callable[..., requests.Session], self: Any) -> reques
     name = known.repository.name
     adapter = DirectAdapter(
         lambda: run.access,
-        run.report,
+        lambda error: run.report(known.with_option(error)),
         owner=lambda: name,
         purpose=Purpose.PUBLISH,
         given=known.given,

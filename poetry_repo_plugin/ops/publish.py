@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
-from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError, UnknownNameError
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError, Subject, UnknownNameError
 from poetry_repo_plugin.core.hints import command, is_name, repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
@@ -26,6 +26,19 @@ if TYPE_CHECKING:
 TIMEOUT = 15.0  # seconds
 
 
+_OF_CLIENT_CERT = frozenset(
+    {
+        Cause.CLIENT_CERT_REQUIRED,
+        Cause.CLIENT_CERT_REJECTED,
+        Cause.CLIENT_CERT_EXPIRED,
+        Cause.CLIENT_KEY_MISSING,
+        Cause.CLIENT_KEY_MISMATCH,
+        Cause.TLS_FILE_MISSING,
+        Cause.TLS_FILE_INVALID,
+    }
+)
+
+
 @dataclass
 class Upload:
     """What one ``poetry publish`` sends, where, and with what.
@@ -35,6 +48,7 @@ class Upload:
     :param offered: ``given`` was typed at a prompt; whether to keep it is asked when the upload is done.
     :param context: the TLS context of ``--cert`` and ``--client-cert``, built on first use.
     :param identifies: ``--client-cert`` was given.
+    :param trusts: ``--cert`` was given.
     """
 
     repository: Repository
@@ -44,6 +58,19 @@ class Upload:
     context: Callable[[], Any] | None = None
     offered: bool = False
     identifies: bool = False
+    trusts: bool = False
+
+    def with_option(self, error: RepoError) -> RepoError:
+        """``error`` with the option of ``poetry publish`` to mend, where one goes before what is stored."""
+        if not isinstance(error, Failure):
+            return error
+        is_of_ca = error.cause is Cause.UNKNOWN_CA or error.subject is Subject.CA
+        is_of_client = error.cause in _OF_CLIENT_CERT and error.subject is not Subject.CA
+        options = [(is_of_ca and self.trusts, "--cert"), (is_of_client and self.identifies, "--client-cert")]
+        option = next((option for is_meant, option in options if is_meant), None)
+        if option is not None:
+            error.hint = command("poetry", "publish", "-r", self.repository.name, option, "PATH")
+        return error
 
 
 def prepare_upload(
@@ -78,6 +105,7 @@ def prepare_upload(
     if cert is not None or client_cert is not None:
         upload.context = _own_context(access, repository, url, cert, client_cert)
         upload.identifies = client_cert is not None
+        upload.trusts = cert is not None
     return upload
 
 

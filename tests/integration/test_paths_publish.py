@@ -125,6 +125,18 @@ class TestPublish:
         world.home.ok("publish", "-r", NAME, *words)
         assert_authorized(world.index.requests, peer="bob-laptop")
 
+    def test_what_is_wrong_with_them_names_the_option(self, world: World, certs: CertificateFactory) -> None:
+        """It goes before what ``repo certs`` stores, which would change nothing."""
+        wrong = str(certs.ca_file(certs.other_ca, name="other-ca.pem"))
+        done = world.home.fails("publish", "-r", NAME, "--cert", wrong)
+        assert "[unknown-ca]" in done.text
+        assert f"poetry publish -r {NAME} --cert PATH" in done.text
+        world.trust(certs.ca_file(certs.other_ca, name="another-ca.pem"))
+        pem = str(certs.pem(world.identity))
+        twin = world.home.fails("publish", "-r", NAME, "--client-cert", pem)
+        assert f"poetry repo certs {NAME} --ca" in twin.text
+        assert "--cert PATH" not in twin.text
+
 
 class TestPlaces:
     """Where an upload goes (POETRY.md, defect 3)."""
