@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from cleo.formatters.formatter import Formatter
@@ -32,7 +33,7 @@ class Command(RepoCommand):
     ]
     options: ClassVar = [
         option("json", None, "Print one JSON document."),
-        option("fix", None, "Mend what can be mended safely, then look."),
+        option("fix", None, "Fix what can be fixed safely, then check."),
         option("timeout", None, "Seconds for each step.", flag=False, default="10"),
     ]
     tells_ignored = False
@@ -42,14 +43,14 @@ class Command(RepoCommand):
     <c1>poetry repo doctor --json</c1>
     <c1>poetry repo doctor --fix</c1>
 
-Each repository is walked from its name to its upload URL: dns, connect,
+Checks each repository from its host name to its upload URL: dns, connect,
 tls, client-cert, credential, index, upload. Nothing is uploaded, and
 without <c1>--fix</c1> nothing is written. <c1>--fix</c1> makes settings private, moves
-passwords out of URLs into the credential store, and rewrites sources that
-Poetry 2 refuses.
+passwords from URLs into the credential store, and rewrites sources that
+Poetry 2 rejects.
 
-PyPI is looked at when it is named, or when something is set for it. The
-exit code is 1 if anything failed."""
+PyPI is checked only if it is named or has settings of its own. The exit
+code is 1 if any check failed."""
 
     def work(self, session: Session) -> int:
         """Mend if asked to, look, print."""
@@ -89,13 +90,14 @@ exit code is 1 if anything failed."""
         for line in mended.left:
             self.warn(line)
         if not mended.done:
-            self.say("There was nothing to mend.")
+            self.say("Nothing to fix.")
         return session.reread(surroundings(self))
 
     def _examine(self, session: Session, wanted: list[str], limits: Limits) -> Report:
         from poetry_repo_plugin.doctor.local import look_around
-        from poetry_repo_plugin.doctor.report import Report
+        from poetry_repo_plugin.doctor.report import Report, versions
         from poetry_repo_plugin.doctor.runner import choose, examine
+        from poetry_repo_plugin.hooks.facts import poetry_version
 
         repositories = choose(session.catalogue, session.settings, wanted)
         progress = _Progress(self, len(repositories))
@@ -103,7 +105,11 @@ exit code is 1 if anything failed."""
             examined = examine(session.look, repositories, limits, progress.tell)
         finally:
             progress.clear()
-        return Report(tuple(examined), tuple(look_around(session.look())))
+        report = Report(tuple(examined), tuple(look_around(session.look())))
+        if not self.option("json"):
+            return report
+        known = versions(poetry_version())
+        return replace(report, versions=known, keyring=session.gate.describe())
 
     def _print(self, session: Session, wanted: list[str], report: Report) -> None:
         from poetry_repo_plugin.doctor.render import lines
@@ -114,7 +120,7 @@ exit code is 1 if anything failed."""
             if not report.repositories:
                 note = f"No private repository is known here. Next: {repo('add', 'NAME', 'URL')}"
             elif project is not None and project.pypi_is_on:
-                note = f"PyPI was not looked at; for that: {repo('doctor', 'pypi')}"
+                note = f"PyPI was not checked. To check it: {repo('doctor', 'pypi')}"
         for line in lines(report, self._encoding(), note):
             head, rest = line.text[: line.marked], line.text[line.marked :]
             shown = f"<{line.style}>{Formatter.escape(head)}</>" if line.style and head else Formatter.escape(head)
@@ -142,7 +148,7 @@ class _Progress:
             self._current[name] = check
             if self._shown:
                 now = ", ".join(f"{repository}: {step}" for repository, step in self._current.items())
-                self._write(printable(f"Looking at {now}")[:78])
+                self._write(printable(f"Checking {now}")[:78])
 
     def clear(self) -> None:
         """Leave nothing behind."""

@@ -222,6 +222,13 @@ class KeyringGate:
 
     # -- the gate ------------------------------------------------------------------------------------------------------
 
+    def describe(self) -> str:
+        """The backend that answers, or why none does; it is asked for nothing."""
+        try:
+            return str(self._call(lambda keyring: self._backend))
+        except KeyringUnavailable as error:
+            return str(error)
+
     def _remembered(
         self,
         key: tuple[str, str | None],

@@ -1,16 +1,16 @@
-"""Finding out what is wrong: each repository from its name to its upload URL, and the settings on this machine.
+"""Finding out what is wrong: each repository from its host name to its upload URL, and this machine's settings.
 
-    finding    what a check says, and the report
-    route      name resolution and connections, through a proxy where there is one
-    secure     TLS and the client certificate
-    asker      what the checks share that send requests
-    answers    credential and index
-    uploads    upload
-    walk       one repository's checks in order, several repositories side by side
-    local      what can be seen without a network
-    secrets    credentials written into files
-    mend       what `--fix` does
-    text       the report for a terminal
+    report      findings, and the document that ``--json`` prints
+    render      the report for a terminal
+    runner      the checks of one repository in order, several repositories side by side
+    network     dns, connect; through a proxy where there is one
+    tls         tls, client-cert
+    asker       what the checks share that send requests
+    index       credential, index
+    upload      upload
+    local       what shows without a network
+    file_audit  credentials written into files
+    mend        what ``--fix`` does
 
-What a failure is called and which command mends it comes from ``failures`` and ``tls.failure``, as everywhere else.
+Causes and hints come from ``http.failures``, as everywhere; what an answer is, from ``http.responses``.
 """

@@ -11,7 +11,7 @@ from poetry_repo_plugin.core.deadline import within
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.servers import profile_of, publish_url_of
-from poetry_repo_plugin.core.times import remaining
+from poetry_repo_plugin.core.times import end_of_token, remaining
 from poetry_repo_plugin.credentials.base import Credential, Need, Query, Resolution
 from poetry_repo_plugin.doctor.report import Finding, State, failed
 from poetry_repo_plugin.http.auth import Access
@@ -78,6 +78,13 @@ class Asker:
         detail = f" ({credential.detail})" if credential.detail not in (credential.source, "") else ""
         left = f", {remaining(credential.expires_at)} left" if credential.expires_at is not None else ""
         return f"{who} {credential.source}{detail}{left}"
+
+    def _about(self, credential: Credential | None, finding: Finding) -> Finding:
+        """``finding`` with the moment when ``credential`` ends."""
+        if credential is None:
+            return finding
+        ends = credential.expires_at or end_of_token(credential.secret)
+        return replace(finding, expires_at=ends)
 
     def _failure(self, cause: Cause, message: str) -> Failure:
         return failure(cause, f"{message}.", self._repository, host=self._leave.origin.netloc)

@@ -17,6 +17,8 @@ from poetry_repo_plugin.http.responses import Answer, Judgement
 
 Outcome = Union[Judgement, Failure]
 
+_OPEN = "the index is open to everyone"
+
 # The server was there and answered as it does; everything else happened on the way.
 _AN_ANSWER = frozenset({Cause.CREDENTIAL_MISSING, Cause.NOT_AN_INDEX, Cause.SERVER_ERROR})
 
@@ -54,13 +56,18 @@ class Answers(Asker):
         """What the answer to a request with the credential says of both."""
         if isinstance(known, Failure) and (known.cause in OF_CREDENTIAL or resolution.broken is not None):
             return self._refused("credential", known), skipped("index", "not reached, because credential failed")
-        index, credential = self._of_index(known), resolution.credential
+        return self._accepted(known, resolution, is_open), self._of_index(known)
+
+    def _accepted(self, known: Outcome | None, resolution: Resolution, is_open: bool) -> Finding:
+        credential = resolution.credential
         who = self._described(credential) if credential is not None else "none is set"
         if is_open:
-            return fine("credential", f"{who}; the index is open to everyone, so it could not be verified"), index
-        if _is_welcome(known):
-            return fine("credential", f"{who}: accepted"), index
-        return skipped("credential", f"{who}; whether it is accepted cannot be told"), index
+            found = fine("credential", f"{who}; {_OPEN}, so it could not be verified")
+        elif known is not None and _is_welcome(known):
+            found = fine("credential", f"{who}: accepted")
+        else:
+            found = skipped("credential", f"{who}; whether it is accepted cannot be told")
+        return self._about(credential, found)
 
     def at_rest(self, why: str, *, known: Callable[[str, str], Finding] = skipped) -> Finding:
         """What is known of the credential without asking the server."""
@@ -76,22 +83,20 @@ class Answers(Asker):
         if credential is None:
             needed = " (needed for publishing only)" if is_pypi(self._repository.name) else ""
             return skipped(check, f"none is set{needed}; {why}")
-        return known(check, f"{self._described(credential)}; {why}")
+        return self._about(credential, known(check, f"{self._described(credential)}; {why}"))
 
     def _not_needed(self) -> Finding:
         """The index is open, and no request shows a credential: is there one, and is it in order?"""
-        everyone = "the index is open to everyone"
         try:
             resolution = self._resolved(DIAGNOSIS)
         except Failure as error:
             return failed("credential", error, state=State.WARN)
         trouble = self._trouble(resolution)
         if trouble is not None:
-            return replace(trouble, message=f"{trouble.message}; not needed here, because {everyone}")
+            return replace(trouble, message=f"{trouble.message}; not needed here, because {_OPEN}")
         if resolution.credential is None:
-            return fine("credential", f"none is set, and none is needed: {everyone}")
-        who = self._described(resolution.credential)
-        return fine("credential", f"{who}; {everyone}, so it could not be verified")
+            return fine("credential", f"none is set, and none is needed: {_OPEN}")
+        return self._accepted(None, resolution, is_open=True)
 
     def _trouble(self, resolution: Resolution) -> Finding | None:
         """A warning for what will not work where a credential is needed."""

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 from poetry_repo_plugin.core.deadline import within
-from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import unset
 from poetry_repo_plugin.core.origin import DEFAULT_PORTS
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.checks import proxy_of
+from poetry_repo_plugin.http.checks import given_proxy, proxy_of
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.matching import Leave
-from poetry_repo_plugin.http.proxy import Proxy
+from poetry_repo_plugin.http.proxy import Proxy, fault_of, variable_of
 
 Resolve = Callable[..., list[Any]]
 
@@ -39,12 +40,11 @@ class Route:
         self._addresses: list[str] = []
         self.origin = leave.origin
         self.proxy: Proxy | None = None
-        self._bad_proxy = ""
         self.proxy_url = proxy_of(url)
-        try:
-            self.proxy = Proxy.of(self.proxy_url) if self.proxy_url is not None else None
-        except ValueError as error:
-            self._bad_proxy = str(error)
+        self._given = given_proxy(url)
+        self._fault = fault_of(self._given) if self._given is not None else None
+        if self.proxy_url is not None and self._fault is None:
+            self.proxy = Proxy.of(self.proxy_url)
 
     @property
     def probable(self) -> bool:
@@ -53,8 +53,8 @@ class Route:
 
     def dns(self) -> Finding:
         """Whether the name leads to an address; through a proxy, the proxy's name."""
-        if self._bad_proxy:
-            return failed("dns", self._of_proxy(f"the proxy's URL cannot be understood: {self._bad_proxy}"))
+        if self._fault is not None:
+            return failed("dns", self._of_proxy(f"the proxy cannot be used: {self._fault}"))
         host = self.proxy.host if self.proxy else self.origin.host
         port = self.proxy.port if self.proxy else self.origin.port
         whose = f"the proxy {self.proxy}, which resolves {self.origin.host}" if self.proxy else ""
@@ -124,15 +124,21 @@ class Route:
     def _unconnected(self, error: OSError) -> Finding:
         found = self._access.tls.explain(self._leave, error, look_closer=False)
         cause = found.cause if found is not None else Cause.REFUSED
-        why = found.message if found is not None else error.strerror or str(error)
+        why = found.detail if found is not None else error.strerror or str(error)
         if isinstance(error, TimeoutError):
             cause, why = Cause.TIMEOUT, f"no connection could be made within {self._timeout:g} s"
-        if self.proxy is not None and cause is not Cause.PROXY:
-            return failed("connect", self._of_proxy(f"the proxy {self.proxy} cannot be used: {why}"))
+        if self.proxy is not None:
+            said = why if cause is Cause.PROXY else f"the proxy {self.proxy} cannot be used: {why}"
+            return failed("connect", self._of_proxy(said))
         return failed("connect", failure(cause, why, self._leave.repository, host=self.origin.netloc))
 
-    def _of_proxy(self, message: str) -> Any:
-        return failure(Cause.PROXY, message, self._leave.repository, host=self.origin.netloc)
+    def _of_proxy(self, message: str) -> Failure:
+        variable = variable_of(self._given or "", self.origin.scheme)
+        hint = None
+        if variable is not None:
+            message, hint = f"{message} (set by {variable})", unset(variable)
+        repository, host = self._leave.repository, self.origin.netloc
+        return failure(Cause.PROXY, message, repository, host=host, hint=hint)
 
 
 def _is_address(host: str) -> bool:

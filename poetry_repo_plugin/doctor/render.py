@@ -57,10 +57,12 @@ def summary(report: Report) -> str:
     failures = sum(finding.state is State.FAIL for finding in every)
     warnings = sum(finding.state is State.WARN for finding in every)
     count = len(report.repositories)
-    looked = f"{_count(count, 'repository', 'repositories')} looked at" if count else "No repository to look at"
+    checked = "No repositories to check"
+    if count:
+        checked = f"{_count(count, 'repository', 'repositories')} checked"
     parts = [_count(failures, "failure", "failures")] if failures else []
     parts += [_count(warnings, "warning", "warnings")] if warnings else []
-    return f"{looked}: {', '.join(parts) or 'all is well'}."
+    return f"{checked}: {', '.join(parts) or 'no problems'}."
 
 
 def failures(report: Report) -> str:

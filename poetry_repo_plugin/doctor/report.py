@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.hints import Hint
+from poetry_repo_plugin.core.times import rfc3339
 
 CHECKS = ("dns", "connect", "tls", "client-cert", "credential", "index", "upload")
 
@@ -30,6 +33,7 @@ class Finding:
     :param hint: a command to type.
     :param about: the repository that a finding of this machine repeats a check of; it is shown once only.
     :param failure: what it stands for, where that is the failure of a repository.
+    :param expires_at: when the credential or certificate that it is about ends, if that is known.
     """
 
     check: str
@@ -38,6 +42,7 @@ class Finding:
     hint: Hint | None = None
     about: str | None = None
     failure: Failure | None = None
+    expires_at: datetime | None = None
 
     @property
     def cause(self) -> Cause | None:
@@ -74,19 +79,45 @@ def failed(check: str, error: Failure, *, state: State = State.FAIL, note: str =
 
 @dataclass(frozen=True)
 class Examined:
-    """One repository after its walk: a finding for each of :data:`CHECKS`, in their order."""
+    """One repository after its walk.
+
+    :param checks: a finding for each of :data:`CHECKS`, in their order.
+    :param proxy: the host and port of the proxy on the way there.
+    """
 
     name: str
     url: str
     checks: tuple[Finding, ...]
+    proxy: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        ends = {finding.check: rfc3339(finding.expires_at) for finding in self.checks}
+        return {
+            "name": self.name,
+            "url": self.url or None,
+            "proxy": self.proxy,
+            "expires_at": {
+                "credential": ends.get("credential"),
+                "client_cert": ends.get("client-cert"),
+                "server_cert": ends.get("tls"),
+            },
+            "checks": [finding.document() for finding in self.checks],
+        }
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that was found."""
+    """All that was found.
+
+    :param versions: of the plugin, of Poetry and of what they run on.
+    :param keyring: the backend of keyring, or why there is none.
+    """
 
     repositories: tuple[Examined, ...]
     project: tuple[Finding, ...]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    keyring: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -104,9 +135,27 @@ class Report:
         """``repo doctor --json``."""
         return {
             "ok": self.ok,
-            "repositories": [
-                {"name": examined.name, "checks": [finding.document() for finding in examined.checks]}
-                for examined in self.repositories
-            ],
+            "versions": dict(self.versions),
+            "keyring": self.keyring,
+            "repositories": [examined.document() for examined in self.repositories],
             "project": [finding.document() for finding in self.project],
         }
+
+
+def versions(poetry: str) -> dict[str, str]:
+    """What a support desk asks for first.
+
+    :param poetry: the version of the running Poetry.
+    """
+    import platform
+    import ssl
+
+    from poetry_repo_plugin import __version__
+
+    return {
+        "plugin": __version__,
+        "poetry": poetry,
+        "python": platform.python_version(),
+        "openssl": ssl.OPENSSL_VERSION,
+        "platform": platform.platform(),
+    }

@@ -119,6 +119,7 @@ class Walk:
         self._leave: Leave | None = None
         self._material: Material | None = None
         self._wants_identity = False
+        self._proxy: str | None = None
         purpose = Purpose.INDEX if repository.index_url else Purpose.PUBLISH
         try:
             self._leave = access.places.leave(self._url, owner=repository.name, purpose=purpose)
@@ -134,10 +135,11 @@ class Walk:
             self._answers(self._leave)
         blocked = self._blocked()
         checks = tuple(self._found.get(check) or skipped(check, blocked) for check in CHECKS)
-        return Examined(self._repository.name, redact(self._url), checks)
+        return Examined(self._repository.name, redact(self._url), checks, self._proxy)
 
     def _connection(self, leave: Leave, material: Material) -> None:
         route = Route(self._access, leave, self._url, self._limits.step, self._resolve)
+        self._proxy = str(route.proxy) if route.proxy is not None else None
         for check, look in (("dns", route.dns), ("connect", route.connect)):
             if not self._blocked():
                 self._tell(self._repository.name, check)

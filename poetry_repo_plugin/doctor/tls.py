@@ -108,10 +108,16 @@ class Security:
             return failed("tls", error)
         if error is not None:
             peer = self._look()  # a server refuses us after we have accepted it
-        return self._of_peer(peer)
+        facts = peer.certificate if peer is not None else None
+        return replace(self._of_peer(peer), expires_at=facts.not_after if facts is not None else None)
 
     def client_certificate(self, reached: str) -> Finding:
         """Whether one is wanted, offered and accepted."""
+        facts = self._material.identity
+        ends = facts.not_after if facts is not None else None
+        return replace(self._client_certificate(reached), expires_at=ends)
+
+    def _client_certificate(self, reached: str) -> Finding:
         check, material = "client-cert", self._material
         if self._leave.origin.scheme != "https":
             return skipped(check, "plain http knows no client certificates")

@@ -264,11 +264,16 @@ def exchange(access: Access, name: str, method: str, url: str, json: object = No
         return response.status_code, response.text
 
 
-def proxy_of(url: str) -> str | None:
-    """The URL of the proxy that a request to ``url`` takes (it may hold a password), or ``None``."""
+def given_proxy(url: str) -> str | None:
+    """The proxy that a request to ``url`` takes, as it is written in the environment, or ``None``."""
     from requests.utils import get_environ_proxies, select_proxy
 
-    found = select_proxy(url, get_environ_proxies(url))
+    return select_proxy(url, get_environ_proxies(url))
+
+
+def proxy_of(url: str) -> str | None:
+    """The URL of the proxy that a request to ``url`` takes (it may hold a password), or ``None``."""
+    found = given_proxy(url)
     return found if not found or "://" in found else f"http://{found}"
 
 

@@ -134,10 +134,11 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 def assert_schema(document: dict[str, Any]) -> None:
     """Exactly DESIGN section 3."""
-    assert list(document) == ["ok", "repositories", "project"]
+    assert list(document) == ["ok", "versions", "keyring", "repositories", "project"]
     states, causes = {"ok", "warn", "fail", "skip"}, {cause.value for cause in Cause}
     for repository in document["repositories"]:
-        assert list(repository) == ["name", "checks"]
+        assert list(repository) == ["name", "url", "proxy", "expires_at", "checks"]
+        assert list(repository["expires_at"]) == ["credential", "client_cert", "server_cert"]
         assert [check["check"] for check in repository["checks"]] == list(CHECKS)
     every = [check for repository in document["repositories"] for check in repository["checks"]]
     for entry in [*every, *document["project"]]:

@@ -54,7 +54,7 @@ class TestText:
         assert "  -  client-cert  not reached, because tls failed" in shown
         assert "  !  permissions  /home/wörk/auth.toml can be read by others" in shown
         assert any(line.endswith("[unknown-ca]") for line in shown)
-        assert shown[-1] == "1 repository looked at: 1 failure, 2 warnings."
+        assert shown[-1] == "1 repository checked: 1 failure, 2 warnings."
         assert not any("said above" in line for line in shown)
 
     @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252", "cp437", "latin-1"])
@@ -77,9 +77,9 @@ class TestText:
         assert "\x1b" not in "".join(line.text for line in render.lines(report))
 
     def test_summaries(self) -> None:
-        assert render.summary(Report((), ())) == "No repository to look at: all is well."
+        assert render.summary(Report((), ())) == "No repositories to check: no problems."
         assert render.summary(Report((SAMPLE.repositories[0],) * 2, ())).startswith(
-            "2 repositories looked at: 2 failures"
+            "2 repositories checked: 2 failures"
         )
 
     def test_of_several_those_that_failed_are_named_last(self) -> None:
@@ -92,7 +92,7 @@ class TestText:
         corp = examined("corp", dns=State.FAIL, tls=State.SKIP)
         shown = [line.text for line in render.lines(Report((acme, good, corp), ()))]
         assert shown[-2:] == [
-            "3 repositories looked at: 3 failures, 1 warning.",
+            "3 repositories checked: 3 failures, 1 warning.",
             "Failed: acme (credential, upload), corp (dns).",
         ]
         alone = [line.text for line in render.lines(Report((acme,), ()))]
@@ -123,6 +123,13 @@ class TestCommand:
         assert_schema(document)
         assert document["ok"] is True
         assert done.err == ""
+        assert list(document["versions"]) == ["plugin", "poetry", "python", "openssl", "platform"]
+        assert all(document["versions"].values())
+        assert document["keyring"] == "there is no usable keyring on this machine"
+        (foo,) = document["repositories"]
+        assert (foo["url"], foo["proxy"]) == (index.index_url, None)
+        assert foo["expires_at"]["credential"] is foo["expires_at"]["client_cert"] is None
+        assert foo["expires_at"]["server_cert"].endswith("Z")
         index.tls = server_context(certs.server_unknown_ca())
         done = ready.fails("repo", "doctor", "--json", "foo", "--timeout", "3")
         document = json.loads(done.out)
@@ -143,7 +150,7 @@ class TestCommand:
         assert f"  {mark} credential " in done.out
         assert "     Try: poetry repo login foo" in done.out
         assert "[credential-rejected]" in done.out
-        assert done.out.splitlines()[-1] == "1 repository looked at: 1 failure."
+        assert done.out.splitlines()[-1] == "1 repository checked: 1 failure."
         assert "\r" not in done.text
         assert "\x1b" not in done.text
         assert not [secret for secret in SECRETS if secret in done.text]
@@ -184,10 +191,10 @@ class TestCommand:
 
     def test_nothing_is_known_and_nothing_to_mend(self, home: PoetryHome) -> None:
         done = home.ok("repo", "doctor", "--fix")
-        assert done.err == "There was nothing to mend.\n"
+        assert done.err == "Nothing to fix.\n"
         assert done.out.splitlines() == [
             "No private repository is known here. Next: poetry repo add NAME URL",
-            "No repository to look at: all is well.",
+            "No repositories to check: no problems.",
         ]
 
     @posix
@@ -213,6 +220,6 @@ class TestCommand:
         os.close(controller)
         assert process.wait(30) == 0, screen
         shown = screen.decode()
-        assert "\rLooking at foo: dns" in shown
+        assert "\rChecking foo: dns" in shown
         assert f"\r{' ' * 78}\r" in shown
         assert "\x1b[32m  ✓\x1b[39m  dns " in shown

@@ -418,11 +418,14 @@ class TestProxy:
             assert states(checks) == {**WELL, "client-cert": "ok", "upload": "skip"}
             assert f"the proxy {proxy.netloc}" in checks["dns"].message
             assert f"lets us through to {host}" in checks["connect"].message
+            (foo,) = well.report("foo").document()["repositories"]
+            assert foo["proxy"] == proxy.netloc
+            assert None not in (foo["expires_at"]["client_cert"], foo["expires_at"]["server_cert"])
             monkeypatch.setenv("HTTPS_PROXY", f"http://pat:wrong@{proxy.netloc}")
-            assert_fails(well.checks(), "connect", Cause.PROXY, "407")
+            assert_fails(well.checks(), "connect", Cause.PROXY, "407", "unset HTTPS_PROXY")
             proxy.credentials = None
             proxy.hosts[host] = ("127.0.0.1", 1)
-            assert_fails(well.checks(), "connect", Cause.PROXY, "502")
+            assert_fails(well.checks(), "connect", Cause.PROXY, "502", "unset HTTPS_PROXY")
             monkeypatch.setenv("NO_PROXY", "example.invalid")
             assert_fails(well.checks(), "dns", Cause.DNS, host)
 
@@ -431,7 +434,8 @@ class TestProxy:
         [
             ("http://no-such-host.invalid:3128", "dns", "the name of the proxy no-such-host.invalid"),
             ("REFUSED", "connect", "cannot be used"),
-            ("http://", "dns", "cannot be understood"),
+            ("http://", "dns", "its URL cannot be used: it names no host"),
+            ("proxy:3128", "dns", "its URL has no scheme"),
             ("GARBAGE", "connect", "what it answers is not HTTP"),
         ],
     )
@@ -441,7 +445,17 @@ class TestProxy:
         with listening(lambda connection: connection.sendall(b"220 mail.example.org ESMTP\r\n")) as port:
             places = {"REFUSED": refused_url(""), "GARBAGE": f"http://127.0.0.1:{port}"}
             monkeypatch.setenv("HTTPS_PROXY", places.get(proxy, proxy))
-            assert_fails(well.checks(), check, Cause.PROXY, words)
+            checks = well.checks()
+            assert_fails(checks, check, Cause.PROXY, words, "unset HTTPS_PROXY")
+            assert checks[check].message.endswith(" (set by HTTPS_PROXY)")
+
+    def test_one_without_a_scheme(self, well: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        well.source("https://pypi.example.invalid/simple/")
+        well.publish_to(None)
+        monkeypatch.setenv("https_proxy", refused_url("").removeprefix("http://"))
+        checks = well.checks()
+        assert_fails(checks, "connect", Cause.PROXY, "cannot be used", "unset https_proxy")
+        assert checks["connect"].message.endswith(" (set by https_proxy)")
 
     @pytest.mark.parametrize(
         ("spoil", "check", "cause", "words"),
