@@ -28,7 +28,7 @@ def fault_of(proxy: str) -> str | None:
     try:
         Proxy.of(proxy)
     except ValueError as error:
-        return f"its URL cannot be used: {error}"
+        return f"its URL is wrong: {error}"
     if scheme.startswith("socks") and not _has_socks():
         return "it speaks SOCKS, for which Poetry's environment lacks the package PySocks"
     return None
@@ -44,7 +44,8 @@ def variable_of(proxy: str, scheme: str, environ: Mapping[str, str] = os.environ
     """The environment variable that sends requests of ``scheme`` through ``proxy``, if it is one that does."""
     wanted = proxy.removeprefix("http://").rstrip("/")
     for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
-        if environ.get(name, "").removeprefix("http://").rstrip("/") == wanted:
+        value = environ.get(name)
+        if value and value.removeprefix("http://").rstrip("/") == wanted:
             return name
     return None
 

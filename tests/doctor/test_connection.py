@@ -8,6 +8,7 @@ import ssl
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -434,7 +435,7 @@ class TestProxy:
         [
             ("http://no-such-host.invalid:3128", "dns", "the name of the proxy no-such-host.invalid"),
             ("REFUSED", "connect", "cannot be used"),
-            ("http://", "dns", "its URL cannot be used: it names no host"),
+            ("http://", "dns", "its URL is wrong: it names no host"),
             ("proxy:3128", "dns", "its URL has no scheme"),
             ("GARBAGE", "connect", "what it answers is not HTTP"),
         ],
@@ -502,8 +503,21 @@ class TestProxy:
             checks = place.checks()
             assert (checks["connect"].state, checks["index"].state) == (State.OK, State.OK)
 
-    def test_socks(self, well: Place, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.skipif(find_spec("socks") is not None, reason="PySocks is here")
+    def test_socks_without_its_package(self, well: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")
+        assert_fails(well.checks(), "dns", Cause.PROXY, "PySocks", "unset HTTPS_PROXY")
+
+    def test_socks(
+        self,
+        well: Place,
+        certs: CertificateFactory,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")
+        (tmp_path / "socks.py").write_text("")
+        monkeypatch.syspath_prepend(tmp_path)
         checks = well.checks()
         assert states(checks)["connect"] == states(checks)["tls"] == "skip"
         assert "socks5" in checks["connect"].message
