@@ -49,6 +49,7 @@ class Plan:
         self._sources: dict[str, str] = {}
         self._constraints: dict[_Need, Any] = {}
         self._rejected: dict[_Need, set[Any]] = {}
+        self._parsed: dict[str, Any] = {}
 
     def end(self) -> None:
         """The solver has found its answer, or given up."""
@@ -100,8 +101,13 @@ class Plan:
             self._choose([(repositories[0], _page(repositories[0], need.name))], need, dependency)
             return
         gathered = _Gathered(len(repositories), lambda pages: self._choose(pages, need, dependency))
+
+        def fetch(number: int, repository: Any) -> None:
+            if not self._ended:
+                gathered.fetch(number, repository, need.name)
+
         for number, repository in enumerate(repositories):
-            self._crew.add(partial(gathered.fetch, number, repository, need.name))
+            self._crew.add(partial(fetch, number, repository))
 
     def _repositories(self, need: _Need) -> list[Any]:
         """Whom Poetry asks for certain: the source that is named, else every primary one."""
@@ -179,9 +185,8 @@ class Plan:
         for line in release.get("requires_dist") or ():
             if not extras and "extra" in line.partition(";")[2]:
                 continue
-            try:
-                one = Dependency.create_from_pep_508(line)
-            except (InvalidRequirementError, InvalidVersionError, ValueError):
+            one = self._parse(line)
+            if one is None:
                 continue
             if one.name == dependency.name and extras.intersection(one.in_extras):
                 extras.update(one.extras)  # an extra that stands for others
@@ -189,6 +194,15 @@ class Plan:
                 required.append(one)
         for one in required:
             self._follow_from(one, dependency, extras)
+
+    def _parse(self, line: str) -> Any:
+        """The requirement; ``None`` for one that is not valid. Many packages require the same: parsing is slow."""
+        if line not in self._parsed:
+            try:
+                self._parsed[line] = Dependency.create_from_pep_508(line)
+            except (InvalidRequirementError, InvalidVersionError, ValueError):
+                self._parsed[line] = None
+        return self._parsed[line]
 
     def _follow_from(self, required: Any, parent: Any, extras: Iterable[str]) -> None:
         """Follow a requirement of ``parent``'s release, unless it does not apply (``Provider.complete_package``)."""
