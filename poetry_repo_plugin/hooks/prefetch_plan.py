@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,6 +16,7 @@ from poetry.repositories.legacy_repository import LegacyRepository
 from poetry.repositories.pypi_repository import PyPiRepository
 from poetry.repositories.repository_pool import Priority
 
+from poetry_repo_plugin.hooks.prefetch_pages import best_release, has_metadata, is_cached, page_of, release_info
 from poetry_repo_plugin.hooks.single_flight import Flights
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Plan:
             self._crew.add(lambda: self._fetch_locked(repositories, need, locked.version))
             return
         if len(repositories) == 1:
-            self._choose([(repositories[0], _page(repositories[0], need.name))], need, dependency)
+            self._choose([(repositories[0], page_of(repositories[0], need.name))], need, dependency)
             return
         gathered = _Gathered(len(repositories), lambda pages: self._choose(pages, need, dependency))
 
@@ -141,12 +141,12 @@ class Plan:
         if self._ended:
             return
         for repository in repositories:
-            if _is_cached(repository, need.name, version):
+            if is_cached(repository, need.name, version):
                 return
             try:
                 if isinstance(repository, LegacyRepository):
                     page: Any = repository.get_page(need.name)
-                    if version not in list(page.versions(need.name)) or not _has_metadata(page, need.name, version):
+                    if version not in list(page.versions(need.name)) or not has_metadata(page, need.name, version):
                         continue
                 repository._get_release_info(need.name, version)
             except PackageNotFoundError:
@@ -157,11 +157,11 @@ class Plan:
         """Fetch the best release of ``pages``, and follow what it requires."""
         rejected = self._rejected.setdefault(need, set())
         for _ in range(_MOST_VERSIONS):
-            found = _best(pages, need.name, self._constraints[need], dependency, rejected)
+            found = best_release(pages, need.name, self._constraints[need], dependency, rejected)
             if found is None or self._ended:
                 return
             repository, page, version = found
-            release = _release(repository, page, need.name, version)
+            release = release_info(repository, page, need.name, version)
             if release is None:
                 return
             if self._suits(release, dependency):
@@ -256,76 +256,9 @@ class _Gathered:
         self._lock = threading.Lock()
 
     def fetch(self, number: int, repository: Any, name: str) -> None:
-        page = _page(repository, name)
+        page = page_of(repository, name)
         with self._lock:
             self._pages[number] = (repository, page)
             complete = len(self._pages) == self._count
         if complete:
             self._then([self._pages[one] for one in sorted(self._pages)])
-
-
-def _page(repository: Any, name: str) -> Any:
-    try:
-        return repository.get_page(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _best(
-    pages: list[tuple[Any, Any]], name: str, constraint: Any, dependency: Any, rejected: set[Any]
-) -> tuple[Any, Any, Any] | None:
-    """The release that Poetry's ``Repository.find_packages`` and ``Provider.search_for`` put first."""
-    eligible: dict[Any, tuple[Any, Any]] = {}
-    for repository, page in pages:
-        for version in list(page.versions(name)) if page is not None else ():
-            if version not in rejected and version not in eligible and constraint.allows(version):
-                eligible[version] = (repository, page)
-    anything = dependency.allows_prereleases()
-    stable = [one for one in eligible if anything or not one.is_unstable()]
-    for version in sorted(stable or eligible, reverse=True):
-        repository, page = eligible[version]
-        if page.yanked(name, version) or _is_too_recent(repository, page, name, version):
-            continue
-        return repository, page, version
-    return None
-
-
-def _is_too_recent(repository: Any, page: Any, name: str, version: Any) -> bool:
-    """``solver.min-release-age``, from Poetry 2.4 on."""
-    if getattr(repository, "_min_release_age_cutoff", None) is None or name in repository._min_release_age_exclude:
-        return False
-    return bool(repository._is_version_too_recent(page.links_for_version(name, version)))
-
-
-def _release(repository: Any, page: Any, name: str, version: Any) -> dict[str, Any] | None:
-    """What Poetry will know of a release: from its cache, else fetched; ``None`` where that is not for us."""
-    cached = _cached(repository, name, version)
-    if cached is not None:
-        return cached
-    if isinstance(repository, LegacyRepository) and not _has_metadata(page, name, version):
-        return None
-    found: dict[str, Any] = repository._get_release_info(name, version)
-    return found
-
-
-def _has_metadata(page: Any, name: str, version: Any) -> bool:
-    """Whether Poetry reads no archive: all wheels have their metadata beside them (PEP 658), and there is one."""
-    wheels = [link for link in page.links_for_version(name, version) if link.is_wheel]
-    return bool(wheels) and all(link.has_metadata for link in wheels)
-
-
-def _is_cached(repository: Any, name: str, version: Any) -> bool:
-    return _cached(repository, name, version) is not None
-
-
-def _cached(repository: Any, name: str, version: Any) -> dict[str, Any] | None:
-    """From Poetry's cache of releases, without its way of deleting what another thread is just writing."""
-    if repository._disable_cache:
-        return None
-    try:
-        path = repository._release_cache._path(f"{name}:{version}")
-        found = json.loads(path.read_bytes()[10:])  # behind the date of its end
-    except (OSError, ValueError):
-        return None
-    current = isinstance(found, dict) and found.get("_cache_version") == str(repository.CACHE_VERSION)
-    return found if current else None
