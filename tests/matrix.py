@@ -3,6 +3,7 @@
     .venv/bin/python tests/matrix.py              everything
     .venv/bin/python tests/matrix.py 2.0.1 3.12   only these versions of Poetry or Python
     python3 tests/matrix.py --prepare             nothing is run, but their environments are made
+    .venv/bin/python tests/matrix.py --suite      Poetry's own tests instead, those of each version
 
 A row is one Poetry on one Python, a column one path by which Poetry opens connections; a cell says how many tests of
 it passed. There is every Poetry on this Python, the newest on every Python, and the oldest on the oldest and the
@@ -205,6 +206,10 @@ def prepare_all(chosen: list[Pairing]) -> int:
 def main() -> int:
     """Run all, print the table; 1 if any failed."""
     words = sys.argv[1:]
+    if "--suite" in words:
+        suite = ROOT / "tests" / "poetry_suite" / "run.py"
+        versions = [word for word in words if word in POETRIES] or POETRIES
+        return subprocess.run([sys.executable, str(suite), *versions], check=False).returncode
     chosen = pairings([word for word in words if word != "--prepare"])
     if "--prepare" in words:
         return prepare_all([pairing for pairing in chosen if pairing.interpreter is not None])

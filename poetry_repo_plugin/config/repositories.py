@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
 from poetry_repo_plugin.config.project import Project, ProjectSettings
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core import names
@@ -113,6 +114,8 @@ def shows_credential(settings: Settings, repository: Repository, *, stored: bool
         repository.url_secret,
         settings.variable("PYPI_TOKEN", name),
         settings.variable("HTTP_BASIC", name, "_PASSWORD"),
+        settings.added_token(name),
+        settings.added_login(name)[1],
         repository.project.provider,
     )
     kept = (settings.login(name), settings.token(name), own.provider, own.helper)
@@ -252,6 +255,8 @@ class Catalogue:
         variable = settings.variable("REPOSITORIES", repository.name, "_URL")
         if variable is not None and variable[1]:
             return f"the environment variable {variable[0]}"
+        if settings.added_url(repository.name) is not None:
+            return f"the configuration of {ANOTHER_PLUGIN}"
         return "poetry.toml" if settings.user_publish_url(repository.name) is None else str(settings.config_file)
 
     def _index_of(self, name: str) -> tuple[str | None, str | None]:
@@ -269,9 +274,11 @@ class Catalogue:
         return self._own_publish_url_of(name) or self._settings.publish_url(name) or project.publish_url
 
     def _own_publish_url_of(self, name: str) -> str | None:
-        """What the environment or the user's own file says, whatever a project says."""
+        """What the environment, another plugin or the user's own file says, whatever a project says."""
         variable = self._settings.variable("REPOSITORIES", name, "_URL")
-        return variable[1] if variable is not None and variable[1] else self._settings.user_publish_url(name)
+        if variable is not None and variable[1]:
+            return variable[1]
+        return self._settings.added_url(name) or self._settings.user_publish_url(name)
 
     def _pypi_with_priority(self) -> Repository:
         """PyPI, uploading to where the user or the environment says instead; no project can say so."""

@@ -8,7 +8,7 @@ written: nothing in them is expanded, and an environment variable hides its own 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from poetry_repo_plugin.config.document import read_toml
 from poetry_repo_plugin.config.files import JOURNAL
 from poetry_repo_plugin.config.keys import Table, entries_of, leaf_names, table_at, text_at
+from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN, SECTIONS, Leaf, added_to, leaves_of
 from poetry_repo_plugin.config.own import Own, own_of
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.secret import Secret
@@ -39,6 +40,7 @@ class Settings:
     :param project: the folder that holds ``pyproject.toml`` (and ``poetry.toml``), or ``None``.
     :param dotted_keys: how the running Poetry keeps a name with dots: ``True`` as one key (2.4 and later), ``False``
         as nested tables (before). Both are read.
+    :param memory: gives Poetry's configuration in memory, and what projects' files brought there.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class Settings:
         *,
         environ: Mapping[str, str] = os.environ,
         dotted_keys: bool = True,
+        memory: Callable[[], tuple[Mapping[str, Any], list[Leaf]]] = lambda: ({}, []),
     ) -> None:
         self.folder = folder
+        self._memory = memory
         self.project_folder = project
         self.environ = environ
         self._dotted_keys = dotted_keys
@@ -92,6 +96,12 @@ class Settings:
             finish(self.folder)
         return Table.of(read_toml(file))
 
+    @cached_property
+    def added(self) -> dict[str, Any]:
+        """What other plugins have put into Poetry's configuration; it counts like the environment."""
+        memory, brought = self._memory()
+        return added_to(memory, (self.config, self.auth), [*brought, *leaves_of(self.local)]) if memory else {}
+
     def check(self) -> None:
         """Read every file now, so that a broken one is named before anything is done."""
         _ = self.config, self.auth, self.own, self.local
@@ -125,6 +135,20 @@ class Settings:
             if variable in self.environ:
                 return variable, self.environ[variable]
         return None
+
+    def added_login(self, name: str) -> tuple[str | None, str | None]:
+        """User name and password that another plugin has put under ``http-basic.NAME``."""
+        section = "http-basic"
+        return text_at(self.added, section, name, "username"), text_at(self.added, section, name, "password")
+
+    def added_token(self, name: str) -> str | None:
+        """The token that another plugin has put under ``pypi-token.NAME``."""
+        found = entries_of(self.added, "pypi-token", name)
+        return next((token for token in found if isinstance(token, str) and token), None)
+
+    def added_url(self, name: str) -> str | None:
+        """``repositories.NAME.url`` as another plugin has put it there."""
+        return text_at(self.added, "repositories", name, "url") or None
 
     def login(self, name: str) -> StoredLogin | None:
         """User name and password under ``http-basic.NAME``; the password may be in a keyring.
@@ -203,7 +227,7 @@ class Settings:
         return known[name]
 
     def certificate(self, name: str, key: str) -> str | bool | None:
-        """``certificates.NAME.<key>`` (``cert`` or ``client-cert``): environment, then the user's files.
+        """``certificates.NAME.<key>`` (``cert`` or ``client-cert``): environment, other plugins, the user's files.
 
         ``poetry config`` keeps these in ``auth.toml``, which wins over ``config.toml``.
         """
@@ -211,7 +235,8 @@ class Settings:
         if variable is not None and variable[1]:
             lowered = variable[1].lower()
             return lowered == "true" if lowered in ("true", "false") else variable[1]
-        entries = (*entries_of(self.auth, "certificates", name), *entries_of(self.config, "certificates", name))
+        tables = (self.added, self.auth, self.config)
+        entries = (entry for table in tables for entry in entries_of(table, "certificates", name))
         found = (entry.get(key) for entry in entries if isinstance(entry, dict))
         return next((value for value in found if isinstance(value, (str, bool))), None)
 
@@ -223,9 +248,14 @@ class Settings:
         return self.own_for(name).audience
 
     def unverified_by(self, name: str) -> str | None:
-        """``VARIABLE=false`` where the environment switches verification off; no file can switch it on again."""
+        """``VARIABLE=false`` where the environment switches verification off, or that another plugin does; no file can
+        switch it on again.
+        """
         variable = self.variable("CERTIFICATES", name, "_CERT")
-        return "=".join(variable) if variable is not None and variable[1].lower() == "false" else None
+        if variable is not None and variable[1]:
+            return "=".join(variable) if variable[1].lower() == "false" else None
+        added = (entry for entry in entries_of(self.added, "certificates", name) if isinstance(entry, dict))
+        return ANOTHER_PLUGIN if any(entry.get("cert") is False for entry in added) else None
 
     def project_certs(self, name: str) -> list[object]:
         """``certificates.NAME.cert`` of the project's ``poetry.toml``, in every spelling of the name; no switches.
@@ -259,6 +289,7 @@ class Settings:
             (self.auth, "pypi-token"),
             (self.auth, "certificates"),
             (self.config, "certificates"),
+            *((self.added, section) for section in SECTIONS),
         ):
             for name in leaf_names(table_at(table, key)):
                 found.setdefault(name)

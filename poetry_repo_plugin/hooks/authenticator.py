@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.core.errors import RepoError
 from poetry_repo_plugin.core.origin import split_userinfo, with_brackets
 from poetry_repo_plugin.hooks.run import asked_by_us, current, is_asked_by_us
 
 if TYPE_CHECKING:
     import requests
+
+    from poetry_repo_plugin.credentials.base import Need
 
 
 def no_auth(request: Any) -> Any:
@@ -67,23 +70,30 @@ def request(
         found = explain_end(run.access, run.owners.get(self), url, error)
         if found is None:
             raise
-        raise run.report(found) from None
+        raise run.report(found, error) from None
     owner = run.owners.get(self)
-    if owner is not None and is_empty_page(url, response):
-        response.status_code = 404
-    judged = judge_answer(owner, url, response)
+    empty = owner is not None and is_empty_page(url, response)
+    judged = None if empty else judge_answer(owner, url, response)
     if owner is not None:
-        run.answers.note(owner, response.status_code, judged)
-        if response.status_code >= 400 and response.status_code in run.ignored_codes(owner):
+        run.answers.note(owner, 404 if empty else response.status_code, judged)
+        if response.status_code in run.ignored_codes(owner) and response.status_code >= 400:
             response.status_code = 404  # Poetry's “not here”; without it, all but 401 and 403 would end the command
             return response
     found = explain_answer(run.access, owner, url, judged)
     if found is not None:
-        raise run.report(found)
+        from poetry.repositories.exceptions import RepositoryError
+
+        raise run.report(found, RepositoryError())
     return response
 
 
-# -- what others ask for; Poetry itself gets nothing, because our adapter carries it all -------------------------------
+def add_repository(original: Callable[..., None], self: Any, name: str, url: str) -> None:
+    """An authenticator learns of a repository, and so do we."""
+    original(self, name, url)
+    current().add_live(name, url)
+
+
+# -- what others ask for; what Poetry itself does with the answers, our adapter does better ----------------------------
 
 
 def get_credentials_for_url(original: Any, self: Any, url: str) -> Any:
@@ -99,31 +109,40 @@ def get_credentials_for_url(original: Any, self: Any, url: str) -> Any:
 
 
 def get_http_auth(original: Any, self: Any, name: str) -> Any:
-    """The credential for uploads to the repository ``name``."""
-    from poetry_repo_plugin.credentials.base import Purpose
+    """The credential for uploads to the repository ``name``.
+
+    Poetry asks while it prepares one, be it a dry run: then no tool is run and no identity made out.
+    """
+    from poetry_repo_plugin.credentials.base import DIAGNOSIS, EVERYTHING, Purpose
 
     url = _upload_url(name)
-    return credential_at(url, owner=name, purpose=Purpose.PUBLISH) if url else None
+    allowed = DIAGNOSIS if is_asked_by_us() else EVERYTHING
+    return credential_at(url, allowed, owner=name, purpose=Purpose.PUBLISH) if url else None
 
 
 def get_pypi_token(original: Any, self: Any, name: str) -> str | None:
-    """A token is one more credential for us: :func:`get_http_auth` has it, with its user name."""
-    return None
+    """The same, where it is a token."""
+    found = get_http_auth(original, self, name)
+    return found.password if found is not None and found.username == TOKEN_USER else None
 
 
 def get_certs_for_url(original: Any, self: Any, url: str) -> Any:
-    """Nothing for Poetry's own requests (the adapter brings a context); for other plugins, what we would use."""
+    """The files of what we use. In Poetry's own requests the adapter brings a context in their place."""
     return _certificates_at(split_userinfo(url)[0], owner=current().owners.get(self))
 
 
 def get_certs_for_repository(original: Any, self: Any, name: str) -> Any:
-    """The same; Poetry's own answer would take a project's word for any repository."""
+    """The same; Poetry's own answer would take a project's word for any repository, which does no harm where it hands
+    it on to our ``upload``.
+    """
     from poetry_repo_plugin.credentials.base import Purpose
 
+    if is_asked_by_us():
+        return original(self, name)
     return _certificates_at(_upload_url(name), owner=name, purpose=Purpose.PUBLISH)
 
 
-def credential_at(url: str, **where: Any) -> Any:
+def credential_at(url: str, allowed: Need | None = None, **where: Any) -> Any:
     """Poetry's form of what we would send to ``url``; it has none for a bearer."""
     from poetry.utils.password_manager import HTTPAuthCredential
 
@@ -131,7 +150,8 @@ def credential_at(url: str, **where: Any) -> Any:
 
     access = current().access
     try:
-        credential = access.credential(access.places.leave(url, **where), EVERYTHING)
+        leave = access.places.leave(url, **where)
+        credential = access.credential(leave, EVERYTHING if allowed is None else allowed)
     except (RepoError, ValueError):
         return HTTPAuthCredential()
     if credential is None or credential.scheme != BASIC:
@@ -140,8 +160,8 @@ def credential_at(url: str, **where: Any) -> Any:
 
 
 def _upload_url(name: str) -> str | None:
-    """Where to upload to ``name``, or its index; ``None`` while it is us who ask."""
-    repository = None if is_asked_by_us() else current().access.catalogue.find(name)
+    """Where to upload to ``name``, or its index."""
+    repository = current().access.catalogue.find(name)
     if repository is None:
         return None
     return repository.publish_url or repository.index_url
@@ -150,7 +170,7 @@ def _upload_url(name: str) -> str | None:
 def _certificates_at(url: str | None, **where: Any) -> Any:
     from poetry.utils.authenticator import RepositoryCertificateConfig
 
-    if url is None or is_asked_by_us():
+    if url is None:
         return RepositoryCertificateConfig()
     access = current().access
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 from cleo.formatters.formatter import Formatter
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from poetry_repo_plugin.http.auth import Access
     from poetry_repo_plugin.http.responses import Judgement
 
+_FAILED = frozenset((429, *range(500, 1000)))
 _TIMEOUT = 5.0  # seconds, for connecting and for each read
 
 # -- an error of ours, on its way to the screen ------------------------------------------------------------------------
@@ -59,10 +61,25 @@ class Reported(_Base):
         return "\n".join(f"{indent}{line}" for line in text.splitlines())
 
 
-def reported(error: RepoError) -> Reported:
-    """``error`` as an exception to raise inside Poetry."""
+def reported(error: RepoError, instead_of: BaseException | None = None) -> Reported:
+    """``error`` as an exception to raise inside Poetry.
+
+    :param instead_of: what Poetry would raise. Ours is of that kind as well, for those who catch it
+        (Poetry reads a wheel whose metadata cannot be had) and look for the response in it.
+    """
     _teach_old_poetry()
-    return Reported(error)
+    if instead_of is None or isinstance(instead_of, _Base):
+        return Reported(error)
+    told = _as(cast("Any", type(instead_of)))(error)
+    for name in ("response", "request"):
+        if hasattr(instead_of, name):
+            setattr(told, name, getattr(instead_of, name))
+    return told
+
+
+@cache
+def _as(kind: Any) -> type[Reported]:
+    return type("Reported", (Reported, kind), {"__module__": __name__})
 
 
 def is_reported(error: BaseException) -> bool:
@@ -140,7 +157,7 @@ def judge_answer(owner: str | None, url: str, response: Response) -> Judgement |
     if is_metadata(url):  # Poetry reads the file itself instead
         return None
     status = response.status_code
-    if status == 429 or status >= 500:
+    if status in _FAILED:
         return judge_index(url, response)
     if owner is None or is_pypi(owner) or not _is_for_page(url):
         return None

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from poetry_repo_plugin.config.memory import Leaf, leaves_of
 
 if TYPE_CHECKING:
     from cleo.commands.command import Command
@@ -74,4 +79,41 @@ def surroundings(command: Command) -> Surroundings:
     """What ``command`` finds: the user's folder, the project's, and what this Poetry has built in."""
     from poetry_repo_plugin.ops.session import Surroundings
 
-    return Surroundings(config_folder(), project_folder(command), builtin_pypi(), dotted_keys())
+    note_project(getattr(command.application, "_poetry", None))
+    return Surroundings(config_folder(), project_folder(command), builtin_pypi(), dotted_keys(), memory)
+
+
+# -- the configuration in memory, and what of it a project's files brought there --------------------------------------
+
+_brought: WeakKeyDictionary[Any, list[Leaf]] = WeakKeyDictionary()  # by configuration
+
+
+def memory() -> tuple[Mapping[str, Any], list[Leaf]]:
+    """What the configuration holds now, and what of it comes from projects; nothing where Poetry has not made it."""
+    config = poetry_config()
+    return (config.raw(), _brought.get(config, [])) if config is not None else ({}, [])
+
+
+def note_project(poetry: Any) -> None:
+    """Poetry made this before we came: its files are in the configuration already."""
+    config, file = poetry_config(), getattr(getattr(poetry, "file", None), "path", None)
+    if config is None or file is None:
+        return
+    from poetry_repo_plugin.config.document import read_toml
+
+    note_leaves(config, leaves_of(read_toml(Path(file).parent / "poetry.toml")))
+    sources = ((str(source.get("name")), source.get("url")) for source in poetry.local_config.get("source", []))
+    note_leaves(config, ((("repositories", name, "url"), url) for name, url in sources))
+
+
+def note_leaves(config: Any, leaves: Iterable[Leaf]) -> None:
+    """A project's files have brought ``leaves`` into ``config``."""
+    _brought.setdefault(config, []).extend(leaves)
+
+
+def poetry_config() -> Any:
+    """Poetry's one configuration, or ``None`` while it has not made it."""
+    module = sys.modules.get("poetry.config.config")
+    if module is None or getattr(module, "_default_config", None) is None:
+        return None
+    return module.Config.create()

@@ -19,23 +19,27 @@ if TYPE_CHECKING:
 def get_credentials_for_git_url(original: Any, self: Any, url: str) -> Any:
     """Called by Poetry's git backend just before it connects; from here on its transport asks us.
 
-    The backend is loaded for git dependencies only, so what we replace in it is replaced now.
+    The backend is loaded for git dependencies only, so what we replace in it is replaced now; it does
+    without the answer, which is for others. A URL with userinfo is dulwich's to read.
     """
     import poetry.vcs.git.backend
     from poetry.utils.password_manager import HTTPAuthCredential
 
+    from poetry_repo_plugin.credentials.base import FIRST_REQUEST, Purpose
+
     backend: Any = poetry.vcs.git.backend
     connect = getattr(backend, "get_transport_and_path", None)
     if connect is None:
-        from poetry_repo_plugin.credentials.base import Purpose
-
         return credential_at(split_userinfo(url)[0], purpose=Purpose.GIT)
     if getattr(connect, "func", None) is not _get_transport_and_path:
         backend.get_transport_and_path = partial(_get_transport_and_path, connect)
         clone = getattr(backend.Git, "_clone_legacy", None)
         if clone is not None:
             backend.Git._clone_legacy = staticmethod(partial(_clone_with_system_git, clone))
-    return HTTPAuthCredential()
+    bare, username, _ = split_userinfo(url)
+    if username is not None:
+        return HTTPAuthCredential()
+    return credential_at(bare, FIRST_REQUEST, purpose=Purpose.GIT)
 
 
 def _get_transport_and_path(original: Any, location: str, *arguments: Any, **options: Any) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.hooks import authenticator, git, prefetch, publisher, repository, run
+from poetry_repo_plugin.hooks import authenticator, git, memory, prefetch, publisher, repository, run
 from poetry_repo_plugin.hooks.facts import poetry_version
 from poetry_repo_plugin.hooks.seam import Seam
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cleo.io.io import IO
 
 
+_FACTORY = "poetry.factory:Factory"
+_CONFIG = "poetry.config.config:Config"
 _AUTHENTICATOR = "poetry.utils.authenticator:Authenticator"
 _HTTP_REPOSITORY = "poetry.repositories.http_repository:HTTPRepository"
 _LEGACY = "poetry.repositories.legacy_repository:LegacyRepository"
@@ -37,7 +39,12 @@ SEAMS: tuple[Seam, ...] = (
     Seam(_HTTP_REPOSITORY, "session"),
     Seam(_LEGACY, "find_links_for_package", repository.find_links_for_package, ("self", "package")),
     Seam(_PYPI, "find_links_for_package", repository.find_links_for_package, ("self", "package")),
+    # The configuration
+    Seam(_FACTORY, "create_poetry", memory.create_poetry, ("self", "cwd")),
+    Seam(_CONFIG, "create"),
+    Seam(_CONFIG, "raw", None, ("self",)),
     # Sessions and requests
+    Seam(_AUTHENTICATOR, "add_repository", authenticator.add_repository, ("self", "name", "url")),
     Seam(_AUTHENTICATOR, "create_session", authenticator.create_session, ("self",)),
     Seam(_AUTHENTICATOR, "request", authenticator.request, ("self", "method", "url", "raise_for_status")),
     Seam(_AUTHENTICATOR, "get_credentials_for_url", authenticator.get_credentials_for_url, ("self", "url")),

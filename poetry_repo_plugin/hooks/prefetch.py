@@ -93,12 +93,12 @@ def _init_repository(original: Callable[..., None], self: Any, *arguments: Any, 
     setattr(self, _FLIGHTS, {})
 
 
-def _once_at_a_time(original: Callable[..., Any], self: Any, *arguments: Any) -> Any:
+def _once_at_a_time(original: Callable[..., Any], self: Any, *arguments: Any, **options: Any) -> Any:
     from poetry_repo_plugin.hooks.single_flight import Flights
 
     flights = getattr(self, _FLIGHTS, None)
-    if flights is None:  # it was made before this command
-        return original(self, *arguments)
+    if flights is None or options:  # it was made before this command, or whoever asks is not Poetry
+        return original(self, *arguments, **options)
     name = original.__name__
     if name not in flights:
         flights.setdefault(name, Flights(partial(original, self), keep=False))

@@ -33,13 +33,13 @@ def publish(
     try:
         upload = prepare_upload(run.access, repository_name, username, password, cert, client_cert)
     except RepoError as error:
-        raise run.report(error) from None
+        raise run.report(error, RuntimeError()) from None
     if upload.url is not None and repository_name is not None:
         keys = (repository_name,) if dotted_keys() else tuple(repository_name.split("."))
         self._poetry.config.merge({"repositories": _nested((*keys, "url"), upload.url)})
     run.uploads[self._uploader] = upload
     with asked_by_us():
-        original(self, repository_name, None, None, dry_run=dry_run, skip_existing=skip_existing)
+        original(self, repository_name, username, password, cert, client_cert, dry_run, skip_existing)
 
 
 def _nested(keys: tuple[str, ...], value: str) -> Any:

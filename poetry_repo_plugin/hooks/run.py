@@ -15,7 +15,7 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import split_userinfo
 from poetry_repo_plugin.hooks.cache import settle_cache
 from poetry_repo_plugin.hooks.explain import Answers
-from poetry_repo_plugin.hooks.facts import surroundings
+from poetry_repo_plugin.hooks.facts import note_project, surroundings
 
 if TYPE_CHECKING:
     from cleo.commands.command import Command
@@ -89,6 +89,7 @@ class Run:
 
     def adopt(self, poetry: Any) -> None:
         """Learn of the repositories that exist already, where another plugin had Poetry built before this command."""
+        note_project(poetry)
         for repository in getattr(getattr(poetry, "pool", None), "all_repositories", ()):
             session, url = getattr(repository, "session", None), getattr(repository, "_url", None)
             if session is not None and isinstance(url, str):
@@ -102,11 +103,11 @@ class Run:
         repository = self.access.catalogue.find(name)
         return self.access.ignored_codes(repository) - {401, 403} if repository is not None else frozenset()
 
-    def report(self, error: RepoError) -> Exception:
-        """The exception that this Poetry prints well, once."""
+    def report(self, error: RepoError, instead_of: BaseException | None = None) -> Exception:
+        """The exception that this Poetry prints well, once; of the kind of ``instead_of`` as well."""
         from poetry_repo_plugin.hooks.explain import reported
 
-        return reported(error)
+        return reported(error, instead_of)
 
     def _warn(self, line: str) -> None:
         from cleo.formatters.formatter import Formatter

@@ -125,8 +125,11 @@ class OneFlight(Flights):
     """As :class:`Flights`, of a call whose answer is the same whatever its arguments are."""
 
     def __call__(self, *arguments: Any) -> Any:
-        """The answer. Raises what the call raises."""
-        return super().__call__("")
+        """The answer. Raises what the call raises; that there is no page, with the name that was asked for."""
+        try:
+            return super().__call__("")
+        except PackageNotFoundError as error:
+            raise PackageNotFoundError(str(error).replace("[]", f"[{arguments[0]}]")) from error
 
     def fetch(self, *arguments: Any) -> None:
         """See :meth:`Flights.fetch`."""

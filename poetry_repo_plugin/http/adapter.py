@@ -24,6 +24,7 @@ from poetry_repo_plugin.core.deadline import Budget, watched
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Purpose
 from poetry_repo_plugin.http.ahead import Abandoned, is_ahead
@@ -353,9 +354,9 @@ class _Carrier(HTTPAdapter):
             return None
         bare, username, secret = split_userinfo(cast("str", request.url))
         request.url = bare
-        if username is None or secret is None:
+        if username is None:
             return None
-        return Credential(secret, username, "url", "the URL itself")
+        return Credential(secret or Secret(""), username, "url", "the URL itself")
 
     def _is_led_away(self, hop: Hop, url: str) -> bool:
         """Whether another origin's redirect led to ``url``: then nothing secret travels, nor ever again on this way."""

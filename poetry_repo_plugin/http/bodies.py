@@ -16,7 +16,7 @@ from poetry_repo_plugin.core.terminal import without_secrets
 
 ENOUGH = 64 * 1024  # bytes, on the wire and unpacked
 PATIENCE = 5.0  # seconds
-LONGEST_WAIT = 15  # seconds before a request is tried again, five times at most
+LONGEST_WAIT = 60  # seconds before a request is tried again, five times at most
 _LONGEST_REASON = 300  # characters
 _ESCAPES = Pattern(r"\x1b(?:\[[0-?]{0,30}[ -/]{0,9}[@-~]|\][^\x07\x1b]{0,300}(?:\x07|\x1b\\)?|.)")
 # Every repetition is bounded: a hostile page must not make it slow.

@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Failure
-from poetry_repo_plugin.core.hints import Hint, repo, unset
+from poetry_repo_plugin.core.hints import Hint, command, repo, unset
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.secret import Secret
@@ -144,6 +145,8 @@ class Contexts:
     def unverified(self, name: str) -> tuple[str, Hint]:
         """The setting that switches verification off for ``name``, and the command to end it."""
         variable = self._settings.unverified_by(name)
+        if variable == ANOTHER_PLUGIN:
+            return variable, command("poetry", "self", "show", "plugins")
         if variable is not None:
             return variable, unset(variable.partition("=")[0])
         return "--insecure", repo("certs", name, "--ca", "PATH")

@@ -198,15 +198,13 @@ class Places:
         return mine or next(in_project, None) or next(iter(here_names.values()), None)
 
     def _git_owner_of(self, prefix: Prefix) -> Repository | None:
-        """The repository that was configured for exactly this git URL; ``.git`` at its end makes no difference."""
-
-        def bare(other: Prefix) -> Prefix:
-            return Prefix(other.origin, other.path.removesuffix(".git"))
-
+        """The repository that was configured for exactly this git URL, or for its like over http; ``.git`` at its end
+        makes no difference.
+        """
         for repository in self.catalogue:
             for url in repository.urls:
                 with suppress(InvalidUrl):
-                    if bare(Prefix.of(url)) == bare(prefix):
+                    if _git_path(prefix) == _git_path(Prefix.of(url)) and prefix.origin in _secured(Origin.of(url)):
                         return repository
         return None
 
@@ -229,6 +227,17 @@ class Places:
                 if Prefix.of(own) == prefix if purpose is Purpose.PUBLISH else Origin.of(own) == prefix.origin:
                     return own
         return url
+
+
+def _git_path(prefix: Prefix) -> str:
+    return prefix.path.removesuffix(".git")
+
+
+def _secured(origin: Origin) -> tuple[Origin, ...]:
+    """``origin``, and the one that servers send everybody to who comes to it over http."""
+    if origin.scheme == "http" and origin.port == DEFAULT_PORTS["http"]:
+        return origin, Origin("https", origin.host, DEFAULT_PORTS["https"])
+    return (origin,)
 
 
 def unmistakable(url: str) -> str:

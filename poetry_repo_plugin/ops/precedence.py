@@ -8,6 +8,7 @@ from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.credentials.base import LISTING, Credential, Purpose, Query, Source
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
+from poetry_repo_plugin.credentials.plugins import PluginSource
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.credentials.url import GivenSource
 from poetry_repo_plugin.http.auth import Access
@@ -16,12 +17,13 @@ from poetry_repo_plugin.http.auth import Access
 def ahead(access: Access, repository: Repository, stored: Credential) -> dict[str, list[str]]:
     """Where another credential than ``stored`` is found first, and the URLs that it goes to.
 
-    Only a URL and the environment are looked at: ``login`` takes a helper away, and nothing is asked on the way.
+    Only a URL, the environment and other plugins are looked at: ``login`` takes a helper away, and nothing is asked
+    on the way.
     """
     before: list[Source] = [
         source
         for source in takewhile(lambda one: not isinstance(one, StoredSource), access.chain.sources)
-        if isinstance(source, (GivenSource, EnvironmentSource))
+        if isinstance(source, (GivenSource, EnvironmentSource, PluginSource))
     ]
     found: dict[str, list[str]] = {}
     for url, purpose in _asked(repository):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from poetry_repo_plugin.config.bindings import Bindings
+from poetry_repo_plugin.config.memory import Leaf
 from poetry_repo_plugin.config.project import read_project
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
@@ -26,6 +27,7 @@ from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
 from poetry_repo_plugin.credentials.passphrase import known_passphrase
+from poetry_repo_plugin.credentials.plugins import PluginSource
 from poetry_repo_plugin.credentials.recognised import RecognisedSource
 from poetry_repo_plugin.credentials.same_url import SameUrlSource
 from poetry_repo_plugin.credentials.stored import StoredSource
@@ -60,12 +62,14 @@ class Surroundings(NamedTuple):
     :param project_folder: of the project that it works in; ``None`` for none.
     :param pypi: PyPI with the URLs of this Poetry.
     :param dotted_keys: whether this Poetry keeps a name with dots as one key.
+    :param memory: gives Poetry's configuration in memory, and what projects' files brought there.
     """
 
     config_folder: Path
     project_folder: Path | None
     pypi: Repository
     dotted_keys: bool
+    memory: Callable[[], tuple[Mapping[str, Any], list[Leaf]]] = lambda: ({}, [])
 
 
 @dataclass
@@ -195,7 +199,7 @@ class Session:
 
 def _read(where: Surroundings) -> tuple[Settings, Catalogue]:
     folder = where.project_folder
-    settings = Settings(where.config_folder, folder, dotted_keys=where.dotted_keys)
+    settings = Settings(where.config_folder, folder, dotted_keys=where.dotted_keys, memory=where.memory)
     project = read_project(folder / "pyproject.toml") if folder is not None else None
     return settings, Catalogue(settings, project, where.pypi)
 
@@ -224,6 +228,7 @@ def assemble(
     sources: list[Source] = [
         GivenSource(known.in_url),
         environment,
+        PluginSource(settings),
         outside,
         stored,
         SameUrlSource(settings, [environment, stored]),

@@ -65,7 +65,15 @@ class TestServers:
 
     @pytest.mark.parametrize(
         ("after", "seconds"),
-        [("0", 0), ("7", 7), ("99999999999999", 15), ("-5", 1), ("inf", 1), ("Fri, 31 Dec 9999 23:59:59 GMT", 15)],
+        [
+            ("0", 0),
+            ("7", 7),
+            ("42", 42),
+            ("99999999999999", 60),
+            ("-5", 1),
+            ("inf", 1),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 60),
+        ],
     )
     def test_a_server_cannot_make_us_wait_for_ever(self, after: str, seconds: int) -> None:
         response = requests.Response()
