@@ -44,6 +44,7 @@ PATHS = {
     "self add": "integration/test_paths_self.py::TestSelfAdd",
     "plugins": "integration/test_paths_self.py::TestRequiredPlugins",
     "publish": "integration/test_paths_publish.py",
+    "ahead": "integration/test_prefetch.py",
     # The plugin itself, into a Poetry without it. The suite does that on the newest Poetry; here it is done on the
     # oldest, under this Python, for which the index is stocked.
     "itself": "infrastructure/test_self.py",

@@ -16,6 +16,7 @@ from tests.poetry_process import PoetryHome
 from tests.servers import IndexServer, RecordedRequest, Response, Server
 
 AWAY = 0.06  # seconds
+PATIENCE = 10.0  # seconds, in which those who should come together do; Poetry gives up after 15
 SWITCH = "POETRY_REPO_PLUGIN_PREFETCH"
 
 Answer = Callable[[RecordedRequest], "Response | None"]
@@ -36,6 +37,7 @@ class Far:
         self.answer = answer
         self._before = server.respond
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self.clear()
         server.respond = self._respond
 
@@ -46,6 +48,13 @@ class Far:
         self.twice: set[str] = set()
         self.started: list[tuple[str, int]] = []
         self._now: Counter[str] = Counter()
+        self._together, self._freely = 0, 1
+
+    def gather(self, count: int, after: int = 1) -> None:
+        """Answer the first requests, then nothing until ``count`` are under way at the same time: whoever asks for so
+        many at once is seen, however slow the machine is. Those who do not are kept waiting once.
+        """
+        self._together, self._freely = count, after
 
     @property
     def urls(self) -> list[str]:
@@ -59,11 +68,17 @@ class Far:
             self.most = max(self.most, self._now.total())
             if self._now[request.target] > 1:
                 self.twice.add(request.target)
+            self._changed.notify_all()
+            if len(self.started) > self._freely and not self._changed.wait_for(self._are_together, PATIENCE):
+                self._together = 0  # waited for once only
         time.sleep(self.away)
         with self._lock:
             self._now[request.target] -= 1
         found = self.answer(request)
         return found if found is not None or self._before is None else self._before(request)
+
+    def _are_together(self) -> bool:
+        return self.most >= self._together
 
 
 def add_web(index: IndexServer, count: int = 12) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import packages
+from tests.integration.far import Far
 from tests.integration.world import (
     MISSING,
     NAME,
@@ -76,6 +77,16 @@ class TestSelfAdd:
         assert_authorized(world.index.requests)
         assert_no_secret(done)
         assert world.home.ok(PLUGIN).out == "hello from tiny-poetry-plugin 1.0\n"
+
+    def test_self_add_asks_ahead(self, world: World, own: Path) -> None:
+        world.home.environ["POETRY_INSTALLER_MAX_WORKERS"] = "16"
+        far = Far(world.index)
+        far.gather(2)
+        world.home.ok("self", "add", PLUGIN)
+        assert installed(own) == ["tiny_poetry_plugin-1.0"]
+        assert far.most >= 2
+        assert not far.twice
+        assert_authorized(world.index.requests)
 
     @pytest.mark.parametrize("missing", MISSING)
     def test_twin(self, world: World, own: Path, missing: str) -> None:
