@@ -24,7 +24,7 @@ MOST = 16  # requests ahead at a time
 FAR = 0.008  # seconds: from here on, waiting costs more than a thread does
 VERY_FAR = 0.03  # seconds: so long takes no request on this machine, connecting included
 _RECENT = 4  # answers by which a host is judged; a busy machine makes a near one slow for once
-_WORK = 0.003  # seconds of processor time for each request: more threads than this leaves room for gain nothing
+_WORK = 0.004  # seconds of processor time for each request: more threads than this leaves room for gain nothing
 
 _ARCHIVES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tgz", ".tar", ".egg", ".exe", ".msi", ".rpm")
 _here = threading.local()

@@ -79,7 +79,7 @@ class TestWhom:
         hosts.on_change = lambda place, workers: told.append((place, workers))
         for _ in range(5):
             hosts.settle(LEAVE, 200, 0.05)
-        assert told == [(hosts.place(LEAVE), MOST)]
+        assert told == [(hosts.place(LEAVE), 12)]
 
 
 class TestHowMany:
@@ -88,11 +88,11 @@ class TestHowMany:
         assert not Hosts().are_near()
 
     def test_far_at_the_first_answer(self) -> None:
-        assert answered(0.03).workers() == 10
+        assert answered(0.05).workers() == 12
 
     def test_an_answer_that_may_be_slow_for_its_connection_does_not_count_alone(self) -> None:
         assert answered(0.02).workers() == 0
-        assert answered(0.02, 0.02).workers() == 7
+        assert answered(0.02, 0.02).workers() == 5
 
     def test_never_more_than_the_most(self) -> None:
         assert answered(3.0).workers() == MOST
@@ -107,7 +107,7 @@ class TestHowMany:
         hosts.on_change = lambda place, workers: told.append(workers)
         for seconds in (0.05, 0.05, 0.003):
             hosts.settle(LEAVE, 200, seconds)
-        assert told == [MOST, 0]
+        assert told == [12, 0]
 
     def test_twin_a_host_that_was_fast_for_once(self) -> None:
         hosts = answered(0.003, 0.2, 0.2, 0.2)
@@ -116,7 +116,7 @@ class TestHowMany:
         assert hosts.workers() == MOST
 
     def test_two_at_least(self) -> None:
-        assert answered(FAR, FAR).workers() >= 2
+        assert answered(FAR, FAR).workers() == 2
 
 
 def test_what_counts_as_a_failure() -> None:
