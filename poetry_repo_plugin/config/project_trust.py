@@ -19,6 +19,7 @@ from poetry_repo_plugin.config.toml import dump_key, shown
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.servers import is_vendor_origin
 
 # Where PyPI and TestPyPI answer, take uploads and keep their files (https://docs.pypi.org/api/).
 _PYPI_DOMAINS = ("pypi.org", "pythonhosted.org")
@@ -138,6 +139,12 @@ class ProjectTrust:
             return f"this project names no repository {shown(name)}."
         if any(_is_at_pypi(origin) for origin in named):
             return f"{shown(name)} is at PyPI, and a project cannot say whom to believe as PyPI."
+        vendor = next((origin for origin in named if is_vendor_origin(origin)), None)
+        if vendor is not None:
+            return (
+                f"{shown(name)} is at {vendor.host}, and a project cannot say whom to believe as a public service. "
+                f"If you trust it: {repo('certs', name, '--ca', str(self._file(name) or 'PATH'))}"
+            )
         if self._is_unreadable(name):
             return f"where {shown(name)} belongs cannot be read in {self._settings.own_file}."
         if users and not set(users) & set(named):
@@ -159,15 +166,16 @@ class ProjectTrust:
         return None
 
     def _known_as(self, origin: Origin, but: str) -> Iterator[str]:
-        for other in self._settings.names():
+        environment = (name for name, _ in self._settings.environment_repositories())
+        for other in dict.fromkeys((*self._settings.names(), *environment)):
             if other.lower() != but.lower() and origin in self._of_user(other):
                 yield other
 
     def _is_in_reach(self, name: str, origin: Origin) -> bool:
-        """Whether the CA counts there too: not for PyPI's files that an index links to, nor for a place that the user
-        alone has added to the repository, where the user's secrets go.
+        """Whether the CA counts there too: not for the public services that an index links to, nor for a place that the
+        user alone has added to the repository, where the user's secrets go.
         """
-        if _is_at_pypi(origin):
+        if _is_at_pypi(origin) or is_vendor_origin(origin):
             return False
         return origin in self._named(name) or origin not in self._of_user(name)
 

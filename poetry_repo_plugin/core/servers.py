@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from poetry_repo_plugin.core.origin import InvalidUrl, Prefix
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix
 from poetry_repo_plugin.core.patterns import Pattern
 
 
@@ -158,6 +158,13 @@ def is_vendor_host(provider: str, url: str) -> bool:
     if prefix is None or (prefix.origin.scheme, prefix.origin.port) != ("https", 443):
         return False
     return any(host.fullmatch(prefix.origin.host) for host in _hosts_of(provider))
+
+
+def is_vendor_origin(origin: Origin) -> bool:
+    """Whether a vendor's public service is there, to which its provider sends tokens that are good
+    for far more than one index.
+    """
+    return any(is_vendor_host(provider, f"{origin}/") for provider in PROVIDERS)
 
 
 def _hosts_of(provider: str) -> tuple[Pattern[str], ...]:

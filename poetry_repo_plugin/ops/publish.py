@@ -237,26 +237,11 @@ def trusted_publishing(access: Access, query: Query, *, always: bool) -> Source:
 
 
 def _allowed_audience(access: Access, query: Query) -> str | None:
-    """The audience that the user has set for this repository, unless the user keeps its name for another place."""
-    name, settings = query.name, access.settings
-    variable = settings.variable("REPOSITORIES", name, "_URL")
-    said = [
-        variable[1] if variable is not None else None,
-        settings.user_publish_url(name),
-        settings.own_for(name).url,
-        *settings.own_for(name).credential_origins,
-    ]
-    places = [place for place in said if place]
-    if places and not any(_same_origin(place, query.url) for place in places):
+    """The audience that the user has set for this repository, unless its name belongs to another place."""
+    home = access.bindings.home(query.name)
+    if home.stranger_among([query.url], whole_origin=True) is not None:
         return None
-    return settings.audience(name)
-
-
-def _same_origin(one: str, other: str) -> bool:
-    try:
-        return Origin.of(one) == Origin.of(other)
-    except InvalidUrl:
-        return False
+    return access.settings.audience(query.name)
 
 
 def _upload_url(repository: Repository) -> str:

@@ -83,8 +83,18 @@ def test_twin_one_made_out_for_the_upload_host_itself(arena: Arena, tokens: Gith
     assert [claims_of(identity)["aud"] for identity in minting.identities] == [audience]
 
 
-def test_an_audience_that_is_set_for_a_name_which_belongs_elsewhere(arena: Arena, tokens: GithubTokens) -> None:
+@pytest.mark.parametrize("said", ["a login", "a client certificate alone", "a further index"])
+def test_an_audience_that_is_set_for_a_name_which_belongs_elsewhere(
+    arena: Arena, tokens: GithubTokens, said: str
+) -> None:
     """A project uses the name of the company for the attacker's index."""
+    own = arena.home.toml("poetry-repo-plugin.toml")["repositories"][NAME]
+    kept = {
+        "a login": own,
+        "a client certificate alone": {"certificate-origins": own["certificate-origins"]},
+        "a further index": {"added": [URL]},
+    }
+    arena.settle("poetry-repo-plugin.toml", "repositories", NAME, value=kept[said])
     arena.home.environ[f"POETRY_REPO_PLUGIN_AUDIENCE_{NAME.upper()}"] = "corp"
     minting = arena.evil.respond = Minting("corp")
     forget_password(arena)

@@ -4,6 +4,7 @@ company, and must receive nothing. The twins believe the same CA where it counts
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,8 @@ from tests.servers import IndexServer
 PYPI_HOSTS = ("pypi.org", "upload.pypi.org", "files.pythonhosted.org")
 TEAM = "team.example"
 TEAM_URL = f"https://{TEAM}/simple/"
+CLOUD = "acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com"
+CLOUD_URL = f"https://{CLOUD}/pypi/main/simple/"
 IGNORED = "is ignored: "
 
 
@@ -25,11 +28,11 @@ def impostor(arena: Arena, certs: CertificateFactory) -> Iterator[IndexServer]:
     """Answers for PyPI, for ``team.example``, and for the company where a test says so; only the CA in the project,
     ``evil.pem``, vouches for it."""
     (arena.home.project / "evil.pem").write_bytes(certs.other_ca.pem)
-    identity = certs.other_ca.server(*PYPI_HOSTS, TEAM, HOST)
+    identity = certs.other_ca.server(*PYPI_HOSTS, TEAM, CLOUD, HOST)
     before = dict(arena.proxy.hosts)
     with IndexServer(tls=server_context(identity, certs.ca, require=False)) as server:
         server.add(*packages.wheel("public-lib", "1.0"))
-        for host in (*PYPI_HOSTS, TEAM):
+        for host in (*PYPI_HOSTS, TEAM, CLOUD):
             arena.proxy.hosts[f"{host}:443"] = ("127.0.0.1", server.port)
         yield server
     arena.proxy.hosts.clear()
@@ -190,6 +193,58 @@ def test_another_name_for_the_company_s_server(arena: Arena, impostor: IndexServ
     assert f"you know https://{HOST} as company" in done.err
     assert "[unknown-ca]" in done.text
     assert impostor.requests == []
+
+
+def test_a_further_name_for_what_only_the_environment_knows(arena: Arena, impostor: IndexServer) -> None:
+    """The login of one name also serves another one for the same URL, which has the project's CA."""
+    sit_on_the_line(arena, impostor)
+    impostor.index.credentials = {}
+    for file in ("auth.toml", "poetry-repo-plugin.toml"):
+        (arena.home.config / file).unlink()
+    login = {"USERNAME": USER, "PASSWORD": PASSWORD}
+    arena.home.environ.update({f"POETRY_HTTP_BASIC_WORK_{key}": value for key, value in login.items()})
+    arena.home.environ["POETRY_REPOSITORIES_WORK_URL"] = URL
+    table = '[tool.poetry-repo-plugin.zzz]\nca = "evil.pem"\n'
+    arena.project("private-lib", sources={"zzz": URL}, extra=table)
+    done = arena.home.fails("lock")
+    assert impostor.requests == []
+    assert f"you know https://{HOST} as work" in done.err
+    assert "[unknown-ca]" in done.text
+    assert_clean(done)
+
+
+def use_cloud(arena: Arena, impostor: IndexServer, extra: str) -> None:
+    """The user is logged in to a cloud, whose own tool hands out tokens; the project names an index there."""
+    index = impostor.add_index("/pypi/main/simple/")
+    index.add(*packages.wheel("public-lib", "1.0"))
+    index.credentials = {"aws": TOKEN}
+    tools = arena.home.root / "tools"
+    tools.mkdir()
+    token = json.dumps({"authorizationToken": TOKEN, "expiration": "2099-01-01T00:00:00+00:00"})
+    (tools / "aws").write_text(f"#!/bin/sh\necho '{token}'\n")
+    (tools / "aws").chmod(0o700)
+    arena.home.environ["PATH"] = f"{tools}:/usr/bin:/bin"
+    arena.project("public-lib", sources={"cloud": CLOUD_URL}, extra=extra)
+
+
+@pytest.mark.parametrize("provider", ["aws", None])
+def test_a_cloud_s_token_goes_to_nobody_else(arena: Arena, impostor: IndexServer, provider: str | None) -> None:
+    """It is good for all that the user may do there, and such a host needs no CA of a project."""
+    table = '[tool.poetry-repo-plugin.cloud]\nca = "evil.pem"\n'
+    use_cloud(arena, impostor, table + (f'provider = "{provider}"\n' if provider else ""))
+    done = arena.home.fails("lock")
+    assert impostor.requests == []
+    assert f"cloud is at {CLOUD}, and a project cannot say whom to believe as a public service" in done.err
+    assert f"poetry repo certs cloud --ca {arena.home.project / 'evil.pem'}" in done.err
+    assert_clean(done)
+
+
+def test_twin_the_user_s_own_ca_for_a_cloud(arena: Arena, impostor: IndexServer) -> None:
+    """Behind a company's proxy that opens TLS."""
+    arena.settle("auth.toml", "certificates", "cloud", value={"cert": str(arena.home.project / "evil.pem")})
+    use_cloud(arena, impostor, "")
+    arena.home.ok("lock")
+    assert {one.authorization.password for one in impostor.requests if one.authorization} == {TOKEN}
 
 
 def test_twin_two_repositories_of_one_server_share_the_project_s_ca(arena: Arena) -> None:
