@@ -232,11 +232,7 @@ def pages_of(operations: Iterable[Any], chooser: Any) -> list[Callable[[], objec
         package = operation.package
         if operation.job_type == "uninstall" or operation.skipped or package.source_type not in (None, "legacy"):
             continue
-        pool = chooser._pool
-        if package.source_type:
-            repository = pool.repository(package.source_reference)
-        else:
-            repository = pool.repository("pypi") if pool.has_repository("pypi") else pool.repositories[0]
+        repository = _repository_of(package, chooser._pool)
         if not isinstance(getattr(repository, "get_page", None), Flights):
             continue
         if isinstance(repository, PyPiRepository):
@@ -244,6 +240,16 @@ def pages_of(operations: Iterable[Any], chooser: Any) -> list[Callable[[], objec
         else:
             tasks.append(partial(repository.get_page.fetch, package.name))
     return tasks
+
+
+def _repository_of(package: Any, pool: Any) -> Any:
+    """Where Poetry will look for its files; ``None`` where that is for Poetry to complain of: a lock
+    file may name a source that the project no longer has.
+    """
+    name = package.source_reference if package.source_type else "pypi"
+    if pool.has_repository(name):
+        return pool.repository(name)
+    return None if package.source_type else next(iter(pool.repositories), None)
 
 
 class _Gathered:
