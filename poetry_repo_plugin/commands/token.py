@@ -15,9 +15,10 @@ from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, InputError
 from poetry_repo_plugin.core.hints import repo
-from poetry_repo_plugin.core.names import env_key, is_pypi, no_choice
+from poetry_repo_plugin.core.names import is_pypi, no_choice
 from poetry_repo_plugin.core.origin import Origin, with_userinfo
 from poetry_repo_plugin.core.times import end_of_token, rfc3339
+from poetry_repo_plugin.core.variables import env_key
 from poetry_repo_plugin.credentials.base import BASIC, EVERYTHING, Credential, Purpose, Query
 from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
 from poetry_repo_plugin.ops.export import is_plain

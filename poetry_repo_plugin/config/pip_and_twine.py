@@ -11,11 +11,12 @@ from pathlib import Path
 
 from poetry_repo_plugin.core.errors import InputError, StateError
 from poetry_repo_plugin.core.hints import repo
-from poetry_repo_plugin.core.names import env_key, is_pypi
+from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.core.paths import path_segments
 from poetry_repo_plugin.core.secret import Secret, remember
 from poetry_repo_plugin.core.servers import looks_like_index, profile_of, publish_url_of
+from poetry_repo_plugin.core.variables import env_key
 
 # Hosts at which PyPI took uploads in former times (https://pypi.org/help/#legacy-upload-url).
 _OLD_PYPI = ("pypi.python.org", "upload.pypi.io", "testpypi.python.org", "test.pypi.python.org")

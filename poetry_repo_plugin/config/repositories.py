@@ -17,6 +17,7 @@ from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, redact, s
 from poetry_repo_plugin.core.patterns import Pattern
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import publish_url_of
+from poetry_repo_plugin.core.variables import env_key
 
 _PLACEHOLDER = Pattern(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Z][A-Z0-9]*_[A-Z0-9_]+")
 
@@ -164,9 +165,9 @@ class Catalogue:
             found.setdefault(name)
         for name in self._settings.names():
             found.setdefault(name)
-        taken = {names.env_key(name) for name in found}
+        taken = {env_key(name) for name in found}
         for name, _ in self._settings.environment_repositories():
-            if names.env_key(name) not in taken:
+            if env_key(name) not in taken:
                 found.setdefault(name)
         return [name for name in _one_per_case(found) if not names.is_pypi(name)] + ["pypi"]
 
@@ -177,9 +178,7 @@ class Catalogue:
         """The repository of that name (case makes no difference, as in Poetry's pool), or ``None``."""
         known = self.names()
         found = names.match_name(name, known)
-        if found is None and names.env_key(name) in {
-            names.env_key(n) for n, _ in self._settings.environment_repositories()
-        }:
+        if found is None and env_key(name) in {env_key(n) for n, _ in self._settings.environment_repositories()}:
             found = name
         return self.get(found) if found is not None else None
 

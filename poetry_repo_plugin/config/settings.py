@@ -18,8 +18,8 @@ from poetry_repo_plugin.config.files import JOURNAL
 from poetry_repo_plugin.config.keys import Table, entries_of, leaf_names, table_at, text_at
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN, SECTIONS, Leaf, added_to, leaves_of
 from poetry_repo_plugin.config.own import Own, own_of
-from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.variables import env_key
 
 OWN_FILE = "poetry-repo-plugin.toml"
 TOKEN_USER = "__token__"
@@ -129,7 +129,7 @@ class Settings:
 
         Poetry before 2.4 leaves a dot in the variable's name, so that spelling is understood as well.
         """
-        keys = (names.env_key(name), name.upper().replace("-", "_"))
+        keys = (env_key(name), name.upper().replace("-", "_"))
         for key in dict.fromkeys(keys):
             variable = f"POETRY_{prefix}_{key}{suffix}"
             if variable in self.environ:

@@ -16,7 +16,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.core.origin import hidden
-from poetry_repo_plugin.core.terminal import printable
+from poetry_repo_plugin.core.terminal import is_unattended, printable
+from poetry_repo_plugin.core.variables import env_key
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.core.hints import Hint
@@ -63,6 +64,25 @@ class Subject(str, Enum):
     STRICT_X509 = "strict X.509 check"
 
 
+_LOGIN = ("HTTP_BASIC_{}_USERNAME", "HTTP_BASIC_{}_PASSWORD")
+_CLIENT_CERT = ("CERTIFICATES_{}_CLIENT_CERT",)
+_PASSPHRASE = ("CERTIFICATES_{}_PASSPHRASE",)
+
+# Poetry's own variables, and ours for the passphrase; each after ``POETRY_``.
+_VARIABLES: dict[Cause, tuple[str, ...]] = {
+    Cause.UNKNOWN_CA: ("CERTIFICATES_{}_CERT",),
+    Cause.CLIENT_CERT_REQUIRED: _CLIENT_CERT,
+    Cause.CLIENT_CERT_REJECTED: _CLIENT_CERT,
+    Cause.CLIENT_CERT_EXPIRED: _CLIENT_CERT,
+    Cause.PASSPHRASE_MISSING: _PASSPHRASE,
+    Cause.PASSPHRASE_WRONG: _PASSPHRASE,
+    Cause.CREDENTIAL_MISSING: _LOGIN,
+    Cause.CREDENTIAL_REJECTED: _LOGIN,
+}
+# What a variable cannot say in place of a command.
+_BEYOND_VARIABLES = frozenset(("--url", "--helper", "--provider", "--relaxed", "--no-verify"))
+
+
 class RepoError(Exception):
     """The root of what a user is told.
 
@@ -80,12 +100,19 @@ class RepoError(Exception):
         told = [self.headline]
         if self.hint:
             told.append(f"Try: {self.hint}")
+        if self.variables and is_unattended():
+            told.append(f"Without a terminal: set {' and '.join(self.variables)}.")
         return [printable(line) for line in told]
 
     @property
     def headline(self) -> str:
         """The message as it stands alone."""
         return self.message
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that do what the hint does, for CI."""
+        return ()
 
 
 class InputError(RepoError):
@@ -161,3 +188,16 @@ class Failure(RepoError):
         if self.repository:
             whom = f"Repository {self.repository}{f' ({self.host})' if self.host else ''}"
         return f"{f'{whom}: ' if whom else ''}{self.message} [{self.cause.value}]"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """See :attr:`RepoError.variables`; none where the hint is something that only a command can do."""
+        if self.hint is None or self.repository is None or len(self.hint.commands) != 1:
+            return ()
+        words = self.hint.commands[0]
+        if words[:2] != ("poetry", "repo") or words[2] not in ("login", "certs"):
+            return ()
+        if words[3] != self.repository or _BEYOND_VARIABLES & {*words}:
+            return ()
+        key = env_key(self.repository)
+        return tuple(f"POETRY_{one.format(key)}" for one in _VARIABLES.get(self.cause, ()))

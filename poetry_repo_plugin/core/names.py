@@ -10,6 +10,7 @@ from pathlib import PurePath
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import LONGEST_NAME, is_name
 from poetry_repo_plugin.core.origin import hidden
+from poetry_repo_plugin.core.variables import env_key
 
 _LONGEST_ENTRY = 255  # bytes of an entry of a folder: the limit of ext4, NTFS and APFS
 
@@ -38,14 +39,6 @@ def is_folder_name(name: str) -> bool:
     fits = all(len(part.encode("utf-8", "replace")) <= _LONGEST_ENTRY for part in path.parts)
     inside = bool(path.parts) and not path.anchor and ".." not in path.parts
     return fits and inside and not re.search(r"[\x00-\x1f\x7f-\x9f]", name)
-
-
-def env_key(name: str) -> str:
-    """The part of an environment variable that stands for ``name``: ``my-repo.2`` is ``MY_REPO_2``.
-
-    Poetry maps ``-`` to ``_`` (``Config.get``); everything else that a shell does not allow in a variable follows.
-    """
-    return re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 def is_pypi(name: str) -> bool:

@@ -7,6 +7,9 @@ this run has met, as it is, in base64 and percent-encoded: a server may repeat w
 
 from __future__ import annotations
 
+import os
+import sys
+
 from poetry_repo_plugin.core.origin import redact
 from poetry_repo_plugin.core.patterns import Pattern
 from poetry_repo_plugin.core.secret import masked
@@ -15,6 +18,13 @@ _WILD = Pattern(
     r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
     r"|\x1b(?!\[[0-9;?]*[A-Za-z])"
 )
+
+
+def is_unattended() -> bool:
+    """Whether nobody is there to type a command: in CI, or without a terminal."""
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        return True
+    return sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty()
 
 
 def printable(text: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Cause, Failure
-from poetry_repo_plugin.core.names import env_key
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.variables import env_key
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE
 

@@ -15,9 +15,9 @@ from typing import Protocol, Union
 
 from poetry_repo_plugin.core import expiry
 from poetry_repo_plugin.core.errors import Cause, Failure, RepoError
-from poetry_repo_plugin.core.names import env_key
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.variables import env_key
 from poetry_repo_plugin.credentials import ci_identity
 from poetry_repo_plugin.credentials.audience import may_ask_for
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, NotMine, Purpose, Query

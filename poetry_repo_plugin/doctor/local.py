@@ -12,9 +12,10 @@ from poetry_repo_plugin.config.project import read_text
 from poetry_repo_plugin.config.repositories import Repository, shows_credential
 from poetry_repo_plugin.core.errors import Cause, Failure, StateError, Subject
 from poetry_repo_plugin.core.hints import Hint, repo
-from poetry_repo_plugin.core.names import env_key, is_pypi
+from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.core.servers import is_vendor_host
+from poetry_repo_plugin.core.variables import env_key
 from poetry_repo_plugin.doctor.file_audit import is_owned, lines_with_password, login_in, sources_with_login, strip_lock
 from poetry_repo_plugin.doctor.report import Finding, State
 from poetry_repo_plugin.http.auth import Access

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError, StateError
-from poetry_repo_plugin.core.names import env_key
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.variables import env_key
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, OwnService
 from poetry_repo_plugin.ops.credential_store import commit, not_quite

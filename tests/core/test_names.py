@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from poetry_repo_plugin.core.errors import InputError
-from poetry_repo_plugin.core.names import check_name, collision, env_key, is_folder_name, is_pypi, match_name, nearest
+from poetry_repo_plugin.core.names import check_name, collision, is_folder_name, is_pypi, match_name, nearest
+from poetry_repo_plugin.core.variables import env_key
 
 good_names = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-])){0,20}[A-Za-z0-9]?", fullmatch=True).filter(
     lambda name: name[-1].isalnum()
