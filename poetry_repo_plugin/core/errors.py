@@ -100,9 +100,14 @@ class RepoError(Exception):
         told = [self.headline]
         if self.hint:
             told.append(f"Try: {self.hint}")
-        if self.variables and is_unattended():
-            told.append(f"Without a terminal: set {' and '.join(self.variables)}.")
         return [printable(line) for line in told]
+
+    def lines_for_ci(self) -> list[str]:
+        """The same and, where nobody can type the hint, the variables that do what it does."""
+        told = self.lines()
+        if self.variables and is_unattended():
+            told.append(f"Without a terminal, set {' and '.join(self.variables)}.")
+        return told
 
     @property
     def headline(self) -> str:

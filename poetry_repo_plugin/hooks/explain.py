@@ -42,7 +42,7 @@ class Reported(_Base):
     """A failure on its way to the screen. Parallel downloads raise it once each; it is printed once."""
 
     def __init__(self, error: RepoError) -> None:
-        self.lines = error.lines()
+        self.lines = error.lines_for_ci()
         self.cause = getattr(error, "cause", None)
         super().__init__(markup(self.lines))
 

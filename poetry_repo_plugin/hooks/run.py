@@ -160,7 +160,7 @@ def explain_not_found(error: Exception) -> None:
     if _current is None or is_reported(error) or "access" not in _current.__dict__:
         return
     for found in _current.answers.explain(_current.access):
-        _current.io.write_error_line(markup(found.lines(), width_of(_current.io.error_output)))
+        _current.io.write_error_line(markup(found.lines_for_ci(), width_of(_current.io.error_output)))
 
 
 @contextmanager
