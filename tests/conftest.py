@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.poetry_process import PoetryHome, poetry_under_test
 from tests.warm import WarmHome, Zygote
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 
 def pytest_configure() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Failure
 from poetry_repo_plugin.core.hints import repo
@@ -35,6 +36,9 @@ SOON = timedelta(days=30)
 # DESIGN section 5: the list of sources by their names. What is not in it is asked behind netrc, and has no number.
 _IN_ORDER = ("command line or URL", "env", "helper or provider", "stored", "keyring by URL", "netrc")
 _NUMBERS = {source: number for number, source in enumerate((*_IN_ORDER, "trusted publishing"), 1)}
+
+# Shown only where they have an answer.
+_ONLY_IF_FOUND = (ANOTHER_PLUGIN, USER_IN_URL)
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ def explain_steps(resolution: Resolution) -> list[str]:
     lines = []
     for source, answer in resolution.steps:
         number = _NUMBERS.get(source)
-        if number is None and isinstance(answer, NotMine) and (source == USER_IN_URL or not answer.why):
+        if number is None and isinstance(answer, NotMine) and (source in _ONLY_IF_FOUND or not answer.why):
             continue
         lines.append(f"{f'{number}.' if number is not None else '  '} {source}: {_explain_step(answer)}")
     return lines
