@@ -344,7 +344,7 @@ class TestProxies:
             ("http://proxy.example.org:3128", None),
             ("proxy.example.org:3128", None),
             ("https://me:secret@proxy.example.org", None),
-            ("http://", "cannot be used"),
+            ("http://", "it names no host"),
         ],
     )
     def test_what_can_be_used_has_no_fault(self, proxy: str, fault: str | None) -> None:
