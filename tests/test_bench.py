@@ -50,7 +50,7 @@ def test_the_burst_counts_what_happens(tmp_path: Path) -> None:
         place = Place(tmp_path, 3)
         stack.enter_context(place.index)
         found = stack.enter_context(place.prepared(HERE)).burst()
-    assert (found.held, found.loads, found.resolved, found.calls) == (3, 1, 1, 1)
+    assert (found.held, found.contexts, found.resolved, found.calls) == (3, 1, 1, 1)
     assert found.handshakes == 3, "the file comes over the connection of its page"
 
 

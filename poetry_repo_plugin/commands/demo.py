@@ -73,6 +73,6 @@ def _require_extra() -> None:
     except ImportError:
         raise RepoError(
             "The demo needs the extra “demo”. (Where Poetry was installed with pip, pip installs it: "
-            'pip install "poetry-repo-plugin[demo]")',
+            "pip install 'poetry-repo-plugin[demo]')",
             command("poetry", "self", "add", "poetry-repo-plugin[demo]"),
         ) from None

@@ -174,8 +174,8 @@ def test_without_the_extra_one_line_names_it(home: PoetryHome, temporary: Path, 
     assert done.out == ""
     assert done.err == (
         "The demo needs the extra “demo”. (Where Poetry was installed with pip, pip installs it: "
-        'pip install "poetry-repo-plugin[demo]")\n'
-        'Try: poetry self add "poetry-repo-plugin[demo]"\n'
+        "pip install 'poetry-repo-plugin[demo]')\n"
+        "Try: poetry self add 'poetry-repo-plugin[demo]'\n"
     )
     assert list(temporary.iterdir()) == []
 
