@@ -83,6 +83,7 @@ class Credential:
     :param detail: the same for a person: which variable, which file.
     :param expires_at: when it stops working (aware, UTC), if the source knows.
     :param mend: the command that changes it, where that is not a login.
+    :param borrowed: it is stored under another name than the repository's.
     """
 
     secret: Secret
@@ -92,6 +93,7 @@ class Credential:
     scheme: str = BASIC
     expires_at: datetime | None = field(default=None, compare=False)
     mend: Hint | None = field(default=None, compare=False)
+    borrowed: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.username and not self.secret:  # the user name is the token, for some servers

@@ -41,7 +41,7 @@ class SameUrlSource:
         if len({(one.username, one.secret) for one in found.values()}) > 1:
             return Unusable(f"{' and '.join(found)} have the same URL and different logins")
         name, credential = next(iter(found.items()))
-        return replace(credential, detail=f"{credential.detail}, as {name}")
+        return replace(credential, detail=f"{credential.detail}, as {name}", borrowed=True)
 
     def _of(self, query: Query) -> Answer:
         for source in self._sources:

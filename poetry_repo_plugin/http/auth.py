@@ -336,7 +336,7 @@ class Access:
     ) -> None:
         if sent is not None:
             recorder.accepted(query, sent)
-            if sent.source in ("keyring", "auth.toml", "helper"):
+            if sent.source in ("keyring", "auth.toml", "helper") and not sent.borrowed:
                 recorder.bind(repository, Kind.CREDENTIAL, query.url)
         is_open = not leave.identify or leave.origin.scheme != "https"
         if is_open or recorder.has_bound(repository.name, Kind.CERTIFICATE):

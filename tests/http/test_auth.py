@@ -554,6 +554,23 @@ class TestAnotherNameForTheSameUrl:
         world.sources(company=INDEX)
         assert secret(world.access(), INDEX, owner="company") == "own"
 
+    def test_it_makes_no_home_of_a_name_that_a_project_has_chosen(self, world: World) -> None:
+        """The next project may mean another index by that name, and its user must not be told that this is it."""
+        self.keep(world, acme=INDEX)
+        world.sources(company=INDEX)
+        access = world.access()
+        leave = access.places.leave(INDEX, owner="company")
+        access.succeeded(leave, access.credential(leave, EVERYTHING))
+        assert world.bindings.home("company").places == ()
+
+    def test_twin_what_is_stored_under_the_name_itself_is_bound(self, world: World) -> None:
+        world.login("company")
+        world.sources(company=INDEX)
+        access = world.access()
+        leave = access.places.leave(INDEX, owner="company")
+        access.succeeded(leave, access.credential(leave, EVERYTHING))
+        assert world.bindings.home("company").places != ()
+
     @pytest.mark.parametrize("url", [EVIL, INDEX.replace("team-a", "team-b"), INDEX.replace("https", "http")])
     def test_twin_not_for_another_url(self, world: World, url: str) -> None:
         self.keep(world, acme=INDEX)

@@ -384,7 +384,7 @@ class TestModes:
         done = publish(home)
         assert done.code == 1
         assert "it can be automatic, always, never" in done.text
-        assert f"Try: {MODE}=automatic poetry publish" in done.text
+        assert f"Try: export {MODE}=automatic" in done.text
         assert (index.exchange, index.uploads) == ([], [])
 
     def test_looking_something_up_never_asks_for_it(
