@@ -47,7 +47,8 @@ class RepositoryService(Service):
     __slots__ = ()
 
     def __init__(self, name: str) -> None:
-        if ".." in re.split(r"[/\\]", name) or not name.isprintable():
+        segments = _segments(name)  # the first is never alone, the prefix stands before it
+        if not {"", ".", ".."}.isdisjoint(segments[1:]) or ".." in segments or not name.isprintable():
             raise NotAskable(f"{name!r} cannot be part of a keyring entry's name")
         super().__init__(f"{_OF_POETRY}{name}")
 
@@ -141,8 +142,16 @@ def login_address(name: str, username: str) -> Address | None:
 
 
 def is_reserved_user(username: str | None) -> bool:
-    """Whether entries under this name are no login of a user; case is ignored, as some backends ignore it."""
-    return username is not None and username.casefold() in _RESERVED_USERS
+    """Whether entries under this name are no login of a user; case is ignored, as some backends ignore it.
+
+    Nor is one that a backend with folders would follow to another entry: a project may name the user.
+    """
+    return username is not None and (username.casefold() in _RESERVED_USERS or ".." in _segments(username))
+
+
+def _segments(part: str) -> list[str]:
+    """The folders and the file that some backends make of a part of an entry's name."""
+    return re.split(r"[/\\]", part)
 
 
 def _without_userinfo(url: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
+import tomlkit
 
 from tests.attacks.arena import EVIL, HOST, PASSPHRASE, PASSWORD, URL, Arena, assert_clean
 
@@ -52,7 +54,8 @@ def test_a_host_named_like_an_entry_gets_nothing(arena: Arena, netloc: str) -> N
     assert arena.evil.requests or "not a valid IDNA label" in done.text
     asked = services(arena, before)
     assert not [service for service in asked if service.lower().startswith("poetry-repo-plugin")]
-    assert set(asked) <= {"poetry-repository-other", f"https://{netloc.rpartition('@')[2]}/simple/"}
+    by_url = f"https://{netloc.rpartition('@')[2]}/simple"
+    assert set(asked) <= {"poetry-repository-other", by_url, f"{by_url}/"}
     assert_clean(done)
 
 
@@ -67,14 +70,41 @@ def test_nor_does_a_direct_url(arena: Arena) -> None:
     assert services(arena, before) == []
 
 
-def test_nor_a_source_whose_name_leads_to_another_entry(arena: Arena) -> None:
-    """As in backends that keep entries in folders."""
-    name = f"x/../{LIKE_THE_COMPANY}"
-    arena.settle("auth.toml", "http-basic", name, value={"username": "alice-the-user"})
+@pytest.mark.parametrize(
+    ("name", "user"),
+    [
+        (f"x/../{LIKE_THE_COMPANY}", "alice-the-user"),
+        (f"{HOST}/", "alice-the-user"),
+        (f"{HOST}//", "alice-the-user"),
+        (f"{HOST}/.", "alice-the-user"),
+        (f"{HOST}\\", "alice-the-user"),
+        ("x", f"../{LIKE_THE_COMPANY}/alice-the-user"),
+        ("x", f"..\\{LIKE_THE_COMPANY}\\alice-the-user"),
+    ],
+)
+def test_nor_a_source_whose_name_leads_to_another_entry(arena: Arena, name: str, user: str) -> None:
+    """As in backends that keep entries in folders, where ``a/`` is ``a``. The project names the user, too."""
+    poetry_toml = {"http-basic": {name: {"username": user}}}
+    (arena.home.project / "poetry.toml").write_text(tomlkit.dumps(poetry_toml), encoding="utf-8")
     arena.project("public-lib", sources={name: f"https://{EVIL}/simple/"})
     before = len(arena.home.keyring_calls())
+    arena.refuse()
     arena.home.fails("lock")
-    assert not [service for service in services(arena, before) if ".." in service]
+    asked = [call for call in arena.home.keyring_calls()[before:] if call[1].startswith("poetry-repository-")]
+    if name == "x":
+        assert not [call for call in asked if ".." in str(call)]
+    else:
+        assert asked == []
+
+
+@pytest.mark.parametrize("user", ["corp\\alice", "team/robot", "a..b", "al.ice"])
+def test_twin_ordinary_users_are_asked_for(arena: Arena, user: str) -> None:
+    keep(arena, "poetry-repository-x", user, "his-own")
+    arena.settle("auth.toml", "http-basic", "x", value={"username": user})
+    arena.own.add(f"Basic {base64.b64encode(f'{user}:his-own'.encode()).decode()}")
+    arena.evil.index.credentials = {user: "his-own"}
+    arena.project("public-lib", sources={"x": f"https://{EVIL}/simple/"})
+    arena.home.ok("lock")
 
 
 def test_twin_a_host_of_that_name_has_its_own_entry_by_url(arena: Arena) -> None:

@@ -109,7 +109,10 @@ class TestSpellings:
     def test_two_names_have_two_entries(self, one: str, other: str) -> None:
         assert (str(OwnService(one)) == str(OwnService(other))) is (one == other)
 
-    @pytest.mark.parametrize("name", ["x/../poetry-repository-acme", "..\\x", "../../x", "a\nb", "a\x00"])
+    @pytest.mark.parametrize(
+        "name",
+        ["x/../poetry-repository-acme", "..\\x", "../../x", "acme/", "acme//", "acme/.", "acme\\", "a\nb", "a\x00"],
+    )
     def test_a_name_that_leads_elsewhere_has_no_entry(self, backend: MemoryKeyring, name: str) -> None:
         with pytest.raises(NotAskable):
             RepositoryService(name)
