@@ -33,6 +33,7 @@ from tests.warm import WarmHome, Zygote
 MANY = [f"pkg{number:02}" for number in range(25)]
 FEW = MANY[:3]
 WORKERS = 8
+AT_ONCE = 16 + 1  # the requests ahead of Poetry, and its own (DESIGN section 10)
 CACHED = "short-lived-token"
 
 
@@ -101,7 +102,7 @@ class TestLock:
         assert len(home.lock()["package"]) == len(MANY)
         assert secrets_seen(server) == [helper.token(1), helper.token(2)]
         assert helper.asked == 2, "one answer, one renewal"
-        assert 1 <= refusals(server) <= WORKERS, "one for each thread at most"
+        assert 1 <= refusals(server) <= AT_ONCE, "one for each thread at most"
         assert anonymous(server) == 0
         assert_nowhere(home, [done], helper.token(1), helper.token(2))
 
@@ -115,7 +116,7 @@ class TestLock:
         assert "poetry repo login foo" in done.text
         figures(f"lock of {len(MANY)} packages, token and successor revoked", server, helper)
         assert helper.asked == 2
-        assert 2 <= refusals(server) <= 2 * WORKERS
+        assert 2 <= refusals(server) <= 2 * AT_ONCE
         assert not (home.project / "poetry.lock").exists()
         assert_nowhere(home, [done], helper.token(1), helper.token(2))
 
@@ -132,12 +133,15 @@ class TestLock:
         done = home.fails("lock")
         assert "[credential-expired]" in done.text
         assert "the vault is sealed" in done.text
-        assert (helper.asked, refusals(server)) == (2, 1)
+        assert helper.asked == 2, "not once more after it has failed"
+        assert 1 <= refusals(server) <= AT_ONCE, "those that were under way"
 
     def test_a_token_is_renewed_before_it_runs_out(self, server: IndexServer, home: PoetryHome, tmp_path: Path) -> None:
         """It lives for 61 s; under a minute is left after the first second, and nobody is ever refused. All tokens of
-        this helper are like that, so it is asked every ten seconds and not for each request.
+        this helper are like that, so it is asked every ten seconds and not for each request. Nothing is asked ahead:
+        the command would be over too soon.
         """
+        home.environ["POETRY_REPO_PLUGIN_PREFETCH"] = "false"
         helper = Helper.make(tmp_path / "bin", "bazel", life=61)
         set_helper(home, helper, server.origin)
         accept(server.index, helper, range(1, 9))

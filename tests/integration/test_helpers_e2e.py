@@ -276,7 +276,7 @@ class TestClientCertificate:
         set_helper(home, helper, server.origin)
         done = home.fails("lock")
         assert "the helper's client certificate has expired" in done.text
-        assert "poetry repo login foo --helper COMMAND, or poetry repo certs foo --client-cert" in done.text
+        assert "Try: poetry repo certs foo --client-cert PATH\n" in done.text
         assert (helper.asked, server.connections) == (1, 0)
 
     def test_one_that_ends_in_the_middle_is_asked_for_again(

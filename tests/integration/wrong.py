@@ -32,6 +32,7 @@ PASSPHRASE_HINT = f"Try: poetry repo certs {NAME} --passphrase"
 LOGIN = f"Try: poetry repo login {NAME}"
 ADD = f"Try: poetry repo add {NAME} "
 PUBLISH_URL = " --publish-url URL"
+UNSET_PROXY = "Try: unset HTTPS_PROXY"
 
 LOCK, PUBLISH, LOGGING_IN = "lock", "publish", "login"
 EVERYWHERE = (LOCK, PUBLISH, LOGGING_IN)
@@ -286,7 +287,10 @@ _FORBIDDEN, _LOGIN_PAGE = spoil.answering(forbidden), spoil.answering(login_page
 ANSWERS = (
     _answer("401-without", "credential-missing", ("(401)",), spoil.lacking("credential"), LOGIN, on=(LOCK, PUBLISH)),
     _answer("401", "credential-rejected", (USER, "auth.toml (401)"), spoil.wrong_password, LOGIN, on=(LOCK, PUBLISH)),
-    _answer("403", "credential-rejected", (USER, "no right", "(403)"), _FORBIDDEN, LOGIN),
+    _answer("403", "credential-rejected", (USER, "no right", "(403)"), _FORBIDDEN, LOGIN, on=(LOCK, PUBLISH)),
+    _answer(
+        "403-login", "credential-rejected", (USER, "no right", "(403)"), _FORBIDDEN, LOGIN, on=(LOGGING_IN,), looks=1
+    ),
     _answer("404", "not-an-index", ("there is no index at", "(404)"), _NOTHING, ADD, on=(LOCK,), looks=1),
     _answer("404-login", "not-an-index", ("there is no index at", "(404)"), _NOTHING, ADD, on=(LOGGING_IN,)),
     _answer("404-upload", "not-an-upload-url", ("takes no uploads (404)",), _NOTHING, PUBLISH_URL, on=(PUBLISH,)),
@@ -307,7 +311,13 @@ ANSWERS = (
     _answer("json-login", "not-an-index", ("none of PEP 691",), _JSON, ADD, on=(LOGGING_IN,), looks=1),
     _answer("407-index", "proxy", ("asks for a user name", "(407)"), _PROXY, ""),
     _answer("login-page-upload", "not-an-upload-url", ("login page",), _LOGIN_PAGE, PUBLISH_URL, on=(PUBLISH,)),
-    Wrong("407", "proxy", ("asks for a user name", "(407)"), spoil.behind_proxy(credentials={spoil.PROXY_USER: "x"})),
+    Wrong(
+        "407",
+        "proxy",
+        ("asks for a user name", "(407)"),
+        spoil.behind_proxy(credentials={spoil.PROXY_USER: "x"}),
+        UNSET_PROXY,
+    ),
 )
 
 FINAL = (*SERVER, *CLIENT, *TUNNELLED, *FILES, *ANSWERS)
@@ -325,7 +335,14 @@ PASSING = (
     ),
     Wrong("dns", "dns", ("no-such-host.invalid",), spoil.nameless, reaches="", passing=True),
     Wrong("refused", "refused", ("nothing listens on this port",), spoil.refused, reaches="", passing=True),
-    Wrong("proxy-refuses", "proxy", ("502",), spoil.behind_proxy(hosts={"127.0.0.1": ("127.0.0.1", 1)}), passing=True),
+    Wrong(
+        "proxy-refuses",
+        "proxy",
+        ("502",),
+        spoil.behind_proxy(hosts={"127.0.0.1": ("127.0.0.1", 1)}),
+        UNSET_PROXY,
+        passing=True,
+    ),
     Wrong(
         "429",
         "server-error",
