@@ -118,7 +118,7 @@ class _Carrier(HTTPAdapter):
         self._strict = strict or purpose is Purpose.PUBLISH
         self._pools = pools
         self._trips: WeakKeyDictionary[PreparedRequest, Trip] = WeakKeyDictionary()
-        self._cookies: dict[Origin, RequestsCookieJar] = {}
+        self._cookies: dict[tuple[Origin, str], RequestsCookieJar] = {}
         super().__init__(**options)
 
     @property
@@ -402,17 +402,17 @@ class _Carrier(HTTPAdapter):
         response.reason = printable(response.reason or "")
         trip = self._trips.get(req)
         if trip is not None and "set-cookie" in response.headers:
-            jar = self._cookies.setdefault(trip.leave.origin, RequestsCookieJar())
+            jar = self._cookies.setdefault(_jar_of(trip.leave), RequestsCookieJar())
             cast("Any", extract_cookies_to_jar)(jar, req, resp)
         return response
 
     def _give_cookies(self, leave: Leave, request: PreparedRequest) -> None:
-        """Add the cookies of exactly the origin that the request goes to.
+        """Add the cookies of exactly the origin that the request goes to, and of the repository there.
 
         A cookie may stand for the password that it was an answer to, but belongs to a host with all its ports, and to
         http as well unless its server says otherwise (RFC 6265, 8.5 and 8.6).
         """
-        jar = self._cookies.get(leave.origin)
+        jar = self._cookies.get(_jar_of(leave))
         header = cast("Any", get_cookie_header)(jar, request) if jar is not None and not leave.uncertain else None
         if header is not None:
             request.headers["Cookie"] = header
@@ -445,6 +445,13 @@ class _Carrier(HTTPAdapter):
             )
             hint = repo("add", repository.name, index, "--publish-url", publish)
         return failure(Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=leave.origin.netloc, hint=hint)
+
+
+def _jar_of(leave: Leave) -> tuple[Origin, str]:
+    """Whose cookies: one session downloads the files of all repositories, and several may share a host."""
+    if leave.repository is None or leave.stray:
+        return leave.origin, ""
+    return leave.origin, leave.repository.name
 
 
 def _words_of(response: Response, sent: Credential | None) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
 from tests import packages
-from tests.attacks.arena import NAME, URL, Arena, assert_clean
+from tests.attacks.arena import HOST, NAME, URL, Arena, assert_clean
 from tests.servers import RecordedRequest, Response
 
 UP = {
@@ -88,6 +90,40 @@ def test_a_cookie_of_the_company_stays_as_well(arena: Arena) -> None:
     arena.project(url=URL, extra=f'\n[tool.poetry.dependencies]\nalpha = "*"\n"{UP["dots"]}/team-evil/x" = "*"\n')
     arena.home.fails("lock")
     assert_nothing_went_out(arena)
+
+
+@pytest.mark.parametrize("how", ["a direct URL", "a source"])
+def test_nor_does_it_go_to_strangers_on_its_host(arena: Arena, tmp_path: Path, how: str) -> None:
+    """Poetry downloads the files of all repositories, and of none, in one session; its twin asks the company twice."""
+    first, second = packages.wheel("alpha", "1.0"), packages.wheel("beta", "1.0")
+    arena.company.add_all((first, second))
+    strange = packages.wheel("gamma", "1.0")
+    arena.company.indexes[1].add(*strange)
+    files = dict((first, second))
+
+    def answer(request: RecordedRequest) -> Response | None:
+        content = files.get(request.path.rpartition("/")[2])
+        if content is None or request.authorization is None:
+            return None
+        return Response(200, content, {"Set-Cookie": "SESSION=s3ssion; Path=/"})
+
+    arena.company.respond = answer
+    arena.home.environ["POETRY_INSTALLER_PARALLEL"] = "false"
+    site_packages = arena.use_venv(tmp_path / "venv")
+    if how == "a source":
+        team = {"team": f"https://{HOST}/team-evil/simple/"}
+        arena.project("alpha", "beta", "gamma", sources=team, url=URL)
+    else:
+        url = f"https://{HOST}/team-evil/files/{strange[0]}"
+        arena.project("alpha", "beta", f"gamma @ {url}", url=URL)
+    arena.home.ok("lock")
+    arena.company.clear()
+    shutil.rmtree(arena.home.root / "cache" / "artifacts", ignore_errors=True)  # of the lock
+    arena.home.ok("install", "--no-root")
+    assert len(list(site_packages.glob("*.dist-info"))) == 3
+    asked = {one.path.rpartition("/")[2]: "cookie" in one.headers for one in arena.company.requests}
+    assert asked[second[0]] is True
+    assert asked[strange[0]] is False
 
 
 def test_twin_escapes_in_the_names_of_files_are_ordinary(arena: Arena) -> None:
