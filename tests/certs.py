@@ -184,6 +184,7 @@ class CertificateFactory:
         directory.mkdir(parents=True, exist_ok=True)
         self.ca = Authority.root("Test root")
         self.other_ca = Authority.root("Another root")
+        self.intermediate = self.ca.intermediate()
 
     # -- servers --------------------------------------------------------------------------------------------------
 
@@ -212,8 +213,8 @@ class CertificateFactory:
         return self.ca.intermediate().server()
 
     def server_missing_intermediate(self) -> Identity:
-        """Issued by an intermediate that the server does not send."""
-        return self.ca.intermediate().issue("127.0.0.1", LOOPBACK, [SERVER_AUTH], send_chain=False)
+        """Issued by :attr:`intermediate`, which the server does not send."""
+        return self.intermediate.issue("127.0.0.1", LOOPBACK, [SERVER_AUTH], send_chain=False)
 
     def server_wrong_usage(self) -> Identity:
         """Its extended key usage is clientAuth only."""

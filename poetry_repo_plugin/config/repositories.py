@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,6 +10,7 @@ from functools import cached_property
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
 from poetry_repo_plugin.config.project import Project, ProjectSettings
 from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.config.variables import ByVariable, variables_of
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError, UnknownNameError
 from poetry_repo_plugin.core.hints import export, repo
@@ -34,6 +35,7 @@ class Repository:
     :param publish_by_project: only the project's files say where to publish to.
     :param unexpanded: what stands for a variable in the userinfo of its URL; nothing expands it there.
     :param user_urls: those of its URLs that the user or the environment names, whatever a project says.
+    :param variables: the environment variables that set something of it, which storing cannot change.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Repository:
     publish_username: str | None = None
     publish_secret: Secret | None = None
     unexpanded: str | None = None
+    variables: Mapping[ByVariable, str] = field(default_factory=dict, compare=False)
 
     def login_in(self, url: str, *, upload: bool) -> tuple[str | None, Secret | None]:
         """User name and password that stand in the repository's own URL ``url``: an upload takes those of the publish
@@ -236,6 +239,7 @@ class Catalogue:
             publish_username,
             publish_secret,
             unexpanded,
+            variables_of(self._settings, name),
         )
 
     def check_url(self, repository: Repository, url: str) -> None:
@@ -283,7 +287,13 @@ class Catalogue:
         """PyPI, uploading to where the user or the environment says instead; no project can say so."""
         raw = self._own_publish_url_of("pypi")
         url, username, secret = (self._pypi.publish_url, None, None) if raw is None else _split(raw)
-        pypi = replace(self._pypi, publish_url=url, publish_username=username, publish_secret=secret)
+        pypi = replace(
+            self._pypi,
+            publish_url=url,
+            publish_username=username,
+            publish_secret=secret,
+            variables=variables_of(self._settings, "pypi"),
+        )
         for source in self._project.sources if self._project else ():
             if names.is_pypi(source.name):
                 return replace(pypi, priority=source.priority)

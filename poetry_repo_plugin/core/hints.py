@@ -89,7 +89,10 @@ def _safe(words: Sequence[str]) -> list[str]:
     found: list[str] = []
     for word in words:
         is_url = "://" in word or (found and found[-1] in _OF_URL)
-        if is_url and word != "URL":
+        variable, is_set, value = word.partition("=")
+        if is_set and variable.isidentifier() and "://" in value:
+            word = f"{variable}={as_url(value)}"
+        elif is_url and word != "URL":
             word = as_url(word)
         found.append(word if word.isprintable() else "…")
     return found

@@ -20,6 +20,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import select_proxy
 from urllib3 import PoolManager
 
+from poetry_repo_plugin.config.variables import ByVariable
 from poetry_repo_plugin.core.deadline import Budget, watched
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.hints import repo
@@ -437,14 +438,16 @@ class _Carrier(HTTPAdapter):
     def _for_purpose(self, leave: Leave, found: Failure | None) -> Failure | None:
         if found is None or found.cause is not Cause.NOT_AN_INDEX or self._purpose is not Purpose.PUBLISH:
             return found
-        repository, hint = leave.repository, None
+        repository, hint, publish = leave.repository, None, None
         if leave.origin.scheme == "http" and repository is not None and repository.publish_url is not None:
             publish, index = (
                 url.replace("http://", "https://", 1) if Origin.of(url) == leave.origin else url
                 for url in (repository.publish_url, repository.index_url or repository.publish_url)
             )
-            hint = repo("add", repository.name, index, "--publish-url", publish)
-        return failure(Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=leave.origin.netloc, hint=hint)
+            if ByVariable.PUBLISH_URL not in repository.variables:
+                hint = repo("add", repository.name, index, "--publish-url", publish)
+        where = leave.origin.netloc
+        return failure(Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=where, url=publish, hint=hint)
 
 
 def _jar_of(leave: Leave) -> tuple[Origin, str]:

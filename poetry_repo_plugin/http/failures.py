@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.config.variables import ByVariable
 from poetry_repo_plugin.core.errors import Cause, Failure, Subject
-from poetry_repo_plugin.core.hints import Hint, as_url, repo
+from poetry_repo_plugin.core.hints import Hint, as_url, export, repo, unset
 from poetry_repo_plugin.credentials.base import (
     Broken,
     Resolution,
@@ -47,6 +48,13 @@ _HINTS_BY_SUBJECT: dict[tuple[Cause, Subject], tuple[str, ...]] = {
     # The CA may be trusted; Python 3.13 wants more of it.
     (Cause.UNKNOWN_CA, Subject.STRICT_X509): (*_CA, "--relaxed"),
 }
+# What a variable may hold goes before what these commands store.
+_BY_VARIABLE = {
+    _CA: ByVariable.CA,
+    _CLIENT_CERT: ByVariable.CLIENT_CERT,
+    _IDENTITY: ByVariable.CLIENT_CERT,
+    _PASSPHRASE: ByVariable.PASSPHRASE,
+}
 
 
 def hint_for(
@@ -69,8 +77,24 @@ def hint_for(
     elif url is None and repository is not None:
         url = index or repository.publish_url
     known = {_HERE: as_url(url), _INDEX: as_url(index)}
+    if repository is not None and cause is Cause.NOT_AN_UPLOAD_URL:
+        variable = repository.variables.get(ByVariable.PUBLISH_URL)
+        if variable is not None:
+            return export(**{variable: known[_HERE]})
     verb, *rest = [known.get(word, word) for word in words]
-    return repo(verb, repository.name if repository is not None else "NAME", *rest)
+    hint = repo(verb, repository.name if repository is not None else "NAME", *rest)
+    return hint if repository is None else _before_stored(words, hint, repository)
+
+
+def _before_stored(words: tuple[str, ...], hint: Hint, repository: Repository) -> Hint:
+    """``hint``, or what changes the variable that goes before what ``hint`` would store."""
+    what = _BY_VARIABLE.get(words)
+    variable = repository.variables.get(what) if what is not None else None
+    if variable is None:
+        return hint
+    if words == _IDENTITY:  # no variable holds the key
+        return unset(variable).then(hint)
+    return export(**{variable: "PASSPHRASE" if what is ByVariable.PASSPHRASE else "PATH"})
 
 
 def failure(

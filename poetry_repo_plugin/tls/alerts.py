@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from poetry_repo_plugin.core.errors import Cause, Failure, Subject
+from poetry_repo_plugin.core.hints import Hint
 from poetry_repo_plugin.tls.certificate import CertificateFacts
 from poetry_repo_plugin.tls.handshake import Peer
 from poetry_repo_plugin.tls.settings import day
@@ -19,6 +20,8 @@ _NOT_YET_VALID = frozenset({9, -67819})
 _WRONG_NAME = frozenset({62, 64, 0x800B010F, -67602})
 _SELF_SIGNED, _UNTRUSTED_ROOT, _NO_ISSUER_OF_ANCHOR = 18, 19, 2
 _NO_ISSUER = frozenset({_NO_ISSUER_OF_ANCHOR, 20, 21})
+# Not made for a server; key or signature too weak: no CA that is trusted changes that.
+_UNFIT = frozenset({26, 66, 67, 68})
 # Checked with X509_V_FLAG_X509_STRICT only, which Python sets from 3.13 on.
 _STRICT = frozenset(range(80, 94))
 
@@ -113,7 +116,8 @@ def explain_verification(error: ssl.SSLCertVerificationError, attempt: Attempt) 
         check = "Python's strict X.509 check (on by default since Python 3.13)"
         detail = f"{check} refuses its certificate chain: {said}; the CA itself may be trusted"
         return Failure(Cause.UNKNOWN_CA, detail, subject=Subject.STRICT_X509)
-    return Failure(Cause.UNKNOWN_CA, _unknown_ca(code, said, attempt), subject=Subject.CA)
+    hint = Hint() if code in _UNFIT else None
+    return Failure(Cause.UNKNOWN_CA, _unknown_ca(code, said, attempt), subject=Subject.CA, hint=hint)
 
 
 def explain_host_name(said: str, attempt: Attempt) -> Failure:

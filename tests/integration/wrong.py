@@ -118,7 +118,7 @@ SERVER = (
         ("is for wrong.example.org, not for 127.0.0.1",),
         CertificateFactory.server_wrong_host,
     ),
-    _presents("wrong-usage", "unknown-ca", ("purpose",), CertificateFactory.server_wrong_usage, CA),
+    _presents("wrong-usage", "unknown-ca", ("purpose",), CertificateFactory.server_wrong_usage),
     Wrong("tls-1.0", "server-error", ("no version of TLS that is still in use",), spoil.tls_1_0),
     Wrong("plain-http", "not-an-index", ("plain http on this port",), spoil.plain_http, ADD, looks=1, on=INDEX),
     Wrong(
