@@ -6,6 +6,8 @@ from pathlib import Path
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings, StoredLogin
+from poetry_repo_plugin.core.hints import unset
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import (
     Answer,
     Broken,
@@ -91,7 +93,7 @@ class StoredSource:
         nothing: Answer = NotMine(f"what {file} holds is for another user")
         for one in kept:
             if one.secret is not None:
-                return Credential(one.secret, one.username, "auth.toml", str(one.file))
+                return self._from_file(query.name, one, one.secret)
             try:
                 found = self._of_named_user(query, one.username)
             except KeyringUnavailable as error:
@@ -104,6 +106,16 @@ class StoredSource:
                 # The name is not told: it may be a token.
                 nothing = Unusable("auth.toml names a user, but the keyring has no password for it")
         return nothing
+
+    def _from_file(self, name: str, kept: StoredLogin, secret: Secret) -> Credential:
+        """With the variable that puts another user in the place of the file's: it may be what is wrong."""
+        variable = self._settings.variable("HTTP_BASIC", name, "_USERNAME")
+        login = self._settings.login(name)
+        is_of_file = login is None or login.username == kept.username
+        if variable is None or variable[1] != kept.username or is_of_file:
+            return Credential(secret, kept.username, "auth.toml", str(kept.file))
+        detail = f"environment variable {variable[0]} and {kept.file}"
+        return Credential(secret, kept.username, "auth.toml", detail, mend=unset(variable[0]))
 
     def _of_named_user(self, query: Query, username: str) -> Credential | None:
         """From the keyring, in one call. Poetry may have put a token for uploads there without a trace in a file: it is

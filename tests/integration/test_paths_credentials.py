@@ -124,7 +124,7 @@ def test_look_up_download_and_upload(world: World, venv: Path, place: str) -> No
         assert len(refused) <= (0 if evident or words[0] == "publish" else 4)
         assert all(request.authorization is None for request in refused)
         asked = world.home.keyring_calls()[calls:]
-        assert len({tuple(call) for call in asked}) == len(asked) <= 3, asked
+        assert len({tuple(call) for call in asked}) == len(asked) <= 4, asked  # by name, URL (two spellings), host
         if password:
             assert_no_secret(done, password)
     assert names_locked(world) == installed(venv) == ["gamma-1.0"]
@@ -299,11 +299,24 @@ def test_a_wrong_variable_is_not_replaced_by_what_is_stored(world: World) -> Non
     assert not world.index.saw_secret(PASSWORD)
 
 
-def test_a_user_name_is_never_completed_from_elsewhere(world: World) -> None:
-    """A variable with a user name only; the stored pair is used whole, and not with that user name."""
+def test_a_user_name_of_a_variable_takes_the_stored_password(world: World) -> None:
+    """As in plain Poetry. Where that is refused, the variable is told, and without it the stored login is whole."""
     world.home.environ["POETRY_HTTP_BASIC_FOO_USERNAME"] = "carol"
     world.project("gamma")
+    done = world.home.fails("lock")
+    assert "of user carol from environment variable POETRY_HTTP_BASIC_FOO_USERNAME and " in done.text
+    assert "Try: unset POETRY_HTTP_BASIC_FOO_USERNAME\n" in done.text
+    del world.home.environ["POETRY_HTTP_BASIC_FOO_USERNAME"]
+    world.index.clear()
     world.home.ok("lock")
     assert_authorized(world.index.requests, username=USER)
+
+
+def test_twin_the_repository_knows_that_user(world: World) -> None:
+    world.home.environ["POETRY_HTTP_BASIC_FOO_USERNAME"] = "carol"
+    world.index.credentials = {"carol": PASSWORD}
+    world.project("gamma")
+    world.home.ok("lock")
+    assert_authorized(world.index.requests, username="carol")
     assert files_of(world.index, ".metadata")
     assert {request.peer for request in world.index.requests} == {PEER}

@@ -124,8 +124,8 @@ class TestDownloads:
         done = world.home.run("install", "--no-root")
         assert done.code == 1, done.text
         assert f"Repository foo ({world.index.netloc})" in done.text
-        assert "[credential-rejected]" in done.text
-        assert "poetry repo login foo" in done.text
+        assert "[forbidden]" in done.text, "the credential was accepted for the sdist"
+        assert "poetry repo login" not in done.text
         assert "sigma-1.0" not in installed(locked)
 
 
