@@ -107,6 +107,15 @@ def parsing(path: Path, subject: Subject) -> Iterator[None]:
             raise
         except Exception as error:
             raise invalid(path, subject, f"cannot be understood ({brief(error)})") from None
+        except BaseException as error:
+            if not _is_panic(error):
+                raise
+            raise invalid(path, subject, "cannot be understood") from None
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether the Rust half of ``cryptography`` gave up, as on an IV of odd length; that is no ``Exception``."""
+    return type(error).__module__ == "pyo3_runtime"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from poetry_repo_plugin.core.errors import Cause, Failure, Subject
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.tls.certificate import describe, facts_of
 from poetry_repo_plugin.tls.identity import ClientIdentity, apply_pem, expiry_of, load_identity
-from poetry_repo_plugin.tls.settings import MAX_BYTES, AskPassphrase, day, read_file
+from poetry_repo_plugin.tls.settings import MAX_BYTES, AskPassphrase, day, parsing, read_file
 from poetry_repo_plugin.tls.trust import load_ca
 from tests import certs as factory
 from tests.certs import CLIENT_AUTH, SERVER_AUTH, Authority, CertificateFactory
@@ -591,3 +591,16 @@ bRFffRXrqC7YIVsy04QUotPClsMiBKgC42hUu6ilZDNPcQrOqH6xoVh7g0YfXeFg
 eKEv6sftNWGnbts35w==
 -----END CERTIFICATE-----
 """
+
+
+class TestParsing:
+    def test_a_panic_of_cryptography_is_a_file_that_cannot_be_understood(self, tmp_path: Path) -> None:
+        """Its Rust half raises a ``BaseException`` for some damaged keys."""
+        panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
+        with pytest.raises(Failure) as caught, parsing(tmp_path / "client.key", Subject.CLIENT_KEY):
+            raise panic("index out of range")
+        assert caught.value.cause is Cause.TLS_FILE_INVALID
+
+    def test_twin_ctrl_c_is_none(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyboardInterrupt), parsing(tmp_path / "client.key", Subject.CLIENT_KEY):
+            raise KeyboardInterrupt
