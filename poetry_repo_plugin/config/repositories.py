@@ -281,7 +281,9 @@ class Catalogue:
         variable = self._settings.variable("REPOSITORIES", name, "_URL")
         if variable is not None and variable[1]:
             return variable[1]
-        return self._settings.added_url(name) or self._settings.user_publish_url(name)
+        # A plugin for mirrors puts the mirror's index under PyPI's name: nothing is uploaded there.
+        added = None if names.is_pypi(name) else self._settings.added_url(name)
+        return added or self._settings.user_publish_url(name)
 
     def _pypi_with_priority(self) -> Repository:
         """PyPI, uploading to where the user or the environment says instead; no project can say so."""

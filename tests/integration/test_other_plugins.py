@@ -25,12 +25,25 @@ ACTIVATE = "merge()"
 EVENT = "application.event_dispatcher.add_listener(COMMAND, merge, {priority})"
 
 
+MIRROR = """
+from poetry.config.config import Config
+from poetry.plugins.application_plugin import ApplicationPlugin
+
+class Plugin(ApplicationPlugin):
+    def activate(self, application):
+        Config.create().merge({{"repositories": {{"{name}": {{"url": "{url}"}}}}}})
+"""
+
+
 def install(world: World, when: str, password: str = PASSWORD) -> None:
     """As pip would: a module and its entry point."""
+    add_plugin(world, PLUGIN.format(name=NAME, user=USER, password=password, when=when))
+
+
+def add_plugin(world: World, text: str) -> None:
     folder = world.home.project.parent / "other"
     information = folder / "other_plugin-1.0.dist-info"
     information.mkdir(parents=True)
-    text = PLUGIN.format(name=NAME, user=USER, password=password, when=when)
     (folder / "other_plugin.py").write_text(text, encoding="utf-8")
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: other-plugin\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[poetry.application.plugin]\nother = other_plugin:Plugin\n")
@@ -72,3 +85,15 @@ def test_twin_a_projects_poetry_toml_is_no_plugin(project: World) -> None:
     assert "[credential-missing]" in done.text
     assert_no_secret(done)
     assert not project.index.authorizations()
+
+
+@pytest.mark.parametrize("name", ["PyPI", "pypi"])
+def test_a_mirror_of_pypi_takes_no_uploads_for_it(project: World, name: str) -> None:
+    """poetry-plugin-pypi-mirror merges the mirror's index as ``repositories.PyPI.url``."""
+    add_plugin(project, MIRROR.format(name=name, url=project.index.index_url))
+    assert "https://upload.pypi.org/legacy/" in project.home.ok("repo", "show", "pypi").out
+
+
+def test_twin_the_url_of_another_name_counts(project: World) -> None:
+    add_plugin(project, MIRROR.format(name="elsewhere", url=project.index.upload_url))
+    assert project.index.upload_url in project.home.ok("repo", "show", "elsewhere").out
