@@ -145,7 +145,7 @@ def behind_proxy(**options: Any) -> Spoil:
     def spoil(world: World, damage: Damage) -> None:
         damage.put_in_place(ProxyServer(**options))
         world.home.environ["HTTPS_PROXY"] = damage.server.origin
-        damage.callback(world.home.environ.pop, "HTTPS_PROXY")
+        damage.callback(world.home.environ.pop, "HTTPS_PROXY", None)
 
     return spoil
 
@@ -157,7 +157,7 @@ def seen_through_proxy(how: Spoil) -> Spoil:
         how(world, damage)
         proxy = damage.enter_context(ProxyServer(credentials={PROXY_USER: PROXY_PASSWORD}))
         world.home.environ["HTTPS_PROXY"] = proxy.origin.replace("://", f"://{PROXY_USER}:{PROXY_PASSWORD}@")
-        damage.callback(world.home.environ.pop, "HTTPS_PROXY")
+        damage.callback(world.home.environ.pop, "HTTPS_PROXY", None)
 
     return spoil
 

@@ -288,6 +288,7 @@ class TestClientCertificate:
         ends = [f"{later(seconds):%Y-%m-%dT%H:%M:%SZ}" for seconds in (61, 3600)]
         helper = exec_helper(tmp_path / "bin", certs.client("robot-7"), ends=ends)
         set_helper(home, helper, server.origin)
+        home.environ["POETRY_REPO_PLUGIN_PREFETCH"] = "false"  # ahead, all four would begin at once
         server.respond = lambda request: time.sleep(3.5)  # the last of four requests begins when ten seconds are over
         home.ok("lock")
         assert helper.asked == 2
