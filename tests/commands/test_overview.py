@@ -139,12 +139,12 @@ class TestNarrowTerminal:
 
     def test_errors(self, home: WarmHome) -> None:
         home.environ["COLUMNS"] = "80"
-        words = ("repo", "add", "acme", URL, "--publish-url", "https://upload.example.org/a/rather/long/path/simple/")
-        with home.terminal(*words) as terminal:
+        lab = "https://gitlab.example.org/api/v4/projects/7/packages/pypi/simple"
+        with home.terminal("repo", "add", "acme", URL, "--publish-url", lab) as terminal:
             assert terminal.end() == 1
         assert terminal.lines() == [
-            "https://upload.example.org/a/rather/long/path/simple/ is an index, for",
-            "installing; uploads go to another URL.",
+            f"{lab} is an index,",
+            "for installing; uploads go to another URL.",
             f"Try: poetry repo add acme {URL} --publish-url URL",
             "",
         ]
