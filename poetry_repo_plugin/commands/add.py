@@ -69,7 +69,7 @@ class Before:
     @classmethod
     def of(cls, session: Session, name: str) -> Before:
         """Look it up."""
-        own, has_home = session.settings.own_for(name), bool(session.bindings.home(name).places)
+        own, has_home = session.settings.user_settings(name), bool(session.bindings.home(name).places)
         return cls(own.url, _publish_url_before(session, name), own.ignore_error_codes, has_home)
 
 
@@ -119,12 +119,12 @@ ends in /simple/ is for installing only. The next step is
             changes.rewrite(file, lambda text: self._with_source(text, wish, told))
         url, publish_url = self._remembered_url(session, wish), self._kept_publish_url(wish)
         if url is not None:
-            changes.save_own(wish.name, {"url": url})
+            changes.save_user_settings(wish.name, {"url": url})
         if publish_url is not None and publish_url != before.publish_url:
             changes.save_publish_url(wish.name, publish_url)
             self._keep_home(changes, wish, before, url, publish_url)
         if wish.codes is not None:
-            changes.save_own(wish.name, {"ignore-error-codes": wish.codes or None})
+            changes.save_user_settings(wish.name, {"ignore-error-codes": wish.codes or None})
         place = self._write(session, wish, changes)
         if file is not None:
             self._tell_source(wish, file, told)
@@ -219,7 +219,7 @@ ends in /simple/ is for installing only. The next step is
         known = session.catalogue.get(name)
         if known.index_url is not None and known.url_username is not None and known.url_secret is not None:
             stored = session.settings.login(name) or session.settings.token(name)
-            if stored is not None or session.settings.own_for(name).helper:
+            if stored is not None or session.settings.user_settings(name).helper:
                 raise InputError(
                     f"{name}: another login than the one in its URL is stored. Decide which one is right: log out, "
                     "or take the one in the URL out by hand.",
@@ -334,7 +334,7 @@ ends in /simple/ is for installing only. The next step is
         if before.has_home or wish.url is None or url is not None:
             return
         if home_at(publish_url).stranger_among([wish.url]) is not None:
-            changes.save_own(wish.name, {"added": [wish.url]})
+            changes.save_user_settings(wish.name, {"added": [wish.url]})
 
     @staticmethod
     def _write(session: Session, wish: Wish, changes: Changes) -> str | None:

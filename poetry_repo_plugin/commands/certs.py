@@ -58,7 +58,7 @@ class Command(RepoCommand):
         option("passphrase-stdin", None, "Read the passphrase from standard input, one line."),
         option("plaintext", None, "Keep the passphrase in auth.toml, not in the keyring."),
         option("insecure", None, "Do not verify the repository's certificate. Warns on every use."),
-        option("relaxed", None, "Leave out the stricter X.509 checks of Python 3.13."),
+        option("relaxed", None, "Grant out the stricter X.509 checks of Python 3.13."),
         option("unset", None, "Forget the CA, the client certificate and the passphrase."),
         option("export", None, "Write certificate and key to one PEM file, for plain Poetry or pip.", flag=False),
         option("no-verify", None, "Do not try a handshake."),

@@ -151,7 +151,7 @@ class _Progress:
                 self._write(printable(f"Checking {now}")[:78])
 
     def clear(self) -> None:
-        """Leave nothing behind."""
+        """Grant nothing behind."""
         if self._shown:
             self._write("")
 

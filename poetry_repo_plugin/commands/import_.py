@@ -110,7 +110,7 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
     def _store(self, session: Session, found: Found) -> None:
         name, changes = found.name, Changes(session.settings)
         if found.index_url is not None:
-            changes.save_own(name, {"url": found.index_url})
+            changes.save_user_settings(name, {"url": found.index_url})
         if found.publish_url is not None:
             changes.save_publish_url(name, found.publish_url)
         files = {"cert": found.ca, "client-cert": found.client_cert}
@@ -157,7 +157,7 @@ def replaced(session: Session, found: Found) -> str | None:
     settings, name = session.settings, found.name
     if found.username is None or found.secret is None:
         return None
-    own, login = settings.own_for(name), settings.login(name) or settings.token(name)
+    own, login = settings.user_settings(name), settings.login(name) or settings.token(name)
     if own.helper:
         return f"helper {own.helper[0]}"
     if own.provider:

@@ -102,7 +102,7 @@ adds a host."""
         bare, username, _ = split_userinfo(given)
         Origin.of(bare)
         if username is not None:
-            raise InputError("Leave the credentials out of --url; give them with --username and --password-stdin.")
+            raise InputError("Grant the credentials out of --url; give them with --username and --password-stdin.")
         return bare
 
     def _try_helper(self, target: Target) -> Tried:

@@ -11,7 +11,7 @@ from cleo.helpers import argument, option
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.keys import entries_of
-from poetry_repo_plugin.config.own import USERS
+from poetry_repo_plugin.config.user_settings import USERS
 from poetry_repo_plugin.core.errors import InputError, RepoError
 from poetry_repo_plugin.core.hints import Hint, repo, unset
 from poetry_repo_plugin.core.names import is_pypi, match_name
@@ -28,7 +28,7 @@ class Command(RepoCommand):
     arguments: ClassVar = [argument("name", "The repository.")]
     options: ClassVar = [
         option("all", None, "Take its login and certificates too, which other projects may use."),
-        option("keep-credentials", None, "Leave what was stored by `login`."),
+        option("keep-credentials", None, "Grant what was stored by `login`."),
         option("self", None, "Remove it from Poetry's own environment only."),
     ]
     help = """\
@@ -80,19 +80,19 @@ Its login and certificates belong to all your projects. They go with
             and not session.confirm(f"Other projects may use the {shared} of {name}. Remove that as well?")
         ):
             changes.save_publish_url(name, None)
-            changes.save_own(name, dict.fromkeys(("url", "added", "ignore-error-codes")))
+            changes.save_user_settings(name, dict.fromkeys(("url", "added", "ignore-error-codes")))
             changes.commit()
             return self._tell_removed(
                 session, name, f" Its {shared} stays for other projects.", repo("remove", name, "--all")
             )
-        keep, own = bool(self.option("keep-credentials")), session.settings.own_for(name)
+        keep, own = bool(self.option("keep-credentials")), session.settings.user_settings(name)
         logins, forgotten = session.logins, Forgotten(found=False)
         changes.forget(name)
         if keep:
             kept = ("credential-origins", list(own.credential_origins)), ("helper", list(own.helper))
             words = ("helper-protocol", own.helper_protocol), ("provider", own.provider)
             users = (USERS, list(own.keyring_users))
-            changes.save_own(name, {key: value or None for key, value in (*kept, *words, users)})
+            changes.save_user_settings(name, {key: value or None for key, value in (*kept, *words, users)})
         else:
             trial = changes.copy()
             logins.note_forgotten(trial, name)
@@ -107,7 +107,7 @@ Its login and certificates belong to all your projects. They go with
 
     def _shared(self, session: Session, name: str) -> str:
         """What other projects of this user may use of the name, for a person; ``""`` for nothing."""
-        settings, own = session.settings, session.settings.own_for(name)
+        settings, own = session.settings, session.settings.user_settings(name)
         login = (settings.login(name), settings.token(name), own.helper, own.provider, own.credential_origins)
         entries = [*entries_of(settings.auth, "certificates", name), *entries_of(settings.config, "certificates", name)]
         certificates = (*entries, own.ca, own.client_key, own.passphrase_in_keyring, own.certificate_origins)

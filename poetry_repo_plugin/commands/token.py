@@ -70,11 +70,11 @@ It goes to standard output; do not let it end up in a log."""
     @staticmethod
     def _credential(session: Session, repository: Repository, url: str) -> Credential:
         purpose = Purpose.INDEX if url == repository.index_url else Purpose.PUBLISH
-        leave = session.access.places.leave(url, owner=repository.name, purpose=purpose)
-        query = leave.query or Query(repository.name, url, purpose, EVERYTHING, repository.url_username)
+        grant = session.access.matcher.grant_for(url, owner=repository.name, purpose=purpose)
+        query = grant.query or Query(repository.name, url, purpose, EVERYTHING, repository.url_username)
         resolution = session.access.chain.resolve(query)
         credential = resolution.credential
-        if credential is not None and session.access.may_go(leave, credential):
+        if credential is not None and session.access.may_go(grant, credential):
             return credential
         if resolution.broken is not None:
             raise unanswered(repository, resolution.broken, host=repository.host)

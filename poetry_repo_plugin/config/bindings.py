@@ -8,8 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.home import Home, Place, bound_places, places_said
-from poetry_repo_plugin.config.own import Own
 from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.config.user_settings import UserSettings
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Prefix
@@ -40,7 +40,7 @@ class Bindings:
 
     def of(self, name: str, kind: Kind) -> list[Prefix]:
         """The prefixes recorded for ``name``, as far as they can be read."""
-        recorded = _readable(self._settings.own_for(name), kind)
+        recorded = _readable(self._settings.user_settings(name), kind)
         return [*recorded, *self._tried(name)]
 
     def _tried(self, name: str) -> list[Prefix]:
@@ -85,7 +85,7 @@ class Bindings:
 
     def _bound(self, name: str, kind: Kind) -> tuple[Place, ...]:
         word = "its login" if kind is Kind.CREDENTIAL else "its client certificate"
-        return bound_places(_recorded(self._settings.own_for(name), kind), word)
+        return bound_places(_recorded(self._settings.user_settings(name), kind), word)
 
     def record(self, name: str, kind: Kind, urls: Iterable[str], changes: Changes | None = None) -> None:
         """Bind ``name`` to the owners of ``urls``, beside what was recorded; what is no URL is left out.
@@ -116,7 +116,7 @@ class Bindings:
         """
         fresh = _owners(urls)
 
-        def bound(own: Own) -> list[Prefix]:
+        def bound(own: UserSettings) -> list[Prefix]:
             before = _readable(own, kind)
             same_place = further or any(old.contains(new) for old in before for new in fresh)
             return [*(before if same_place else []), *fresh]
@@ -131,7 +131,7 @@ class Bindings:
         """
         fresh = _owners(urls)
 
-        def change(own: Own) -> dict[str, object]:
+        def change(own: UserSettings) -> dict[str, object]:
             before = _readable(own, Kind.CREDENTIAL)
             same_place = further or any(old.contains(new) for old in before for new in fresh)
             if before and not same_place:
@@ -144,15 +144,15 @@ class Bindings:
         """Bind what was stored before the plugin came. A folder that cannot be written is no reason to fail."""
         fresh = _owners(urls)
         with suppress(StateError):
-            if fresh and not _recorded(self._settings.own_for(name), kind):
+            if fresh and not _recorded(self._settings.user_settings(name), kind):
                 self._change(name, kind, lambda own: _readable(own, kind) if _recorded(own, kind) else fresh)
 
     def _change(
-        self, name: str, kind: Kind, bound: Callable[[Own], list[Prefix]], changes: Changes | None = None
+        self, name: str, kind: Kind, bound: Callable[[UserSettings], list[Prefix]], changes: Changes | None = None
     ) -> None:
         """Keep what ``bound`` makes of the present record, read under the lock, so that no other process's is lost."""
 
-        def change(own: Own) -> dict[str, object]:
+        def change(own: UserSettings) -> dict[str, object]:
             kept = _widest(bound(own))
             return {kind.value: [str(prefix) for prefix in kept]} if kept else {}
 
@@ -165,11 +165,11 @@ class Bindings:
             alone.change_own(name, change)
 
 
-def _recorded(own: Own, kind: Kind) -> tuple[str, ...]:
+def _recorded(own: UserSettings, kind: Kind) -> tuple[str, ...]:
     return own.credential_origins if kind is Kind.CREDENTIAL else own.certificate_origins
 
 
-def _readable(own: Own, kind: Kind) -> list[Prefix]:
+def _readable(own: UserSettings, kind: Kind) -> list[Prefix]:
     found = []
     for text in _recorded(own, kind):
         with suppress(InvalidUrl):

@@ -11,9 +11,9 @@ from typing import Any
 
 from poetry_repo_plugin.config.document import put
 from poetry_repo_plugin.config.keys import spellings_of, table_at, value_at
-from poetry_repo_plugin.config.own import Own, own_of
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
 from poetry_repo_plugin.config.transaction import Transaction
+from poetry_repo_plugin.config.user_settings import UserSettings, user_settings_of
 from poetry_repo_plugin.core.secret import Secret
 
 KeyPath = tuple[str, ...]
@@ -101,13 +101,13 @@ class Changes:
         self._auth("certificates", name, values)
         self._config("certificates", name, dict.fromkeys(values))
 
-    def save_own(self, name: str, values: Mapping[str, object]) -> None:
+    def save_user_settings(self, name: str, values: Mapping[str, object]) -> None:
         """Keep (or, for ``None``, remove) keys of ``[repositories.NAME]`` in our file."""
         if not self._is_needless(self._settings.own_file, values):
             self.change_own(name, lambda own: values)
 
-    def change_own(self, name: str, change: Callable[[Own], Mapping[str, object]]) -> None:
-        """As :meth:`save_own`, with what ``change`` makes of the values that the file holds at the commit."""
+    def change_own(self, name: str, change: Callable[[UserSettings], Mapping[str, object]]) -> None:
+        """As :meth:`save_user_settings`, with what ``change`` makes of the values that the file holds at the commit."""
         edit = partial(_change_own, name=name, change=change)
         self._transaction.edit(self._settings.own_file, edit, private=True)
 
@@ -162,10 +162,10 @@ def _set(document: Any, *, section: str, name: str, spelled: KeyPath, values: Ma
             put(document, path, value)
 
 
-def _change_own(document: Any, *, name: str, change: Callable[[Own], Mapping[str, object]]) -> None:
+def _change_own(document: Any, *, name: str, change: Callable[[UserSettings], Mapping[str, object]]) -> None:
     table = table_at(document, "repositories")
     known = [keys for keys in spellings_of(table, name) if isinstance(value_at(table, keys), dict)]
-    for key, value in change(own_of(document.unwrap(), name)).items():
+    for key, value in change(user_settings_of(document.unwrap(), name)).items():
         path = ("repositories", *(known[0] if known else (name,)), key)
         if isinstance(value_at(document, path), dict):  # the key is ours, and a table is nothing that we wrote
             put(document, path, None)

@@ -114,7 +114,7 @@ class ProjectTrust:
     # -- what the user says ------------------------------------------------------------------------------------------
 
     def _has_setting(self, name: str) -> bool:
-        return self._settings.certificate(name, "cert") is not None or self._settings.own_for(name).ca is not None
+        return self._settings.certificate(name, "cert") is not None or self._settings.user_settings(name).ca is not None
 
     def _of_user(self, name: str) -> list[Origin]:
         """Where the repository is by anything that the user has said."""

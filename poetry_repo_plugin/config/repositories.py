@@ -113,7 +113,7 @@ def shows_credential(settings: Settings, repository: Repository, *, stored: bool
 
     :param stored: count what the user has stored as well, which goes only where it belongs.
     """
-    name, own = repository.name, settings.own_for(repository.name)
+    name, own = repository.name, settings.user_settings(repository.name)
     seen: tuple[object, ...] = (
         repository.url_secret,
         settings.variable("PYPI_TOKEN", name),
@@ -224,7 +224,7 @@ class Catalogue:
         publish, publish_username, publish_secret = (None, None, None) if raw_publish is None else _split(raw_publish)
         derived = publish_url_of(index_url) if publish is None and index_url else None
         own_publish = self._own_publish_url_of(name)
-        remembered = self._settings.own_for(name).url
+        remembered = self._settings.user_settings(name).url
         return Repository(
             name,
             index_url,
@@ -270,7 +270,7 @@ class Catalogue:
                 priority = source.priority
                 if url is None or (source.url is not None and source.url.rstrip("/") == url.rstrip("/")):
                     url = source.url  # Poetry takes a slash at the end off
-        return url or self._settings.own_for(name).url, priority
+        return url or self._settings.user_settings(name).url, priority
 
     def _publish_url_of(self, name: str, project: ProjectSettings) -> str | None:
         """As it is written, perhaps with userinfo."""

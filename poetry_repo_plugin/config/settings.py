@@ -17,7 +17,7 @@ from poetry_repo_plugin.config.document import read_toml
 from poetry_repo_plugin.config.files import JOURNAL
 from poetry_repo_plugin.config.keys import Table, entries_of, leaf_names, table_at, text_at
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN, SECTIONS, Leaf, added_to, leaves_of
-from poetry_repo_plugin.config.own import Own, own_of
+from poetry_repo_plugin.config.user_settings import UserSettings, user_settings_of
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.variables import env_key
 
@@ -216,7 +216,7 @@ class Settings:
         """Each URL that the user has given ``name``, and where, for a person. A project's files are not asked."""
         known: dict[str, tuple[tuple[str, str], ...]] = self.__dict__.setdefault("_said_known", {})
         if name not in known:
-            own = self.own_for(name)
+            own = self.user_settings(name)
             variable, value = self.variable("REPOSITORIES", name, "_URL") or ("", "")
             said = (
                 *((url, "poetry repo add") for url in (own.url, *own.added)),
@@ -245,7 +245,7 @@ class Settings:
         variable = self.variable("REPO_PLUGIN_AUDIENCE", name)
         if variable is not None and variable[1]:
             return variable[1]
-        return self.own_for(name).audience
+        return self.user_settings(name).audience
 
     def unverified_by(self, name: str) -> str | None:
         """``VARIABLE=false`` where the environment switches verification off, or that another plugin does; no file can
@@ -271,11 +271,11 @@ class Settings:
         names = leaf_names(table_at(self.local, "certificates"))
         return [name for name in names if self.project_certs(name)]
 
-    def own_for(self, name: str) -> Own:
+    def user_settings(self, name: str) -> UserSettings:
         """What our file holds for ``name``; values of the wrong type count as absent."""
-        known: dict[str, Own] = self.__dict__.setdefault("_own_known", {})
+        known: dict[str, UserSettings] = self.__dict__.setdefault("_own_known", {})
         if name not in known:
-            known[name] = own_of(self.own, name)
+            known[name] = user_settings_of(self.own, name)
         return known[name]
 
     def names(self) -> list[str]:

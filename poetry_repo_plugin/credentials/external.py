@@ -147,7 +147,7 @@ class OutsideSource:
 
     def _misread(self, name: str) -> Broken | None:
         """What is wrong with an entry of our file that was written by hand: it must not look like none."""
-        own = self._settings.own_for(name) if name else None
+        own = self._settings.user_settings(name) if name else None
         if own is None:
             return None
         if own.misread == "helper" or (own.helper and own.helper_protocol not in PROTOCOLS):
@@ -162,7 +162,7 @@ class OutsideSource:
     def _source_for(self, name: str) -> Source | None:
         if not name:
             return None
-        own = self._settings.own_for(name)
+        own = self._settings.user_settings(name)
         with self._lock:
             if own.helper and own.helper_protocol in PROTOCOLS:
                 key = ("helper", name, own.helper_protocol or "", *own.helper)
@@ -185,7 +185,7 @@ class OutsideSource:
         """Whether the project names the provider and the user has stored a login of their own: then that is used on a
         machine where the vendor's tool is missing or not logged in.
         """
-        own = self._settings.own_for(name)
+        own = self._settings.user_settings(name)
         has_login = self._settings.login(name) is not None or self._settings.token(name) is not None
         return not own.helper and own.provider is None and has_login
 

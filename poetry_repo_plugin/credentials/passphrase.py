@@ -36,6 +36,6 @@ def _stored(settings: Settings, gate: KeyringGate, name: str, *, move: bool) -> 
     if variable is not None:
         return Secret(variable[1])
     stored = settings.passphrase(name)
-    if stored is not None or not settings.own_for(name).passphrase_in_keyring:
+    if stored is not None or not settings.user_settings(name).passphrase_in_keyring:
         return stored
     return gate.own(name, PASSPHRASE, move=move, known=True)

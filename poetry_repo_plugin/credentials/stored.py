@@ -137,7 +137,7 @@ class StoredSource:
 
     def _is_recorded(self, name: str) -> bool:
         """Whether a login has left a record of where it belongs."""
-        return bool(self._settings.own_for(name).credential_origins)
+        return bool(self._settings.user_settings(name).credential_origins)
 
     def _untold(self, query: Query) -> Answer:
         """What the keyring may have although no file says so."""

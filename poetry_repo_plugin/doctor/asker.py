@@ -16,7 +16,7 @@ from poetry_repo_plugin.credentials.base import Credential, Need, Query, Resolut
 from poetry_repo_plugin.doctor.report import Finding, State, failed
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 
 T = TypeVar("T")
 
@@ -31,17 +31,17 @@ _GRACE = 0.5  # seconds in which requests' own time limit may strike first, with
 class Asker:
     """Asks one repository.
 
-    :param leave: of the URL that the walk is about.
+    :param grant: of the URL that the walk is about.
     :param timeout: seconds for each request, from its beginning to its end.
     :param patience: seconds for looking a credential up: a keyring may ask a person.
     """
 
     def __init__(
-        self, access: Access, repository: Repository, leave: Leave, *, timeout: float, patience: float
+        self, access: Access, repository: Repository, grant: Grant, *, timeout: float, patience: float
     ) -> None:
         self._access = access
         self._repository = repository
-        self._leave = leave
+        self._grant = grant
         self._timeout = timeout
         self._patience = patience
         self._profile = profile_of(repository.index_url or repository.publish_url or "", repository.name)
@@ -87,7 +87,7 @@ class Asker:
         return replace(finding, expires_at=ends)
 
     def _failure(self, cause: Cause, message: str) -> Failure:
-        return failure(cause, f"{message}.", self._repository, host=self._leave.origin.netloc)
+        return failure(cause, f"{message}.", self._repository, host=self._grant.origin.netloc)
 
     def _bounded(self, url: str, work: Callable[[], T]) -> T | Failure:
         try:

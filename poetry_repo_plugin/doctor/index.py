@@ -100,7 +100,7 @@ class Answers(Asker):
 
     def _trouble(self, resolution: Resolution) -> Finding | None:
         """A warning for what will not work where a credential is needed."""
-        host = self._leave.origin.netloc
+        host = self._grant.origin.netloc
         if resolution.broken is not None:
             return failed("credential", unanswered(self._repository, resolution.broken, host=host), state=State.WARN)
         withheld = withheld_of(resolution) if resolution.credential is None else None
@@ -112,10 +112,10 @@ class Answers(Asker):
 
     def _resolved(self, allowed: Need) -> Resolution:
         """What there is for this repository. Raises :class:`Failure` if it takes too long."""
-        query = self._leave.query
+        query = self._grant.query
         if query is None and is_pypi(self._repository.name):
             url = self._repository.publish_url or ""
-            query = self._access.places.leave(url, owner=self._repository.name, purpose=Purpose.PUBLISH).query
+            query = self._access.matcher.grant_for(url, owner=self._repository.name, purpose=Purpose.PUBLISH).query
         return self._look_up(query, allowed)
 
     def _ask_index(self, *, anonymous: bool = False, strict: bool = True) -> Outcome:

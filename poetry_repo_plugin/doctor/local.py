@@ -145,7 +145,7 @@ def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
         too = next((f", the proxy {proxy} included" for url in plain if (proxy := _proxy_for(url))), "")
         message = f"{name}: its credential goes over plain http, readable for whoever is on the way{too}"
         yield Finding("plain-http", State.WARN, message)
-    provider = access.settings.own_for(name).provider or repository.project.provider
+    provider = access.settings.user_settings(name).provider or repository.project.provider
     if provider is not None and provider != "gitlab" and repository.urls:  # a GitLab is known from CI only
         strange = [url for url in repository.urls if not is_vendor_host(provider, url)]
         if strange:

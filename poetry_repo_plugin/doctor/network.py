@@ -16,7 +16,7 @@ from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipp
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.checks import given_proxy, proxy_of
 from poetry_repo_plugin.http.failures import failure
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 from poetry_repo_plugin.http.proxy import Proxy, fault_of, variable_of
 
 Resolve = Callable[..., list[Any]]
@@ -32,13 +32,13 @@ class Route:
     :param resolve: ``socket.getaddrinfo``, or a stand-in.
     """
 
-    def __init__(self, access: Access, leave: Leave, url: str, timeout: float, resolve: Resolve) -> None:
+    def __init__(self, access: Access, grant: Grant, url: str, timeout: float, resolve: Resolve) -> None:
         self._access = access
-        self._leave = leave
+        self._grant = grant
         self._timeout = timeout
         self._resolve = resolve
         self._addresses: list[str] = []
-        self.origin = leave.origin
+        self.origin = grant.origin
         self.proxy: Proxy | None = None
         self.proxy_url = proxy_of(url)
         self._given = given_proxy(url)
@@ -119,10 +119,10 @@ class Route:
         if self.proxy is not None:
             return failed("dns", self._of_proxy(f"the name of the proxy {host} cannot be resolved ({why})"))
         message = f"the name {host} cannot be resolved ({why})"
-        return failed("dns", failure(Cause.DNS, message, self._leave.repository, host=self.origin.netloc))
+        return failed("dns", failure(Cause.DNS, message, self._grant.repository, host=self.origin.netloc))
 
     def _unconnected(self, error: OSError) -> Finding:
-        found = self._access.tls.explain(self._leave, error, look_closer=False)
+        found = self._access.tls.explain(self._grant, error, look_closer=False)
         cause = found.cause if found is not None else Cause.REFUSED
         why = found.detail if found is not None else error.strerror or str(error)
         if isinstance(error, TimeoutError):
@@ -130,14 +130,14 @@ class Route:
         if self.proxy is not None:
             said = why if cause is Cause.PROXY else f"the proxy {self.proxy} cannot be used: {why}"
             return failed("connect", self._of_proxy(said))
-        return failed("connect", failure(cause, why, self._leave.repository, host=self.origin.netloc))
+        return failed("connect", failure(cause, why, self._grant.repository, host=self.origin.netloc))
 
     def _of_proxy(self, message: str) -> Failure:
         variable = variable_of(self._given or "", self.origin.scheme)
         hint = None
         if variable is not None:
             message, hint = f"{message} (set by {variable})", unset(variable)
-        repository, host = self._leave.repository, self.origin.netloc
+        repository, host = self._grant.repository, self.origin.netloc
         return failure(Cause.PROXY, message, repository, host=host, hint=hint)
 
 

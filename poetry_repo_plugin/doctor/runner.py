@@ -23,7 +23,7 @@ from poetry_repo_plugin.doctor.tls import OF_CLIENT, Material, Security, prepare
 from poetry_repo_plugin.doctor.upload import Uploads
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 
 _OR_IDENTITY = "or it wants the client certificate for which it asks, optionally"
 Tell = Callable[[str, str], None]
@@ -116,49 +116,49 @@ class Walk:
         self._resolve = resolve
         self._found: dict[str, Finding] = {}
         self._url = repository.index_url or repository.publish_url or ""
-        self._leave: Leave | None = None
+        self._grant: Grant | None = None
         self._material: Material | None = None
         self._wants_identity = False
         self._proxy: str | None = None
         purpose = Purpose.INDEX if repository.index_url else Purpose.PUBLISH
         try:
-            self._leave = access.places.leave(self._url, owner=repository.name, purpose=purpose)
-            self._material = prepare(access, repository, self._leave)
+            self._grant = access.matcher.grant_for(self._url, owner=repository.name, purpose=purpose)
+            self._material = prepare(access, repository, self._grant)
         except InvalidUrl as error:
             cause = Cause.NOT_AN_INDEX if repository.index_url else Cause.NOT_AN_UPLOAD_URL
             self._add([failed("dns", failure(cause, f"{error}.", repository))])
 
     def run(self) -> Examined:
         """All checks; one that cannot be made says which other failed."""
-        if self._leave is not None and self._material is not None:
-            self._connection(self._leave, self._material)
-            self._answers(self._leave)
+        if self._grant is not None and self._material is not None:
+            self._connection(self._grant, self._material)
+            self._answers(self._grant)
         blocked = self._blocked()
         checks = tuple(self._found.get(check) or skipped(check, blocked) for check in CHECKS)
         return Examined(self._repository.name, redact(self._url), checks, self._proxy)
 
-    def _connection(self, leave: Leave, material: Material) -> None:
-        route = Route(self._access, leave, self._url, self._limits.step, self._resolve)
+    def _connection(self, grant: Grant, material: Material) -> None:
+        route = Route(self._access, grant, self._url, self._limits.step, self._resolve)
         self._proxy = str(route.proxy) if route.proxy is not None else None
         for check, look in (("dns", route.dns), ("connect", route.connect)):
             if not self._blocked():
                 self._tell(self._repository.name, check)
                 self._add([look()])
-        security = Security(self._access, leave, route, material, self._limits.step)
+        security = Security(self._access, grant, route, material, self._limits.step)
         self._tell(self._repository.name, "tls")
         self._add([security.tls(self._blocked())])
         self._add([security.client_certificate(self._blocked())])
         self._wants_identity = security.asks_in_vain
 
-    def _answers(self, leave: Leave) -> None:
+    def _answers(self, grant: Grant) -> None:
         repository = self._repository
         limits = {"timeout": self._limits.step, "patience": self._limits.look_up}
-        answers = Answers(self._access, repository, leave, **limits)
+        answers = Answers(self._access, repository, grant, **limits)
         if repository.index_url is not None:
             self._tell(repository.name, "index")
             self._add(self._attributed(answers.check(self._blocked())))
         self._tell(repository.name, "upload")
-        uploads = Uploads(self._access, repository, leave, **limits)
+        uploads = Uploads(self._access, repository, grant, **limits)
         upload, credential = uploads.check(self._blocked(but=("index",)) or self._silent())
         self._add(self._attributed([upload]))
         if repository.index_url is None:

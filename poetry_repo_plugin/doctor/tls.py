@@ -13,7 +13,7 @@ from poetry_repo_plugin.doctor.network import Route
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure, failure_of, hint_for
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 from poetry_repo_plugin.tls.settings import SOON, TlsSettings
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ class Material:
     concerns: tuple[str, ...] = ()
 
 
-def prepare(access: Access, repository: Repository, leave: Leave) -> Material:
+def prepare(access: Access, repository: Repository, grant: Grant) -> Material:
     """Read and check the files; may ask for a passphrase, so it is called before several walk side by side."""
     from poetry_repo_plugin.tls.context import build_context
     from poetry_repo_plugin.tls.identity import load_identity
 
-    settings = access.tls.settings_of(repository, identify=leave.identify, origin=leave.origin)
+    settings = access.tls.settings_of(repository, identify=grant.identify, origin=grant.origin)
     material = Material(settings)
-    if leave.origin.scheme != "https":
+    if grant.origin.scheme != "https":
         return material
     try:
         plain = build_context(replace(settings, client_cert=None, client_key=None))
@@ -83,9 +83,9 @@ class Security:
     :param reached: ``""``, or why the server cannot be asked ("connect failed").
     """
 
-    def __init__(self, access: Access, leave: Leave, route: Route, material: Material, timeout: float) -> None:
+    def __init__(self, access: Access, grant: Grant, route: Route, material: Material, timeout: float) -> None:
         self._access = access
-        self._leave = leave
+        self._grant = grant
         self._route = route
         self._material = material
         self._timeout = timeout
@@ -94,7 +94,7 @@ class Security:
 
     def tls(self, reached: str) -> Finding:
         """Who answers, and whether that is verified."""
-        if self._leave.origin.scheme != "https":
+        if self._grant.origin.scheme != "https":
             return Finding("tls", State.WARN, _PLAIN_HTTP)
         if self._material.ca_failure is not None:
             return failed("tls", self._material.ca_failure)
@@ -119,7 +119,7 @@ class Security:
 
     def _client_certificate(self, reached: str) -> Finding:
         check, material = "client-cert", self._material
-        if self._leave.origin.scheme != "https":
+        if self._grant.origin.scheme != "https":
             return skipped(check, "plain http knows no client certificates")
         refusal = material.identity_failure or self._refusal
         if refusal is not None and (material.identity_failure is not None or refusal.cause in OF_CLIENT):
@@ -127,7 +127,7 @@ class Security:
         expiring = self._expiring()
         if expiring is not None:
             return expiring
-        if not self._access.tls.offers(self._leave):
+        if not self._access.tls.offers(self._grant):
             return self._without_identity(reached)
         if reached or not self._route.probable:
             return skipped(check, f"{self._who()}; {reached or _UNSEEN}")
@@ -143,7 +143,7 @@ class Security:
         """Who answered; what refused us is in ``_refusal``."""
         from poetry_repo_plugin.tls.handshake import handshake
 
-        origin, context = self._leave.origin, self._context()
+        origin, context = self._grant.origin, self._context()
         assert context is not None
         try:
             return handshake(origin.host, origin.port, context, timeout=self._timeout, connect=self._route.open)
@@ -152,13 +152,13 @@ class Security:
         return None
 
     def _explained(self, error: OSError) -> Failure:
-        repository, host = self._leave.repository, self._leave.origin.netloc
+        repository, host = self._grant.repository, self._grant.origin.netloc
         if isinstance(error, TimeoutError):
             message = "it takes the connection and does not finish the TLS handshake in time."
             return failure(Cause.TIMEOUT, message, repository, host=host)
         found, proxy = None, self._route.proxy_url
         with suppress(TimeoutError):  # it may connect again, and ask a helper again
-            found = within(_EXPLAINING, lambda: self._access.tls.explain(self._leave, error, proxy=proxy))
+            found = within(_EXPLAINING, lambda: self._access.tls.explain(self._grant, error, proxy=proxy))
         message = f"the TLS handshake fails ({type(error).__name__})."
         return found or failure(Cause.SERVER_ERROR, message, repository, host=host)
 
@@ -168,12 +168,12 @@ class Security:
         if self._material.identity_failure is not None:
             return plain
         try:
-            return within(self._timeout, lambda: self._access.tls.context(self._leave)) or plain
+            return within(self._timeout, lambda: self._access.tls.context(self._grant)) or plain
         except Failure as error:
             self._material = replace(self._material, identity_failure=error)
         except TimeoutError:
             message = f"its helper gave no client certificate within {self._timeout:g} s."
-            late = failure(Cause.TIMEOUT, message, self._leave.repository, host=self._leave.origin.netloc)
+            late = failure(Cause.TIMEOUT, message, self._grant.repository, host=self._grant.origin.netloc)
             self._material = replace(self._material, identity_failure=late)
         return plain
 
@@ -181,7 +181,7 @@ class Security:
         """The server as it shows itself to a stranger."""
         from poetry_repo_plugin.tls.handshake import look_at
 
-        origin, seconds = self._leave.origin, min(3.0, self._timeout)
+        origin, seconds = self._grant.origin, min(3.0, self._timeout)
         return look_at(origin.host, origin.port, timeout=seconds, connect=self._route.open)
 
     # -- words ---------------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class Security:
         facts = peer.certificate if peer is not None else None
         version = f"{peer.version}, " if peer is not None and peer.version else ""
         if not self._material.settings.verify:
-            repository = self._leave.repository
+            repository = self._grant.repository
             what, hint = self._access.tls.unverified(repository.name if repository is not None else "NAME")
             message = f"{version}its certificate is not verified ({what}): whoever answers is believed"
             return Finding("tls", State.WARN, message, hint=hint)
@@ -203,8 +203,8 @@ class Security:
         return fine("tls", f"{version}{whose}{relaxed}")
 
     def _without_identity(self, reached: str) -> Finding:
-        repository = self._leave.repository
-        if repository is not None and self._access.tls.has_identity(repository) and not self._leave.identify:
+        repository = self._grant.repository
+        if repository is not None and self._access.tls.has_identity(repository) and not self._grant.identify:
             return skipped("client-cert", "the one that is set belongs to another origin and is not offered here")
         if reached:
             return skipped("client-cert", "none is set")
@@ -215,7 +215,7 @@ class Security:
 
     def _expiring(self) -> Finding | None:
         """A warning for what will stop working soon, or is odd already."""
-        hint = hint_for(Cause.CLIENT_CERT_EXPIRED, self._leave.repository)
+        hint = hint_for(Cause.CLIENT_CERT_EXPIRED, self._grant.repository)
         facts = self._material.identity
         if facts is not None and facts.days_left() < SOON:
             return Finding("client-cert", State.WARN, f"{facts.name} expires on {_until(facts)}", hint=hint)

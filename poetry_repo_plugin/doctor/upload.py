@@ -37,14 +37,14 @@ class Uploads(Asker):
             prepare_upload(self._access, repository.name, None, None, None, None)
         except Failure as error:
             return self._refused("upload", error), None
-        if blocked and origin == self._leave.origin:
+        if blocked and origin == self._grant.origin:
             return skipped("upload", blocked), None
         return self._try_upload(url)
 
     def _try_upload(self, url: str) -> tuple[Finding, Finding | None]:
-        leave = self._access.places.leave(url, owner=self._repository.name, purpose=Purpose.PUBLISH)
+        grant = self._access.matcher.grant_for(url, owner=self._repository.name, purpose=Purpose.PUBLISH)
         try:
-            sent = self._look_up(leave.query, EVERYTHING)
+            sent = self._look_up(grant.query, EVERYTHING)
         except Failure as error:
             return failed("upload", error), failed("credential", error)
         outcome = self._post(url)

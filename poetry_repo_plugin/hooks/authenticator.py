@@ -150,8 +150,8 @@ def credential_at(url: str, allowed: Need | None = None, **where: Any) -> Any:
 
     access = current().access
     try:
-        leave = access.places.leave(url, **where)
-        credential = access.credential(leave, EVERYTHING if allowed is None else allowed)
+        grant = access.matcher.grant_for(url, **where)
+        credential = access.credential(grant, EVERYTHING if allowed is None else allowed)
     except (RepoError, ValueError):
         return HTTPAuthCredential()
     if credential is None or credential.scheme != BASIC:
@@ -174,11 +174,11 @@ def _certificates_at(url: str | None, **where: Any) -> Any:
         return RepositoryCertificateConfig()
     access = current().access
     try:
-        leave = access.places.leave(url, **where)
+        grant = access.matcher.grant_for(url, **where)
     except (RepoError, ValueError):
         return RepositoryCertificateConfig()
-    if leave.repository is None:
+    if grant.repository is None:
         return RepositoryCertificateConfig()
-    found = access.tls.settings_of(leave.repository, identify=leave.identify, origin=leave.origin)
+    found = access.tls.settings_of(grant.repository, identify=grant.identify, origin=grant.origin)
     ca = found.ca if isinstance(found.ca, Path) else None  # Poetry has no word for the system's store
     return RepositoryCertificateConfig(ca, found.client_cert, found.verify)

@@ -136,12 +136,12 @@ def explain_end(access: Access, owner: str | None, url: str, error: Exception) -
 
     bare = split_userinfo(url)[0]
     try:
-        leave, proxy = access.places.leave(bare, owner=owner), proxy_of(bare)
+        grant, proxy = access.matcher.grant_for(bare, owner=owner), proxy_of(bare)
     except InvalidUrl:  # nothing that we could explain: Poetry's own error stands
         return None
-    found = access.tls.explain(leave, error, proxy=proxy)
+    found = access.tls.explain(grant, error, proxy=proxy)
     if found is None and error.__context__ is not None:
-        found = access.tls.explain(leave, error.__context__, proxy=proxy)
+        found = access.tls.explain(grant, error.__context__, proxy=proxy)
     return found
 
 
@@ -178,13 +178,13 @@ def explain_answer(access: Access, owner: str | None, url: str, found: Judgement
 
     if found is None or found.cause is None:
         return None
-    leave = access.places.leave(split_userinfo(url)[0], owner=owner)
-    repository, detail = leave.repository, found.detail
+    grant = access.matcher.grant_for(split_userinfo(url)[0], owner=owner)
+    repository, detail = grant.repository, found.detail
     if found.answer is Answer.FAILED:
         detail = f"{detail}, also when asked again"
     elif repository is not None and found.status in access.ignored_codes(repository):
         return None
-    return failure(found.cause, detail, repository, host=leave.origin.netloc)
+    return failure(found.cause, detail, repository, host=grant.origin.netloc)
 
 
 def is_empty_page(url: str, response: Response) -> bool:

@@ -13,7 +13,7 @@ from poetry_repo_plugin.hooks.run import current
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.http.auth import Access
-    from poetry_repo_plugin.http.matching import Leave
+    from poetry_repo_plugin.http.matching import Grant
 
 
 def get_credentials_for_git_url(original: Any, self: Any, url: str) -> Any:
@@ -93,20 +93,20 @@ def credential_pool(
         return None
     try:
         prefix = Prefix.of(bare)
-        leave = access.places.leave(bare, purpose=Purpose.GIT)
+        grant = access.matcher.grant_for(bare, purpose=Purpose.GIT)
     except InvalidUrl:
         return None
-    if leave.repository is None:
+    if grant.repository is None:
         return None
     from dulwich.client import default_urllib3_manager
 
     manager: Any = default_urllib3_manager(config, base_url=bare)
-    if access.tls.context(leave) is not None:  # dulwich 0.24 and later pass no context through
-        _use_contexts(manager, access, leave)
-    return GitPool(manager, prefix, access, leave, report, refused)
+    if access.tls.context(grant) is not None:  # dulwich 0.24 and later pass no context through
+        _use_contexts(manager, access, grant)
+    return GitPool(manager, prefix, access, grant, report, refused)
 
 
-def _use_contexts(manager: Any, access: Access, leave: Leave) -> None:
+def _use_contexts(manager: Any, access: Access, grant: Grant) -> None:
     """Make ``manager`` connect with the repository's TLS settings; where a redirect leads, its client certificate is
     not offered.
     """
@@ -116,16 +116,16 @@ def _use_contexts(manager: Any, access: Access, leave: Leave) -> None:
         host: str | None, port: int | None = None, scheme: str | None = "http", pool_kwargs: Any = None
     ) -> Any:
         where = f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
-        context = access.tls.context(leave if _is_at(where, leave) else leave._replace(identify=False))
+        context = access.tls.context(grant if _is_at(where, grant) else grant._replace(identify=False))
         own = {} if context is None else {"ssl_context": context, "ca_certs": None, "cert_reqs": None}
         return connect(host, port=port, scheme=scheme, pool_kwargs={**(pool_kwargs or {}), **own})
 
     manager.connection_from_host = connection_from_host
 
 
-def _is_at(url: str, leave: Leave) -> bool:
+def _is_at(url: str, grant: Grant) -> bool:
     try:
-        return Origin.of(url) == leave.origin
+        return Origin.of(url) == grant.origin
     except InvalidUrl:
         return False
 
@@ -144,7 +144,7 @@ class GitPool:
         manager: Any,
         prefix: Prefix,
         access: Access,
-        leave: Leave,
+        grant: Grant,
         report: Callable[[Failure], Exception],
         refused: Callable[[Failure], None],
     ) -> None:
@@ -153,10 +153,10 @@ class GitPool:
         self._manager = manager
         self._prefix = prefix
         self._access = access
-        self._leave = leave
+        self._grant = grant
         self._report = report
         self._refused = refused
-        self._credential = access.credential(leave, EVERYTHING)
+        self._credential = access.credential(grant, EVERYTHING)
 
     def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Any:
         """As ``urllib3.PoolManager.request``, which drops the header when a redirect leaves the host.
@@ -170,7 +170,7 @@ class GitPool:
         try:
             return self._travel(method, url, arguments, options)
         except HTTPError as error:
-            found = self._access.tls.explain(self._leave, error)
+            found = self._access.tls.explain(self._grant, error)
             if found is None:
                 raise
             raise self._report(found) from None
@@ -180,7 +180,7 @@ class GitPool:
         from poetry_repo_plugin.http.refusals import Reply
 
         headers = dict(options.pop("headers", None) or {})
-        flow = self._access.flow(self._leave, url)
+        flow = self._access.flow(self._grant, url)
         next(flow)
         while True:
             sent = self._credential
@@ -189,7 +189,7 @@ class GitPool:
             if _was_redirected(response):
                 return response
             if response.status == 200:
-                self._access.succeeded(self._leave, sent)
+                self._access.succeeded(self._grant, sent)
             try:
                 attempt = flow.send(Reply(response.status, sent))
             except StopIteration:

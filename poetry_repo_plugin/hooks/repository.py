@@ -36,7 +36,7 @@ def init_repository(original: Callable[..., None], self: Any, name: str, url: st
 def find_links_for_package(original: Callable[..., list[Any]], self: Any, package: Any) -> list[Any]:
     """Where an index links to, its CA is trusted."""
     links = original(self, package)
-    places = current().access.places
+    matcher = current().access.matcher
     for link in links:
-        places.add_link(self.name, with_brackets(link.url_without_fragment))
+        matcher.add_link(self.name, with_brackets(link.url_without_fragment))
     return links

@@ -85,7 +85,7 @@ class Run:
         with self._lock:
             self._waiting.append((name, url))
             if "access" in self.__dict__:
-                self.access.places.add_live(name, url)
+                self.access.matcher.add_live(name, url)
 
     def adopt(self, poetry: Any) -> None:
         """Learn of the repositories that exist already, where another plugin had Poetry built before this command."""

@@ -34,7 +34,7 @@ from poetry_repo_plugin.http.bodies import cut, read_beginning, reason_of, settl
 from poetry_repo_plugin.http.cache import CarefulAdapter
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.hops import Hop
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 from poetry_repo_plugin.http.refusals import Reply
 from poetry_repo_plugin.http.responses import ENOUGH as ENOUGH_OF_PAGE
 from poetry_repo_plugin.http.uploads import check_upload, onward, rewind
@@ -68,7 +68,7 @@ class Trip:
     :param seconds: how long the server took for the last answer; ``None`` where a cache answered.
     """
 
-    leave: Leave
+    grant: Grant
     proxies: Mapping[str, str]
     find: Callable[[], Credential | None] = lambda: None
     sent: Credential | None = None
@@ -161,28 +161,28 @@ class _Carrier(HTTPAdapter):
         whole_url, given = request.url, self._take_userinfo(request)
         how = {"stream": stream, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies, **options}
         try:
-            leave, led_away = self._leave_for(request, given)
-            self._give_cookies(leave, request)
-            trip = self._trips[request] = Trip(leave, proxies or {})
+            grant, led_away = self._grant_for(request, given)
+            self._give_cookies(grant, request)
+            trip = self._trips[request] = Trip(grant, proxies or {})
             if is_ahead():
-                self._access.hosts.check(leave, request)
+                self._access.hosts.check(grant, request)
             response = self._travel(trip, request, how)
             if response.is_redirect:
-                request.headers = Headers(request.headers, Hop(cast("str", request.url), leave, led_away))
+                request.headers = Headers(request.headers, Hop(cast("str", request.url), grant, led_away))
             return response
         except InvalidUrl:
             return super().send(request, **how)
         except Failure as error:
             stopped = self._trips.get(request)
             if stopped is not None:
-                self._access.hosts.refuse(stopped.leave.origin)
+                self._access.hosts.refuse(stopped.grant.origin)
             raise self._report(error) from None
         finally:
             self._trips.pop(request, None)
             request.headers.pop("Authorization", None)
             request.url = whole_url  # Poetry may send it again
 
-    def _leave_for(self, request: PreparedRequest, given: Credential | None) -> tuple[Leave, bool]:
+    def _grant_for(self, request: PreparedRequest, given: Credential | None) -> tuple[Grant, bool]:
         """What ``request`` may carry, and whether another origin's redirect led to it. Raises :class:`InvalidUrl`."""
         url, hop = cast("str", request.url), getattr(request.headers, "hop", None)
         owner, led_away = self._owner(), False
@@ -191,14 +191,14 @@ class _Carrier(HTTPAdapter):
             owner = (hop.trusted_by if led_away else hop.owner) or owner
         if given is None:
             given = self._given
-            if hop is not None and Origin.of(url) == hop.leave.origin:
-                given = hop.leave.given
-        leave = self._access.places.leave(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
+            if hop is not None and Origin.of(url) == hop.grant.origin:
+                given = hop.grant.given
+        grant = self._access.matcher.grant_for(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
         if hop is not None and not led_away:
-            self._access.note_upgrade(leave, hop.leave.origin)
+            self._access.note_upgrade(grant, hop.grant.origin)
         if self._anonymous:
-            leave = leave._replace(query=None, given=None)
-        return leave, led_away
+            grant = grant._replace(query=None, given=None)
+        return grant, led_away
 
     def _travel(self, trip: Trip, request: PreparedRequest, how: dict[str, Any]) -> Response:
         """The exchanges that it takes until there is an answer to hand on."""
@@ -220,30 +220,30 @@ class _Carrier(HTTPAdapter):
             request.url = target
             flow = self._flow(trip, request)
         if self._purpose is Purpose.PUBLISH and self._judge:
-            odd = check_upload(trip.leave, request, response)
+            odd = check_upload(trip.grant, request, response)
             if odd is not None:
-                whose = self._owner() or trip.leave.origin.netloc
+                whose = self._owner() or trip.grant.origin.netloc
                 self._access.notices.once(f"{whose}: {odd}.")
         if response.status_code < 400:
             proof = request.url if response.status_code < 300 and request.method in ("GET", "POST") else None
-            self._access.succeeded(trip.leave, trip.sent, proof)
-        self._access.hosts.settle(trip.leave, response.status_code, trip.seconds)
+            self._access.succeeded(trip.grant, trip.sent, proof)
+        self._access.hosts.settle(trip.grant, response.status_code, trip.seconds)
         return response
 
     def _flow(self, trip: Trip, request: PreparedRequest) -> Generator[Attempt, Reply, None]:
         allowed = EVERYTHING if self._purpose is Purpose.PUBLISH else FIRST_REQUEST
-        flow = self._access.flow(trip.leave, cast("str", request.url), allowed=allowed, strict=self._strict)
+        flow = self._access.flow(trip.grant, cast("str", request.url), allowed=allowed, strict=self._strict)
         trip.find = next(flow).find
         return flow
 
     def _answer(self, trip: Trip, request: PreparedRequest, how: dict[str, Any]) -> Response:
         """One exchange. Raises :class:`Failure` for what no credential can help."""
-        leave, trip.sent, trip.left = trip.leave, None, None
+        grant, trip.sent, trip.left = trip.grant, None, None
         try:
             response = self._exchange(request, **how)
         except (RequestException, OSError) as error:
             if is_ahead():
-                self._access.hosts.refuse(leave.origin)
+                self._access.hosts.refuse(grant.origin)
                 raise Abandoned from None
             self._explain(trip, error)
             raise
@@ -253,17 +253,17 @@ class _Carrier(HTTPAdapter):
         if response.status_code >= 400:
             cut(response)
             settle_retry_after(response)
-        self._read_tls_page(leave, response)
+        self._read_tls_page(grant, response)
         if response.status_code == 407 and self._judge:
             message = "the proxy asks for a user name and a password (407)."
-            raise failure(Cause.PROXY, message, leave.repository, host=leave.origin.netloc)
+            raise failure(Cause.PROXY, message, grant.repository, host=grant.origin.netloc)
         return response
 
     def _settle_ahead(self, trip: Trip, response: Response) -> Response:
         """An answer for a request ahead, which goes on only with one that is no refusal of any kind."""
         status = response.status_code
-        self._access.hosts.settle(trip.leave, status, trip.seconds)
-        if status < 400 or (status == 404 and not self._access.means_refusal(trip.leave, status)):
+        self._access.hosts.settle(trip.grant, status, trip.seconds)
+        if status < 400 or (status == 404 and not self._access.means_refusal(trip.grant, status)):
             return response
         response.close()
         raise Abandoned
@@ -297,7 +297,7 @@ class _Carrier(HTTPAdapter):
             name: like.headers[name] for name in ("User-Agent", "Accept", "Accept-Encoding") if name in like.headers
         }
         request = Request("GET", attempt.probe, headers).prepare()
-        aside = self._trips[request] = Trip(trip.leave, trip.proxies, attempt.find)
+        aside = self._trips[request] = Trip(trip.grant, trip.proxies, attempt.find)
         try:
             response = HTTPAdapter.send(self, request, **{**how, "stream": True})
         except (RequestException, OSError) as error:
@@ -334,10 +334,10 @@ class _Carrier(HTTPAdapter):
         pool.ConnectionCls = watched(pool.ConnectionCls)
         return pool
 
-    def _read_tls_page(self, leave: Leave, response: Response) -> None:
+    def _read_tls_page(self, grant: Grant, response: Response) -> None:
         """Raise what a page says about TLS: nginx ends the handshake well and refuses afterwards."""
         if response.status_code == 400:
-            found = self._for_purpose(leave, self._access.tls.explain_answer(leave, 400, response.content[:2000]))
+            found = self._for_purpose(grant, self._access.tls.explain_answer(grant, 400, response.content[:2000]))
             if found is not None:
                 raise found
 
@@ -361,14 +361,14 @@ class _Carrier(HTTPAdapter):
 
     def _is_led_away(self, hop: Hop, url: str) -> bool:
         """Whether another origin's redirect led to ``url``: then nothing secret travels, nor ever again on this way."""
-        if hop.leave.uncertain:  # whoever answered may be a stranger on the same host
+        if hop.grant.uncertain:  # whoever answered may be a stranger on the same host
             return True
         if hop.led_away or url == hop.url:  # the same URL: it is sent again, from the start
             return hop.led_away
-        if Origin.of(url) == hop.leave.origin:
+        if Origin.of(url) == hop.grant.origin:
             return False
-        mine = hop.leave.query.name if hop.leave.query is not None else ""
-        onward = self._access.places.leave(url, owner=hop.owner or self._owner(), purpose=self._purpose)
+        mine = hop.grant.query.name if hop.grant.query is not None else ""
+        onward = self._access.matcher.grant_for(url, owner=hop.owner or self._owner(), purpose=self._purpose)
         return not mine or onward.query is None or onward.query.name != mine
 
     # -- what is carried, at the moment when the connection needs it ---------------------------------------------------
@@ -389,7 +389,7 @@ class _Carrier(HTTPAdapter):
         trip = self._trips.get(request)
         if trip is None:
             return
-        trip.sent = self._access.known_credential(trip.leave) if is_ahead() else trip.find()
+        trip.sent = self._access.known_credential(trip.grant) if is_ahead() else trip.find()
         trip.left = time.perf_counter()
         if trip.sent is not None:
             request.headers["Authorization"] = trip.sent.authorization()
@@ -403,58 +403,58 @@ class _Carrier(HTTPAdapter):
         response.reason = printable(response.reason or "")
         trip = self._trips.get(req)
         if trip is not None and "set-cookie" in response.headers:
-            jar = self._cookies.setdefault(_jar_of(trip.leave), RequestsCookieJar())
+            jar = self._cookies.setdefault(_jar_of(trip.grant), RequestsCookieJar())
             cast("Any", extract_cookies_to_jar)(jar, req, resp)
         return response
 
-    def _give_cookies(self, leave: Leave, request: PreparedRequest) -> None:
+    def _give_cookies(self, grant: Grant, request: PreparedRequest) -> None:
         """Add the cookies of exactly the origin that the request goes to, and of the repository there.
 
         A cookie may stand for the password that it was an answer to, but belongs to a host with all its ports, and to
         http as well unless its server says otherwise (RFC 6265, 8.5 and 8.6).
         """
-        jar = self._cookies.get(_jar_of(leave))
-        header = cast("Any", get_cookie_header)(jar, request) if jar is not None and not leave.uncertain else None
+        jar = self._cookies.get(_jar_of(grant))
+        header = cast("Any", get_cookie_header)(jar, request) if jar is not None and not grant.uncertain else None
         if header is not None:
             request.headers["Cookie"] = header
 
     def _context(self, request: PreparedRequest) -> Any:
         trip = self._trips.get(request)
-        if trip is None or trip.leave.origin.scheme != "https":
+        if trip is None or trip.grant.origin.scheme != "https":
             return None
         own = self._own_context() if self._own_context is not None else None
-        return own if own is not None else self._access.tls.context(trip.leave)
+        return own if own is not None else self._access.tls.context(trip.grant)
 
     # -- failures ------------------------------------------------------------------------------------------------------
 
     def _explain(self, trip: Trip, error: Exception) -> None:
         """Raise the failure that ``error`` means, unless Poetry's own retries may help."""
-        leave = trip.leave
-        proxy = select_proxy(str(leave.origin), dict(trip.proxies))
-        found = self._for_purpose(leave, self._access.tls.explain(leave, error, proxy=proxy))
+        grant = trip.grant
+        proxy = select_proxy(str(grant.origin), dict(trip.proxies))
+        found = self._for_purpose(grant, self._access.tls.explain(grant, error, proxy=proxy))
         if found is not None and (self._purpose is Purpose.PUBLISH or not found.retry):
             raise found from error
 
-    def _for_purpose(self, leave: Leave, found: Failure | None) -> Failure | None:
+    def _for_purpose(self, grant: Grant, found: Failure | None) -> Failure | None:
         if found is None or found.cause is not Cause.NOT_AN_INDEX or self._purpose is not Purpose.PUBLISH:
             return found
-        repository, hint, publish = leave.repository, None, None
-        if leave.origin.scheme == "http" and repository is not None and repository.publish_url is not None:
+        repository, hint, publish = grant.repository, None, None
+        if grant.origin.scheme == "http" and repository is not None and repository.publish_url is not None:
             publish, index = (
-                url.replace("http://", "https://", 1) if Origin.of(url) == leave.origin else url
+                url.replace("http://", "https://", 1) if Origin.of(url) == grant.origin else url
                 for url in (repository.publish_url, repository.index_url or repository.publish_url)
             )
             if ByVariable.PUBLISH_URL not in repository.variables:
                 hint = repo("add", repository.name, index, "--publish-url", publish)
-        where = leave.origin.netloc
+        where = grant.origin.netloc
         return failure(Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=where, url=publish, hint=hint)
 
 
-def _jar_of(leave: Leave) -> tuple[Origin, str]:
+def _jar_of(grant: Grant) -> tuple[Origin, str]:
     """Whose cookies: one session downloads the files of all repositories, and several may share a host."""
-    if leave.repository is None or leave.stray:
-        return leave.origin, ""
-    return leave.origin, leave.repository.name
+    if grant.repository is None or grant.stray:
+        return grant.origin, ""
+    return grant.origin, grant.repository.name
 
 
 def _words_of(response: Response, sent: Credential | None) -> str:

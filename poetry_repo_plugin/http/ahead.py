@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
     from poetry_repo_plugin.core.origin import Origin
-    from poetry_repo_plugin.http.matching import Leave
+    from poetry_repo_plugin.http.matching import Grant
 
 MOST = 16  # requests ahead at a time
 FAR = 0.008  # seconds: from here on, waiting costs more than a thread does
@@ -100,11 +100,11 @@ class Hosts:
         self._workers = 0
 
     @staticmethod
-    def place(leave: Leave) -> object:
+    def place(grant: Grant) -> object:
         """What a success stands for: this repository, with its credential, at this origin."""
-        return (leave.repository.name if leave.repository is not None else "", leave.query, leave.origin)
+        return (grant.repository.name if grant.repository is not None else "", grant.query, grant.origin)
 
-    def settle(self, leave: Leave, status: int, seconds: float | None) -> None:
+    def settle(self, grant: Grant, status: int, seconds: float | None) -> None:
         """Learn from the answer to a request.
 
         :param seconds: that the host took; ``None`` where a cache answered.
@@ -112,16 +112,16 @@ class Hosts:
         if seconds is None:
             return
         if is_failure(status):
-            self.refuse(leave.origin)
+            self.refuse(grant.origin)
         elif status < 400 or status == 404:
-            self._accept(leave, seconds)
+            self._accept(grant, seconds)
 
-    def _accept(self, leave: Leave, seconds: float) -> None:
-        recent = self._recent.setdefault(leave.origin, deque(maxlen=_RECENT))
+    def _accept(self, grant: Grant, seconds: float) -> None:
+        recent = self._recent.setdefault(grant.origin, deque(maxlen=_RECENT))
         recent.append(seconds)
         if len(recent) == _RECENT:
-            self._measured.add(leave.origin)
-        place, workers = self.place(leave), self.workers()
+            self._measured.add(grant.origin)
+        place, workers = self.place(grant), self.workers()
         is_new = place not in self._accepted
         if is_new or workers != self._workers:
             self._accepted.add(place)
@@ -132,12 +132,12 @@ class Hosts:
         """The host has refused or failed: nothing more is asked of it ahead."""
         self._refused.add(origin)
 
-    def check(self, leave: Leave, request: PreparedRequest) -> None:
+    def check(self, grant: Grant, request: PreparedRequest) -> None:
         """Raise :class:`Abandoned` where ``request`` may not be made ahead."""
         path = urlsplit(request.url or "").path.lower()
-        if leave.origin in self._refused or request.method != "GET" or str(path).endswith(_ARCHIVES):
+        if grant.origin in self._refused or request.method != "GET" or str(path).endswith(_ARCHIVES):
             raise Abandoned
-        place = self.place(leave)
+        place = self.place(grant)
         if place not in self._accepted:
             raise NotYet(place)
 

@@ -36,7 +36,7 @@ from poetry_repo_plugin.http.ahead import Abandoned, Hosts
 from poetry_repo_plugin.http.bodies import is_metadata
 from poetry_repo_plugin.http.connections import Connections
 from poetry_repo_plugin.http.failures import unanswered, withheld_of
-from poetry_repo_plugin.http.matching import Leave, Places, unmistakable
+from poetry_repo_plugin.http.matching import Grant, Matcher, unmistakable
 from poetry_repo_plugin.http.recorder import Recorder
 from poetry_repo_plugin.http.refusals import UNCERTAIN, Action, Refusal, Reply, Why, action_for, explain_refusal
 
@@ -61,7 +61,7 @@ class Attempt(NamedTuple):
 class Access:
     """What the requests of a run share.
 
-    :ivar places: says whose repository a URL belongs to.
+    :ivar matcher: says whose repository a URL belongs to.
     :ivar tls: makes the contexts, and explains connections that fail.
     :ivar hosts: knows which hosts may be asked ahead of Poetry.
     :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or returns ``None``.
@@ -88,7 +88,7 @@ class Access:
         self.bindings = bindings
         self.notices = notices
         self.gate = gate
-        self.places = Places(catalogue, bindings)
+        self.matcher = Matcher(catalogue, bindings)
         self.hosts = Hosts()
         self.tls = Connections(
             *(settings, bindings, notices),
@@ -102,31 +102,31 @@ class Access:
         self._proofs: dict[Query, str] = {}
         self._doubts: dict[str, Failure] = {}
 
-    def credential(self, leave: Leave, allowed: Need) -> Credential | None:
+    def credential(self, grant: Grant, allowed: Need) -> Credential | None:
         """What to send, or ``None``. Where everything is allowed, a broken source raises :class:`Failure`."""
-        if leave.uncertain:
-            self._warn_of_uncertain(leave)
-        if leave.given is not None or leave.query is None:
-            return leave.given
-        ended = self._ended.get(leave.query)
+        if grant.uncertain:
+            self._warn_of_uncertain(grant)
+        if grant.given is not None or grant.query is None:
+            return grant.given
+        ended = self._ended.get(grant.query)
         if ended is not None:  # the index wants a credential, and none can be had any more: nothing goes without
             raise ended
-        resolution = self.chain.resolve(leave.query._replace(allowed=allowed))
-        self._warn_if_withheld(leave, resolution)
-        if allowed is EVERYTHING and resolution.broken is not None and leave.repository is not None:
-            raise unanswered(leave.repository, resolution.broken, host=leave.origin.netloc)
-        return resolution.credential if self.may_go(leave, resolution.credential) else None
+        resolution = self.chain.resolve(grant.query._replace(allowed=allowed))
+        self._warn_if_withheld(grant, resolution)
+        if allowed is EVERYTHING and resolution.broken is not None and grant.repository is not None:
+            raise unanswered(grant.repository, resolution.broken, host=grant.origin.netloc)
+        return resolution.credential if self.may_go(grant, resolution.credential) else None
 
-    def known_credential(self, leave: Leave) -> Credential | None:
+    def known_credential(self, grant: Grant) -> Credential | None:
         """As :meth:`credential`, for a request ahead: nobody is asked, and what is not known ends it."""
-        if leave.given is not None or leave.query is None:
-            return leave.given
-        known = self.chain.known(leave.query._replace(allowed=FIRST_REQUEST))
-        if known is None or leave.query in self._ended:
+        if grant.given is not None or grant.query is None:
+            return grant.given
+        known = self.chain.known(grant.query._replace(allowed=FIRST_REQUEST))
+        if known is None or grant.query in self._ended:
             raise Abandoned
-        return known.credential if self.may_go(leave, known.credential) else None
+        return known.credential if self.may_go(grant, known.credential) else None
 
-    def may_go(self, leave: Leave, credential: Credential | None) -> bool:
+    def may_go(self, grant: Grant, credential: Credential | None) -> bool:
         """Whether ``credential`` may go where the request goes, if it is one that names a host and nothing else (an
         entry of a netrc or of a keyring).
 
@@ -135,15 +135,15 @@ class Access:
         """
         if credential is None or credential.source not in ("netrc", "keyring-url"):
             return True
-        lent = leave.repository is not None and leave.query is not None and not leave.query.name
-        if lent and leave.repository is not None and self.tls.is_trust_for_itself(leave.repository):
+        lent = grant.repository is not None and grant.query is not None and not grant.query.name
+        if lent and grant.repository is not None and self.tls.is_trust_for_itself(grant.repository):
             return False
-        return leave.origin.scheme != "http" or self._is_meant_for_http(leave.origin)
+        return grant.origin.scheme != "http" or self._is_meant_for_http(grant.origin)
 
     def _is_meant_for_http(self, origin: Origin) -> bool:
         meant = {own.origin for name in self.settings.names() for own in self.bindings.of(name, Kind.CREDENTIAL)}
         for name in self.settings.names():
-            for url in (self.settings.own_for(name).url, self.settings.user_publish_url(name)):
+            for url in (self.settings.user_settings(name).url, self.settings.user_publish_url(name)):
                 with suppress(InvalidUrl):
                     meant.add(Origin.of(url or ""))
         known = meant | {own.origin for repository in self.catalogue for own in repository.prefixes}
@@ -151,7 +151,7 @@ class Access:
 
     def flow(
         self,
-        leave: Leave,
+        grant: Grant,
         url: str,
         *,
         allowed: Need = FIRST_REQUEST,
@@ -167,14 +167,14 @@ class Access:
             about a credential.
         """
         tried: tuple[Credential, ...] = ()
-        attempt = Attempt(partial(self.credential, leave, allowed))
+        attempt = Attempt(partial(self.credential, grant, allowed))
         for _ in range(_MOST_TRIES):
             reply = yield attempt
             if reply.sent is not None:
                 tried = (*tried, reply.sent)
-            if not self.means_refusal(leave, reply.status):
+            if not self.means_refusal(grant, reply.status):
                 return
-            refused = Refusal(leave, url, reply.status, tried, reply.reason)
+            refused = Refusal(grant, url, reply.status, tried, reply.reason)
             fresh = yield from self._after_refusal(refused, strict)
             if fresh is None:
                 return
@@ -182,14 +182,14 @@ class Access:
 
     def _after_refusal(self, refused: Refusal, strict: bool) -> Generator[Attempt, Reply, Credential | None]:
         """A credential to try again with, or ``None`` to hand the answer on."""
-        leave, sent = refused.leave, refused.sent
-        repository, query = leave.repository, leave.query
+        grant, sent = refused.grant, refused.sent
+        repository, query = grant.repository, grant.query
         is_ignored = repository is not None and refused.status in self._ignored(repository, query)
         if is_ignored and not strict:
             return None
-        when_expired, when_unknown = self._statuses(leave)
+        when_expired, when_unknown = self._statuses(grant)
         if refused.is_hidden and sent is None and refused.status in when_unknown:
-            return self._of_hidden(leave)
+            return self._of_hidden(grant)
         if refused.is_hidden and refused.status not in when_expired:
             return None
         if refused.is_hidden and not (yield from self._may_have_run_out(query, sent)):
@@ -199,19 +199,19 @@ class Access:
         if is_new and refused.status == 403:
             resolution = Resolution(sent)  # another one would have the same rights
         else:
-            resolution = self._ask_again(leave, sent, refused.status)
-        fresh = resolution.credential if leave.given is None else None
+            resolution = self._ask_again(grant, sent, refused.status)
+        fresh = resolution.credential if grant.given is None else None
         is_untried = fresh is not None and fresh not in refused.tried
-        if is_untried and len(refused.tried) < 2 and self.may_go(leave, fresh):
+        if is_untried and len(refused.tried) < 2 and self.may_go(grant, fresh):
             return fresh
-        proven = self._is_proven(leave)
+        proven = self._is_proven(grant)
         if not refused.is_hidden:
             proven = (proven or is_new) and resolution.broken is None
         action = action_for(refused, proven=proven)
         if action is Action.HAND_ON or repository is None:
             return None
-        reading = query is not None and query.purpose is Purpose.INDEX and leave.given is None
-        why = Why(resolution, renewed, reading and not is_ignored, self._is_proven(leave))
+        reading = query is not None and query.purpose is Purpose.INDEX and grant.given is None
+        why = Why(resolution, renewed, reading and not is_ignored, self._is_proven(grant))
         found = explain_refusal(refused, action, why)
         if action is Action.DOUBT and (renewed or reading or query is None):
             self._doubts.setdefault(repository.name, found)  # told if it turns out that all was answered so
@@ -222,39 +222,39 @@ class Access:
             return None  # Poetry reads the file instead, and meets the refusal there
         raise found
 
-    def _is_proven(self, leave: Leave) -> bool:
+    def _is_proven(self, grant: Grant) -> bool:
         """The repository accepted a credential earlier in this run."""
-        if leave.query is not None and leave.query.name:
-            return leave.query in self._proofs
-        name = leave.repository.name if leave.repository is not None else ""
+        if grant.query is not None and grant.query.name:
+            return grant.query in self._proofs
+        name = grant.repository.name if grant.repository is not None else ""
         return any(query.name == name for query in self._proofs)
 
     def _is_new(self, refused: Refusal) -> bool:
         """What was refused was issued a moment ago, so that it cannot have run out."""
-        sent, query = refused.sent, refused.leave.query
+        sent, query = refused.sent, refused.grant.query
         if sent is None or query is None or not sent.source.startswith("provider:"):
             return False
         recalled = self.outside is not None and self.outside.between.is_recalled(sent)
         return not recalled and self.chain.asked_lately(query)
 
-    def _of_hidden(self, leave: Leave) -> Credential | None:
+    def _of_hidden(self, grant: Grant) -> Credential | None:
         """What there is for a server that answers 404 to strangers, where nothing was sent.
 
         A public page that is not there looks the same, so what is broken or withheld stops nothing.
         """
-        query = leave.query
-        if query is None or not query.name or leave.uncertain or leave.stray:
+        query = grant.query
+        if query is None or not query.name or grant.uncertain or grant.stray:
             return None
         found = self.chain.resolve(query._replace(allowed=EVERYTHING)).credential
-        return found if self.may_go(leave, found) else None
+        return found if self.may_go(grant, found) else None
 
-    def _ask_again(self, leave: Leave, sent: Credential | None, status: int) -> Resolution:
+    def _ask_again(self, grant: Grant, sent: Credential | None, status: int) -> Resolution:
         """What there is beside ``sent``, which was refused: its helper is told, and all sources are asked."""
-        query = leave.query
+        query = grant.query
         if sent is not None and query is not None and self._recorder is not None:
             self._recorder.refused(query, sent, status)
-        if query is None or leave.given is not None:
-            return Resolution(leave.given)
+        if query is None or grant.given is not None:
+            return Resolution(grant.given)
         full = query._replace(allowed=EVERYTHING)
         beside = sent is not None and sent.source == "keyring" and query.purpose is Purpose.PUBLISH
         return self.chain.renew(full, sent) if sent and (beside or _renewable(sent)) else self.chain.resolve(full)
@@ -283,54 +283,54 @@ class Access:
         is_new = _renewable(sent) and not recalled and self.chain.asked_lately(query)
         return not is_new or self.chain.is_on_trial(query, sent)
 
-    def means_refusal(self, leave: Leave, status: int) -> bool:
+    def means_refusal(self, grant: Grant, status: int) -> bool:
         """Whether ``status`` says that the credential is missing, wrong or expired, at this kind of server."""
         if status in (401, 403):
             return True
         if status < 400:
             return False
-        return any(status in statuses for statuses in self._statuses(leave))
+        return any(status in statuses for statuses in self._statuses(grant))
 
     @staticmethod
-    def _statuses(leave: Leave) -> tuple[frozenset[int], frozenset[int]]:
+    def _statuses(grant: Grant) -> tuple[frozenset[int], frozenset[int]]:
         """How this kind of server answers to an expired credential, and to none, beside 401 and 403."""
         profile = None
-        if leave.repository is not None and leave.query is not None:
-            profile = profile_of(leave.query.url, leave.repository.name)
+        if grant.repository is not None and grant.query is not None:
+            profile = profile_of(grant.query.url, grant.repository.name)
         if profile is None:
             return frozenset(), frozenset()
         return profile.expired_statuses, profile.stranger_statuses
 
     def ignored_codes(self, repository: Repository) -> frozenset[int]:
         """The codes that the user or the project declared to mean “not here” with this repository."""
-        own = self.settings.own_for(repository.name).ignore_error_codes
+        own = self.settings.user_settings(repository.name).ignore_error_codes
         return frozenset((*own, *repository.project.ignore_error_codes))
 
     def _ignored(self, repository: Repository, query: Query | None) -> frozenset[int]:
         """As :meth:`ignored_codes`; a project does not hide that its index was refused what belongs elsewhere."""
         withheld = query is not None and self.bindings.allows(repository.name, Kind.CREDENTIAL, query.url) is False
-        own = self.settings.own_for(repository.name).ignore_error_codes
+        own = self.settings.user_settings(repository.name).ignore_error_codes
         return frozenset(own) if withheld else self.ignored_codes(repository)
 
-    def succeeded(self, leave: Leave, sent: Credential | None, url: str | None = None) -> None:
+    def succeeded(self, grant: Grant, sent: Credential | None, url: str | None = None) -> None:
         """The repository accepted what was sent: tell its helper, and bind what was stored before the plugin came.
 
         :param url: what was there, if it can be asked for again.
         """
-        if leave.repository is None or leave.query is None or not leave.query.name:
+        if grant.repository is None or grant.query is None or not grant.query.name:
             return
         if sent is not None:
-            self.chain.accepted(leave.query, sent)
+            self.chain.accepted(grant.query, sent)
             if url is not None:
-                self._proofs.setdefault(leave.query, url)
+                self._proofs.setdefault(grant.query, url)
         if self._recorder is not None:
-            self._record(self._recorder, leave.repository, leave, leave.query, sent)
+            self._record(self._recorder, grant.repository, grant, grant.query, sent)
 
     def _record(
         self,
         recorder: Recorder,
         repository: Repository,
-        leave: Leave,
+        grant: Grant,
         query: Query,
         sent: Credential | None,
     ) -> None:
@@ -338,18 +338,18 @@ class Access:
             recorder.accepted(query, sent)
             if sent.source in ("keyring", "auth.toml", "helper") and not sent.borrowed:
                 recorder.bind(repository, Kind.CREDENTIAL, query.url)
-        is_open = not leave.identify or leave.origin.scheme != "https"
+        is_open = not grant.identify or grant.origin.scheme != "https"
         if is_open or recorder.has_bound(repository.name, Kind.CERTIFICATE):
             return  # before the settings are read for each answer
         if self.tls.has_identity(repository):
             recorder.bind(repository, Kind.CERTIFICATE, query.url)
 
-    def note_upgrade(self, leave: Leave, before: Origin) -> None:
+    def note_upgrade(self, grant: Grant, before: Origin) -> None:
         """Say once which URL to write where ``before``, http, has sent a request on to https at the same host."""
-        repository = leave.repository
-        if (before.scheme, leave.origin.scheme) != ("http", "https") or before.host != leave.origin.host:
+        repository = grant.repository
+        if (before.scheme, grant.origin.scheme) != ("http", "https") or before.host != grant.origin.host:
             return
-        if repository is None or repository.index_url is None or leave.query is None or not leave.query.name:
+        if repository is None or repository.index_url is None or grant.query is None or not grant.query.name:
             return
         url = repository.index_url.replace("http://", "https://", 1)
         self.notices.once(
@@ -357,17 +357,17 @@ class Access:
             f"Write its URL so: {repo('add', repository.name, url)}"
         )
 
-    def _warn_of_uncertain(self, leave: Leave) -> None:
-        if leave.repository is not None:
+    def _warn_of_uncertain(self, grant: Grant) -> None:
+        if grant.repository is not None:
             self.notices.once(
-                f"Repository {leave.repository.name}: it is asked for {UNCERTAIN}; nothing secret is sent there."
+                f"Repository {grant.repository.name}: it is asked for {UNCERTAIN}; nothing secret is sent there."
             )
 
-    def _warn_if_withheld(self, leave: Leave, resolution: Resolution) -> None:
+    def _warn_if_withheld(self, grant: Grant, resolution: Resolution) -> None:
         withheld = withheld_of(resolution)
-        if withheld is None or leave.query is None:
+        if withheld is None or grant.query is None:
             return
-        name, url = leave.query.name, unmistakable(leave.query.url)
+        name, url = grant.query.name, unmistakable(grant.query.url)
         self.notices.once(
             f"Repository {name}: what is stored for it belongs to {' and '.join(withheld.bound_to)}, "
             f"but it is asked for by {url}; it is not sent there. "

@@ -286,13 +286,13 @@ def _unasked(access: Access, repository: Repository, url: str, error: Exception,
     """Why there is no answer, in the words that every connection is explained in."""
     from urllib3.exceptions import ProtocolError
 
-    leave = access.places.leave(url, owner=repository.name, purpose=purpose)
-    found = access.tls.explain(leave, error, proxy=proxy_of(url))
+    grant = access.matcher.grant_for(url, owner=repository.name, purpose=purpose)
+    found = access.tls.explain(grant, error, proxy=proxy_of(url))
     if found is not None:
         return found
     broken_off = isinstance(error, ProtocolError)
     message = "its answer breaks off." if broken_off else f"it could not be asked ({type(error).__name__})."
-    return failure(Cause.SERVER_ERROR, message, repository, host=leave.origin.netloc)
+    return failure(Cause.SERVER_ERROR, message, repository, host=grant.origin.netloc)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.http.contexts import Contexts
 from poetry_repo_plugin.http.failures import failure, failure_of
-from poetry_repo_plugin.http.matching import Leave, unmistakable
+from poetry_repo_plugin.http.matching import Grant, unmistakable
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.external import OutsideSource
@@ -54,7 +54,7 @@ class Connections(Contexts):
 
     def explain(
         self,
-        leave: Leave,
+        grant: Grant,
         error: BaseException,
         *,
         proxy: str | None = None,
@@ -68,14 +68,14 @@ class Connections(Contexts):
         from poetry_repo_plugin.tls.errors import classify
         from poetry_repo_plugin.tls.handshake import handshake, look_at
 
-        found = self._proxy_fault(leave, proxy)
+        found = self._proxy_fault(grant, proxy)
         if found is not None:
             return found
-        host, port = leave.origin.host, leave.origin.port
-        connect, passable = _way_through(proxy, leave.origin)
+        host, port = grant.origin.host, grant.origin.port
+        connect, passable = _way_through(proxy, grant.origin)
 
         def again() -> None:
-            context = self.context(leave)
+            context = self.context(grant)
             if context is not None:
                 handshake(host, port, context, timeout=_LOOK_SECONDS, connect=connect)
 
@@ -83,88 +83,88 @@ class Connections(Contexts):
             return look_at(host, port, connect=connect)
 
         # A server in distress is not looked at with each of Poetry's retries.
-        look_closer = look_closer and passable and leave.origin not in self._passing
+        look_closer = look_closer and passable and grant.origin not in self._passing
         found = classify(
             error,
-            host=leave.origin.netloc,
-            secured=leave.origin.scheme == "https",
-            client_certificate_offered=self.offers(leave),
+            host=grant.origin.netloc,
+            secured=grant.origin.scheme == "https",
+            client_certificate_offered=self.offers(grant),
             look=look if look_closer else None,
             again=again if look_closer else None,
         )
         if found is None:
             return None
         if found.cause is Cause.SERVER_ERROR and found.retry:
-            found = self._passing.setdefault(leave.origin, found)
+            found = self._passing.setdefault(grant.origin, found)
         if found.cause is Cause.PROXY and proxy is not None:
-            return self._of_proxy(leave, found.detail, proxy, retry=found.retry)
+            return self._of_proxy(grant, found.detail, proxy, retry=found.retry)
         in_system = False
         if found.cause is Cause.UNKNOWN_CA and look_closer:
-            in_system = self._system_trusts(leave, connect)
-        return self._as_failure(leave, found, in_system=in_system)
+            in_system = self._system_trusts(grant, connect)
+        return self._as_failure(grant, found, in_system=in_system)
 
-    def _proxy_fault(self, leave: Leave, proxy: str | None) -> Failure | None:
+    def _proxy_fault(self, grant: Grant, proxy: str | None) -> Failure | None:
         """The failure that a proxy is which no request can go through."""
         from poetry_repo_plugin.http.proxy import fault_of
 
         fault = fault_of(proxy) if proxy is not None else None
         if fault is None or proxy is None:
             return None
-        return self._of_proxy(leave, f"the proxy cannot be used: {fault}", proxy, retry=False)
+        return self._of_proxy(grant, f"the proxy cannot be used: {fault}", proxy, retry=False)
 
-    def _of_proxy(self, leave: Leave, detail: str, proxy: str, *, retry: bool) -> Failure:
+    def _of_proxy(self, grant: Grant, detail: str, proxy: str, *, retry: bool) -> Failure:
         """Named with its variable, which is what there is to mend."""
         from poetry_repo_plugin.http.proxy import variable_of
 
-        variable = variable_of(proxy, leave.origin.scheme, self._settings.environ)
+        variable = variable_of(proxy, grant.origin.scheme, self._settings.environ)
         hint = None
         if variable is not None:
             detail, hint = f"{detail} (set by {variable})", unset(variable)
-        repository, host = leave.repository, leave.origin.netloc
+        repository, host = grant.repository, grant.origin.netloc
         return failure(Cause.PROXY, detail, repository, host=host, hint=hint, retry=retry)
 
-    def _system_trusts(self, leave: Leave, connect: Connect | None) -> bool:
+    def _system_trusts(self, grant: Grant, connect: Connect | None) -> bool:
         """Nobody has chosen a CA (one that was chosen was meant), and the system's would do."""
-        repository = leave.repository
+        repository = grant.repository
         if repository is None:
             return False
-        if self.settings_of(repository, identify=False, origin=leave.origin).ca is not None:
+        if self.settings_of(repository, identify=False, origin=grant.origin).ca is not None:
             return False
         from poetry_repo_plugin.tls.context import build_context
         from poetry_repo_plugin.tls.errors import classify
         from poetry_repo_plugin.tls.handshake import handshake
         from poetry_repo_plugin.tls.settings import SYSTEM, TlsSettings
 
-        host, port = leave.origin.host, leave.origin.port
+        host, port = grant.origin.host, grant.origin.port
         try:
             context = build_context(TlsSettings(ca=SYSTEM))
             handshake(host, port, context, timeout=_LOOK_SECONDS, connect=connect)
         except Exception as error:
             # Only a server that we have believed can demand a client certificate of us.
             error.__context__ = None  # the failure that is being explained
-            found = classify(error, host=leave.origin.netloc)
+            found = classify(error, host=grant.origin.netloc)
             return found is not None and found.cause is Cause.CLIENT_CERT_REQUIRED
         return True
 
-    def explain_answer(self, leave: Leave, status: int, body: bytes) -> Failure | None:
+    def explain_answer(self, grant: Grant, status: int, body: bytes) -> Failure | None:
         """The failure that an answer tells of: nginx refuses a client certificate with a page."""
         from poetry_repo_plugin.tls.errors import classify_answer
 
-        found = classify_answer(status, body, self.offers(leave))
-        return self._as_failure(leave, found) if found is not None else None
+        found = classify_answer(status, body, self.offers(grant))
+        return self._as_failure(grant, found) if found is not None else None
 
     def _as_failure(
         self,
-        leave: Leave,
+        grant: Grant,
         found: Failure,
         *,
         in_system: bool = False,
     ) -> Failure:
         if found.cause in (Cause.CLIENT_CERT_REQUIRED, Cause.CLIENT_CERT_REJECTED):
-            withheld = self.identity_withheld(leave)
+            withheld = self.identity_withheld(grant)
             if withheld is not None:
                 return withheld
-        repository, host = leave.repository, leave.origin.netloc
+        repository, host = grant.repository, grant.origin.netloc
         if repository is None:
             return failure_of(found, None, host=host)
         hint: Hint | None = None
@@ -172,22 +172,22 @@ class Connections(Contexts):
             detail = f"{found.detail}; the system's store trusts it"
             found = Failure(found.cause, detail, subject=found.subject, retry=found.retry)
             hint = repo("certs", repository.name, "--ca", "system")
-        if found.cause is Cause.NOT_AN_INDEX and leave.origin.scheme == "http":
+        if found.cause is Cause.NOT_AN_INDEX and grant.origin.scheme == "http":
             url = (repository.index_url or "").replace("http://", "https://", 1)
             hint = repo("add", repository.name, url)
         return failure_of(found, repository, host=host, hint=hint)
 
-    def identity_withheld(self, leave: Leave) -> Failure | None:
+    def identity_withheld(self, grant: Grant) -> Failure | None:
         """The failure that a demand for a client certificate means if ours is bound elsewhere."""
-        repository = leave.repository
-        if repository is None or leave.identify or not self.has_identity(repository):
+        repository = grant.repository
+        if repository is None or grant.identify or not self.has_identity(repository):
             return None
         held_to = self._bindings.held_to(repository.name, Kind.CERTIFICATE)
         bound = " and ".join(held_to.origins)
         detail = f"it demands a client certificate, and the configured one belongs to {bound}"
         message = f"{detail}; it was not offered."
-        url = unmistakable(leave.query.url) if leave.query is not None else str(leave.origin)
-        host = leave.origin.netloc
+        url = unmistakable(grant.query.url) if grant.query is not None else str(grant.origin)
+        host = grant.origin.netloc
         return failure(Cause.ORIGIN_MISMATCH, message, repository, host=host, url=url)
 
 

@@ -24,7 +24,7 @@ from poetry_repo_plugin.core.times import now
 from poetry_repo_plugin.credentials.base import Broken, Purpose
 from poetry_repo_plugin.credentials.chain import ASK_AGAIN, RENEW_BEFORE
 from poetry_repo_plugin.http.failures import failure_of, unanswered
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 
 if TYPE_CHECKING:
     import ssl
@@ -72,24 +72,24 @@ class Contexts:
         self._handed_out_to: set[str] = set()
         self._project_ca: dict[str, bool] = {}
 
-    def context(self, leave: Leave) -> ssl.SSLContext | None:
+    def context(self, grant: Grant) -> ssl.SSLContext | None:
         """The TLS context of a request; ``None`` for requests' own default.
 
         Raises :class:`Failure`.
         """
-        repository = leave.repository
-        if repository is None or leave.origin.scheme != "https":
+        repository = grant.repository
+        if repository is None or grant.origin.scheme != "https":
             return None
         # A helper answers for one origin, and a project's CA counts for some; the user's files
         # serve all of them.
         by_origin = self._outside is not None and self._outside.may_identify(repository.name)
         by_origin = by_origin or self._has_project_ca(repository.name)
-        origin = leave.origin if by_origin else None
-        key = (repository.name, leave.identify, _is_elsewhere(leave.origin, repository), origin)
+        origin = grant.origin if by_origin else None
+        key = (repository.name, grant.identify, _is_elsewhere(grant.origin, repository), origin)
         with self._lock_of(key):  # a helper that takes its time holds up nobody else's connection
             until = self._until.get(key)
             if key not in self._contexts or (until is not None and until <= now()):
-                self._contexts[key], self._until[key] = self._build(repository, leave)
+                self._contexts[key], self._until[key] = self._build(repository, grant)
             built = self._contexts[key]
         if isinstance(built, Failure):
             raise built
@@ -123,7 +123,7 @@ class Contexts:
         from poetry_repo_plugin.tls.settings import TlsSettings
 
         name = repository.name
-        own = self._settings.own_for(name)
+        own = self._settings.user_settings(name)
         cert = self._settings.certificate(name, "cert")
         client = self._settings.certificate(name, "client-cert") if identify else None
         ca: Path | str | None = None
@@ -158,7 +158,7 @@ class Contexts:
         """
         name = repository.name
         cert = self._settings.certificate(name, "cert")
-        if cert is not None or self._settings.own_for(name).ca is not None:
+        if cert is not None or self._settings.user_settings(name).ca is not None:
             return cert is False
         return self.project_trust.ca_for(name) is not None
 
@@ -166,17 +166,17 @@ class Contexts:
         """A client certificate is configured, whether or not it may be offered."""
         return isinstance(self._settings.certificate(repository.name, "client-cert"), str)
 
-    def offers(self, leave: Leave) -> bool:
+    def offers(self, grant: Grant) -> bool:
         """The connection has a client certificate to offer."""
-        repository = leave.repository
-        if repository is None or not leave.identify:
+        repository = grant.repository
+        if repository is None or not grant.identify:
             return False
         return self.has_identity(repository) or repository.name in self._handed_out_to
 
-    def _build(self, repository: Repository, leave: Leave) -> tuple[ssl.SSLContext | Failure | None, datetime | None]:
+    def _build(self, repository: Repository, grant: Grant) -> tuple[ssl.SSLContext | Failure | None, datetime | None]:
         """The context, and when to build it anew: a helper's client certificate may expire soon."""
-        settings = self.settings_of(repository, identify=leave.identify, origin=leave.origin)
-        if _is_elsewhere(leave.origin, repository):
+        settings = self.settings_of(repository, identify=grant.identify, origin=grant.origin)
+        if _is_elsewhere(grant.origin, repository):
             settings = replace(settings, default_too=True)
         for line in self.project_trust.ignored_for(repository.name):
             self._notices.once(line)
@@ -189,10 +189,10 @@ class Contexts:
         try:
             handed_out = None
             if settings.client_cert is None:
-                handed_out = self._handed_out(repository, leave)
+                handed_out = self._handed_out(repository, grant)
             return self._context_for(repository, settings, handed_out), _renewal(handed_out)
         except Failure as error:
-            return failure_of(error, repository, host=leave.origin.netloc), None
+            return failure_of(error, repository, host=grant.origin.netloc), None
 
     def _context_for(
         self, repository: Repository, settings: TlsSettings, handed_out: HelperIdentity | None
@@ -217,18 +217,18 @@ class Contexts:
         if identity.expires_soon:
             self._notices.once(expiry_warning(repository.name, identity.path, identity.facts))
 
-    def _handed_out(self, repository: Repository, leave: Leave) -> HelperIdentity | None:
+    def _handed_out(self, repository: Repository, grant: Grant) -> HelperIdentity | None:
         """The client certificate of the repository's helper, if it hands one out (ExecCredential).
 
         Raises :class:`Failure` where the helper could not be asked.
         """
-        if leave.identify and repository.name in self._lent:
+        if grant.identify and repository.name in self._lent:
             return self._lent[repository.name]
-        if self._outside is None or not leave.identify:
+        if self._outside is None or not grant.identify:
             return None
-        found = self._outside.identity(repository.name, f"{leave.origin}/")
+        found = self._outside.identity(repository.name, f"{grant.origin}/")
         if isinstance(found, Broken):
-            raise unanswered(repository, found, host=leave.origin.netloc)
+            raise unanswered(repository, found, host=grant.origin.netloc)
         return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 
 
 class Hop(NamedTuple):
@@ -14,15 +14,15 @@ class Hop(NamedTuple):
     """
 
     url: str
-    leave: Leave
+    grant: Grant
     led_away: bool
 
     @property
     def owner(self) -> str | None:
         """The repository on whose behalf the next hop is made, if it goes to a place of that repository."""
-        return self.leave.repository.name if self.leave.repository is not None and not self.leave.stray else None
+        return self.grant.repository.name if self.grant.repository is not None and not self.grant.stray else None
 
     @property
     def trusted_by(self) -> str | None:
         """The repository whose CA is still trusted where a redirect leads; its secrets stay behind."""
-        return self.leave.repository.name if self.leave.repository is not None else None
+        return self.grant.repository.name if self.grant.repository is not None else None

@@ -17,7 +17,7 @@ from poetry_repo_plugin.credentials.base import Credential, Purpose, Query
 _PYPI_FILES = "https://files.pythonhosted.org"  # https://docs.pypi.org/api/: where PyPI keeps its files
 
 
-class Leave(NamedTuple):
+class Grant(NamedTuple):
     """What one request may carry.
 
     :param repository: whose settings apply; ``None`` for a host that no repository is configured for.
@@ -39,14 +39,14 @@ class Leave(NamedTuple):
     led_away: bool = False
 
 
-class Places:
+class Matcher:
     """Decides for every URL of a run; a decision is made once, for all threads."""
 
     def __init__(self, catalogue: Catalogue, bindings: Bindings) -> None:
         self.catalogue = catalogue
         self.bindings = bindings
         self._lock = threading.RLock()
-        self._leaves: dict[tuple[str, str | None, Purpose, bool], Leave] = {}
+        self._grants: dict[tuple[str, str | None, Purpose, bool], Grant] = {}
         self._by_origin: dict[Origin, list[tuple[Prefix, Repository]]] | None = None
         self._linked: dict[str, str] = {}
         self._unplaced: deque[tuple[str, str]] = deque()
@@ -57,14 +57,14 @@ class Places:
         with self._lock:
             self.catalogue.add_live(name, url)
             self._by_origin = None
-            self._leaves.clear()
+            self._grants.clear()
 
     def add_link(self, name: str, url: str) -> None:
         """The index ``name`` links to the file ``url``: its settings apply to it, wherever that is."""
         self._linked[url] = name
         self._unplaced.append((url, name))
 
-    def leave(
+    def grant_for(
         self,
         url: str,
         *,
@@ -72,7 +72,7 @@ class Places:
         purpose: Purpose = Purpose.INDEX,
         led_away: bool = False,
         given: Credential | None = None,
-    ) -> Leave:
+    ) -> Grant:
         """What a request to ``url`` (without userinfo) may carry.
 
         :param owner: the repository on whose behalf it is made, where Poetry tells.
@@ -80,14 +80,14 @@ class Places:
         """
         url = url.partition("#")[0]  # Poetry downloads a link with its hash
         key = (url, owner, purpose, led_away)
-        known = self._leaves.get(key)
+        known = self._grants.get(key)
         if known is None:
             with self._lock:
-                known = self._leaves[key] = self._decide(url, owner, purpose, led_away)
+                known = self._grants[key] = self._decide(url, owner, purpose, led_away)
         bare = given is None or led_away or known.uncertain
         return known if bare else known._replace(given=given, query=None)
 
-    def _decide(self, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Leave:
+    def _decide(self, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Grant:
         owner = owner or self._linked.get(url)
         try:
             prefix = Prefix.of(url)
@@ -102,19 +102,19 @@ class Places:
         if repository is None:
             return self._stranger(prefix, url, owner, purpose, led_away)
         if led_away:
-            return Leave(prefix.origin, repository, led_away=True)
+            return Grant(prefix.origin, repository, led_away=True)
         anchor = self._anchor(repository, prefix, url, purpose)
         identify = self.bindings.allows(repository.name, Kind.CERTIFICATE, anchor) is not False
         if is_pypi(repository.name) and purpose is not Purpose.PUBLISH:
-            return Leave(prefix.origin, repository, None, identify)  # PyPI's index is public; its token is for uploads
+            return Grant(prefix.origin, repository, None, identify)  # PyPI's index is public; its token is for uploads
         mine = owner is not None and owner.lower() == repository.name.lower()
         if not mine and purpose is Purpose.INDEX and not self._is_among(prefix, repository):
             # A direct URL, or another index's link: strangers may share the host.
-            return Leave(prefix.origin, repository, Query("", f"{prefix.origin}/", purpose), identify, stray=True)
+            return Grant(prefix.origin, repository, Query("", f"{prefix.origin}/", purpose), identify, stray=True)
         query = Query(
             repository.name, anchor, purpose, username=repository.username_for(upload=purpose is Purpose.PUBLISH)
         )
-        return Leave(prefix.origin, repository, query, identify)
+        return Grant(prefix.origin, repository, query, identify)
 
     def _before_upgrade(self, origin: Origin, url: str) -> str | None:
         """``url`` as plain http at port 80, if a repository is known there and none at https.
@@ -126,7 +126,7 @@ class Places:
         before = Origin("http", origin.host, DEFAULT_PORTS["http"])
         return f"{before}{urlsplit(url)._replace(scheme='', netloc='').geturl()}" if self._at(before) else None
 
-    def _upgraded(self, known: Leave, url: str) -> Leave:
+    def _upgraded(self, known: Grant, url: str) -> Grant:
         """``known``, decided for http, as it is at ``url``, which is https."""
         repository, query = known.repository, known.query
         identify = known.identify
@@ -139,28 +139,28 @@ class Places:
                 query = query._replace(url=there)
         return known._replace(origin=Origin.of(url), query=query, identify=identify)
 
-    def _uncertain(self, origin: Origin, owner: str | None) -> Leave:
+    def _uncertain(self, origin: Origin, owner: str | None) -> Grant:
         """The repository's CA is trusted; nothing else of it goes where it is not plain what the server reads."""
         here = {one.name: one for _, one in self._at(origin)}
         only = next(iter(here.values())) if len(here) == 1 else None
         repository = (self.catalogue.find(owner) if owner is not None else None) or only
-        return Leave(origin, repository, stray=True, uncertain=True)
+        return Grant(origin, repository, stray=True, uncertain=True)
 
-    def _stranger(self, prefix: Prefix, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Leave:
+    def _stranger(self, prefix: Prefix, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Grant:
         """A host that no repository is configured for: its files, a direct URL, a redirect's target."""
         known = self.catalogue.find(owner) if owner is not None else None
         if led_away or (known is None and purpose is not Purpose.INDEX):
-            return Leave(prefix.origin, known, led_away=led_away)
+            return Grant(prefix.origin, known, led_away=led_away)
         if known is not None:
             bound = [other for other in self.bindings.of(known.name, Kind.CREDENTIAL) if other.contains(prefix)]
             if bound:  # asked for once, and not for every file
                 anchor = str(max(bound, key=lambda other: other.depth))
-                return Leave(prefix.origin, known, Query(known.name, anchor, purpose), self._certified(known, url))
+                return Grant(prefix.origin, known, Query(known.name, anchor, purpose), self._certified(known, url))
         query = Query("", f"{prefix.origin}/", purpose)
         if known is not None and is_pypi(known.name) and str(prefix.origin) == _PYPI_FILES:
             allowed = self.bindings.allows(known.name, Kind.CERTIFICATE, known.index_url or "")
-            return Leave(prefix.origin, known, query, allowed is not False)
-        return Leave(prefix.origin, known, query, False)
+            return Grant(prefix.origin, known, query, allowed is not False)
+        return Grant(prefix.origin, known, query, False)
 
     def _is_among(self, prefix: Prefix, repository: Repository) -> bool:
         """Whether ``prefix`` lies below a URL of the repository, or below one that its owner has logged in to."""

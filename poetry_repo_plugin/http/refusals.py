@@ -16,7 +16,7 @@ from poetry_repo_plugin.credentials.base import NONE_SET, OUTSIDE, Credential, N
 from poetry_repo_plugin.credentials.providers.registry import mending_command
 from poetry_repo_plugin.http.bodies import is_file
 from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
-from poetry_repo_plugin.http.matching import Leave, unmistakable
+from poetry_repo_plugin.http.matching import Grant, unmistakable
 
 
 class Reply(NamedTuple):
@@ -38,7 +38,7 @@ class Refusal(NamedTuple):
     :param tried: what was sent so far, in order.
     """
 
-    leave: Leave
+    grant: Grant
     url: str
     status: int
     tried: tuple[Credential, ...] = ()
@@ -47,7 +47,7 @@ class Refusal(NamedTuple):
     @property
     def sent(self) -> Credential | None:
         """What was refused."""
-        return self.tried[-1] if self.tried else self.leave.given
+        return self.tried[-1] if self.tried else self.grant.given
 
     @property
     def is_hidden(self) -> bool:
@@ -57,24 +57,24 @@ class Refusal(NamedTuple):
     @property
     def place(self) -> Place:
         """Where it came from, as seen from the repository."""
-        leave, repository = self.leave, self.leave.repository
+        grant, repository = self.grant, self.grant.repository
         if repository is None:
             return Place.NOBODY
-        if leave.uncertain:
+        if grant.uncertain:
             return Place.UNCERTAIN
-        if leave.stray:
+        if grant.stray:
             return Place.STRAY
-        at_a_host_of_its_files = leave.query is not None and not leave.query.name
-        if not leave.led_away and not at_a_host_of_its_files:
+        at_a_host_of_its_files = grant.query is not None and not grant.query.name
+        if not grant.led_away and not at_a_host_of_its_files:
             return Place.HOME
-        if any(leave.origin == prefix.origin for prefix in repository.prefixes):
+        if any(grant.origin == prefix.origin for prefix in repository.prefixes):
             return Place.HOME
         return Place.NOBODY if is_pypi(repository.name) else Place.ELSEWHERE
 
     @property
     def login_url(self) -> str:
         """The URL to log in to: that of the pages or files beside it, of the whole origin where files lie elsewhere."""
-        origin = f"{self.leave.origin}/"
+        origin = f"{self.grant.origin}/"
         path = urlsplit(self.url).path
         if self.place is Place.ELSEWHERE and is_file(self.url):
             return origin
@@ -163,19 +163,19 @@ class Why(NamedTuple):
 
 def explain_refusal(refused: Refusal, action: Action, why: Why) -> Failure:
     """The failure that a refusal is, when nothing else can be sent."""
-    leave = refused.leave
-    assert leave.repository is not None
+    grant = refused.grant
+    assert grant.repository is not None
     if action is Action.MISMATCH:
-        return _mismatch(refused, leave.repository)
+        return _mismatch(refused, grant.repository)
     if action is Action.FORBID:
-        return _forbidden(refused, leave.repository, why)
+        return _forbidden(refused, grant.repository, why)
     if refused.sent is None:
-        return _nothing_sent(refused, leave.repository, why)
-    return _rejected(refused, leave.repository, refused.sent, why)
+        return _nothing_sent(refused, grant.repository, why)
+    return _rejected(refused, grant.repository, refused.sent, why)
 
 
 def _mismatch(refused: Refusal, repository: Repository) -> Failure:
-    status, host, sent = refused.status, refused.leave.origin.netloc, refused.sent
+    status, host, sent = refused.status, refused.grant.origin.netloc, refused.sent
     places = " and ".join(map(str, repository.prefixes))
     if refused.place is Place.UNCERTAIN:
         message = f"it asks for a credential ({status}) at {UNCERTAIN}; nothing was sent."
@@ -191,7 +191,7 @@ def _mismatch(refused: Refusal, repository: Repository) -> Failure:
 
 
 def _forbidden(refused: Refusal, repository: Repository, why: Why) -> Failure:
-    sent, host = refused.sent, refused.leave.origin.netloc
+    sent, host = refused.sent, refused.grant.origin.netloc
     credential = f"the credential{_whose(sent, repository, refused.url)}" if sent is not None else "the credential"
     if why.proven:
         message = f"it forbids this (403), although it accepted {credential} for other things."
@@ -205,7 +205,7 @@ def _forbidden(refused: Refusal, repository: Repository, why: Why) -> Failure:
 def _rejected(refused: Refusal, repository: Repository, sent: Credential, why: Why) -> Failure:
     """Sent, and rejected or expired."""
     status = refused.status
-    url, host = _asked_url(refused.leave), refused.leave.origin.netloc
+    url, host = _asked_url(refused.grant), refused.grant.origin.netloc
     whose = f"the credential{_whose(sent, repository, url)} from {sent.detail}"
     tail = _note(refused, repository)
     cause, hint = Cause.CREDENTIAL_REJECTED, sent.mend
@@ -243,7 +243,7 @@ def _whose(sent: Credential | None, repository: Repository, url: str) -> str:
 
 
 def _note(refused: Refusal, repository: Repository) -> str:
-    profile = profile_of(_asked_url(refused.leave), repository.name)
+    profile = profile_of(_asked_url(refused.grant), repository.name)
     note = profile.refusal_notes.get(refused.status) if profile is not None else None
     return f" {note}" if note else ""
 
@@ -259,13 +259,13 @@ def _way_out(refused: Refusal, repository: Repository, why: Why) -> str:
     return f" If it answers so for what it does not have: {mend}."
 
 
-def _asked_url(leave: Leave) -> str:
-    return unmistakable(leave.query.url) if leave.query is not None else str(leave.origin)
+def _asked_url(grant: Grant) -> str:
+    return unmistakable(grant.query.url) if grant.query is not None else str(grant.origin)
 
 
 def _nothing_sent(refused: Refusal, repository: Repository, why: Why) -> Failure:
     resolution, status = why.resolution, refused.status
-    url, host = _asked_url(refused.leave), refused.leave.origin.netloc
+    url, host = _asked_url(refused.grant), refused.grant.origin.netloc
     withheld = withheld_of(resolution)
     if withheld is not None:
         message = (

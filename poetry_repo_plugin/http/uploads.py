@@ -7,14 +7,14 @@ from urllib.parse import urljoin
 
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.http.failures import failure
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 from poetry_repo_plugin.http.responses import Answer, judge_upload
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
 
-def check_upload(leave: Leave, request: PreparedRequest, response: Response) -> str | None:
+def check_upload(grant: Grant, request: PreparedRequest, response: Response) -> str | None:
     """Raise what an answer to an upload means beyond its status.
 
     Returns what is odd about it, though no failure: some servers thank with a web page.
@@ -24,9 +24,9 @@ def check_upload(leave: Leave, request: PreparedRequest, response: Response) -> 
     if not request.body and found.answer in (Answer.FAILED, Answer.LOGIN_PAGE):
         return None  # whoever asks looks into it
     if found.cause is not None:
-        host = leave.origin.netloc
+        host = grant.origin.netloc
         better = redirect_target(url, response) if found.answer is Answer.REDIRECT else None
-        raise failure(found.cause, found.detail, leave.repository, host=host, url=better)
+        raise failure(found.cause, found.detail, grant.repository, host=host, url=better)
     if request.body and found.answer is Answer.OTHER:
         return f"{found.detail}; see there whether the file has arrived"
     return None

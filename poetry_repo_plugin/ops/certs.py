@@ -134,7 +134,7 @@ def note(changes: Changes, name: str, wish: TlsSettings, *, ca: bool, identity: 
         own["client-key"] = str(wish.client_key) if wish.client_key is not None else None
     if keys:
         changes.save_certificates(name, keys)
-    changes.save_own(name, own)
+    changes.save_user_settings(name, own)
 
 
 @dataclass(frozen=True)
@@ -156,14 +156,14 @@ class Passphrases:
         trial.rehearse()
         if plaintext:
             gone = self._forget_in_keyring(name)
-            changes.save_own(name, {_IN_KEYRING: None if gone else True})
+            changes.save_user_settings(name, {_IN_KEYRING: None if gone else True})
             changes.save_passphrase(name, passphrase)
             changes.commit()
             return f"plain text, in {self.settings.auth_file}"
-        was_there = self.settings.own_for(name).passphrase_in_keyring
+        was_there = self.settings.user_settings(name).passphrase_in_keyring
         backend, earlier = self._keep_in_keyring(name, passphrase, was_there=was_there)
         changes.save_passphrase(name, None)
-        changes.save_own(name, {_IN_KEYRING: True})
+        changes.save_user_settings(name, {_IN_KEYRING: True})
         try:
             changes.commit()
         except StateError as error:
@@ -180,10 +180,10 @@ class Passphrases:
         trial = changes.copy()
         trial.save_passphrase(name, None)
         trial.rehearse()
-        was_there = self.settings.own_for(name).passphrase_in_keyring
+        was_there = self.settings.user_settings(name).passphrase_in_keyring
         is_gone = self._forget_in_keyring(name)
         changes.save_passphrase(name, None)
-        changes.save_own(name, {_IN_KEYRING: None if is_gone else True})
+        changes.save_user_settings(name, {_IN_KEYRING: None if is_gone else True})
         commit(changes, [*gone, str(OwnService(name))] if was_there and is_gone else gone)
         return is_gone
 
@@ -192,18 +192,18 @@ class Passphrases:
         try:
             earlier = self.gate.own(name, PASSPHRASE) if was_there else None
             with Changes(self.settings) as intent:
-                intent.save_own(name, {_IN_KEYRING: True})
+                intent.save_user_settings(name, {_IN_KEYRING: True})
             return self.gate.keep_own(name, PASSPHRASE, passphrase), earlier
         except KeyringUnavailable as error:
             with Changes(self.settings) as changes:
-                changes.save_own(name, {_IN_KEYRING: True if was_there else None})
+                changes.save_user_settings(name, {_IN_KEYRING: True if was_there else None})
             raise InputError(
                 f"The passphrase is not kept, because {error}. Give it to each run as "
                 f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE, or keep it in plain text with --plaintext."
             ) from None
 
     def _forget_in_keyring(self, name: str) -> bool:
-        if not self.settings.own_for(name).passphrase_in_keyring:
+        if not self.settings.user_settings(name).passphrase_in_keyring:
             return True
         try:
             self.gate.forget_own(name, PASSPHRASE)
@@ -221,7 +221,7 @@ class Passphrases:
                 return []
             self.gate.forget_own(name, PASSPHRASE)
             with Changes(self.settings) as changes:
-                changes.save_own(name, {_IN_KEYRING: None})
+                changes.save_user_settings(name, {_IN_KEYRING: None})
         except KeyringUnavailable as error:
             return [f"the keyring holds the new passphrase as {OwnService(name)}, because {error}"]
         except StateError:
@@ -232,7 +232,7 @@ class Passphrases:
 def note_unset(changes: Changes, name: str) -> None:
     """Note that everything about TLS that the files hold for ``name`` goes, but for the passphrase."""
     changes.save_certificates(name, {"cert": None, "client-cert": None})
-    changes.save_own(name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None})
+    changes.save_user_settings(name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None})
 
 
 def _describe(facts: CertificateFacts) -> list[tuple[str, str]]:

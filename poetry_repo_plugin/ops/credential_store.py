@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.changes import Changes
-from poetry_repo_plugin.config.own import USERS
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
+from poetry_repo_plugin.config.user_settings import USERS
 from poetry_repo_plugin.core.errors import InputError, StateError
 from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.names import is_pypi
@@ -156,7 +156,7 @@ class Logins:
 
     def forget_in_keyring(self, name: str, *, thorough: bool = True) -> Forgotten:
         """Remove what the keyring has of ``name``. The files are left to :meth:`note_forgotten`."""
-        settings, own, in_keyring = self.settings, self.settings.own_for(name), self._in_keyring(name)
+        settings, own, in_keyring = self.settings, self.settings.user_settings(name), self._in_keyring(name)
         has_helper = self._has_helper(name)
         found = settings.login(name) is not None or settings.token(name) is not None or has_helper
         gone, left = [], None
@@ -175,14 +175,14 @@ class Logins:
 
     def note_forgotten(self, changes: Changes, name: str, forgotten: Forgotten | None = None) -> None:
         """Take out of the files what they hold of the credential, but for what leads to an entry that is left."""
-        own = self.settings.own_for(name)
+        own = self.settings.user_settings(name)
         record: dict[str, object] = {Kind.CREDENTIAL.value: None, USERS: None}
         is_left = forgotten is not None and forgotten.left is not None
         if is_left:
             record = {Kind.CREDENTIAL.value: list(own.credential_origins) or None}
             record[USERS] = list(own.keyring_users) or None
         changes.forget_login(name, but_username=is_left)
-        changes.save_own(name, {**dict.fromkeys(_OUTSIDE), **record})
+        changes.save_user_settings(name, {**dict.fromkeys(_OUTSIDE), **record})
 
     def _forget_token(self, name: str, *, aloud: bool = True) -> bool:
         """Remove a short-lived token, which would end by itself; whether there was one.
@@ -199,7 +199,7 @@ class Logins:
     def _keep_in_keyring(self, login: _Login, earlier: set[str]) -> tuple[_Keyring, KeyringUnavailable | None]:
         """Keep the secret in the keyring; without one nothing is changed, and the reason is given."""
         name, username = login.name, login.username
-        own = self.settings.own_for(name)
+        own = self.settings.user_settings(name)
         before: dict[str, object] = {
             Kind.CREDENTIAL.value: list(own.credential_origins) or None,
             USERS: list(own.keyring_users) or None,
@@ -210,7 +210,7 @@ class Logins:
             return _Keyring(), error
         with Changes(self.settings) as intent:
             self.bindings.record_begun(name, login.urls, further=login.further, changes=intent)
-            intent.save_own(name, {USERS: sorted({*own.keyring_users, username})})
+            intent.save_user_settings(name, {USERS: sorted({*own.keyring_users, username})})
         keyring = _Keyring(before=before, earlier=entry)
         try:
             return replace(keyring, backend=self.gate.store(name, username, login.secret)), None
@@ -228,7 +228,7 @@ class Logins:
         else:
             changes.save_login(name, login.username, secret)
         self.bindings.record_for_login(name, login.urls, further=login.further, changes=changes)
-        changes.save_own(name, {**dict.fromkeys(_OUTSIDE), USERS: sorted(doubtful) or None})
+        changes.save_user_settings(name, {**dict.fromkeys(_OUTSIDE), USERS: sorted(doubtful) or None})
 
     def _undone(self, login: _Login, keyring: _Keyring, error: StateError) -> StateError:
         """Put the keyring and our record back as they were; the error that says what could not be."""
@@ -242,7 +242,7 @@ class Logins:
             record = {Kind.CREDENTIAL.value: keyring.before[Kind.CREDENTIAL.value]} if left else keyring.before
             try:
                 with Changes(self.settings) as changes:
-                    changes.save_own(login.name, record)
+                    changes.save_user_settings(login.name, record)
             except StateError:
                 left.append(f"{self.settings.own_file} names the new place of {login.name}")
         return not_quite(error, left, repo("logout", login.name))
@@ -257,7 +257,7 @@ class Logins:
                 return
         if users:
             with suppress(StateError), Changes(self.settings) as changes:
-                changes.save_own(name, {USERS: None})
+                changes.save_user_settings(name, {USERS: None})
 
     def _put_back(self, name: str, username: str, earlier: KeyringEntry | None) -> None:
         if earlier is not None:
@@ -269,10 +269,10 @@ class Logins:
         """The users under whose names the keyring should have something for ``name``, or may have."""
         login = self.settings.login(name)
         named = {login.username} if login is not None and login.secret is None else set()
-        return named | set(self.settings.own_for(name).keyring_users)
+        return named | set(self.settings.user_settings(name).keyring_users)
 
     def _has_helper(self, name: str) -> bool:
-        own = self.settings.own_for(name)
+        own = self.settings.user_settings(name)
         return bool(own.helper or own.provider)
 
 

@@ -78,7 +78,7 @@ def find_target(session: Session, given: str, url: str | None, out: Teller) -> T
     if profile is not None and index is not None and index != url:
         out.say(f"{url} is where {profile.title} takes uploads; its index is {index}.")
         url = index
-    session.access.places.add_live(name, url)
+    session.access.matcher.add_live(name, url)
     return Target(session.catalogue.get(name), url, url, is_new=True)
 
 
@@ -151,7 +151,7 @@ class Login:
         with self._remembered() as changes:
             urls, added = target.bindable, target.added is not None
             session.bindings.record_for_login(self._name, urls, further=added, changes=changes)
-            changes.save_own(self._name, {**unset, **found.own})
+            changes.save_user_settings(self._name, {**unset, **found.own})
         self._tell_helper(found, is_kept=keep(session.access, found))
         self._tell_verdict(verdict)
 
@@ -161,7 +161,7 @@ class Login:
         if added is None:
             return False
         repository, access = self._repository, session.access
-        helper = session.settings.own_for(self._name).helper
+        helper = session.settings.user_settings(self._name).helper
         has_identity = access.tls.has_identity(repository)
         credential = self._stored()
         if helper:
@@ -221,7 +221,7 @@ class Login:
 
     def _try_again(self, helper: tuple[str, ...]) -> Credential | None:
         """What the helper that is set says for the further URL."""
-        protocol = self._session.settings.own_for(self._name).helper_protocol
+        protocol = self._session.settings.user_settings(self._name).helper_protocol
         tried = try_helper(self._repository, shlex.join(helper), protocol, self._target.url)
         tried, verdict = self._judge(tried)
         self._tell_verdict(verdict)
@@ -243,7 +243,7 @@ class Login:
         target, session = self._target, self._session
         changes = Changes(session.settings)
         if target.is_new:
-            changes.save_own(self._name, {"url": target.added})
+            changes.save_user_settings(self._name, {"url": target.added})
         if target.added is not None and session.access.tls.has_identity(self._repository):
             bind(session.access, self._repository, Kind.CERTIFICATE, target.added, changes)
         return changes

@@ -127,10 +127,10 @@ def check_before_upload(
     if upload.given is not None:
         _require_home(access, upload, Kind.CREDENTIAL, terminal=terminal)
         return
-    leave = access.places.leave(url, owner=upload.repository.name, purpose=Purpose.PUBLISH)
-    if upload.username is not None and leave.query is not None:
-        leave = leave._replace(query=leave.query._replace(username=upload.username))
-    credential = access.credential(leave, EVERYTHING)
+    grant = access.matcher.grant_for(url, owner=upload.repository.name, purpose=Purpose.PUBLISH)
+    if upload.username is not None and grant.query is not None:
+        grant = grant._replace(query=grant.query._replace(username=upload.username))
+    credential = access.credential(grant, EVERYTHING)
     if credential is not None:
         upload.given = credential if upload.username is not None else None
         return

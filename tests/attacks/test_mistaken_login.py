@@ -1,6 +1,6 @@
 """A user logs in, or sets a certificate, in a project that uses a known name for the attacker's server.
 
-Whatever the user's word was that says where the name belongs, and whatever the secret is: it does not leave.
+Whatever the user's word was that says where the name belongs, and whatever the secret is: it does not grant.
 """
 
 from __future__ import annotations

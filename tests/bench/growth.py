@@ -41,7 +41,7 @@ urls = [
 def took(some):
     started = time.perf_counter()
     for url in some:
-        access.places.leave(url)
+        access.matcher.grant_for(url)
     return (time.perf_counter() - started) / len(some) * 1e6
 print(json.dumps([took(urls[:1]), took(urls[1:]), took(urls[1:])]))
 """

@@ -838,7 +838,7 @@ class TestUrl:
             ("ftp://h.example/", "'ftp://h.example/' is not an http or https URL: its scheme is 'ftp'.\n"),
             (
                 "https://u:p@h.example/",
-                "Leave the credentials out of --url; give them with --username and --password-stdin.\n",
+                "Grant the credentials out of --url; give them with --username and --password-stdin.\n",
             ),
         ],
     )

@@ -117,7 +117,7 @@ def said(tmp_path: Path, how: str, url: str) -> Bindings:
     elif how == "a certificate":
         bindings.record("corp", Kind.CERTIFICATE, [url])
     elif how == "repo add":
-        saving(settings).save_own("corp", {"url": url})
+        saving(settings).save_user_settings("corp", {"url": url})
     elif how == "poetry config":
         saving(settings).save_publish_url("corp", url)
     return bindings

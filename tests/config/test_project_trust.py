@@ -83,7 +83,7 @@ def test_bound_elsewhere_and_back_again(world: World, kind: Kind) -> None:
 
 
 def test_a_remembered_repository(world: World) -> None:
-    saving(world.settings).save_own("team", {"url": INDEX})
+    saving(world.settings).save_user_settings("team", {"url": INDEX})
     world.sources(CA_OF_TEAM, team=EVIL)
     assert trust_of(world).ca_for("team") is None
     world.sources(CA_OF_TEAM, team=INDEX)
@@ -91,7 +91,7 @@ def test_a_remembered_repository(world: World) -> None:
 
 
 def test_a_binding_that_cannot_be_read_is_none_to_this_place(world: World) -> None:
-    saving(world.settings).save_own("team", {"credential-origins": ["?"]})
+    saving(world.settings).save_user_settings("team", {"credential-origins": ["?"]})
     world.sources(CA_OF_TEAM, team=INDEX)
     assert trust_of(world).ca_for("team") is None
 
@@ -109,7 +109,7 @@ def test_the_user_s_own_word_ends_the_matter(world: World) -> None:
     world.bindings.record("team", Kind.CREDENTIAL, [INDEX])
     assert len(trust_of(world).ignored()) == 2
     saving(world.settings).save_certificates("pypi", {"cert": "/mine.pem"})
-    saving(world.settings).save_own("team", {"ca": "system"})
+    saving(world.settings).save_user_settings("team", {"ca": "system"})
     assert trust_of(world).ignored() == []
     assert world.access().tls.settings_of(world.access().catalogue.require("team")).ca == "system"
 

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poetry_repo_plugin.config.document import read_toml
-from poetry_repo_plugin.config.own import Own
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings, StoredLogin
+from poetry_repo_plugin.config.user_settings import UserSettings
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.names import match_name
 from poetry_repo_plugin.core.secret import Secret
@@ -53,13 +53,13 @@ class TestLogins:
         assert nobody.passphrase("foo") is None
         assert nobody.publish_url("foo") is None
         assert nobody.certificate("foo", "cert") is None
-        assert nobody.own_for("foo") == Own()
+        assert nobody.user_settings("foo") == UserSettings()
         assert nobody.names() == []
         assert nobody.keyring_enabled
         saving(nobody).forget_login("foo")
         saving(nobody).forget("foo")
         saving(nobody).save_passphrase("foo", None)
-        saving(nobody).save_own("foo", {"url": None})
+        saving(nobody).save_user_settings("foo", {"url": None})
         assert not (tmp_path / "none").exists()
 
     @dialects
@@ -240,19 +240,19 @@ class TestNames:
             saving(mine).save_login(name, f"user of {name}", Secret(f"pw of {name}"))
             saving(mine).save_publish_url(name, f"https://{name}/")
             saving(mine).save_certificates(name, {"cert": f"/{name}"})
-            saving(mine).save_own(name, {"url": f"https://{name}/simple/"})
+            saving(mine).save_user_settings(name, {"url": f"https://{name}/simple/"})
         assert sorted(mine.names()) == ["a", "a.b", "a.b.c"]
         saving(mine).forget_login("a")
         saving(mine).forget("a")
         assert (mine.login("a"), mine.publish_url("a"), mine.certificate("a", "cert")) == (None, None, None)
-        assert mine.own_for("a") == Own()
+        assert mine.user_settings("a") == UserSettings()
         for name in ("a.b", "a.b.c"):
             login = mine.login(name)
             assert login is not None
             assert login.secret == Secret(f"pw of {name}")
             assert mine.publish_url(name) == f"https://{name}/"
             assert mine.certificate(name, "cert") == f"/{name}"
-            assert mine.own_for(name).url == f"https://{name}/simple/"
+            assert mine.user_settings(name).url == f"https://{name}/simple/"
 
     def test_an_older_poetry_s_token_of_a_longer_name_stays(self, tmp_path: Path) -> None:
         write(tmp_path / "auth.toml", '[pypi-token.a]\nb = "t"\n')
@@ -277,10 +277,10 @@ class TestNames:
         saving(mine).save_passphrase("foo", Secret("open"))
         saving(mine).save_publish_url("foo", "https://foo/")
         saving(mine).save_certificates("foo", {"cert": "/ca", "client-cert": "/c"})
-        saving(mine).save_own("foo", {"url": "https://foo/", "helper": ["h"]})
+        saving(mine).save_user_settings("foo", {"url": "https://foo/", "helper": ["h"]})
         before = [content(file) for file in (mine.auth_file, mine.config_file, mine.own_file)]
         assert (mine.login(name), mine.token(name), mine.publish_url(name)) == (None, None, None)
-        assert mine.own_for(name) == Own()
+        assert mine.user_settings(name) == UserSettings()
         saving(mine).forget_login(name)
         saving(mine).forget(name)
         assert [content(file) for file in (mine.auth_file, mine.config_file, mine.own_file)] == before
@@ -405,7 +405,7 @@ url = "https://project/"
         assert settings.project_certs("foo") == settings.project_certs("my.repo") == []
         assert settings.project_certs("fine") == ["ca.pem"]
         assert settings.passphrase("foo") is None
-        assert settings.own_for("foo") == Own()
+        assert settings.user_settings("foo") == UserSettings()
 
     def test_it_is_told_what_was_ignored_but_no_value(self, tmp_path: Path) -> None:
         lines = self.project(tmp_path, self.HOSTILE).ignored_in_local()
@@ -484,7 +484,7 @@ def test_wrong_types_are_as_good_as_nothing(
             assert isinstance(mine.publish_url(name), str | None)
             assert isinstance(mine.project_certs(name), list)
             assert all(isinstance(mine.certificate(name, kind), str | bool | None) for kind in KINDS)
-            found = mine.own_for(name)
+            found = mine.user_settings(name)
             texts = (*found.credential_origins, *found.certificate_origins, *found.helper)
             assert all(isinstance(text, str) for text in texts)
             assert all(type(code) is int for code in found.ignore_error_codes)
@@ -494,7 +494,7 @@ def test_wrong_types_are_as_good_as_nothing(
 class TestOwnFile:
     def test_what_is_written_is_read(self, tmp_path: Path) -> None:
         mine = user(tmp_path)
-        everything = Own(
+        everything = UserSettings(
             url="https://host/simple/",
             credential_origins=("https://host",),
             certificate_origins=("https://host", "https://files"),
@@ -512,22 +512,22 @@ class TestOwnFile:
             for name, value in vars(everything).items()
         }
         for name in ("foo", "my.repo"):
-            saving(mine).save_own(name, written)
-            assert user(tmp_path).own_for(name) == everything
-            assert user(tmp_path).own_for(name.upper()) == everything
-        saving(mine).save_own("FOO", {"url": "https://new/"})
-        assert user(tmp_path).own_for("foo").url == "https://new/"
+            saving(mine).save_user_settings(name, written)
+            assert user(tmp_path).user_settings(name) == everything
+            assert user(tmp_path).user_settings(name.upper()) == everything
+        saving(mine).save_user_settings("FOO", {"url": "https://new/"})
+        assert user(tmp_path).user_settings("foo").url == "https://new/"
         assert len(content(mine.own_file)["repositories"]) == 2, "no second table for another spelling"
-        saving(mine).save_own("foo", dict.fromkeys(written))
+        saving(mine).save_user_settings("foo", dict.fromkeys(written))
         saving(mine).forget("my.repo")
         assert content(mine.own_file) == {}
 
     def test_a_change_is_made_to_what_the_file_holds_now(self, tmp_path: Path) -> None:
         one, other = user(tmp_path), user(tmp_path)
-        assert one.own_for("foo") == other.own_for("foo") == Own()
+        assert one.user_settings("foo") == other.user_settings("foo") == UserSettings()
         saving(one).change_own("foo", lambda own: {"credential-origins": [*own.credential_origins, "https://a"]})
         saving(other).change_own("foo", lambda own: {"credential-origins": [*own.credential_origins, "https://b"]})
-        assert user(tmp_path).own_for("foo").credential_origins == ("https://a", "https://b")
+        assert user(tmp_path).user_settings("foo").credential_origins == ("https://a", "https://b")
 
     def test_a_broken_file_is_named(self, tmp_path: Path) -> None:
         for file in ("auth.toml", "config.toml", "poetry-repo-plugin.toml"):
@@ -600,7 +600,7 @@ def test_poetry_reads_back_what_we_wrote(tmp_path: Path, python: Path, dotted: b
         saving(mine).save_passphrase(name, Secret("open"))
         saving(mine).save_publish_url(name, f"https://{name}.example/upload/")
         saving(mine).save_certificates(name, {"cert": "/ca.pem", "client-cert": "/client.pem"})
-        saving(mine).save_own(name, {"url": "https://host/"})
+        saving(mine).save_user_settings(name, {"url": "https://host/"})
     saving(mine).save_certificates("a_b-c", {"cert": False})
     saving(mine).save_login("tok.en", TOKEN_USER, Secret("t"))
     saving(mine).save_token("pypi", Secret("pypi-t"))

@@ -37,7 +37,7 @@ def write(folder: Path) -> None:
 
 def change(folder: Path, *, url: str = "https://new.example/") -> None:
     with Changes(Settings(folder, environ={})) as changes:
-        changes.save_own("acme", {"url": f"{url}simple/"})
+        changes.save_user_settings("acme", {"url": f"{url}simple/"})
         changes.save_login("acme", "new", Secret("new-pw"))
         changes.save_publish_url("acme", url)
         changes.rewrite(folder / "pyproject.toml", lambda text: "# new\n")
@@ -76,7 +76,7 @@ def test_killed_at_each_step(folder: Path) -> None:
         assert found in (OLD, NEW), step
         seen.add("new" if found == NEW else "old")
         with Changes(Settings(folder, environ={})) as changes:
-            changes.save_own("other", {"url": "https://other.example/"})
+            changes.save_user_settings("other", {"url": "https://other.example/"})
             changes.save_login("other", "me", Secret("pw"))
             changes.save_publish_url("other", "https://other.example/")
             changes.rewrite(folder / "pyproject.toml", lambda text: f"{text}# more\n")

@@ -340,9 +340,9 @@ class TestClientCertificate:
 
     def test_a_server_that_went_away_after_its_refusal(self, well: Place, index: IndexServer) -> None:
         access = well.access
-        leave = access.places.leave(index.index_url, owner="foo")
-        route = Route(access, leave, index.index_url, 1, socket.getaddrinfo)
-        security = Security(access, leave, route, prepare(access, access.catalogue.get("foo"), leave), 1)
+        grant = access.matcher.grant_for(index.index_url, owner="foo")
+        route = Route(access, grant, index.index_url, 1, socket.getaddrinfo)
+        security = Security(access, grant, route, prepare(access, access.catalogue.get("foo"), grant), 1)
         assert security._of_peer(None) == Finding("tls", State.OK, "its certificate is trusted")
 
     def test_not_for_clients(self, well: Place, certs: CertificateFactory) -> None:

@@ -266,7 +266,7 @@ class TestMend:
         assert login is not None
         assert login.secret is not None
         assert (login.username, login.secret.reveal()) == (USER, PASSWORD)
-        assert well.access.settings.own_for("foo").credential_origins == (index.origin,)
+        assert well.access.settings.user_settings("foo").credential_origins == (index.origin,)
         assert not [secret for secret in SECRETS if secret in str((mended.done, mended.left, self.notices))]
         report = well.report()
         assert report.ok

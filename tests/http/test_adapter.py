@@ -105,7 +105,7 @@ class TestRedirects:
         file = f"{elsewhere.origin}/ab/cd/lib-1.0-py3-none-any.whl"
         elsewhere.respond = lambda request: Response.text(401, "who are you?")
         access = known.access()
-        access.places.add_link(NAME, file)
+        access.matcher.add_link(NAME, file)
         found = fails(session_of(access), file)
         assert found.cause is Cause.ORIGIN_MISMATCH
         assert found.hint == f"poetry repo login {NAME} --url {elsewhere.url}"

@@ -8,11 +8,11 @@ from requests import Request
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.credentials.base import Query
 from poetry_repo_plugin.http.ahead import FAR, MOST, Abandoned, Hosts, NotYet, is_failure
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 
 URL = "https://pypi.example.org/simple/alpha/"
 ORIGIN = Origin.of(URL)
-LEAVE = Leave(ORIGIN, None, Query("foo", "https://pypi.example.org/simple/"))
+LEAVE = Grant(ORIGIN, None, Query("foo", "https://pypi.example.org/simple/"))
 PAGE = Request("GET", URL).prepare()
 
 
@@ -50,7 +50,7 @@ class TestWhom:
         ],
         ids=["another repository of the host", "another host"],
     )
-    def test_not_with_what_was_never_sent(self, other: Leave) -> None:
+    def test_not_with_what_was_never_sent(self, other: Grant) -> None:
         with pytest.raises(NotYet):
             answered(0.05).check(other, PAGE)
 

@@ -21,16 +21,16 @@ from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Crede
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.passphrase import find_passphrase
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 from poetry_repo_plugin.http.refusals import Reply
 from tests.config.saving import saving
 from tests.credentials.contract import printed_at_vvv
 from tests.http.world import EVIL, INDEX, MARK, World, secret, whose
 
 
-def after(access: Access, leave: Leave, status: int, *tried: Credential, url: str = "") -> Credential | None:
+def after(access: Access, grant: Grant, status: int, *tried: Credential, url: str = "") -> Credential | None:
     """What is tried next when all of ``tried`` were refused; nothing where there was nothing to try."""
-    flow = access.flow(leave, url)
+    flow = access.flow(grant, url)
     attempt = next(flow)
     for sent in tried or (None,):
         try:
@@ -41,9 +41,9 @@ def after(access: Access, leave: Leave, status: int, *tried: Credential, url: st
 
 
 def refused(access: Access, url: str, status: int = 401, *tried: Credential, **where: object) -> Failure:
-    leave = access.places.leave(url, **where)  # type: ignore[arg-type]
+    grant = access.matcher.grant_for(url, **where)  # type: ignore[arg-type]
     with pytest.raises(Failure) as caught:
-        after(access, leave, status, *tried, url=url)
+        after(access, grant, status, *tried, url=url)
     assert MARK not in "".join(caught.value.lines()) + printed_at_vvv(caught.value)
     return caught.value
 
@@ -57,7 +57,7 @@ class TestLookUps:
         world.sources(a=INDEX, b="https://other.example/simple/")
         world.login("a", INDEX)
         access = world.access()
-        access.places.leave(f"{INDEX}first/")
+        access.matcher.grant_for(f"{INDEX}first/")
         parsed: list[str] = []
 
         def counting(url: str) -> SplitResult:
@@ -67,7 +67,7 @@ class TestLookUps:
         monkeypatch.setattr("poetry_repo_plugin.core.origin.urlsplit", counting)
         urls = [f"https://host.example/team-a/files/lib-{number}.whl" for number in range(50)]
         for url in urls * 3:
-            assert whose(access.places.leave(f"{url}#sha256=0f")) == "a"
+            assert whose(access.matcher.grant_for(f"{url}#sha256=0f")) == "a"
         assert parsed == urls
 
     def test_a_request_reads_neither_the_environment_nor_the_catalogue_again(
@@ -78,10 +78,10 @@ class TestLookUps:
         access = world.access()
 
         def request(number: int) -> None:
-            leave = access.places.leave(f"{INDEX}lib-{number}/", owner="a")
-            access.tls.context(leave)
-            access.credential(leave, FIRST_REQUEST)
-            access.succeeded(leave, None)
+            grant = access.matcher.grant_for(f"{INDEX}lib-{number}/", owner="a")
+            access.tls.context(grant)
+            access.credential(grant, FIRST_REQUEST)
+            access.succeeded(grant, None)
 
         request(1)
         monkeypatch.setattr(Catalogue, "names", lambda self: pytest.fail("the catalogue is read again"))
@@ -186,9 +186,9 @@ class TestRedirects:
         given = Credential(Secret(MARK), "me", "option", "the command line")
         for owner in (None, "corp"):
             for purpose in Purpose:
-                leave = access.places.leave(where, owner=owner, purpose=purpose, led_away=True, given=given)
-                assert access.credential(leave, EVERYTHING) is None
-                assert leave.identify is False
+                grant = access.matcher.grant_for(where, owner=owner, purpose=purpose, led_away=True, given=given)
+                assert access.credential(grant, EVERYTHING) is None
+                assert grant.identify is False
 
 
 class TestGit:
@@ -325,7 +325,7 @@ class TestRefusals:
         world.sources(corp=INDEX)
         world.login("corp", INDEX)
         access = world.access()
-        sent = access.credential(access.places.leave(INDEX), FIRST_REQUEST)
+        sent = access.credential(access.matcher.grant_for(INDEX), FIRST_REQUEST)
         assert sent is not None
         failure = refused(access, INDEX, status, sent)
         assert failure.cause is Cause.CREDENTIAL_REJECTED
@@ -335,7 +335,7 @@ class TestRefusals:
         world.sources(corp=INDEX)
         world.environ["POETRY_HTTP_BASIC_CORP_USERNAME"] = MARK
         access = world.access()
-        sent = access.credential(access.places.leave(INDEX), FIRST_REQUEST)
+        sent = access.credential(access.matcher.grant_for(INDEX), FIRST_REQUEST)
         assert sent is not None
         assert (sent.username, sent.secret.reveal()) == (MARK, ""), "a token may be the user"
         failure = refused(access, INDEX, 401, sent)
@@ -347,9 +347,9 @@ class TestRefusals:
         world.sources(corp=INDEX)
         world.backend.entries["poetry-repository-corp", "__token__"] = "t"
         access = world.access()
-        leave = access.places.leave(INDEX)
-        assert access.credential(leave, FIRST_REQUEST) is None
-        found = after(access, leave, 401)
+        grant = access.matcher.grant_for(INDEX)
+        assert access.credential(grant, FIRST_REQUEST) is None
+        found = after(access, grant, 401)
         assert found is not None
         assert found.secret == Secret("t")
 
@@ -358,30 +358,30 @@ class TestRefusals:
         project = "[tool.poetry-repo-plugin.corp]\nignore-error-codes = [403]\n" if who == "project" else ""
         world.sources(project, corp=INDEX, other="https://other.example/simple/")
         if who == "user":
-            saving(world.settings).save_own("corp", {"ignore-error-codes": [403]})
+            saving(world.settings).save_user_settings("corp", {"ignore-error-codes": [403]})
         access = world.access()
-        assert after(access, access.places.leave(INDEX), 403) is None
+        assert after(access, access.matcher.grant_for(INDEX), 403) is None
         assert refused(access, INDEX, 401).cause is Cause.CREDENTIAL_MISSING
         assert refused(access, "https://other.example/simple/", 403).repository == "other"
 
     def test_a_stranger_s_refusal_is_its_own_affair(self, world: World) -> None:
         access = world.access()
-        assert after(access, access.places.leave("https://unknown.example/x"), 401) is None
+        assert after(access, access.matcher.grant_for("https://unknown.example/x"), 401) is None
 
     def test_which_statuses_mean_it(self, world: World) -> None:
         world.sources(corp=INDEX)
         access = world.access()
         for url in (INDEX, "https://unknown.example/"):
-            leave = access.places.leave(url)
-            assert [code for code in range(100, 600) if access.means_refusal(leave, code)] == [401, 403]
+            grant = access.matcher.grant_for(url)
+            assert [code for code in range(100, 600) if access.means_refusal(grant, code)] == [401, 403]
 
 
 class TestFirstSuccess:
     """What was stored before the plugin came is bound where it first works."""
 
     def succeed(self, access: Access, url: str, allowed: Need = EVERYTHING) -> None:
-        leave = access.places.leave(url)
-        access.succeeded(leave, access.credential(leave, allowed))
+        grant = access.matcher.grant_for(url)
+        access.succeeded(grant, access.credential(grant, allowed))
 
     def test_a_password_in_auth_toml(self, world: World) -> None:
         world.sources(corp=INDEX)
@@ -402,7 +402,7 @@ class TestFirstSuccess:
         assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
 
     def test_where_the_user_has_put_the_name_is_bound_and_what_a_project_says_is_not(self, world: World) -> None:
-        saving(world.settings).save_own("one", {"url": INDEX})
+        saving(world.settings).save_user_settings("one", {"url": INDEX})
         world.sources(
             '[tool.poetry-repo-plugin.two]\npublish-url = "https://evil.example/"\n',
             one=INDEX,
@@ -453,7 +453,7 @@ class TestFirstSuccess:
         world.sources(corp=INDEX)
         saving(world.settings).save_certificates("corp", {"client-cert": "/client.pem"})
         access = world.access()
-        assert access.places.leave(INDEX).identify
+        assert access.matcher.grant_for(INDEX).identify
         self.succeed(access, INDEX)
         assert list(map(str, world.bindings.of("corp", Kind.CERTIFICATE))) == ["https://host.example/team-a"]
         assert world.bindings.of("corp", Kind.CREDENTIAL) == []
@@ -491,10 +491,10 @@ def test_the_passphrase_and_where_it_is_looked_for(world: World) -> None:
 
 def test_a_request_of_nobody_carries_what_was_given_and_nothing_else(world: World) -> None:
     access = world.access()
-    leave = access.places.leave("https://unknown.example/x.whl")
+    grant = access.matcher.grant_for("https://unknown.example/x.whl")
     given = Credential(Secret("given"), "me", "url", "the URL itself")
-    assert access.credential(leave._replace(given=given, query=None), EVERYTHING) == given
-    assert access.credential(leave._replace(given=None, query=None), EVERYTHING) is None
+    assert access.credential(grant._replace(given=given, query=None), EVERYTHING) == given
+    assert access.credential(grant._replace(given=None, query=None), EVERYTHING) is None
 
 
 class TestWhatALoginIsBoundTo:
@@ -534,7 +534,7 @@ class TestAnotherNameForTheSameUrl:
         world.sources(company=INDEX)
         access = world.access()
         for allowed in (FIRST_REQUEST, EVERYTHING):
-            sent = access.credential(access.places.leave(INDEX, owner="company"), allowed)
+            sent = access.credential(access.matcher.grant_for(INDEX, owner="company"), allowed)
             assert sent is not None
             assert sent.secret.reveal() == f"{MARK}-acme"
             assert sent.detail.endswith(", as acme")
@@ -559,16 +559,16 @@ class TestAnotherNameForTheSameUrl:
         self.keep(world, acme=INDEX)
         world.sources(company=INDEX)
         access = world.access()
-        leave = access.places.leave(INDEX, owner="company")
-        access.succeeded(leave, access.credential(leave, EVERYTHING))
+        grant = access.matcher.grant_for(INDEX, owner="company")
+        access.succeeded(grant, access.credential(grant, EVERYTHING))
         assert world.bindings.home("company").places == ()
 
     def test_twin_what_is_stored_under_the_name_itself_is_bound(self, world: World) -> None:
         world.login("company")
         world.sources(company=INDEX)
         access = world.access()
-        leave = access.places.leave(INDEX, owner="company")
-        access.succeeded(leave, access.credential(leave, EVERYTHING))
+        grant = access.matcher.grant_for(INDEX, owner="company")
+        access.succeeded(grant, access.credential(grant, EVERYTHING))
         assert world.bindings.home("company").places != ()
 
     @pytest.mark.parametrize("url", [EVIL, INDEX.replace("team-a", "team-b"), INDEX.replace("https", "http")])
@@ -589,7 +589,7 @@ class TestAnotherNameForTheSameUrl:
         world.sources(company=INDEX)
         access = world.access()
         with pytest.raises(Failure) as caught:
-            after(access, access.places.leave(INDEX, owner="company"), 401)
+            after(access, access.matcher.grant_for(INDEX, owner="company"), 401)
         assert "acme and other have the same URL and different logins" in caught.value.message
         assert caught.value.hint == "poetry repo login company"
 
@@ -602,10 +602,10 @@ class TestServerThatHides:
     def answer(self, world: World, status: int = 404) -> Credential | None:
         world.sources(corp=self.URL)
         access = world.access()
-        leave = access.places.leave(f"{self.URL}/lib/", owner="corp")
-        assert access.credential(leave, FIRST_REQUEST) is None
-        assert access.means_refusal(leave, status)
-        return after(access, leave, status)
+        grant = access.matcher.grant_for(f"{self.URL}/lib/", owner="corp")
+        assert access.credential(grant, FIRST_REQUEST) is None
+        assert access.means_refusal(grant, status)
+        return after(access, grant, status)
 
     def test_the_keyring_by_host_is_asked(self, world: World) -> None:
         world.backend.entries["gitlab.example", "me"] = MARK
@@ -627,7 +627,7 @@ class TestServerThatHides:
     def test_twin_a_server_that_does_not_hide_is_believed(self, world: World) -> None:
         world.sources(corp=INDEX)
         access = world.access()
-        assert not access.means_refusal(access.places.leave(INDEX), 404)
+        assert not access.means_refusal(access.matcher.grant_for(INDEX), 404)
 
 
 class TestVariablesInAUrl:
@@ -639,10 +639,10 @@ class TestVariablesInAUrl:
     def test_they_are_named_and_not_sent(self, world: World, userinfo: str) -> None:
         world.sources(corp=INDEX.replace("//", f"//{userinfo}@"))
         access = world.access()
-        leave = access.places.leave(INDEX)
-        assert access.credential(leave, FIRST_REQUEST) is None
+        grant = access.matcher.grant_for(INDEX)
+        assert access.credential(grant, FIRST_REQUEST) is None
         with pytest.raises(Failure) as caught:
-            after(access, leave, 401)
+            after(access, grant, 401)
         assert "variables are not expanded there" in caught.value.message
         assert caught.value.hint == "poetry repo login corp"
 
@@ -660,11 +660,11 @@ class TestVariablesInAUrl:
         """A login would change nothing: the URL goes before what is stored."""
         world.sources(corp=INDEX.replace("//", "//me:old@"))
         access = world.access()
-        leave = access.places.leave(INDEX)
-        sent = access.credential(leave, FIRST_REQUEST)
+        grant = access.matcher.grant_for(INDEX)
+        sent = access.credential(grant, FIRST_REQUEST)
         assert sent is not None
         with pytest.raises(Failure) as caught:
-            after(access, leave, 401, sent)
+            after(access, grant, 401, sent)
         assert caught.value.hint == f"poetry repo add corp {INDEX}"
         assert "old" not in caught.value.message
 

@@ -40,7 +40,7 @@ def test_nothing_of_ours_where_nothing_is_set(world: World) -> None:
     world.sources(corp=INDEX)
     access = world.access()
     for url in (INDEX, "https://unknown.example/", "http://host.example/"):
-        assert access.tls.context(access.places.leave(url)) is None
+        assert access.tls.context(access.matcher.grant_for(url)) is None
 
 
 def test_one_context_for_all_threads(world: World, files: Mapping[str, str]) -> None:
@@ -48,7 +48,7 @@ def test_one_context_for_all_threads(world: World, files: Mapping[str, str]) -> 
     saving(world.settings).save_certificates("corp", {"cert": files["ca"], "client-cert": files["client"]})
     access = world.access()
     with ThreadPoolExecutor(8) as threads:
-        contexts = list(threads.map(lambda _: access.tls.context(access.places.leave(INDEX)), range(16)))
+        contexts = list(threads.map(lambda _: access.tls.context(access.matcher.grant_for(INDEX)), range(16)))
     assert len(set(map(id, contexts))) == 1
     assert isinstance(contexts[0], ssl.SSLContext)
     assert contexts[0].verify_mode is ssl.CERT_REQUIRED
@@ -70,9 +70,9 @@ def test_a_question_about_one_holds_up_no_other(world: World, tmp_path: Path) ->
 
     access = world.access(ask)
     with ThreadPoolExecutor(1) as thread:
-        slow = thread.submit(lambda: access.tls.context(access.places.leave(INDEX)))
+        slow = thread.submit(lambda: access.tls.context(access.matcher.grant_for(INDEX)))
         assert asked.wait(20)
-        assert access.tls.context(access.places.leave("https://other.example/simple/")) is None
+        assert access.tls.context(access.matcher.grant_for("https://other.example/simple/")) is None
         assert not slow.done()
         answer.set()
         assert isinstance(slow.result(20), ssl.SSLContext)
@@ -83,10 +83,10 @@ def test_a_certificate_that_is_bound_elsewhere_is_not_offered(world: World, file
     saving(world.settings).save_certificates("corp", {"client-cert": files["client"]})
     world.bindings.record("corp", Kind.CERTIFICATE, [INDEX])
     access = world.access()
-    leave = access.places.leave(EVIL)
-    assert leave.identify is False
-    assert access.tls.context(leave) is None
-    failure = access.tls.identity_withheld(leave)
+    grant = access.matcher.grant_for(EVIL)
+    assert grant.identify is False
+    assert access.tls.context(grant) is None
+    failure = access.tls.identity_withheld(grant)
     assert failure is not None
     assert failure.cause is Cause.ORIGIN_MISMATCH
     assert "https://host.example" in failure.message
@@ -94,8 +94,8 @@ def test_a_certificate_that_is_bound_elsewhere_is_not_offered(world: World, file
     assert "--url" in failure.hint
     world.bindings.record("corp", Kind.CERTIFICATE, [EVIL])
     access = world.access()
-    assert access.places.leave(EVIL).identify is True
-    assert access.tls.identity_withheld(access.places.leave(EVIL)) is None
+    assert access.matcher.grant_for(EVIL).identify is True
+    assert access.tls.identity_withheld(access.matcher.grant_for(EVIL)) is None
 
 
 def test_a_broken_file_is_the_same_failure_each_time(world: World, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_broken_file_is_the_same_failure_each_time(world: World, tmp_path: Pat
         access = world.access()
         for _ in range(2):
             with pytest.raises(Failure) as caught:
-                access.tls.context(access.places.leave(INDEX))
+                access.tls.context(access.matcher.grant_for(INDEX))
             assert caught.value.cause is cause
             assert str(path) in caught.value.message
 
@@ -119,7 +119,7 @@ def test_a_home_that_does_not_exist_is_a_missing_file(world: World) -> None:
     saving(world.settings).save_certificates("corp", {"cert": "~nobody-at-all/ca.pem"})
     access = world.access()
     with pytest.raises(Failure) as caught:
-        access.tls.context(access.places.leave(INDEX))
+        access.tls.context(access.matcher.grant_for(INDEX))
     assert caught.value.cause is Cause.TLS_FILE_MISSING
 
 
@@ -127,11 +127,11 @@ def test_not_verifying_is_said_once_and_only_a_user_can_say_it(world: World) -> 
     world.sources(corp=INDEX)
     (world.project / "poetry.toml").write_text("[certificates.corp]\ncert = false\n", encoding="utf-8")
     access = world.access()
-    assert access.tls.context(access.places.leave(INDEX)) is None
+    assert access.tls.context(access.matcher.grant_for(INDEX)) is None
     saving(world.settings).save_certificates("corp", {"cert": False})
     access = world.access()
     for _ in range(2):
-        context = access.tls.context(access.places.leave(INDEX))
+        context = access.tls.context(access.matcher.grant_for(INDEX))
         assert context is not None
         assert context.verify_mode is ssl.CERT_NONE
     [line] = world.said
@@ -179,8 +179,8 @@ class TestFilesOnAnotherHost:
     def reaches(world: World, url: str, authority: Authority) -> bool:
         """A request to ``url`` accepts a server that ``authority`` vouches for."""
         access = world.access()
-        access.places.add_link("corp", FILES)
-        context = access.tls.context(access.places.leave(url))
+        access.matcher.add_link("corp", FILES)
+        context = access.tls.context(access.matcher.grant_for(url))
         assert context is not None
         with listening(https(server_context(authority.server()))) as port:
             try:
@@ -204,17 +204,17 @@ class TestFilesOnAnotherHost:
 
     def test_no_client_certificate_goes_there(self, world: World, index: str) -> None:
         access = world.access()
-        access.places.add_link("corp", FILES)
-        assert access.places.leave(FILES).identify is False
-        assert access.places.leave(index).identify is True
+        access.matcher.add_link("corp", FILES)
+        assert access.matcher.grant_for(FILES).identify is False
+        assert access.matcher.grant_for(index).identify is True
 
     def test_without_a_bundle_of_the_environment_it_is_certifi_s(self, world: World, index: str) -> None:
         del world.environ["REQUESTS_CA_BUNDLE"]
         certifi = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         certifi.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
         access = world.access()
-        access.places.add_link("corp", FILES)
-        context = access.tls.context(access.places.leave(FILES))
+        access.matcher.add_link("corp", FILES)
+        context = access.tls.context(access.matcher.grant_for(FILES))
         assert context is not None
         count = certifi.cert_store_stats()["x509"]
         assert context.cert_store_stats()["x509"] == count + 1
@@ -222,8 +222,8 @@ class TestFilesOnAnotherHost:
     def test_one_that_is_not_verified_is_not_verified_there_either(self, world: World, index: str) -> None:
         saving(world.settings).save_certificates("corp", {"cert": False})
         access = world.access()
-        access.places.add_link("corp", FILES)
-        context = access.tls.context(access.places.leave(FILES))
+        access.matcher.add_link("corp", FILES)
+        context = access.tls.context(access.matcher.grant_for(FILES))
         assert context is not None
         assert context.verify_mode is ssl.CERT_NONE
 

@@ -37,7 +37,7 @@ class TestWhose:
             "http://host.example/team-a/simple/": None,
             "https://unknown.example/team-a/simple/": None,
         }.items():
-            assert whose(access.places.leave(url)) == name, url
+            assert whose(access.matcher.grant_for(url)) == name, url
 
     def test_each_gets_its_own_credential_and_strangers_get_none(self, world: World) -> None:
         world.sources(a=INDEX, ab="https://host.example/team-ab/simple/")
@@ -69,8 +69,8 @@ class TestWhose:
         world.sources(a=INDEX)
         world.login("a", INDEX)
         access = world.access()
-        access.places.add_link("a", file)
-        assert whose(access.places.leave(file)) == "a"
+        access.matcher.add_link("a", file)
+        assert whose(access.matcher.grant_for(file)) == "a"
         assert secret(access, file) == MARK
         assert secret(access, "https://host.example/projects/8/files/x.whl", owner="a") == MARK
 
@@ -79,13 +79,13 @@ class TestWhose:
         world.sources(a=INDEX)
         world.login("a", INDEX)
         access = world.access()
-        access.places.add_link("a", files)
-        assert whose(access.places.leave(files)) is not None, "for the words of an error"
+        access.matcher.add_link("a", files)
+        assert whose(access.matcher.grant_for(files)) is not None, "for the words of an error"
         assert secret(access, files) is None
-        assert access.places.leave(files).identify is False
+        assert access.matcher.grant_for(files).identify is False
         world.bindings.record("a", Kind.CREDENTIAL, ["https://files.example/"])
         access = world.access()
-        access.places.add_link("a", files)
+        access.matcher.add_link("a", files)
         assert secret(access, files) == MARK
         assert secret(access, "https://files.example.evil.example/x.whl", owner="a") is None
 
@@ -96,7 +96,7 @@ class TestWhose:
         world.login("a", INDEX)
         world.environ["POETRY_HTTP_BASIC_A_PASSWORD"] = MARK
         access = world.access()
-        access.places.add_link("evil", file)
+        access.matcher.add_link("evil", file)
         assert secret(access, file) is None
         assert secret(access, file, owner="evil") is None
         assert secret(access, file, owner="A") == MARK
@@ -114,8 +114,8 @@ class TestWhose:
         world.sources(a=INDEX, evil=EVIL)
         world.login("a", INDEX)
         access = world.access()
-        access.places.add_link("evil", "https://host.example/team-a/x.whl")
-        access.places.add_link("evil", "https://evil.example/x.whl")
+        access.matcher.add_link("evil", "https://host.example/team-a/x.whl")
+        access.matcher.add_link("evil", "https://evil.example/x.whl")
         assert secret(access, "https://evil.example/x.whl") is None
         assert secret(access, EVIL, owner="a") is None
         assert secret(access, "https://evil.example/x.whl", owner="a") is None
@@ -123,25 +123,25 @@ class TestWhose:
     def test_what_poetry_itself_built_outranks_what_we_read(self, world: World) -> None:
         world.sources(a="https://old.example/simple/")
         access = world.access()
-        assert whose(access.places.leave(INDEX)) is None
-        access.places.add_live("a", INDEX)
-        assert whose(access.places.leave(INDEX)) == "a"
-        assert whose(access.places.leave("https://old.example/simple/")) is None
+        assert whose(access.matcher.grant_for(INDEX)) is None
+        access.matcher.add_live("a", INDEX)
+        assert whose(access.matcher.grant_for(INDEX)) == "a"
+        assert whose(access.matcher.grant_for("https://old.example/simple/")) is None
 
     def test_what_is_no_url_is_nobody_s(self, world: World) -> None:
         world.sources(a="https://[", b="nonsense", c="https://a\\\\@host.example/")
         access = world.access()
         for url in ("https://[", "nonsense", "https://a\\@host.example/"):
             with pytest.raises(InvalidUrl):
-                access.places.leave(url)
-        assert whose(access.places.leave(INDEX)) is None
+                access.matcher.grant_for(url)
+        assert whose(access.matcher.grant_for(INDEX)) is None
 
     def test_a_variable_with_nonsense_breaks_nothing(self, world: World) -> None:
         world.sources(a=INDEX)
         world.environ["POETRY_REPOSITORIES_A_URL"] = f"https://u:{MARK}\u2100@[bad"
         world.environ["POETRY_REPOSITORIES_B_URL"] = "https://["
         access = world.access()
-        assert whose(access.places.leave(INDEX)) == "a"
+        assert whose(access.matcher.grant_for(INDEX)) == "a"
         for repository in access.catalogue:
             assert MARK not in f"{repository} {repository.urls}"
 

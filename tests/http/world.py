@@ -14,7 +14,7 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import EVERYTHING, Need
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.matching import Leave
+from poetry_repo_plugin.http.matching import Grant
 from poetry_repo_plugin.ops.session import assemble
 from tests.config.saving import saving
 from tests.credentials.keyrings import MemoryKeyring
@@ -64,11 +64,11 @@ class World:
         return assemble(settings, catalogue, gate, Notices(self.said.append), ask_passphrase=ask)
 
 
-def whose(leave: Leave) -> str | None:
-    return leave.repository.name if leave.repository is not None else None
+def whose(grant: Grant) -> str | None:
+    return grant.repository.name if grant.repository is not None else None
 
 
 def secret(access: Access, url: str, allowed: Need = EVERYTHING, **where: object) -> str | None:
     """What would be sent to ``url``."""
-    found = access.credential(access.places.leave(url, **where), allowed)  # type: ignore[arg-type]
+    found = access.credential(access.matcher.grant_for(url, **where), allowed)  # type: ignore[arg-type]
     return found.secret.reveal() if found is not None else None

@@ -26,7 +26,7 @@ _LOCATIONS = """
 
 
 @dataclass(frozen=True)
-class Places:
+class Matcher:
     """nginx with the index behind it, and the host where the files are."""
 
     front: Nginx
@@ -50,7 +50,7 @@ class Places:
 @pytest.fixture(scope="module")
 def module_places(
     system_part: SystemPart, certs: CertificateFactory, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Places]:
+) -> Iterator[Matcher]:
     tls = server_context(certs.server("localhost"), certs.ca, require=False)
     wheel = packages.wheel("lib", "1.0")
     folder = tmp_path_factory.mktemp("places") / "nginx"
@@ -62,11 +62,11 @@ def module_places(
         files.add(*wheel)
         locations = _LOCATIONS.format(index=index.origin, files=files.origin)
         with nginx(system_part, folder, certs.server(), locations, clients=certs.ca) as front:
-            yield Places(front, index, files, certs, certs.client("alice-laptop"))
+            yield Matcher(front, index, files, certs, certs.client("alice-laptop"))
 
 
 @pytest.fixture
-def places(module_places: Places) -> Iterator[Places]:
+def places(module_places: Matcher) -> Iterator[Matcher]:
     held = module_places.files.tls
     module_places.index.clear()
     module_places.files.clear()
@@ -76,13 +76,13 @@ def places(module_places: Places) -> Iterator[Places]:
 
 
 @pytest.fixture(params=["redirected", "linked"])
-def how(request: pytest.FixtureRequest, places: Places) -> None:
+def how(request: pytest.FixtureRequest, places: Matcher) -> None:
     if request.param == "linked":
         places.index.index.file_base_url = f"{places.files.origin}/files/"
 
 
 @pytest.mark.usefixtures("how")
-def test_lock_and_install(places: Places, home: WarmHome, venv: Path) -> None:
+def test_lock_and_install(places: Matcher, home: WarmHome, venv: Path) -> None:
     """It works, and the other host sees neither the password nor the client certificate."""
     places.set_up(home)
     home.ok("lock")
@@ -96,7 +96,7 @@ def test_lock_and_install(places: Places, home: WarmHome, venv: Path) -> None:
 
 
 @pytest.mark.usefixtures("how")
-def test_twin_stranger_with_the_files(places: Places, home: WarmHome, certs: CertificateFactory) -> None:
+def test_twin_stranger_with_the_files(places: Matcher, home: WarmHome, certs: CertificateFactory) -> None:
     """Whoever answers there with a certificate of another CA is named, with his host, and the repository's."""
     places.files.tls = server_context(certs.other_ca.server("localhost"))
     places.set_up(home)
@@ -106,7 +106,7 @@ def test_twin_stranger_with_the_files(places: Places, home: WarmHome, certs: Cer
     assert places.files.requests == []
 
 
-def test_twin_refused_at_the_index(places: Places, home: WarmHome) -> None:
+def test_twin_refused_at_the_index(places: Matcher, home: WarmHome) -> None:
     places.set_up(home)
     home.ok("repo", "logout", NAME)
     done = home.fails("lock")
@@ -114,7 +114,7 @@ def test_twin_refused_at_the_index(places: Places, home: WarmHome) -> None:
     assert places.files.requests == []
 
 
-def test_twin_the_other_host_wants_a_password(places: Places, home: WarmHome) -> None:
+def test_twin_the_other_host_wants_a_password(places: Matcher, home: WarmHome) -> None:
     """The files' host wants a password as well: it does not get the index's."""
     places.set_up(home)
     places.files.credentials = {USER: PASSWORD}

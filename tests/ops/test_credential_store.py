@@ -35,7 +35,7 @@ class Person:
     @property
     def origins(self) -> tuple[str, ...]:
         self.settings.refresh()
-        return self.settings.own_for("corp").credential_origins
+        return self.settings.user_settings("corp").credential_origins
 
     def files(self) -> dict[str, bytes]:
         folder = self.settings.folder

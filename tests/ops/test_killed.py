@@ -108,15 +108,15 @@ class Scene:
         settings = Settings(self.folder, environ={})
         settings.check()
         assert self.keyring.entries[OTHERS] == "others"
-        assert settings.own_for("other").credential_origins == ("https://other.example",)
+        assert settings.user_settings("other").credential_origins == ("https://other.example",)
 
     def assert_logout_finds_all(self) -> None:
         self.fresh().logins.forget("corp", thorough=False)
         assert list(self.keyring.entries) == [OTHERS]
         settings = Settings(self.folder, environ={})
         assert (settings.login("corp"), settings.token("corp")) == (None, None)
-        assert settings.own_for("corp").credential_origins == ()
-        assert settings.own_for("corp").keyring_users == ()
+        assert settings.user_settings("corp").credential_origins == ()
+        assert settings.user_settings("corp").keyring_users == ()
         left = [path.name for path in self.folder.iterdir() if path.name.endswith((".tmp", ".journal"))]
         assert left == []
 
@@ -196,7 +196,7 @@ def test_a_passphrase(scene: Scene, earlier: str | None) -> None:
             person = scene.fresh()
             person.passphrases.forget(Changes(person.settings), "corp")
             assert key not in scene.keyring.entries, step
-            assert not Settings(scene.folder, environ={}).own_for("corp").passphrase_in_keyring
+            assert not Settings(scene.folder, environ={}).user_settings("corp").passphrase_in_keyring
 
 
 def test_a_removal(scene: Scene) -> None:
@@ -216,7 +216,7 @@ def test_a_removal(scene: Scene) -> None:
         for _ in killed_at_each_step(scene.folder, remove):
             scene.assert_whole()
             settings = Settings(scene.folder, environ={})
-            bound = bool(settings.own_for("corp").credential_origins)
+            bound = bool(settings.user_settings("corp").credential_origins)
             assert bound == (settings.login("corp") is not None)
             remove()
             scene.assert_logout_finds_all()
@@ -227,6 +227,6 @@ def test_the_record_of_a_killed_login_is_no_word_about_where_it_belongs(scene: S
         scene.begin()
         person = scene.fresh()
         with Changes(person.settings) as changes:
-            changes.save_own("corp", {"keyring-users": ["me"]})
+            changes.save_user_settings("corp", {"keyring-users": ["me"]})
         assert person.bindings.allows("corp", Kind.CREDENTIAL, HERE) is None
         assert os.listdir(scene.folder)

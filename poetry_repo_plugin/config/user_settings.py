@@ -12,7 +12,7 @@ USERS = "keyring-users"
 
 
 @dataclass(frozen=True)
-class Own:
+class UserSettings:
     """What our file holds for one repository; all of it at user level only."""
 
     url: str | None = None
@@ -35,13 +35,13 @@ class Own:
     """The key among ``helper`` and ``provider`` whose value is nothing that we wrote."""
 
 
-def own_of(table: Mapping[str, Any], name: str) -> Own:
+def user_settings_of(table: Mapping[str, Any], name: str) -> UserSettings:
     """What the file, parsed, says of the repository; values of a wrong type count as not there."""
     entry = next((entry for entry in entries_of(table, "repositories", name) if isinstance(entry, dict)), None)
     if entry is None:
-        return Own()
+        return UserSettings()
     codes = entry.get("ignore-error-codes")
-    return Own(
+    return UserSettings(
         url=_text(entry.get("url")),
         credential_origins=_origins(entry.get("credential-origins")),
         certificate_origins=_origins(entry.get("certificate-origins")),
