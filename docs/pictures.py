@@ -2,9 +2,9 @@
 
     .venv/bin/python docs/pictures.py [demo] [doctor] [latency]
 
-`latency.svg` shows what the bench measures, so nothing else should run meanwhile.
-`demo.svg` is a piece of `poetry repo demo`; `doctor.svg` is `poetry repo doctor` on three repositories of this machine,
-of which one is well. Look at them before you commit them.
+`latency.svg` shows what the bench measures, so nothing else should run meanwhile. `demo.svg` is a
+piece of `poetry repo demo`; `doctor.svg` is `poetry repo doctor` on three repositories of this
+machine, of which one is well. Look at them before you commit them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def rgb(colour: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-THEME = TerminalTheme(rgb("181a21"), rgb("d6dae2"), [rgb(one) for one in NORMAL], [rgb(one) for one in BRIGHT])
+THEME = TerminalTheme(
+    rgb("181a21"), rgb("d6dae2"), [rgb(one) for one in NORMAL], [rgb(one) for one in BRIGHT]
+)
 
 
 def in_terminal(words: list[str], environment: dict[str, str], folder: Path) -> str:
@@ -54,7 +56,9 @@ def in_terminal(words: list[str], environment: dict[str, str], folder: Path) -> 
     ours, theirs = pty.openpty()
     environment = {**environment, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)
-    with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=folder):
+    with subprocess.Popen(
+        words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=folder
+    ):
         os.close(theirs)
         output = b""
         while True:
@@ -83,7 +87,9 @@ def demo() -> None:
     """A piece of the demo: from the certificates to the login."""
     with tempfile.TemporaryDirectory() as folder:
         home = PoetryHome(Path(folder) / "home", poetry_under_test())
-        text = in_terminal([str(home.executable), "repo", "demo", "--ansi"], home.environment(), home.project)
+        text = in_terminal(
+            [str(home.executable), "repo", "demo", "--ansi"], home.environment(), home.project
+        )
     text = re.sub(r"/[^ ]*/poetry-repo-demo-[0-9a-f]+/home", "~", text)
     found = re.search(r"(?ms)^[^\n]*# The connection stands.*?(?=^[^\n]*Publish a library)", text)
     save(found[0] if found else text, "poetry repo demo", ROOT / "docs" / "demo.svg")
@@ -91,15 +97,17 @@ def demo() -> None:
 
 @contextmanager
 def home_as_long_as_shown() -> Iterator[PoetryHome]:
-    """A home of which the configuration folder has as many letters as the one that a picture shows for it: the report
-    breaks its lines before a path can be replaced.
+    """A home of which the configuration folder has as many letters as the one that a picture shows
+    for it: the report breaks its lines before a path can be replaced.
     """
     root = Path(tempfile.gettempdir()) / "x"
     root = root.with_name(secrets.token_hex(20)[: len(SHOWN) - len(str(root / "config")) + 1])
     root.mkdir(mode=0o700)
     try:
         home = PoetryHome(root, poetry_under_test())
-        assert len(str(home.config)) == len(SHOWN), "the folder for temporary files has too long a name"
+        assert len(str(home.config)) == len(SHOWN), (
+            "the folder for temporary files has too long a name"
+        )
         yield home
     finally:
         shutil.rmtree(root)
@@ -121,10 +129,20 @@ def doctor() -> None:
                 home.ok("repo", "add", name, server.index_url, "--publish-url", server.upload_url)
             for name in ("acme", "legacy"):
                 home.ok("repo", "certs", name, "--ca", str(factory.ca_file()), "--no-verify")
-                arguments = ["repo", "login", name, "--username", "alice", "--password-stdin", "--no-verify"]
+                arguments = [
+                    "repo",
+                    "login",
+                    name,
+                    "--username",
+                    "alice",
+                    "--password-stdin",
+                    "--no-verify",
+                ]
                 home.ok(*arguments, stdin="secret\n")
             words = ["repo", "doctor", "acme", "partner", "legacy"]
-            text = in_terminal([str(home.executable), *words, "--ansi"], home.environment(), home.project)
+            text = in_terminal(
+                [str(home.executable), *words, "--ansi"], home.environment(), home.project
+            )
     text = text.replace(str(home.config), SHOWN)
     save(f"$ poetry {' '.join(words)}\n{text}", "poetry repo doctor", ROOT / "docs" / "doctor.svg")
 
@@ -133,7 +151,9 @@ def bars(seconds: dict[str, float]) -> str:
     """A small bar chart: who takes how long."""
     names = {"plain": "Poetry", "plugin": "with the plugin", "uv": "uv"}
     longest = max(seconds.values())
-    lines = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 150" font-family="sans-serif" font-size="15">']
+    lines = [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 150" font-family="sans-serif" font-size="15">'
+    ]
     lines.append('<rect width="640" height="150" rx="8" fill="#181a21"/>')
     title = "poetry lock, 64 packages, an index 50 ms away, nothing cached (seconds)"
     lines.append(f'<text x="20" y="28" fill="#d6dae2">{title}</text>')
@@ -142,7 +162,9 @@ def bars(seconds: dict[str, float]) -> str:
         colour = "#78c878" if key == "plugin" else "#5c6370"
         lines.append(f'<text x="20" y="{top + 16}" fill="#d6dae2">{name}</text>')
         lines.append(f'<rect x="150" y="{top}" width="{width:.0f}" height="22" fill="{colour}"/>')
-        lines.append(f'<text x="{158 + width:.0f}" y="{top + 16}" fill="#d6dae2">{seconds[key]:.1f}</text>')
+        lines.append(
+            f'<text x="{158 + width:.0f}" y="{top + 16}" fill="#d6dae2">{seconds[key]:.1f}</text>'
+        )
     return "\n".join([*lines, "</svg>", ""])
 
 

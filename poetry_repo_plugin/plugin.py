@@ -1,4 +1,6 @@
-"""The entry point that Poetry loads. It runs before every command, so it imports next to nothing."""
+"""The entry point that Poetry loads. It runs before every command, so it imports next to
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +41,24 @@ _MODULES = {"": "overview", "import": "import_"}  # the latter is a word of the 
 # Poetry's listeners sit at 0; the pool and the installer do not exist before them, and need not.
 _BEFORE_POETRY = 10
 
-# Commands that open no connection: nothing of ours is imported for them. A command that we do not know (another
-# plugin's) may open one.
+# Commands that open no connection: nothing of ours is imported for them. A command that we do not
+# know (another plugin's) may open one.
 _LOCAL = frozenset(
     (
-        *("about", "cache", "check", "config", "env", "help", "list", "new", "python", "repo", "run", "shell"),
+        *(
+            "about",
+            "cache",
+            "check",
+            "config",
+            "env",
+            "help",
+            "list",
+            "new",
+            "python",
+            "repo",
+            "run",
+            "shell",
+        ),
         *("source", "version"),
         *("debug info", "debug tags", "self show", "self show plugins"),
     )
@@ -51,10 +66,11 @@ _LOCAL = frozenset(
 
 
 class LazyCommand(Command):
-    """Stands in for a command of ours in lists; whoever wants more than its line gets it from the module.
+    """Stands in for a command of ours in lists; whoever wants more than its line gets it from the
+    module.
 
-    Poetry's own ``load_command`` imports the module of each command for ``poetry list``: ours import
-    a hundred.
+    Poetry's own ``load_command`` imports the module of each command for ``poetry list``: ours
+    import a hundred.
     """
 
     def __init__(self, name: str) -> None:
@@ -86,10 +102,14 @@ class LazyCommand(Command):
 
 
 class RepoPlugin(ApplicationPlugin):
-    """Registers the ``repo`` commands by name and one listener that injects credentials and TLS settings."""
+    """Registers the ``repo`` commands by name and one listener that injects credentials and TLS
+    settings.
+    """
 
     def activate(self, application: Application) -> None:
-        """Called once by Poetry. ``application.poetry`` is not touched: that would break ``--directory``."""
+        """Called once by Poetry. ``application.poetry`` is not touched: that would break
+        ``--directory``.
+        """
         loader = application.command_loader
         for name in DESCRIPTIONS:
             loader.register_factory(f"repo {name}".strip(), partial(LazyCommand, name))

@@ -1,7 +1,8 @@
 """Certificates for tests: every form a user may hold, and every way one can be wrong.
 
-Nothing here needs the network or a system tool. Keys are P-256, so that making one costs well under a millisecond.
-A twin for each: what should work is made by the same function as what should not, with one argument changed.
+Nothing here needs the network or a system tool. Keys are P-256, so that making one costs well under
+a millisecond. A twin for each: what should work is made by the same function as what should not,
+with one argument changed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True)
 class Identity:
-    """A certificate, its private key and the intermediates that go with it (leaf's issuer first, never the root)."""
+    """A certificate, its private key and the intermediates that go with it (leaf's issuer first,
+    never the root).
+    """
 
     cert: x509.Certificate
     key: PrivateKey
@@ -70,7 +73,9 @@ class Identity:
         return Identity(self.cert, other.key, self.chain)
 
     def load_into(self, context: ssl.SSLContext) -> None:
-        """Presents this identity on ``context``. Raises :class:`ssl.SSLError` when key and certificate differ."""
+        """Presents this identity on ``context``. Raises :class:`ssl.SSLError` when key and
+        certificate differ.
+        """
         handle, name = tempfile.mkstemp(suffix=".pem")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -84,9 +89,10 @@ class Identity:
 class Authority:
     """A certificate authority.
 
-    :param parents: the intermediates between this authority and its root, this authority's own certificate first;
-        empty for a root.
-    :param proper: whether what it issues carries what ``VERIFY_X509_STRICT`` (the default from Python 3.13) asks for.
+    :param parents: the intermediates between this authority and its root, this authority's own
+        certificate first; empty for a root.
+    :param proper: whether what it issues carries what ``VERIFY_X509_STRICT`` (the default from
+    Python 3.13) asks for.
     """
 
     cert: x509.Certificate
@@ -95,11 +101,13 @@ class Authority:
     proper: bool = True
 
     @classmethod
-    def root(cls, name: str = "Test root", *, proper: bool = True, valid: tuple[float, float] = (-1, 365)) -> Authority:
+    def root(
+        cls, name: str = "Test root", *, proper: bool = True, valid: tuple[float, float] = (-1, 365)
+    ) -> Authority:
         """A self-signed authority.
 
-        :param proper: ``False`` leaves out key usage and key identifiers, as many companies' old CAs do; Python 3.13
-            refuses such a chain, earlier versions take it.
+        :param proper: ``False`` leaves out key usage and key identifiers, as many companies' old
+            CAs do; Python 3.13 refuses such a chain, earlier versions take it.
         :param valid: days from now, from and until.
         """
         key = _new_key("ec")
@@ -131,24 +139,38 @@ class Authority:
         :param send_chain: whether the identity carries the intermediates above it.
         """
         key = _new_key(key_type)
-        extensions: list[tuple[x509.ExtensionType, bool]] = [(x509.BasicConstraints(ca=False, path_length=None), True)]
+        extensions: list[tuple[x509.ExtensionType, bool]] = [
+            (x509.BasicConstraints(ca=False, path_length=None), True)
+        ]
         if hosts:
-            extensions.append((x509.SubjectAlternativeName([_general_name(host) for host in hosts]), False))
+            extensions.append(
+                (x509.SubjectAlternativeName([_general_name(host) for host in hosts]), False)
+            )
         if usages:
             extensions.append((x509.ExtendedKeyUsage(list(usages)), False))
         if self.proper:
-            extensions += [(_key_usage(ca=False), True), (_authority_key_identifier(self.cert), False)]
+            extensions += [
+                (_key_usage(ca=False), True),
+                (_authority_key_identifier(self.cert), False),
+            ]
             extensions.append((x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
         cert = _build(_name(common_name), key, self, extensions, valid)
         return Identity(cert, key, self.parents if send_chain else ())
 
-    def server(self, *hosts: str, valid: tuple[float, float] = (-1, 365), key_type: str = "ec") -> Identity:
-        """A server's identity; for the loopback addresses and ``localhost`` when no host is named."""
+    def server(
+        self, *hosts: str, valid: tuple[float, float] = (-1, 365), key_type: str = "ec"
+    ) -> Identity:
+        """A server's identity; for the loopback addresses and ``localhost`` when no host is
+        named.
+        """
         hosts = hosts or LOOPBACK
         return self.issue(hosts[0], hosts, [SERVER_AUTH], valid, key_type)
 
     def client(
-        self, common_name: str = "alice", valid: tuple[float, float] = (-1, 365), key_type: str = "ec"
+        self,
+        common_name: str = "alice",
+        valid: tuple[float, float] = (-1, 365),
+        key_type: str = "ec",
     ) -> Identity:
         """A client's identity."""
         return self.issue(common_name, (), [CLIENT_AUTH], valid, key_type)
@@ -186,7 +208,7 @@ class CertificateFactory:
         self.other_ca = Authority.root("Another root")
         self.intermediate = self.ca.intermediate()
 
-    # -- servers --------------------------------------------------------------------------------------------------
+    # -- servers
 
     def server(self, *hosts: str) -> Identity:
         """Good for ``hosts``, or for the loopback addresses and ``localhost``."""
@@ -221,13 +243,17 @@ class CertificateFactory:
         return self.ca.issue("127.0.0.1", LOOPBACK, [CLIENT_AUTH])
 
     def server_not_strict(self) -> tuple[Authority, Identity]:
-        """An authority without key usage and key identifiers, and a server of it: refused under X509_STRICT only."""
+        """An authority without key usage and key identifiers, and a server of it: refused under
+        X509_STRICT only.
+        """
         authority = Authority.root("Old company root", proper=False)
         return authority, authority.server()
 
-    # -- clients --------------------------------------------------------------------------------------------------
+    # -- clients
 
-    def client(self, common_name: str = "alice", *, days: float = 365, key_type: str = "ec") -> Identity:
+    def client(
+        self, common_name: str = "alice", *, days: float = 365, key_type: str = "ec"
+    ) -> Identity:
         """Good for ``days`` days."""
         return self.ca.client(common_name, (-1, days), key_type)
 
@@ -251,7 +277,7 @@ class CertificateFactory:
         """A certificate with the key of another one."""
         return self.client().with_key_of(self.client())
 
-    # -- files ----------------------------------------------------------------------------------------------------
+    # -- files
 
     def write(self, name: str, content: bytes) -> Path:
         """A file of ``content`` with mode 0600; its absolute path."""
@@ -266,8 +292,12 @@ class CertificateFactory:
         """A bundle of ``authorities``, or of :attr:`ca` when none is given."""
         return self.write(name, b"".join(authority.pem for authority in authorities or (self.ca,)))
 
-    def pem(self, identity: Identity, name: str = "client.pem", *, passphrase: str | None = None) -> Path:
-        """Key, certificate and chain in one PEM file; with ``passphrase`` the key is encrypted PKCS#8."""
+    def pem(
+        self, identity: Identity, name: str = "client.pem", *, passphrase: str | None = None
+    ) -> Path:
+        """Key, certificate and chain in one PEM file; with ``passphrase`` the key is encrypted
+        PKCS#8.
+        """
         return self.write(name, key_pem(identity, passphrase) + identity.cert_pem)
 
     def cert_file(self, identity: Identity, name: str = "client.crt") -> Path:
@@ -279,11 +309,17 @@ class CertificateFactory:
         return self.write(name, identity.cert.public_bytes(Encoding.DER))
 
     def key_file(
-        self, identity: Identity, name: str = "client.key", *, passphrase: str | None = None, traditional: bool = False
+        self,
+        identity: Identity,
+        name: str = "client.key",
+        *,
+        passphrase: str | None = None,
+        traditional: bool = False,
     ) -> Path:
         """The key alone, PEM; encrypted with ``passphrase``.
 
-        :param traditional: OpenSSL's own format (``EC PRIVATE KEY``, encrypted with ``Proc-Type``) and not PKCS#8.
+        :param traditional: OpenSSL's own format (``EC PRIVATE KEY``, encrypted with ``Proc-Type``)
+        and not PKCS#8.
         """
         return self.write(name, key_pem(identity, passphrase, traditional=traditional))
 
@@ -307,11 +343,18 @@ class CertificateFactory:
         cert = identity.cert if with_key else None
         cas = extra if with_key else [identity.cert, *extra]
         label = identity.common_name.encode()
-        return self.write(name, pkcs12.serialize_key_and_certificates(label, key, cert, cas, _encryption(passphrase)))
+        return self.write(
+            name,
+            pkcs12.serialize_key_and_certificates(label, key, cert, cas, _encryption(passphrase)),
+        )
 
 
-def key_pem(identity: Identity, passphrase: str | None = None, *, traditional: bool = False) -> bytes:
-    """The private key as PEM, PKCS#8 or OpenSSL's traditional format, encrypted where a passphrase is given."""
+def key_pem(
+    identity: Identity, passphrase: str | None = None, *, traditional: bool = False
+) -> bytes:
+    """The private key as PEM, PKCS#8 or OpenSSL's traditional format, encrypted where a passphrase
+    is given.
+    """
     form = PrivateFormat.TraditionalOpenSSL if traditional else PrivateFormat.PKCS8
     return identity.key.private_bytes(Encoding.PEM, form, _encryption(passphrase))
 
@@ -327,7 +370,8 @@ def server_context(
     """What a test server speaks TLS with.
 
     :param ca_for_clients: asks clients for a certificate of this authority.
-    :param require: whether a client without one is refused; else it may come without (and is refused with a bad one).
+    :param require: whether a client without one is refused; else it may come without (and is
+    refused with a bad one).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = minimum
@@ -342,7 +386,9 @@ def server_context(
 def client_context(
     authority: Authority, identity: Identity | None = None, *, maximum: ssl.TLSVersion | None = None
 ) -> ssl.SSLContext:
-    """A client's side for the tests of the servers themselves: trusts ``authority`` only, offers ``identity``."""
+    """A client's side for the tests of the servers themselves: trusts ``authority`` only, offers
+    ``identity``.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.trust(context)
     if identity is not None:
@@ -384,7 +430,9 @@ def _build(
 def _ca_extensions(
     key: PrivateKey, issuer: x509.Certificate | None, proper: bool
 ) -> list[tuple[x509.ExtensionType, bool]]:
-    extensions: list[tuple[x509.ExtensionType, bool]] = [(x509.BasicConstraints(ca=True, path_length=None), True)]
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=None), True)
+    ]
     if proper:
         extensions.append((_key_usage(ca=True), True))
         extensions.append((x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))

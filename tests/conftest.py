@@ -19,14 +19,18 @@ settings.load_profile("busy")
 
 
 def pytest_configure() -> None:
-    """A run in the background (``nohup … &``) ignores Ctrl-C, and so would every command that is interrupted here."""
+    """A run in the background (``nohup … &``) ignores Ctrl-C, and so would every command that is
+    interrupted here.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
 def quick_path(tmp_path: Path) -> Iterator[Path]:
-    """As ``tmp_path``, in memory where there is such a place: for tests that write the same files a thousand times."""
+    """As ``tmp_path``, in memory where there is such a place: for tests that write the same files a
+    thousand times.
+    """
     memory = Path("/dev/shm")
     if not memory.is_dir():
         yield tmp_path
@@ -57,5 +61,7 @@ def zygote() -> Iterator[Zygote]:
 
 @pytest.fixture
 def warm_home(tmp_path: Path, zygote: Zygote) -> WarmHome:
-    """As ``home``, and its commands start fast, for rooms of many rows; a room takes it by a ``home`` of its own."""
+    """As ``home``, and its commands start fast, for rooms of many rows; a room takes it by a
+    ``home`` of its own.
+    """
     return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)

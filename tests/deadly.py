@@ -1,7 +1,8 @@
 """Killing a process at each of its steps, one after the other: nothing is left to chance.
 
-The work runs in a fork. A step is what it does to a file in a folder (open, rename, link, remove, …), as Python's own
-audit events tell it; the fork is killed right before the step whose number it was given.
+The work runs in a fork. A step is what it does to a file in a folder (open, rename, link, remove,
+…), as Python's own audit events tell it; the fork is killed right before the step whose number it
+was given.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ _MOST_STEPS = 400
 
 
 def killed_at_each_step(folder: Path, work: Callable[[], object]) -> Iterator[int]:
-    """Give the number of each step of ``work`` in ``folder``, after the work was killed right before it.
+    """Give the number of each step of ``work`` in ``folder``, after the work was killed right
+    before it.
 
-    The folder is put back before each round to what it was at first. Ends with the round in which nobody was killed;
-    its number is given as well.
+    The folder is put back before each round to what it was at first. Ends with the round in which
+    nobody was killed; its number is given as well.
     """
     before = folder.with_name(f"{folder.name}-before")
     shutil.copytree(folder, before)
@@ -39,7 +41,9 @@ def killed_at_each_step(folder: Path, work: Callable[[], object]) -> Iterator[in
 
 def _ends_before(step: int, folder: Path, work: Callable[[], object]) -> bool:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads; the child makes its own
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of forks beside threads; the child makes its own
         pid = os.fork()
     if pid == 0:
         _run_until(step, folder, work)

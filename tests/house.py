@@ -24,7 +24,9 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         paths = sorted(folder.rglob("*.py"))
-        self.texts = {self._module(folder, path): path.read_text(encoding="utf-8") for path in paths}
+        self.texts = {
+            self._module(folder, path): path.read_text(encoding="utf-8") for path in paths
+        }
         self.trees = {module: ast.parse(text) for module, text in self.texts.items()}
 
     @staticmethod
@@ -69,7 +71,11 @@ class House:
         wide = sum(len(line) > LONG for line in lines)
         nodes = [node for tree in self.trees.values() for node in ast.walk(tree)]
         ifs = sum(isinstance(node, ast.IfExp) for node in nodes)
-        loose = sum("." not in module and module != "" for module in self.texts if not self._is_folder(module))
+        loose = sum(
+            "." not in module and module != ""
+            for module in self.texts
+            if not self._is_folder(module)
+        )
         arrows = sum(len(self.imports(module)) for module in self.texts)
         return {
             "files": f"{len(self.texts)}, {loose} of them loose at the top",

@@ -1,17 +1,19 @@
-"""The path tests on every Poetry minor release, and on every Python that this machine has, as one table.
+"""The path tests on every Poetry minor release, and on every Python that this machine has, as one
+table.
 
     .venv/bin/python tests/matrix.py              everything
     .venv/bin/python tests/matrix.py 2.0.1 3.12   only these versions of Poetry or Python
     python3 tests/matrix.py --prepare             nothing is run, but their environments are made
     .venv/bin/python tests/matrix.py --suite      Poetry's own tests instead, those of each version
 
-A row is one Poetry on one Python, a column one path by which Poetry opens connections; a cell says how many tests of
-it passed. There is every Poetry on this Python, the newest on every Python, and the oldest on the oldest and the
-newest. Each pairing gets a virtual environment of its own below ``.venvs``, made once. The tests themselves run under
-this Python; ``POETRY_UNDER_TEST`` tells them which Poetry to start.
+A row is one Poetry on one Python, a column one path by which Poetry opens connections; a cell says
+how many tests of it passed. There is every Poetry on this Python, the newest on every Python, and
+the oldest on the oldest and the newest. Each pairing gets a virtual environment of its own below
+``.venvs``, made once. The tests themselves run under this Python; ``POETRY_UNDER_TEST`` tells them
+which Poetry to start.
 
-A Python that this machine lacks is a row that says so. Where ``REQUIRE_SYSTEM_PARTS`` is set, at least one other than
-this one must be there.
+A Python that this machine lacks is a row that says so. Where ``REQUIRE_SYSTEM_PARTS`` is set, at
+least one other than this one must be there.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 OLDEST, NEWEST = POETRIES[0], POETRIES[-1]
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-# Each path, and the tests that walk it. The suite runs them, and all others of `-m paths`, on the newest Poetry.
+# Each path, and the tests that walk it. The suite runs them, and all others of `-m paths`, on the
+# newest Poetry.
 PATHS = {
     "seams": "hooks/test_seams.py",
     "lock, add": "integration/test_paths_index.py::TestLookUps",
@@ -45,15 +48,17 @@ PATHS = {
     "plugins": "integration/test_paths_self.py::TestRequiredPlugins",
     "publish": "integration/test_paths_publish.py",
     "ahead": "integration/test_prefetch.py",
-    # The plugin itself, into a Poetry without it. The suite does that on the newest Poetry; here it is done on the
-    # oldest, under this Python, for which the index is stocked.
+    # The plugin itself, into a Poetry without it. The suite does that on the newest Poetry; here it
+    # is done on the oldest, under this Python, for which the index is stocked.
     "itself": "infrastructure/test_self.py",
 }
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """One Poetry on one Python; ``interpreter`` is ``None`` where this machine does not have that Python."""
+    """One Poetry on one Python; ``interpreter`` is ``None`` where this machine does not have that
+    Python.
+    """
 
     poetry: str
     python: str
@@ -66,7 +71,11 @@ class Pairing:
     @property
     def paths(self) -> list[str]:
         """The columns that this row has."""
-        return [path for path in PATHS if path != "itself" or (self.poetry, self.python) == (OLDEST, OWN)]
+        return [
+            path
+            for path in PATHS
+            if path != "itself" or (self.poetry, self.python) == (OLDEST, OWN)
+        ]
 
     @property
     def executable(self) -> Path:
@@ -102,18 +111,27 @@ def _cell(counted: tuple[int, int] | None) -> str:
 
 
 def pairings(chosen: list[str]) -> list[Pairing]:
-    """Every Poetry on this Python, the newest on every other Python, and the oldest on the oldest and the newest."""
+    """Every Poetry on this Python, the newest on every other Python, and the oldest on the oldest
+    and the newest.
+    """
     others = {python: _interpreter(python) for python in PYTHONS if python != OWN}
     corners = [python for python in (PYTHONS[0], PYTHONS[-1]) if python in others]
     found = [Pairing(poetry, OWN, sys.executable) for poetry in POETRIES]
     found += [Pairing(NEWEST, python, interpreter) for python, interpreter in others.items()]
     found += [Pairing(OLDEST, python, others[python]) for python in corners]
-    return [pairing for pairing in found if not chosen or pairing.poetry in chosen or pairing.python in chosen]
+    return [
+        pairing
+        for pairing in found
+        if not chosen or pairing.poetry in chosen or pairing.python in chosen
+    ]
 
 
 def _interpreter(python: str) -> str | None:
     candidates = [shutil.which(f"python{python}")]
-    candidates += [str(path) for path in sorted((Path.home() / ".pyenv" / "versions").glob(f"{python}.*/bin/python"))]
+    candidates += [
+        str(path)
+        for path in sorted((Path.home() / ".pyenv" / "versions").glob(f"{python}.*/bin/python"))
+    ]
     for candidate in filter(None, candidates):
         asked = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
         answer = subprocess.run(asked, capture_output=True, text=True, check=False)
@@ -132,7 +150,16 @@ def prepare(pairing: Pairing) -> str | None:
     python = pairing.executable.with_name("python")
     for command in (
         [pairing.interpreter, "-m", "venv", str(pairing.folder)],
-        [str(python), "-m", "pip", "install", "-q", f"poetry=={pairing.poetry}", "-e", f"{ROOT}[demo]"],
+        [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            f"poetry=={pairing.poetry}",
+            "-e",
+            f"{ROOT}[demo]",
+        ],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -150,7 +177,9 @@ def run(pairing: Pairing) -> Row:
     started = time.monotonic()
     done, cells = _tests(pairing)
     note = ""
-    if done.returncode == 1:  # two run side by side, so a time limit may have been met; what fails again has failed
+    if (
+        done.returncode == 1
+    ):  # two run side by side, so a time limit may have been met; what fails again has failed
         failed = {path for path, (passed, ran) in cells.items() if passed < ran}
         done, again = _tests(pairing, "--last-failed", "--last-failed-no-failures", "none")
         for path in failed & set(again):
@@ -160,16 +189,30 @@ def run(pairing: Pairing) -> Row:
     complete = set(cells) == set(pairing.paths)
     note = note if complete else "not every path was tested"
     output = done.stdout + done.stderr
-    return Row(pairing, done.returncode == 0 and complete, cells, note, time.monotonic() - started, output)
+    return Row(
+        pairing, done.returncode == 0 and complete, cells, note, time.monotonic() - started, output
+    )
 
 
-def _tests(pairing: Pairing, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, tuple[int, int]]]:
+def _tests(
+    pairing: Pairing, *options: str
+) -> tuple[subprocess.CompletedProcess[str], dict[str, tuple[int, int]]]:
     report = pairing.folder / "report.xml"
     report.unlink(missing_ok=True)
     files = sorted({f"tests/{PATHS[path].partition('::')[0]}" for path in pairing.paths})
     cache = ("-o", f"cache_dir={pairing.folder / '.pytest_cache'}")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-m", "paths", *cache, f"--junitxml={report}", *files, *options],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-m",
+            "paths",
+            *cache,
+            f"--junitxml={report}",
+            *files,
+            *options,
+        ],
         cwd=ROOT,
         env={**os.environ, "POETRY_UNDER_TEST": str(pairing.executable), "PATHS_WARM": "1"},
         capture_output=True,
@@ -180,7 +223,9 @@ def _tests(pairing: Pairing, *options: str) -> tuple[subprocess.CompletedProcess
 
 
 def counted(report: Path) -> dict[str, tuple[int, int]]:
-    """By path, how many tests of a JUnit report passed and how many ran; a skipped one did not run."""
+    """By path, how many tests of a JUnit report passed and how many ran; a skipped one did not
+    run.
+    """
     cells: dict[str, tuple[int, int]] = {}
     for case in ElementTree.parse(report).iter("testcase"):
         if case.find("skipped") is not None:
@@ -214,7 +259,10 @@ def main() -> int:
     chosen = pairings([word for word in words if word != "--prepare"])
     if "--prepare" in words:
         return prepare_all([pairing for pairing in chosen if pairing.interpreter is not None])
-    print(f"{'Poetry':<8}{'Python':<8}{'':<6}{''.join(path.center(len(path) + 2) for path in PATHS)}", flush=True)
+    print(
+        f"{'Poetry':<8}{'Python':<8}{'':<6}{''.join(path.center(len(path) + 2) for path in PATHS)}",
+        flush=True,
+    )
     here = [pairing for pairing in chosen if pairing.interpreter is not None]
     failed = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
@@ -224,12 +272,20 @@ def main() -> int:
                 failed.append(row)
     absent = [pairing for pairing in chosen if pairing.interpreter is None]
     for pairing in absent:
-        print(f"{pairing.poetry:<8}{pairing.python:<8}not installed: this machine has no Python {pairing.python}")
+        print(
+            f"{pairing.poetry:<8}{pairing.python:<8}not installed: this machine has no Python {pairing.python}"
+        )
     for row in failed:
-        print(f"\n== Poetry {row.pairing.poetry} on Python {row.pairing.python}\n{row.output[-6000:]}")
+        print(
+            f"\n== Poetry {row.pairing.poetry} on Python {row.pairing.python}\n{row.output[-6000:]}"
+        )
     lacking = f", {len(absent)} not installed" if absent else ""
     print(f"\n{len(here) - len(failed)} passed, {len(failed)} failed{lacking}")
-    alone = absent and {pairing.python for pairing in here} <= {OWN} and bool(os.environ.get("REQUIRE_SYSTEM_PARTS"))
+    alone = (
+        absent
+        and {pairing.python for pairing in here} <= {OWN}
+        and bool(os.environ.get("REQUIRE_SYSTEM_PARTS"))
+    )
     if alone:
         print(f"Not one Python beside {OWN} is installed here.")
     return 1 if failed or alone else 0

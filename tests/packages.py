@@ -1,6 +1,7 @@
 """Tiny real distributions, made in memory: wheels, sdists, a build backend and a Poetry plugin.
 
-Everything is reproducible: the same arguments give the same bytes, so hashes can be compared between runs.
+Everything is reproducible: the same arguments give the same bytes, so hashes can be compared
+between runs.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ def normalize(name: str) -> str:
 
 
 def module_name(name: str) -> str:
-    """The one module that :func:`wheel` and :func:`sdist` put into a distribution called ``name``."""
+    """The one module that :func:`wheel` and :func:`sdist` put into a distribution called
+    ``name``.
+    """
     return normalize(name).replace("-", "_")
 
 
@@ -124,7 +127,9 @@ def wheel(
     tag_lines = "".join(f"Tag: {tag}\n" for tag in _expand_tag(filename_tag))
     content = {path: _bytes(data) for path, data in (files or _module(name, version)).items()}
     content[f"{info}/METADATA"] = metadata(name, version, requires, metadata_extra).encode()
-    content[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {purelib}\n{tag_lines}".encode()
+    content[f"{info}/WHEEL"] = (
+        f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {purelib}\n{tag_lines}".encode()
+    )
     if entry_points:
         content[f"{info}/entry_points.txt"] = entry_points.encode()
     content[f"{info}/RECORD"] = _record(content, f"{info}/RECORD")
@@ -142,8 +147,8 @@ def sdist(
 ) -> Distribution:
     """An sdist (PEP 625) with PKG-INFO and pyproject.toml.
 
-    With ``metadata_version`` below 2.2 and no ``requires`` an installer must run the build backend to learn the
-    dependencies (PEP 643), so a look-up alone already needs ``build_requires``.
+    With ``metadata_version`` below 2.2 and no ``requires`` an installer must run the build backend
+    to learn the dependencies (PEP 643), so a look-up alone already needs ``build_requires``.
     """
     stem = f"{module_name(name)}-{version}"
     content: dict[str, bytes | str] = {
@@ -151,19 +156,29 @@ def sdist(
         "pyproject.toml": pyproject(name, version, requires, build_requires, build_backend),
         **(files or _module(name, version)),
     }
-    return f"{stem}.tar.gz", _tar({f"{stem}/{path}": _bytes(data) for path, data in content.items()})
+    return f"{stem}.tar.gz", _tar(
+        {f"{stem}/{path}": _bytes(data) for path, data in content.items()}
+    )
 
 
 def backend_wheel(name: str = "tiny-backend", version: str = "1.0") -> Distribution:
-    """A wheel that holds a PEP 517 build backend without dependencies, in the module :func:`module_name` of it."""
-    return wheel(name, version, files={f"{module_name(name)}.py": _BACKEND.replace("BACKEND_NAME", name)})
+    """A wheel that holds a PEP 517 build backend without dependencies, in the module
+    :func:`module_name` of it.
+    """
+    return wheel(
+        name, version, files={f"{module_name(name)}.py": _BACKEND.replace("BACKEND_NAME", name)}
+    )
 
 
 def sdist_with_backend(
     name: str, version: str, backend: str = "tiny-backend", requires: Iterable[str] = ()
 ) -> Distribution:
-    """An sdist that only :func:`backend_wheel` called ``backend`` can build, so an installer must find that first."""
-    return sdist(name, version, requires, build_requires=(backend,), build_backend=module_name(backend))
+    """An sdist that only :func:`backend_wheel` called ``backend`` can build, so an installer must
+    find that first.
+    """
+    return sdist(
+        name, version, requires, build_requires=(backend,), build_backend=module_name(backend)
+    )
 
 
 def plugin_wheel(name: str = "tiny-poetry-plugin", version: str = "1.0") -> Distribution:
@@ -180,8 +195,8 @@ def plugin_wheel(name: str = "tiny-poetry-plugin", version: str = "1.0") -> Dist
 def installed_wheel(name: str) -> Distribution:
     """A pure distribution of this environment packed as a wheel again.
 
-    With ``installed_wheel("poetry-core")`` on a test's index, what is built by poetry-core can be installed without
-    another index. Raises :class:`importlib.metadata.PackageNotFoundError`.
+    With ``installed_wheel("poetry-core")`` on a test's index, what is built by poetry-core can be
+    installed without another index. Raises :class:`importlib.metadata.PackageNotFoundError`.
     """
     found = importlib.metadata.distribution(name)
     content: dict[str, bytes] = {}
@@ -189,25 +204,41 @@ def installed_wheel(name: str) -> Distribution:
     for path in found.files or ():
         if path.name == "RECORD":
             record = path.as_posix()
-        elif ".." not in path.parts and path.suffix != ".pyc" and path.name not in ("INSTALLER", "REQUESTED"):
+        elif (
+            ".." not in path.parts
+            and path.suffix != ".pyc"
+            and path.name not in ("INSTALLER", "REQUESTED")
+        ):
             content[path.as_posix()] = path.read_binary()
     content[record] = _record(content, record)
     return f"{module_name(name)}-{found.version}-py3-none-any.whl", _zip(content)
 
 
 def stand_in_for_poetry() -> Distribution:
-    """A wheel called ``poetry``, of the version that runs, without dependencies and without Poetry in it.
+    """A wheel called ``poetry``, of the version that runs, without dependencies and without Poetry
+    in it.
 
-    ``poetry self add`` looks for its own version on the index; finding it installed, it does not install this one.
+    ``poetry self add`` looks for its own version on the index; finding it installed, it does not
+    install this one.
     """
     return wheel("poetry", importlib.metadata.version("poetry"))
 
 
 def metadata(
-    name: str, version: str, requires: Iterable[str] = (), extra: str = "", *, version_of_metadata: str = "2.1"
+    name: str,
+    version: str,
+    requires: Iterable[str] = (),
+    extra: str = "",
+    *,
+    version_of_metadata: str = "2.1",
 ) -> str:
     """Core metadata (METADATA, PKG-INFO)."""
-    lines = [f"Metadata-Version: {version_of_metadata}", f"Name: {name}", f"Version: {version}", "Summary: A test."]
+    lines = [
+        f"Metadata-Version: {version_of_metadata}",
+        f"Name: {name}",
+        f"Version: {version}",
+        "Summary: A test.",
+    ]
     lines += [f"Requires-Dist: {requirement}" for requirement in requires]
     return "\n".join(lines) + f"\n{extra}"
 
@@ -234,14 +265,18 @@ def _module(name: str, version: str) -> dict[str, bytes | str]:
 
 def _expand_tag(tag: str) -> list[str]:
     pythons, abis, platforms = (part.split(".") for part in tag.split("-")[-3:])
-    return [f"{python}-{abi}-{platform}" for python in pythons for abi in abis for platform in platforms]
+    return [
+        f"{python}-{abi}-{platform}" for python in pythons for abi in abis for platform in platforms
+    ]
 
 
 def _record(content: Mapping[str, bytes], own_path: str) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for path, data in content.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode("ascii")
+        digest = (
+            base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode("ascii")
+        )
         writer.writerow([path, f"sha256={digest}", len(data)])
     writer.writerow([own_path, "", ""])
     return text.getvalue().encode()

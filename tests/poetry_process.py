@@ -1,6 +1,7 @@
 """A real Poetry in a real process, with a home, settings, cache and project of its own.
 
-``POETRY_UNDER_TEST`` names the executable of another Poetry (with the plugin installed) to run the path tests on.
+``POETRY_UNDER_TEST`` names the executable of another Poetry (with the plugin installed) to run the
+path tests on.
 """
 
 from __future__ import annotations
@@ -149,7 +150,9 @@ class PoetryHome:
             **self.environ,
         }
 
-    def run(self, *words: str, stdin: str | None = None, cwd: Path | None = None, timeout: float = 100) -> Finished:
+    def run(
+        self, *words: str, stdin: str | None = None, cwd: Path | None = None, timeout: float = 100
+    ) -> Finished:
         """Run ``poetry WORDS`` without a terminal."""
         done = subprocess.run(
             [str(self.executable), *words],
@@ -178,7 +181,9 @@ class PoetryHome:
         assert "Stack trace" not in done.text
         return done
 
-    def write_project(self, name: str = "app", *, dependencies: tuple[str, ...] = (), extra: str = "") -> Path:
+    def write_project(
+        self, name: str = "app", *, dependencies: tuple[str, ...] = (), extra: str = ""
+    ) -> Path:
         """A small installable project; ``extra`` is TOML appended to its pyproject.toml."""
         listed = ", ".join(f'"{dependency}"' for dependency in dependencies)
         file = self.project / "pyproject.toml"
@@ -224,6 +229,8 @@ class PoetryHome:
 
 
 def poetry_under_test() -> Path:
-    """The ``poetry`` that has the plugin: the one beside this Python, or the one that the environment names."""
+    """The ``poetry`` that has the plugin: the one beside this Python, or the one that the
+    environment names.
+    """
     named = os.environ.get("POETRY_UNDER_TEST")
     return Path(named) if named else Path(sys.executable).with_name("poetry")

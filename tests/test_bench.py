@@ -1,4 +1,6 @@
-"""The bench itself: that each room can be run, and that a room that breaks is told and takes no other along."""
+"""The bench itself: that each room can be run, and that a room that breaks is told and takes no
+other along.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def test_each_room_takes_pairs(name: str) -> None:
 
 def test_the_sides_take_turns() -> None:
     order: list[str] = []
-    assert in_turn(BOTH, 2, lambda side: order.append(side.name)) == {"plain": [None] * 2, "plugin": [None] * 2}
+    assert in_turn(BOTH, 2, lambda side: order.append(side.name)) == {
+        "plain": [None] * 2,
+        "plugin": [None] * 2,
+    }
     assert order == ["plain", "plugin", "plugin", "plain"]
 
 

@@ -92,7 +92,9 @@ def _in(body: list[ast.stmt], inner: bool, typed: bool) -> Iterator[tuple[str, b
             deeper = inner or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             for field in ("body", "orelse", "finalbody", "handlers"):
                 for part in getattr(node, field, []):
-                    yield from _in(part.body if isinstance(part, ast.ExceptHandler) else [part], deeper, typed)
+                    yield from _in(
+                        part.body if isinstance(part, ast.ExceptHandler) else [part], deeper, typed
+                    )
 
 
 def _is_module(name: str) -> bool:
@@ -138,7 +140,9 @@ def test_imports_run_one_way() -> None:
     wrong = [
         one
         for one in imports()
-        if one.ours and room(one.imported) != room(one.importer) and height(one.imported) >= height(one.importer)
+        if one.ours
+        and room(one.imported) != room(one.importer)
+        and height(one.imported) >= height(one.importer)
     ]
     assert not wrong, told(wrong)
 
@@ -166,7 +170,9 @@ def test_cleo_is_for_those_who_print() -> None:
     wrong = [
         one
         for one in imports()
-        if one.imported.split(".")[0] == "cleo" and not one.importer.startswith(CLEO) and not one.typed
+        if one.imported.split(".")[0] == "cleo"
+        and not one.importer.startswith(CLEO)
+        and not one.typed
     ]
     assert not wrong, told(wrong)
 

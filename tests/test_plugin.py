@@ -1,4 +1,6 @@
-"""What Poetry is told of the commands before their modules are loaded is what they say themselves."""
+"""What Poetry is told of the commands before their modules are loaded is what they say
+themselves.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""README, CONTRIBUTING and CHANGELOG tell what the code does: links, commands, options, causes, outputs."""
+"""README, CONTRIBUTING and CHANGELOG tell what the code does: links, commands, options, causes,
+outputs.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,22 @@ from tests.warm import WarmHome
 COMMANDS = tuple(filter(None, DESCRIPTIONS))
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")}
+TEXTS = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+}
 README = TEXTS["README.md"]
-GLOBAL = {"no-interaction", "quiet", "verbose", "no-ansi", "ansi", "help", "project", "directory", "version"}
+GLOBAL = {
+    "no-interaction",
+    "quiet",
+    "verbose",
+    "no-ansi",
+    "ansi",
+    "help",
+    "project",
+    "directory",
+    "version",
+}
 
 every_text = pytest.mark.parametrize("name", TEXTS)
 
@@ -36,7 +51,9 @@ def options(command: str) -> frozenset[str]:
 
 def section(title: str) -> str:
     """What stands below a heading of the README, up to the next one."""
-    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", README, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", README, re.MULTILINE | re.DOTALL
+    )
     assert found is not None, f"README has no section {title!r}"
     return found[1]
 
@@ -79,13 +96,21 @@ def test_each_command_and_option_exists(name: str) -> None:
     for words in typed(TEXTS[name]):
         command = words[0].strip(".,:;()")
         assert command in COMMANDS or command == "COMMAND", words
-        given = {word[2:].partition("=")[0].rstrip(".,:;)") for word in words[1:] if word.startswith("--")}
+        given = {
+            word[2:].partition("=")[0].rstrip(".,:;)")
+            for word in words[1:]
+            if word.startswith("--")
+        }
         assert command == "COMMAND" or given <= options(command) | GLOBAL, words
 
 
 def test_what_the_reader_of_commands_finds() -> None:
     """Otherwise the test above would hold for nothing."""
-    assert list(typed('`poetry repo login acme --helper "/opt/x --role y"  # a word\npoetry repo list | cat')) == [
+    assert list(
+        typed(
+            '`poetry repo login acme --helper "/opt/x --role y"  # a word\npoetry repo list | cat'
+        )
+    ) == [
         ["login", "acme", "--helper", "/opt/x --role y"],
         ["list"],
     ]
@@ -102,7 +127,9 @@ def test_each_module_and_script_can_be_run(name: str) -> None:
         if spec.submodule_search_locations is not None:
             assert importlib.util.find_spec(f"{module}.__main__") is not None, module
         else:
-            assert '__name__ == "__main__"' in Path(str(spec.origin)).read_text(encoding="utf-8"), module
+            assert '__name__ == "__main__"' in Path(str(spec.origin)).read_text(encoding="utf-8"), (
+                module
+            )
     for script in re.findall(r"python ([\w/.]+\.py)", TEXTS[name]):
         assert (ROOT / script).exists(), script
     for room in re.findall(r"tests\.bench (\w+)`", TEXTS[name]):
@@ -111,7 +138,9 @@ def test_each_module_and_script_can_be_run(name: str) -> None:
 
 def test_the_causes_are_those_of_the_code() -> None:
     cells = first_cells("What can go wrong")
-    assert sorted(word for cell in cells for word in re.findall(r"`([a-z-]+)`", cell)) == sorted(Cause)
+    assert sorted(word for cell in cells for word in re.findall(r"`([a-z-]+)`", cell)) == sorted(
+        Cause
+    )
 
 
 def test_the_table_of_commands_is_complete_and_true() -> None:
@@ -134,7 +163,9 @@ def test_each_option_has_its_words_in_help(command: str) -> None:
     assert f"poetry repo {command}" in module.Command.help, "an example"
 
 
-@pytest.mark.parametrize("title", ["Install from a private index", "One repository for all your projects"])
+@pytest.mark.parametrize(
+    "title", ["Install from a private index", "One repository for all your projects"]
+)
 def test_the_output_of_an_example_is_real(title: str, warm_home: WarmHome) -> None:
     warm_home.write_project()
     outside = warm_home.root / "outside"

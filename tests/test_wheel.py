@@ -1,4 +1,5 @@
-"""The wheel as it is published: all of the package is in it, and a Poetry that it is installed beside finds it.
+"""The wheel as it is published: all of the package is in it, and a Poetry that it is installed
+beside finds it.
 
 An earlier plugin of this kind shipped a wheel without entry points, which Poetry then never loaded.
 """
@@ -21,7 +22,9 @@ PACKAGE = "poetry_repo_plugin"
 
 
 def run(command: Sequence[object], folder: Path) -> str:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd=folder, check=False)
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, cwd=folder, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -40,41 +43,67 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def poetry(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh Poetry with the wheel. What Poetry needs is seen through a ``.pth`` file that leaves out whatever
-    leads to this folder, so the plugin can only come from the wheel.
+    """A fresh Poetry with the wheel. What Poetry needs is seen through a ``.pth`` file that leaves
+    out whatever leads to this folder, so the plugin can only come from the wheel.
     """
     folder = tmp_path_factory.mktemp("fresh") / "venv"
     run([poetry_under_test().with_name("python"), "-m", "venv", folder], folder.parent)
     own = site_packages(folder)
-    (own / "poetry.pth").write_text(f"{site_packages(poetry_under_test().parents[1])}\n")  # its own .pth are not read
-    run([folder / "bin" / "python", "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel], folder)
+    (own / "poetry.pth").write_text(
+        f"{site_packages(poetry_under_test().parents[1])}\n"
+    )  # its own .pth are not read
+    run(
+        [folder / "bin" / "python", "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel],
+        folder,
+    )
     script = folder / "bin" / "poetry"
-    script.write_text(f"#!{folder}/bin/python\nfrom poetry.console.application import main\nraise SystemExit(main())\n")
+    script.write_text(
+        f"#!{folder}/bin/python\nfrom poetry.console.application import main\nraise SystemExit(main())\n"
+    )
     script.chmod(0o755)
     return script
 
 
 def test_holds_every_file_of_the_package(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    there = {f"{path.relative_to(ROOT)}" for path in (ROOT / PACKAGE).rglob("*") if path.suffix in (".py", ".typed")}
+    there = {
+        f"{path.relative_to(ROOT)}"
+        for path in (ROOT / PACKAGE).rglob("*")
+        if path.suffix in (".py", ".typed")
+    }
     assert f"{PACKAGE}/py.typed" in there
     assert {name for name in names if name.startswith(f"{PACKAGE}/")} == there
     others = {name.split("/")[0] for name in names} - {PACKAGE}
-    assert [name.endswith(".dist-info") for name in others] == [True], "nothing else lands in site-packages"
+    assert [name.endswith(".dist-info") for name in others] == [True], (
+        "nothing else lands in site-packages"
+    )
 
 
 def test_has_the_entry_point(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        text = next(archive.read(name).decode() for name in archive.namelist() if name.endswith("entry_points.txt"))
-    assert text.split("\n")[:2] == ["[poetry.application.plugin]", f"repo={PACKAGE}.plugin:RepoPlugin"]
+        text = next(
+            archive.read(name).decode()
+            for name in archive.namelist()
+            if name.endswith("entry_points.txt")
+        )
+    assert text.split("\n")[:2] == [
+        "[poetry.application.plugin]",
+        f"repo={PACKAGE}.plugin:RepoPlugin",
+    ]
 
 
 def test_says_what_it_needs(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        text = next(archive.read(name).decode() for name in archive.namelist() if name.endswith("METADATA"))
+        text = next(
+            archive.read(name).decode() for name in archive.namelist() if name.endswith("METADATA")
+        )
     fields = HeaderParser().parsestr(text)
     assert fields["Name"] == "poetry-repo-plugin"
-    needed = {found.partition(" ")[0] for found in fields.get_all("Requires-Dist", []) if "extra ==" not in found}
+    needed = {
+        found.partition(" ")[0]
+        for found in fields.get_all("Requires-Dist", [])
+        if "extra ==" not in found
+    }
     assert {"poetry", "cryptography", "truststore", "id", "filelock"} <= needed
     assert "pytest" not in needed
     assert fields["Requires-Python"].startswith(">=3.10")
@@ -87,8 +116,12 @@ def test_poetry_finds_it(poetry: Path, tmp_path: Path) -> None:
     assert "1 application plugin" in shown
     assert home.ok("repo", "add", "acme", "https://pypi.example.org/simple/").code == 0
     assert "acme" in home.ok("repo", "list").out
-    found = run([poetry.with_name("python"), "-c", f"import {PACKAGE} as it; print(it.__file__)"], tmp_path)
-    assert Path(found.strip()).is_relative_to(poetry.parents[1]), "the wheel is what was tried, not this folder"
+    found = run(
+        [poetry.with_name("python"), "-c", f"import {PACKAGE} as it; print(it.__file__)"], tmp_path
+    )
+    assert Path(found.strip()).is_relative_to(poetry.parents[1]), (
+        "the wheel is what was tried, not this folder"
+    )
 
 
 def test_twin_without_plugins(poetry: Path, tmp_path: Path) -> None:
@@ -101,11 +134,21 @@ def test_twin_without_plugins(poetry: Path, tmp_path: Path) -> None:
 def test_works_in_another_folder(poetry: Path, tmp_path: Path) -> None:
     """``-C`` and ``-P``: the project of that folder is the one that counts."""
     home = PoetryHome(tmp_path / "home", poetry)
-    home.write_project(extra='[[tool.poetry.source]]\nname = "acme"\nurl = "https://pypi.example.org/simple/"\n')
+    home.write_project(
+        extra='[[tool.poetry.source]]\nname = "acme"\nurl = "https://pypi.example.org/simple/"\n'
+    )
     away = tmp_path / "away"
     away.mkdir()
     for option in ("-C", "-P"):
         assert "acme" in home.ok(option, str(home.project), "repo", "list", cwd=away).out, option
     assert "acme" not in home.ok("repo", "list", cwd=away).out
-    home.ok("-C", str(home.project), "repo", "add", "second", "https://second.example.org/simple/", cwd=away)
+    home.ok(
+        "-C",
+        str(home.project),
+        "repo",
+        "add",
+        "second",
+        "https://second.example.org/simple/",
+        cwd=away,
+    )
     assert "second" in (home.project / "pyproject.toml").read_text()

@@ -1,7 +1,8 @@
-"""Commands as processes that start fast: forks of a Python that has imported Poetry (:mod:`tests.zygote`).
+"""Commands as processes that start fast: forks of a Python that has imported Poetry
+(:mod:`tests.zygote`).
 
-A fork has its own environment, folder, streams, signals and end; only the 0.7 s that the imports take are saved. The
-first test of each room runs a whole process all the same.
+A fork has its own environment, folder, streams, signals and end; only the 0.7 s that the imports
+take are saved. The first test of each room runs a whole process all the same.
 """
 
 from __future__ import annotations
@@ -34,8 +35,12 @@ class Zygote:
     def __init__(self, executable: Path) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="zygote-")
         path = str(Path(self._folder.name) / "socket")
-        environ = {key: value for key, value in os.environ.items() if not key.upper().startswith("POETRY_")}
-        measured = environ.pop("COVERAGE_PROCESS_START", "")  # of each fork, not of the one that waits
+        environ = {
+            key: value for key, value in os.environ.items() if not key.upper().startswith("POETRY_")
+        }
+        measured = environ.pop(
+            "COVERAGE_PROCESS_START", ""
+        )  # of each fork, not of the one that waits
         self._process = subprocess.Popen(
             [str(executable.with_name("python")), str(ZYGOTE), path, measured],
             stdin=subprocess.DEVNULL,
@@ -49,9 +54,21 @@ class Zygote:
         self._line.connect(path)
         self._answers: Any = self._line.makefile("rb", buffering=0)
 
-    def start(self, words: tuple[str, ...], home: PoetryHome, cwd: Path, streams: list[int], terminal: bool) -> int:
+    def start(
+        self,
+        words: tuple[str, ...],
+        home: PoetryHome,
+        cwd: Path,
+        streams: list[int],
+        terminal: bool,
+    ) -> int:
         """Start ``poetry WORDS`` on three file descriptors; its process id."""
-        order = {"words": words, "environ": home.environment(), "cwd": str(cwd), "terminal": terminal}
+        order = {
+            "words": words,
+            "environ": home.environment(),
+            "cwd": str(cwd),
+            "terminal": terminal,
+        }
         socket.send_fds(self._line, [json.dumps(order).encode() + b"\n"], streams)
         return int(self._answers.readline())
 
@@ -81,7 +98,9 @@ class WarmHome(PoetryHome):
 
     zygote: Zygote | None = field(default=None, repr=False)
 
-    def run(self, *words: str, stdin: str | None = None, cwd: Path | None = None, timeout: float = 60) -> Finished:
+    def run(
+        self, *words: str, stdin: str | None = None, cwd: Path | None = None, timeout: float = 60
+    ) -> Finished:
         """See :meth:`PoetryHome.run`."""
         assert self.zygote is not None
         with ExitStack() as stack:
@@ -108,7 +127,9 @@ class WarmHome(PoetryHome):
         assert self.files() == before
 
     def files(self) -> dict[str, bytes]:
-        """The files of the settings, the project and the keyring with their contents; locks and logs excepted."""
+        """The files of the settings, the project and the keyring with their contents; locks and
+        logs excepted.
+        """
         return {
             str(path.relative_to(self.root)): path.read_bytes()
             for folder in (self.config, self.project, self.keyring_home)
@@ -167,7 +188,9 @@ class Terminal:
         os.write(self._controller, f"{text}\n".encode("utf-8", "surrogateescape"))
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, when the command waits for input: Python sees no signal that comes just before it reads."""
+        """Press Ctrl-C, when the command waits for input: Python sees no signal that comes just
+        before it reads.
+        """
         until = time.monotonic() + 10
         status = Path(f"/proc/{self._pid}/stat")
         while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "S":
@@ -200,7 +223,9 @@ class Terminal:
         return self._code
 
     def lines(self) -> list[str]:
-        """The screen as a person sees it: what was wiped away (by Poetry's spinner) is not there any more."""
+        """The screen as a person sees it: what was wiped away (by Poetry's spinner) is not there
+        any more.
+        """
         text = re.sub(r"\x1b\[[0-9;]*m", "", self.screen).replace("\r\n", "\n")
         return [line.rpartition("\r\x1b[2K")[2] for line in text.split("\n")]
 

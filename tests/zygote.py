@@ -1,8 +1,9 @@
-"""A Python that has imported Poetry and waits; each command is a fork of it, with streams and environment of its own.
+"""A Python that has imported Poetry and waits; each command is a fork of it, with streams and
+environment of its own.
 
-Run by the interpreter of the Poetry under test, so it uses nothing of this package. It listens on the Unix socket that
-an argument names, takes a JSON document and three file descriptors, and answers with two lines: the process id,
-then its exit status. One command at a time.
+Run by the interpreter of the Poetry under test, so it uses nothing of this package. It listens on
+the Unix socket that an argument names, takes a JSON document and three file descriptors, and
+answers with two lines: the process id, then its exit status. One command at a time.
 """
 
 from __future__ import annotations
@@ -22,19 +23,44 @@ from typing import Any
 
 # What costs time to import. Not keyring, which reads its environment then.
 HEAVY = (
-    *("cryptography.x509", "cryptography.hazmat.primitives.serialization.pkcs12", "cryptography.hazmat.backends"),
-    *("cachecontrol", "filelock", "netrc", "requests", "requests_toolbelt", "tomlkit", "truststore", "urllib3"),
-    *("poetry.console.application", "poetry.factory", "poetry.installation.installer", "poetry.plugins.plugin_manager"),
-    *("poetry.publishing.publisher", "poetry.repositories.legacy_repository", "poetry.utils.authenticator"),
+    *(
+        "cryptography.x509",
+        "cryptography.hazmat.primitives.serialization.pkcs12",
+        "cryptography.hazmat.backends",
+    ),
+    *(
+        "cachecontrol",
+        "filelock",
+        "netrc",
+        "requests",
+        "requests_toolbelt",
+        "tomlkit",
+        "truststore",
+        "urllib3",
+    ),
+    *(
+        "poetry.console.application",
+        "poetry.factory",
+        "poetry.installation.installer",
+        "poetry.plugins.plugin_manager",
+    ),
+    *(
+        "poetry.publishing.publisher",
+        "poetry.repositories.legacy_repository",
+        "poetry.utils.authenticator",
+    ),
 )
 
 
 def main(path: str, measured: str) -> int:
     """Serve until the other side is gone; in a fork, run Poetry and return its exit code.
 
-    :param measured: not empty if coverage is measured, which wants to see the plugin being imported.
+    :param measured: not empty if coverage is measured, which wants to see the plugin being
+    imported.
     """
-    sys.path.remove(str(Path(__file__).parent))  # the rooms of the tests are called as ours are: http, tls
+    sys.path.remove(
+        str(Path(__file__).parent)
+    )  # the rooms of the tests are called as ours are: http, tls
     for name in HEAVY:
         with contextlib.suppress(ImportError):  # not in every Poetry's environment
             import_module(name)
@@ -42,7 +68,10 @@ def main(path: str, measured: str) -> int:
         for module in iter_modules(import_module("poetry_repo_plugin.commands").__path__):
             import_module(f"poetry_repo_plugin.commands.{module.name}")
     gc.freeze()
-    sys.dont_write_bytecode, sys.pycache_prefix = False, f"{path}.pycache"  # the rest is compiled once
+    sys.dont_write_bytecode, sys.pycache_prefix = (
+        False,
+        f"{path}.pycache",
+    )  # the rest is compiled once
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(1)
@@ -78,7 +107,9 @@ def _run(order: dict[str, Any], streams: list[int]) -> int:
         import fcntl
         import termios
 
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
+        signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # which a shell's background jobs ignore
         os.setsid()
         fcntl.ioctl(streams[0], termios.TIOCSCTTY, 0)
     for number, stream in enumerate(streams):
@@ -100,7 +131,11 @@ def _run(order: dict[str, Any], streams: list[int]) -> int:
 
 def _renew_streams() -> None:
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        mode, errors = ("r", "strict") if number == 0 else ("w", "backslashreplace" if number == 2 else "strict")
+        mode, errors = (
+            ("r", "strict")
+            if number == 0
+            else ("w", "backslashreplace" if number == 2 else "strict")
+        )
         stream = os.fdopen(number, mode, encoding="utf-8", errors=errors, closefd=False)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
@@ -115,7 +150,9 @@ def _renew_locations() -> None:
 
 
 def _customize() -> None:
-    """What a Python that starts does by itself: a test's ``sitecustomize`` watches or breaks its command."""
+    """What a Python that starts does by itself: a test's ``sitecustomize`` watches or breaks its
+    command.
+    """
     sys.modules.pop("sitecustomize", None)
     with contextlib.suppress(ModuleNotFoundError):
         import_module("sitecustomize")

@@ -19,7 +19,12 @@ from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import Origin, split_userinfo
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.core.servers import index_url_of, looks_like_index, profile_of, publish_url_of
+from poetry_repo_plugin.core.servers import (
+    index_url_of,
+    looks_like_index,
+    profile_of,
+    publish_url_of,
+)
 from poetry_repo_plugin.ops.credential_store import check_username
 from poetry_repo_plugin.ops.home import require_home
 from poetry_repo_plugin.ops.index_url import find_index_below
@@ -39,7 +44,8 @@ class Lifted:
 class Wish:
     """What the words ask for, checked.
 
-    :param publish_url: as given, or as it follows from the index URL; ``None`` to leave it as it is.
+    :param publish_url: as given, or as it follows from the index URL; ``None`` to leave it as it
+        is.
     :param priority: ``None`` to leave it as it is; primary for a new source.
     :param codes: ``None`` to leave them as they are.
     """
@@ -57,7 +63,8 @@ class Wish:
 class Before:
     """What was known of the name before.
 
-    :param publish_url: in the user's file; a credential that stands in it stays there, and is not printed.
+    :param publish_url: in the user's file; a credential that stands in it stays there, and is not
+        printed.
     :param has_home: the user has said where the name belongs.
     """
 
@@ -69,7 +76,10 @@ class Before:
     @classmethod
     def of(cls, session: Session, name: str) -> Before:
         """Look it up."""
-        own, has_home = session.settings.user_settings(name), bool(session.bindings.home(name).places)
+        own, has_home = (
+            session.settings.user_settings(name),
+            bool(session.bindings.home(name).places),
+        )
         return cls(own.url, _publish_url_before(session, name), own.ignore_error_codes, has_home)
 
 
@@ -80,12 +90,25 @@ class Command(RepoCommand):
     description = "Add a package repository, for installing and for publishing."
     arguments: ClassVar = [
         argument("name", "What to call it, for example <c1>acme</c1>."),
-        argument("url", "The URL of its index. Not needed for a repository that you have added before.", optional=True),
+        argument(
+            "url",
+            "The URL of its index. Not needed for a repository that you have added before.",
+            optional=True,
+        ),
     ]
     options: ClassVar = [
-        option("publish-url", None, "Where to upload to; derived where the server is known.", flag=False),
+        option(
+            "publish-url",
+            None,
+            "Where to upload to; derived where the server is known.",
+            flag=False,
+        ),
         option("priority", None, f"One of {', '.join(PRIORITIES)}.", flag=False),
-        option("secondary", None, "Ask PyPI first, and this one for what PyPI does not have (supplemental)."),
+        option(
+            "secondary",
+            None,
+            "Ask PyPI first, and this one for what PyPI does not have (supplemental).",
+        ),
         option("default", None, "Use it instead of PyPI, as the last of the primary sources."),
         option("publish-only", None, "The URL is for uploads; it is no source to install from."),
         option("self", None, "Add it to Poetry's own environment, for <c1>poetry self add</c1>."),
@@ -132,11 +155,13 @@ ends in /simple/ is for installing only. The next step is
         self._tell_publish_url(wish, before, publish_url)
         self._tell_codes(wish, before)
         if place is not None:
-            self.say(f"{wish.name}: the credentials of the URL were moved to {place}; they are not verified.")
+            self.say(
+                f"{wish.name}: the credentials of the URL were moved to {place}; they are not verified."
+            )
         self._next_step(session, wish)
         return 0
 
-    # -- the words -----------------------------------------------------------------------------------------------------
+    # -- the words
 
     def _wish(self, session: Session) -> Wish:
         self.only_one_of("priority", "secondary", "default")
@@ -158,9 +183,14 @@ ends in /simple/ is for installing only. The next step is
         if len(lifted) > 1:
             raise InputError("The two URLs hold different credentials; one repository has one.")
         if self.option("publish-only"):
-            url, publish_url = None, publish_url or (publish_url_of(url) or url if url is not None else None)
+            url, publish_url = (
+                None,
+                publish_url or (publish_url_of(url) or url if url is not None else None),
+            )
             if publish_url is None:
-                raise InputError("Where to upload to is missing.", repo("add", name, "URL", "--publish-only"))
+                raise InputError(
+                    "Where to upload to is missing.", repo("add", name, "URL", "--publish-only")
+                )
         elif url is None and known is None:
             raise InputError(f"No URL is known for {name!r}.", repo("add", name, "URL"))
         else:
@@ -172,7 +202,9 @@ ends in /simple/ is for installing only. The next step is
         return Wish(name, url, publish_url, self._priority(), self._codes(), moved, is_new=is_new)
 
     def _index_at(self, session: Session, name: str, url: str, lifted: list[Lifted]) -> str:
-        """``url``, or the index that belongs to it: of a known server's upload URL, or just below it."""
+        """``url``, or the index that belongs to it: of a known server's upload URL, or just below
+        it.
+        """
         index, profile = index_url_of(url), profile_of(url)
         if profile is not None and index not in (None, url):
             self.say(f"{url} is where {profile.title} takes uploads; its index is {index}.")
@@ -196,16 +228,22 @@ ends in /simple/ is for installing only. The next step is
         return None
 
     def _check_upload_url(self, name: str, url: str | None, publish_url: str) -> None:
-        """Whoever says ``--publish-url`` is believed, unless the server is known to read there only."""
+        """Whoever says ``--publish-url`` is believed, unless the server is known to read there
+        only.
+        """
         if not looks_like_index(publish_url):
             return
         if profile_of(publish_url) is None and self.text("publish-url") is not None:
-            self.warn(f"{name}: {publish_url} looks like an index; uploads go there because you say so.")
+            self.warn(
+                f"{name}: {publish_url} looks like an index; uploads go there because you say so."
+            )
             return
         hint = repo("add", name, url or publish_url, "--publish-url", "URL")
         if self.option("publish-only"):
             hint = repo("add", name, "--publish-url", "URL", "--publish-only")
-        raise InputError(f"{publish_url} is an index, for installing; uploads go to another URL.", hint)
+        raise InputError(
+            f"{publish_url} is an index, for installing; uploads go to another URL.", hint
+        )
 
     def _check_pypi(self, session: Session, url: str | None, publish_url: str | None) -> None:
         if url is not None or publish_url is not None or self.option("publish-only"):
@@ -215,9 +253,15 @@ ends in /simple/ is for installing only. The next step is
 
     @staticmethod
     def _known(session: Session, name: str, lifted: list[Lifted]) -> str | None:
-        """The URL that a source of the project, or the user, has for the name; credentials in it join ``lifted``."""
+        """The URL that a source of the project, or the user, has for the name; credentials in it
+        join ``lifted``.
+        """
         known = session.catalogue.get(name)
-        if known.index_url is not None and known.url_username is not None and known.url_secret is not None:
+        if (
+            known.index_url is not None
+            and known.url_username is not None
+            and known.url_secret is not None
+        ):
             stored = session.settings.login(name) or session.settings.token(name)
             if stored is not None or session.settings.user_settings(name).helper:
                 raise InputError(
@@ -225,12 +269,16 @@ ends in /simple/ is for installing only. The next step is
                     "or take the one in the URL out by hand.",
                     repo("logout", name),
                 )
-            require_home(session.bindings, known, Kind.CREDENTIAL, session.confirm, urls=[known.index_url])
+            require_home(
+                session.bindings, known, Kind.CREDENTIAL, session.confirm, urls=[known.index_url]
+            )
             lifted.append(Lifted(known.url_username, known.url_secret, [known.index_url]))
         return known.index_url
 
     def _bare(self, url: str | None, lifted: list[Lifted]) -> str | None:
-        """``url`` without the credentials in it, which join ``lifted``. Raises ``InvalidUrl``, ``InputError``."""
+        """``url`` without the credentials in it, which join ``lifted``. Raises ``InvalidUrl``,
+        ``InputError``.
+        """
         if url is None:
             return None
         bare, username, secret = split_userinfo(url)
@@ -249,8 +297,13 @@ ends in /simple/ is for installing only. The next step is
                 "The URL holds a user name and no password; leave it out.",
                 repo("login", self.argument("name"), "--username", "USER"),
             )
-        login = Lifted(check_username(username), secret if secret is not None else Secret(""), [bare])
-        same = next((one for one in lifted if (one.username, one.secret) == (login.username, login.secret)), None)
+        login = Lifted(
+            check_username(username), secret if secret is not None else Secret(""), [bare]
+        )
+        same = next(
+            (one for one in lifted if (one.username, one.secret) == (login.username, login.secret)),
+            None,
+        )
         if same is not None:
             same.urls.append(bare)
         else:
@@ -265,10 +318,17 @@ ends in /simple/ is for installing only. The next step is
         before = session.catalogue.get(name)
         stored = _publish_url_before(session, name)
         followed = (publish_url_of(before.index_url), before.index_url) if before.index_url else ()
-        if before.project.publish_url is not None or (stored is not None and stored not in followed):
+        if before.project.publish_url is not None or (
+            stored is not None and stored not in followed
+        ):
             return None
         derived = publish_url_of(url)
-        if derived is None and session.project is None and not self.option("self") and not looks_like_index(url):
+        if (
+            derived is None
+            and session.project is None
+            and not self.option("self")
+            and not looks_like_index(url)
+        ):
             return url
         return derived
 
@@ -279,7 +339,9 @@ ends in /simple/ is for installing only. The next step is
             return "primary"
         priority = self.text("priority")
         if priority is not None and priority.lower() not in PRIORITIES:
-            flag = {"secondary": "--secondary", "default": "--default"}.get(priority.lower())  # Poetry 1's words
+            flag = {"secondary": "--secondary", "default": "--default"}.get(
+                priority.lower()
+            )  # Poetry 1's words
             raise names.no_choice(priority, "a priority", PRIORITIES, flag)
         return priority.lower() if priority is not None else None
 
@@ -289,13 +351,17 @@ ends in /simple/ is for installing only. The next step is
             return []
         codes = []
         for word in words:
-            if not (word.isascii() and word.isdigit() and len(word) == 3 and int(word) in ERROR_CODES):
+            if not (
+                word.isascii() and word.isdigit() and len(word) == 3 and int(word) in ERROR_CODES
+            ):
                 first, last = ERROR_CODES[0], ERROR_CODES[-1]
-                raise InputError(f"{word!r} is not an HTTP error code from {first} to {last}, nor `none` alone.")
+                raise InputError(
+                    f"{word!r} is not an HTTP error code from {first} to {last}, nor `none` alone."
+                )
             codes.append(int(word))
         return sorted(set(codes)) or None
 
-    # -- the writing ---------------------------------------------------------------------------------------------------
+    # -- the writing
 
     def _file(self, session: Session) -> Path | None:
         """The file that the source is added to."""
@@ -312,11 +378,15 @@ ends in /simple/ is for installing only. The next step is
         from poetry_repo_plugin.config.sources import add_source, system_project_text
 
         old = system_project_text(text) if self.option("self") else text
-        new, told[:] = add_source(old, wish.name, wish.url, wish.priority, default=bool(self.option("default")))
+        new, told[:] = add_source(
+            old, wish.name, wish.url, wish.priority, default=bool(self.option("default"))
+        )
         return new if told else text
 
     def _remembered_url(self, session: Session, wish: Wish) -> str | None:
-        """What the user remembers: outside a project, and for Poetry's own environment, which is no project of ours."""
+        """What the user remembers: outside a project, and for Poetry's own environment, which is no
+        project of ours.
+        """
         if self.option("publish-only") or (session.project is not None and not self.option("self")):
             return None
         return wish.url
@@ -327,9 +397,11 @@ ends in /simple/ is for installing only. The next step is
         return wish.publish_url
 
     @staticmethod
-    def _keep_home(changes: Changes, wish: Wish, before: Before, url: str | None, publish_url: str) -> None:
-        """Where uploads go is kept for the user, and the index in the project alone, which is no word of the user's: by
-        itself the first would make a stranger of the second.
+    def _keep_home(
+        changes: Changes, wish: Wish, before: Before, url: str | None, publish_url: str
+    ) -> None:
+        """Where uploads go is kept for the user, and the index in the project alone, which is no
+        word of the user's: by itself the first would make a stranger of the second.
         """
         if before.has_home or wish.url is None or url is not None:
             return
@@ -342,11 +414,14 @@ ends in /simple/ is for installing only. The next step is
         if wish.lifted is None:
             changes.commit()
             return None
-        login, plaintext = wish.lifted, not wish.lifted.secret  # a token for a user name: Poetry keeps those in files
+        login, plaintext = (
+            wish.lifted,
+            not wish.lifted.secret,
+        )  # a token for a user name: Poetry keeps those in files
         words = (wish.name, login.username, login.secret, login.urls)
         return session.logins.store(*words, plaintext=plaintext, changes=changes).place
 
-    # -- what was done -------------------------------------------------------------------------------------------------
+    # -- what was done
 
     def _tell_source(self, wish: Wish, file: Path, told: list[str]) -> None:
         own_environment = bool(self.option("self"))
@@ -372,7 +447,9 @@ ends in /simple/ is for installing only. The next step is
         if url is None:  # PyPI
             return
         if before.url is None:
-            self.say(f"{name} ({url}) is remembered; `{repo('add', name)}` in a project makes it a source there.")
+            self.say(
+                f"{name} ({url}) is remembered; `{repo('add', name)}` in a project makes it a source there."
+            )
         elif before.url != url:
             self.say(f"{name}: url {before.url} → {url}")
         else:
@@ -398,7 +475,9 @@ ends in /simple/ is for installing only. The next step is
 
     def _next_step(self, session: Session, wish: Wish) -> None:
         name = wish.name
-        urls = [bare(url) for url in (wish.url, session.settings.publish_url(name)) if url is not None]
+        urls = [
+            bare(url) for url in (wish.url, session.settings.publish_url(name)) if url is not None
+        ]
         bound = session.bindings.of(name, Kind.CREDENTIAL)
         beyond = session.bindings.held_to(name, Kind.CREDENTIAL).stranger_among(urls)
         if beyond is not None:
@@ -411,10 +490,22 @@ ends in /simple/ is for installing only. The next step is
         if profile is not None and (profile.provider is not None or profile.token_is_username):
             self.say(f"{profile.title}: {profile.advice}")
         known = session.catalogue.get(name)  # its project is as it was before
-        inside = session.project is not None and not self.option("self")  # outside it is said of every server
-        if inside and profile is not None and known.publish_url is None and known.index_url != wish.url:
+        inside = session.project is not None and not self.option(
+            "self"
+        )  # outside it is said of every server
+        if (
+            inside
+            and profile is not None
+            and known.publish_url is None
+            and known.index_url != wish.url
+        ):
             self.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")
-        if wish.is_new and not wish.lifted and not bound and not shows_credential(session.settings, known):
+        if (
+            wish.is_new
+            and not wish.lifted
+            and not bound
+            and not shows_credential(session.settings, known)
+        ):
             self.say(f"Next, if it wants a credential: {repo('login', name)}")
 
 

@@ -1,4 +1,6 @@
-"""What all ``repo`` commands share: the session, the streams, and the handling of what goes wrong."""
+"""What all ``repo`` commands share: the session, the streams, and the handling of what goes
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ _PLAIN = str.maketrans({"→": "->", "…": "...", "“": '"', "”": '"', "’"
 class RepoCommand(PoetryCommand):
     """Runs :meth:`work`; turns what goes wrong into one message on stderr and exit code 1.
 
-    ``tells_ignored`` is false for a command that has its own place for settings of the project that are ignored.
+    ``tells_ignored`` is false for a command that has its own place for settings of the project that
+    are ignored.
     """
 
     tells_ignored: ClassVar[bool] = True
@@ -40,7 +43,9 @@ class RepoCommand(PoetryCommand):
             self._refuse_bytes()
             return self.work(self._session())
         except UnknownNameError as error:
-            error.hint = self._again(error.given, error.meant) if error.meant is not None else error.hint
+            error.hint = (
+                self._again(error.given, error.meant) if error.meant is not None else error.hint
+            )
             self.fail(error)
         except RepoError as error:
             self.fail(error)
@@ -55,7 +60,7 @@ class RepoCommand(PoetryCommand):
         """What the command does; returns its exit code."""
         raise NotImplementedError
 
-    # -- streams -------------------------------------------------------------------------------------------------------
+    # -- streams
 
     def fail(self, error: RepoError) -> None:
         """Tell an error, and the command that mends it."""
@@ -83,7 +88,9 @@ class RepoCommand(PoetryCommand):
         output.write(_shown(text, output), new_line=True, type=Type.RAW)
 
     def data(self, text: str) -> None:
-        """Write a line of data, exactly as it is. Raises :class:`RepoError` where the stream cannot hold it."""
+        """Write a line of data, exactly as it is. Raises :class:`RepoError` where the stream cannot
+        hold it.
+        """
         try:
             self.io.output.write(text, new_line=True, type=Type.RAW)
         except UnicodeEncodeError as error:
@@ -101,7 +108,7 @@ class RepoCommand(PoetryCommand):
             text = str(Formatter.escape(one))
             self.io.write_error_line(f"<{style}>{text}</{style}>" if style else text)
 
-    # -- words ---------------------------------------------------------------------------------------------------------
+    # -- words
 
     def text(self, option: str) -> str | None:
         """The value of an option, or ``None`` if it was not given."""
@@ -119,12 +126,20 @@ class RepoCommand(PoetryCommand):
             raise InputError(f"{' and '.join(given)} cannot be used together.")
 
     def path(self, text: str) -> Path:
-        """A path that was given as a word: ``~`` expanded, absolute from the folder where the command runs."""
+        """A path that was given as a word: ``~`` expanded, absolute from the folder where the
+        command runs.
+        """
         if not text:
             raise InputError("A path is empty.")
         whole = os.path.expanduser(text)
-        flat = os.path.abspath(whole)  # without `..`, unless that steps back over a link to somewhere else
-        return Path(flat) if os.path.realpath(flat) == os.path.realpath(whole) else Path(whole).absolute()
+        flat = os.path.abspath(
+            whole
+        )  # without `..`, unless that steps back over a link to somewhere else
+        return (
+            Path(flat)
+            if os.path.realpath(flat) == os.path.realpath(whole)
+            else Path(whole).absolute()
+        )
 
     def read_secret_line(self, what: str) -> Secret:
         """One line of standard input, without its end; on a terminal nothing of it is shown.
@@ -140,7 +155,13 @@ class RepoCommand(PoetryCommand):
             return ask_secret(f"{what.capitalize()}: ")
         binary = getattr(stream, "buffer", None)
         try:
-            line = binary.readline().decode("utf-8") if binary is not None else stream.readline() if stream else ""
+            line = (
+                binary.readline().decode("utf-8")
+                if binary is not None
+                else stream.readline()
+                if stream
+                else ""
+            )
         except UnicodeDecodeError:
             raise InputError("Standard input is not UTF-8. Nothing was stored.") from None
         if not line:
@@ -148,14 +169,17 @@ class RepoCommand(PoetryCommand):
         return Secret(line.removesuffix("\n").removesuffix("\r"))
 
     def _again(self, given: str, meant: str) -> Hint:
-        """This command as it was typed, with the name ``meant``. What a user gave beside names and switches, which may
-        be a secret, is an ellipsis.
+        """This command as it was typed, with the name ``meant``. What a user gave beside names and
+        switches, which may be a secret, is an ellipsis.
         """
         words, rest = ["poetry", *(self.name or "").split()], False
         for argument in self.arguments:
             value = self.argument(argument.name) or []
             if argument.name in ("name", "names"):
-                known = [meant if word == given else str(word) for word in ([value], value)[argument.is_list()]]
+                known = [
+                    meant if word == given else str(word)
+                    for word in ([value], value)[argument.is_list()]
+                ]
                 words += [word if is_name(word) else "NAME" for word in dict.fromkeys(known)]
             else:
                 rest = rest or bool(value)
@@ -174,13 +198,16 @@ class RepoCommand(PoetryCommand):
 
     def _refuse_bytes(self) -> None:
         """Words that cannot be read could be stored in no file and sent to no server (PEP 383)."""
-        words = {**self.io.input.arguments, **{f"--{name}": value for name, value in self.io.input.options.items()}}
+        words = {
+            **self.io.input.arguments,
+            **{f"--{name}": value for name, value in self.io.input.options.items()},
+        }
         for name, value in words.items():
             for word in value if isinstance(value, list) else [value]:
                 if isinstance(word, str) and not _is_text(word):
                     raise InputError(*_why_unreadable(name, word))
 
-    # -- the session ---------------------------------------------------------------------------------------------------
+    # -- the session
 
     def _session(self) -> Session:
         from poetry_repo_plugin.hooks.facts import surroundings

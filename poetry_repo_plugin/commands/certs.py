@@ -52,15 +52,30 @@ class Command(RepoCommand):
             "A CA bundle; <c1>system</c1> for the system's store; <c1>none</c1> for the default.",
             flag=False,
         ),
-        option("client-cert", None, "A client certificate: PEM with or without its key, or PKCS#12.", flag=False),
+        option(
+            "client-cert",
+            None,
+            "A client certificate: PEM with or without its key, or PKCS#12.",
+            flag=False,
+        ),
         option("client-key", None, "Its key, where that is a file of its own.", flag=False),
-        option("passphrase", None, "The key's passphrase (visible to others; better: --passphrase-stdin).", flag=False),
+        option(
+            "passphrase",
+            None,
+            "The key's passphrase (visible to others; better: --passphrase-stdin).",
+            flag=False,
+        ),
         option("passphrase-stdin", None, "Read the passphrase from standard input, one line."),
         option("plaintext", None, "Keep the passphrase in auth.toml, not in the keyring."),
         option("insecure", None, "Do not verify the repository's certificate. Warns on every use."),
-        option("relaxed", None, "Grant out the stricter X.509 checks of Python 3.13."),
+        option("relaxed", None, "Leave out the stricter X.509 checks of Python 3.13."),
         option("unset", None, "Forget the CA, the client certificate and the passphrase."),
-        option("export", None, "Write certificate and key to one PEM file, for plain Poetry or pip.", flag=False),
+        option(
+            "export",
+            None,
+            "Write certificate and key to one PEM file, for plain Poetry or pip.",
+            flag=False,
+        ),
         option("no-verify", None, "Do not try a handshake."),
     ]
     help = """\
@@ -77,7 +92,14 @@ tried."""
         """Show, unset, or check and set."""
         repository = session.catalogue.require(str(self.argument("name")), to_add=True)
         given = self.given(
-            "ca", "client-cert", "client-key", "passphrase", "passphrase-stdin", "insecure", "relaxed", "plaintext"
+            "ca",
+            "client-cert",
+            "client-key",
+            "passphrase",
+            "passphrase-stdin",
+            "insecure",
+            "relaxed",
+            "plaintext",
         )
         if self.option("unset"):
             return self._unset(session, repository, given)
@@ -103,10 +125,14 @@ tried."""
         what = "no CA, client certificate or passphrase" if gone else "no CA or client certificate"
         self.say(f"{repository.name}: {what} is set any more.")
         if not session.access.tls.settings_of(repository).is_default:
-            self.warn(f"{repository.name}: the environment or the project still sets what `poetry repo certs` shows.")
+            self.warn(
+                f"{repository.name}: the environment or the project still sets what `poetry repo certs` shows."
+            )
         return 0
 
-    def _export(self, session: Session, repository: Repository, target: Path, given: list[str]) -> int:
+    def _export(
+        self, session: Session, repository: Repository, target: Path, given: list[str]
+    ) -> int:
         if given:
             raise InputError(f"--export and --{given[0]} cannot be used together.")
         name, exists = repository.name, target.exists()
@@ -126,7 +152,7 @@ tried."""
         self.say(f"For Poetry without this plugin: {plain}")
         return 0
 
-    # -- showing -------------------------------------------------------------------------------------------------------
+    # -- showing
 
     def _show(self, session: Session, repository: Repository) -> int:
         from poetry_repo_plugin.credentials.passphrase import known_passphrase
@@ -134,7 +160,9 @@ tried."""
         settings = session.access.tls.settings_of(repository)
         known = partial(known_passphrase, session.settings, session.gate, repository.name)
         unverified, _ = session.access.tls.unverified(repository.name)
-        shown = certificates.show(replace(settings, passphrase=known), settings.passphrase, unverified)
+        shown = certificates.show(
+            replace(settings, passphrase=known), settings.passphrase, unverified
+        )
         for label, value in shown.rows:
             self.row(f"{label:<14}{value}".rstrip())
         for facts in shown.client:
@@ -144,13 +172,15 @@ tried."""
             self.fail(self._failure(repository, error))
         return 1 if shown.problems else 0
 
-    # -- setting -------------------------------------------------------------------------------------------------------
+    # -- setting
 
     def _wish(self, session: Session, repository: Repository) -> Wish:
         self.only_one_of("passphrase", "passphrase-stdin")
         self.only_one_of("ca", "insecure")
         settings = session.access.tls.settings_of(repository)
-        ca, client_cert, client_key = (self.text(word) for word in ("ca", "client-cert", "client-key"))
+        ca, client_cert, client_key = (
+            self.text(word) for word in ("ca", "client-cert", "client-key")
+        )
         if ca is not None:
             settings = replace(settings, relaxed=False)  # which was for the CA before
             chosen: CaSetting = None if ca == "none" else SYSTEM if ca == SYSTEM else self.path(ca)
@@ -172,16 +202,22 @@ tried."""
         passphrase = self._passphrase(settings)
         settings = replace(settings, passphrase=passphrase)
         sets_identity = client_cert is not None or bool(about_key)
-        return Wish(settings, passphrase, ca is not None or bool(self.option("insecure")), sets_identity)
+        return Wish(
+            settings, passphrase, ca is not None or bool(self.option("insecure")), sets_identity
+        )
 
     def _words(self) -> list[str]:
-        """The options as they were given, to be typed again; a passphrase comes on standard input then."""
+        """The options as they were given, to be typed again; a passphrase comes on standard input
+        then.
+        """
         words = []
         for word in self.given("ca", "client-cert", "client-key"):
             words += [f"--{word}", self.text(word) or ""]
         if self.given("passphrase", "passphrase-stdin"):
             words.append("--passphrase-stdin")
-        return words + [f"--{flag}" for flag in self.given("plaintext", "insecure", "relaxed", "no-verify")]
+        return words + [
+            f"--{flag}" for flag in self.given("plaintext", "insecure", "relaxed", "no-verify")
+        ]
 
     def _passphrase(self, settings: TlsSettings) -> Passphrase:
         given = self.text("passphrase")
@@ -206,9 +242,13 @@ tried."""
 
     @staticmethod
     def _check_identity(session: Session, repository: Repository, wish: Wish) -> list[str]:
-        """A passphrase that is kept may be of the certificate before: then a person is asked for the new one."""
+        """A passphrase that is kept may be of the certificate before: then a person is asked for
+        the new one.
+        """
         new, passphrase = replace(wish.settings, ca=None, verify=False), wish.passphrase
-        check = partial(certificates.check, new, partial(session.access.tls.warn_of_end, repository))
+        check = partial(
+            certificates.check, new, partial(session.access.tls.warn_of_end, repository)
+        )
         try:
             return check()
         except Failure as error:
@@ -217,7 +257,9 @@ tried."""
                 raise
             typed = session.ask_passphrase(repository)
             if typed is None:
-                what = error.detail.replace("the passphrase", "the passphrase that is kept for it", 1)
+                what = error.detail.replace(
+                    "the passphrase", "the passphrase that is kept for it", 1
+                )
                 raise Failure(error.cause, what, subject=error.subject) from None
         passphrase.correct(typed)
         return check()
@@ -225,7 +267,9 @@ tried."""
     def _failure(self, repository: Repository, error: Failure) -> Failure:
         """What is wrong with a file is a failure of the repository that it is set for."""
         hint = None
-        if error.cause in (Cause.PASSPHRASE_MISSING, Cause.PASSPHRASE_WRONG) and self.given("client-cert"):
+        if error.cause in (Cause.PASSPHRASE_MISSING, Cause.PASSPHRASE_WRONG) and self.given(
+            "client-cert"
+        ):
             hint = repo("certs", repository.name, "--passphrase-stdin")
             for word in self.given("client-cert", "client-key"):
                 hint = hint.adding(f"--{word}", self.text(word) or "")
@@ -236,7 +280,9 @@ tried."""
         before = session.access.tls.settings_of(repository).ca
         changes = Changes(session.settings)
         if self.given("client-cert", "client-key"):
-            session.bindings.record_for_login(name, repository.bindable, Kind.CERTIFICATE, changes=changes)
+            session.bindings.record_for_login(
+                name, repository.bindable, Kind.CERTIFICATE, changes=changes
+            )
         certificates.note(changes, name, settings, ca=wish.sets_ca, identity=wish.sets_identity)
         if wish.sets_identity:
             self._keep_passphrase(session, name, wish.passphrase, changes)
@@ -252,7 +298,9 @@ tried."""
         if self.option("relaxed"):
             self.say(f"{name}: the stricter X.509 checks of Python 3.13 are left out.")
 
-    def _keep_passphrase(self, session: Session, name: str, passphrase: Passphrase, changes: Changes) -> None:
+    def _keep_passphrase(
+        self, session: Session, name: str, passphrase: Passphrase, changes: Changes
+    ) -> None:
         """Keep it in the keyring, or where that was asked for in plain text, and write ``changes``.
 
         One that nobody needs is not kept.
@@ -284,14 +332,18 @@ tried."""
     def _passphrases(session: Session) -> certificates.Passphrases:
         return certificates.Passphrases(session.settings, session.gate, session.notices)
 
-    # -- trying --------------------------------------------------------------------------------------------------------
+    # -- trying
 
     def _try(self, session: Session, repository: Repository, wish: Wish) -> None:
-        """A handshake with what is stored now; one that fails is told with its cause, and is no error."""
+        """A handshake with what is stored now; one that fails is told with its cause, and is no
+        error.
+        """
         name, url = repository.name, repository.index_url or repository.publish_url
         if self.option("no-verify") or url is None or not url.startswith("https://"):
             if not wish.settings.verify:
-                self.warn(f"{name}: its certificate is not verified: whoever sits on the way can read and change all.")
+                self.warn(
+                    f"{name}: its certificate is not verified: whoever sits on the way can read and change all."
+                )
             if not self.option("no-verify"):
                 why = "no URL is known for it" if url is None else f"{url} is not https"
                 self.warn(f"{name}: no handshake was tried, because {why}.")

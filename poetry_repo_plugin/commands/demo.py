@@ -33,7 +33,9 @@ without your keyring, without your settings and without the internet, and
 nothing is left behind."""
 
     def handle(self) -> int:
-        """Perform, and say what was shown. Nothing of the person's own settings is read, so there is no session."""
+        """Perform, and say what was shown. Nothing of the person's own settings is read, so there
+        is no session.
+        """
         try:
             _require_extra()
             return self._perform()

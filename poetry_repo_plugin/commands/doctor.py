@@ -29,7 +29,12 @@ class Command(RepoCommand):
     name = "repo doctor"
     description = "Find out what is wrong, and which command mends it."
     arguments: ClassVar = [
-        argument("names", "The repositories; without names, all that are known here.", optional=True, multiple=True)
+        argument(
+            "names",
+            "The repositories; without names, all that are known here.",
+            optional=True,
+            multiple=True,
+        )
     ]
     options: ClassVar = [
         option("json", None, "Print one JSON document."),
@@ -123,8 +128,14 @@ code is 1 if any check failed."""
                 note = f"PyPI was not checked. To check it: {repo('doctor', 'pypi')}"
         for line in lines(report, self._encoding(), note):
             head, rest = line.text[: line.marked], line.text[line.marked :]
-            shown = f"<{line.style}>{Formatter.escape(head)}</>" if line.style and head else Formatter.escape(head)
-            self.io.output.write(f"{shown}{Formatter.escape(rest)}", new_line=True, type=Type.NORMAL)
+            shown = (
+                f"<{line.style}>{Formatter.escape(head)}</>"
+                if line.style and head
+                else Formatter.escape(head)
+            )
+            self.io.output.write(
+                f"{shown}{Formatter.escape(rest)}", new_line=True, type=Type.NORMAL
+            )
 
     def _encoding(self) -> str:
         """What standard output can show; a Windows code page may know no check mark."""
@@ -138,7 +149,12 @@ class _Progress:
     def __init__(self, command: Command, count: int) -> None:
         self._io = command.io
         stream = getattr(self._io.error_output, "stream", None)
-        self._shown = bool(count) and stream is not None and stream.isatty() and not self._io.error_output.is_quiet()
+        self._shown = (
+            bool(count)
+            and stream is not None
+            and stream.isatty()
+            and not self._io.error_output.is_quiet()
+        )
         self._current: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -147,11 +163,13 @@ class _Progress:
         with self._lock:
             self._current[name] = check
             if self._shown:
-                now = ", ".join(f"{repository}: {step}" for repository, step in self._current.items())
+                now = ", ".join(
+                    f"{repository}: {step}" for repository, step in self._current.items()
+                )
                 self._write(printable(f"Checking {now}")[:78])
 
     def clear(self) -> None:
-        """Grant nothing behind."""
+        """Leave nothing behind."""
         if self._shown:
             self._write("")
 

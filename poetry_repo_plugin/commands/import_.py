@@ -27,7 +27,9 @@ class Command(RepoCommand):
 
     name = "repo import"
     description = "Take over repositories and logins from .pypirc and pip.conf."
-    arguments: ClassVar = [argument("file", "The file; all that twine and pip read, if left out.", optional=True)]
+    arguments: ClassVar = [
+        argument("file", "The file; all that twine and pip read, if left out.", optional=True)
+    ]
     help = """\
     <c1>poetry repo import</c1>             what ~/.pypirc and pip.conf hold
     <c1>poetry repo import ~/.pypirc</c1>
@@ -40,7 +42,9 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
         given = self.argument("file")
         files = [self.path(given)] if given is not None else default_files()
         if not files:
-            raise InputError("There is no .pypirc and no pip.conf here.", repo("import", None, "FILE"))
+            raise InputError(
+                "There is no .pypirc and no pip.conf here.", repo("import", None, "FILE")
+            )
         contents = read_files(files)
         found: list[Found] = []
         for one in contents.found:
@@ -53,26 +57,38 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
         for one in found:
             for line in preview(one, replaced(session, one)):
                 self.row(line)
-        if session.terminal and ask("Store this? (y/n) [y]: ").strip().lower() not in ("", "y", "yes"):
+        if session.terminal and ask("Store this? (y/n) [y]: ").strip().lower() not in (
+            "",
+            "y",
+            "yes",
+        ):
             self.say("Nothing was stored.")
             return 1
         for one in found:
             self._store(session, one)
-        in_project = {repository.name for repository in session.catalogue if repository.priority is not None}
+        in_project = {
+            repository.name for repository in session.catalogue if repository.priority is not None
+        }
         if session.project is not None:
             alone = {one.name for one in found if one.replaces_pypi}
-            for name in dict.fromkeys(one.name for one in found if one.index_url and one.name not in in_project):
-                flag = ("--default",) if name in alone else ()  # without it PyPI would be asked for its packages, too
+            for name in dict.fromkeys(
+                one.name for one in found if one.index_url and one.name not in in_project
+            ):
+                flag = (
+                    ("--default",) if name in alone else ()
+                )  # without it PyPI would be asked for its packages, too
                 self.say(f"To use {name} in this project: {repo('add', name, *flag)}")
         return 0
 
     def _named(self, session: Session, found: Found, others: list[Found]) -> Found:
-        """Under the name that is known for the same URL, unless another login was found for that; under a new one if
-        its own means another host already.
+        """Under the name that is known for the same URL, unless another login was found for that;
+        under a new one if its own means another host already.
         """
         if names.is_pypi(found.name):
             return found
-        urls = {one.name: list(one.urls) for one in session.catalogue if not names.is_pypi(one.name)}
+        urls = {
+            one.name: list(one.urls) for one in session.catalogue if not names.is_pypi(one.name)
+        }
         for other in others:
             urls.setdefault(other.name, []).extend(other.urls)
         apart = {other.name for other in others if not found.goes_with(other)}
@@ -83,12 +99,16 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
             return replace(found, name=merged)
         name, number = names.check_name(found.name), 1
         while (twin := _twin(name, urls)) is not None:
-            if twin not in apart and (not urls[twin] or _origins(found.urls) & _origins(urls[twin])):
+            if twin not in apart and (
+                not urls[twin] or _origins(found.urls) & _origins(urls[twin])
+            ):
                 return replace(found, name=twin)
             number += 1
             name = f"{found.name}-{number}"
         if name != found.name:
-            self.warn(f"{found.name} is another repository here already; the one in {found.origin} becomes {name}.")
+            self.warn(
+                f"{found.name} is another repository here already; the one in {found.origin} becomes {name}."
+            )
         return replace(found, name=name)
 
     def _checked(self, found: Found) -> Found:
@@ -149,11 +169,16 @@ def preview(found: Found, replaces: str | None = None) -> list[str]:
     ]
     if found.username is None:
         rows = [row for row in rows if row[0] not in ("user", "password")]
-    return [f"{found.name} ({found.origin})", *(f"  {label:<12}{value}" for label, value in rows if value)]
+    return [
+        f"{found.name} ({found.origin})",
+        *(f"  {label:<12}{value}" for label, value in rows if value),
+    ]
 
 
 def replaced(session: Session, found: Found) -> str | None:
-    """What a login that is taken over takes the place of, as far as files tell; without a secret."""
+    """What a login that is taken over takes the place of, as far as files tell; without a
+    secret.
+    """
     settings, name = session.settings, found.name
     if found.username is None or found.secret is None:
         return None

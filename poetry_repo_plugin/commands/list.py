@@ -40,14 +40,22 @@ more."""
 
 
 def table(summaries: list[Summary]) -> list[str]:
-    """A line for each, and below it where it is and what is set for TLS, so that it fits 80 columns."""
+    """A line for each, and below it where it is and what is set for TLS, so that it fits 80
+    columns.
+    """
     wide = max(len(summary.repository.name) for summary in summaries)
     lines = []
     for summary in summaries:
         repository = summary.repository
-        lines.append(f"{repository.name:<{wide}}  {summary.priority or '-':<12}  {summary.credential_text}")
+        lines.append(
+            f"{repository.name:<{wide}}  {summary.priority or '-':<12}  {summary.credential_text}"
+        )
         below = [repository.index_url or (None if repository.publish_url else "no URL")]
-        if repository.publish_url and repository.publish_url != repository.index_url and not is_pypi(repository.name):
+        if (
+            repository.publish_url
+            and repository.publish_url != repository.index_url
+            and not is_pypi(repository.name)
+        ):
             below.append(f"uploads: {repository.publish_url}")
         below += summary.tls_lines
         lines += [f"{'':<{wide}}  {line}" for line in below if line]

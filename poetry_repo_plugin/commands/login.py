@@ -32,15 +32,32 @@ class Command(RepoCommand):
     description = "Log in to a repository; only what it accepts is stored."
     arguments: ClassVar = [
         argument("name", "The repository."),
-        argument("words", "Words of the helper's command, behind <c1>--helper</c1>.", optional=True, multiple=True),
+        argument(
+            "words",
+            "Words of the helper's command, behind <c1>--helper</c1>.",
+            optional=True,
+            multiple=True,
+        ),
     ]
     options: ClassVar = [
         option("username", "u", "The user name.", flag=False),
-        option("password", "p", "The password (others on this machine see it; better: --password-stdin).", flag=False),
+        option(
+            "password",
+            "p",
+            "The password (others on this machine see it; better: --password-stdin).",
+            flag=False,
+        ),
         option("password-stdin", None, "Read the password from standard input, one line."),
-        option("token", None, "An API token (others on this machine see it; better: --token-stdin).", flag=False),
+        option(
+            "token",
+            None,
+            "An API token (others on this machine see it; better: --token-stdin).",
+            flag=False,
+        ),
         option("token-stdin", None, "Read an API token from standard input, one line."),
-        option("helper", None, "Ask this credential helper instead of storing a secret.", flag=False),
+        option(
+            "helper", None, "Ask this credential helper instead of storing a secret.", flag=False
+        ),
         option(
             "protocol",
             None,
@@ -83,7 +100,7 @@ adds a host."""
             return 1
         return 0
 
-    # -- the words -----------------------------------------------------------------------------------------------------
+    # -- the words
 
     def _check_words(self) -> None:
         self.only_one_of(*SECRETS, "helper", "provider")
@@ -91,9 +108,13 @@ adds a host."""
             for other in ("username", "plaintext"):
                 self.only_one_of(word, other)
         for word in ("words", "protocol"):
-            if not self.given("helper") and (self.argument(word) if word == "words" else self.given(word)):
+            if not self.given("helper") and (
+                self.argument(word) if word == "words" else self.given(word)
+            ):
                 what = "Further words" if word == "words" else "--protocol"
-                raise InputError(f"{what} go with --helper only.", repo("login", "NAME", "--helper", "COMMAND"))
+                raise InputError(
+                    f"{what} go with --helper only.", repo("login", "NAME", "--helper", "COMMAND")
+                )
 
     def _url(self) -> str | None:
         given = self.text("url")
@@ -102,7 +123,9 @@ adds a host."""
         bare, username, _ = split_userinfo(given)
         Origin.of(bare)
         if username is not None:
-            raise InputError("Grant the credentials out of --url; give them with --username and --password-stdin.")
+            raise InputError(
+                "Leave the credentials out of --url; give them with --username and --password-stdin."
+            )
         return bare
 
     def _try_helper(self, target: Target) -> Tried:
@@ -113,7 +136,7 @@ adds a host."""
         words = self.argument("words") or []
         return try_helper(repository, helper, self.text("protocol"), target.url, words)
 
-    # -- the secret ------------------------------------------------------------------------------
+    # -- the secret
 
     def _credential(self, session: Session, repository: Repository) -> Credential:
         secret_given = bool(self.given(*SECRETS))
@@ -141,7 +164,9 @@ adds a host."""
         return Credential(secret, username, "option", "the terminal")
 
     def _with_all(self, repository: Repository) -> Hint:
-        """This command with all that it needs: what was said already, and the secret on standard input."""
+        """This command with all that it needs: what was said already, and the secret on standard
+        input.
+        """
         profile, username = profile_at(repository), self.text("username")
         if profile is not None and profile.token_is_username:  # it may be the secret
             username = None

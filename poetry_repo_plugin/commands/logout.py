@@ -32,9 +32,15 @@ The repositories themselves and their certificates stay;
         """Forget each; names are checked before anything is forgotten."""
         given = list(self.argument("name") or [])
         if bool(given) == bool(self.option("all")):
-            raise InputError("Name the repositories to forget, or say --all.", repo("logout", "NAME"))
+            raise InputError(
+                "Name the repositories to forget, or say --all.", repo("logout", "NAME")
+            )
         known = [repository.name for repository in session.catalogue]
-        chosen = known if self.option("all") else [session.catalogue.require(name).name for name in given]
+        chosen = (
+            known
+            if self.option("all")
+            else [session.catalogue.require(name).name for name in given]
+        )
         left = []
         for name in dict.fromkeys(chosen):
             forgotten = session.logins.forget(name)
@@ -46,7 +52,9 @@ The repositories themselves and their certificates stay;
                 self.say(f"Nothing was stored for {name}.")
             self._tell_environment(session, name)
         if left:
-            raise RepoError(f"Not everything is forgotten of {', '.join(left)}.", repo("logout", *left))
+            raise RepoError(
+                f"Not everything is forgotten of {', '.join(left)}.", repo("logout", *left)
+            )
         return 0
 
     def _tell_environment(self, session: Session, name: str) -> None:

@@ -23,7 +23,9 @@ class Command(RepoCommand):
     name = "repo"
     description = "Private package repositories: an overview and the next step."
     arguments: ClassVar = [
-        argument("subcommand", "One of the commands below <c1>repo</c1>.", optional=True, multiple=True)
+        argument(
+            "subcommand", "One of the commands below <c1>repo</c1>.", optional=True, multiple=True
+        )
     ]
     help = """\
     <c1>poetry repo add acme URL</c1>     add a repository
@@ -32,7 +34,9 @@ class Command(RepoCommand):
     <c1>poetry repo doctor</c1>           find out what is wrong"""
 
     def configure(self) -> None:
-        """Options behind a misspelt command are that command's: they are no reason to speak of anything else."""
+        """Options behind a misspelt command are that command's: they are no reason to speak of
+        anything else.
+        """
         super().configure()
         self.ignore_validation_errors()
 
@@ -59,8 +63,8 @@ class Command(RepoCommand):
 
 
 def no_such_command(word: str, behind: Sequence[str], known: Sequence[str]) -> InputError:
-    """What is said of ``poetry repo WORD``. Of what was typed behind it only a name and a URL are said again: any other
-    word may be a secret.
+    """What is said of ``poetry repo WORD``. Of what was typed behind it only a name and a URL are
+    said again: any other word may be a secret.
     """
     meant = nearest(word, known)
     message = f"There is no command `poetry repo {word}`."
@@ -72,7 +76,9 @@ def no_such_command(word: str, behind: Sequence[str], known: Sequence[str]) -> I
 
 
 def next_step(summaries: list[Summary], project: Project | None) -> Hint:
-    """The command that most likely comes next; in a project that Poetry refuses to read, no other one helps."""
+    """The command that most likely comes next; in a project that Poetry refuses to read, no other
+    one helps.
+    """
     if project is not None and project.needs_migration:
         return repo("migrate")
     private = [summary for summary in summaries if not is_pypi(summary.repository.name)]

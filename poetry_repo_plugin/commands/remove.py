@@ -28,7 +28,7 @@ class Command(RepoCommand):
     arguments: ClassVar = [argument("name", "The repository.")]
     options: ClassVar = [
         option("all", None, "Take its login and certificates too, which other projects may use."),
-        option("keep-credentials", None, "Grant what was stored by `login`."),
+        option("keep-credentials", None, "Leave what was stored by `login`."),
         option("self", None, "Remove it from Poetry's own environment only."),
     ]
     help = """\
@@ -39,8 +39,14 @@ Its login and certificates belong to all your projects. They go with
 <c1>--all</c1>, or if you say so when asked."""
 
     def work(self, session: Session) -> int:
-        """Take everything away that carries the name; the projects' files come first, because they may refuse."""
-        given, changes, own_file = str(self.argument("name")), Changes(session.settings), _own_file()
+        """Take everything away that carries the name; the projects' files come first, because they
+        may refuse.
+        """
+        given, changes, own_file = (
+            str(self.argument("name")),
+            Changes(session.settings),
+            _own_file(),
+        )
         if self.option("self"):
             self.only_one_of("self", "keep-credentials")
             if not self._from_files(changes, given, [own_file]):
@@ -49,10 +55,16 @@ Its login and certificates belong to all your projects. They go with
         if session.catalogue.find(given) is None and self._from_files(changes, given, [own_file]):
             return self._done(changes)
         repository = session.catalogue.require(given)
-        name, project = repository.name, [session.project / "pyproject.toml"] if session.project is not None else []
+        name, project = (
+            repository.name,
+            [session.project / "pyproject.toml"] if session.project is not None else [],
+        )
         if is_pypi(name):
             if repository.priority is None:
-                raise InputError("PyPI is built into Poetry; to forget its token, log out.", repo("logout", "pypi"))
+                raise InputError(
+                    "PyPI is built into Poetry; to forget its token, log out.",
+                    repo("logout", "pypi"),
+                )
             self._from_files(changes, name, project)
             return self._done(changes)
         if not self._from_files(changes, name, [*project, own_file]):
@@ -72,45 +84,76 @@ Its login and certificates belong to all your projects. They go with
             raise InputError(message, unset(variable[0]))
 
     def _from_settings(self, session: Session, changes: Changes, name: str) -> int:
-        """Returns the exit code: what a keyring keeps to itself is not removed, nor what leads to it."""
+        """Returns the exit code: what a keyring keeps to itself is not removed, nor what leads to
+        it.
+        """
         shared = self._shared(session, name)
         if (
             shared
             and not self.option("all")
-            and not session.confirm(f"Other projects may use the {shared} of {name}. Remove that as well?")
+            and not session.confirm(
+                f"Other projects may use the {shared} of {name}. Remove that as well?"
+            )
         ):
             changes.save_publish_url(name, None)
             changes.save_user_settings(name, dict.fromkeys(("url", "added", "ignore-error-codes")))
             changes.commit()
             return self._tell_removed(
-                session, name, f" Its {shared} stays for other projects.", repo("remove", name, "--all")
+                session,
+                name,
+                f" Its {shared} stays for other projects.",
+                repo("remove", name, "--all"),
             )
         keep, own = bool(self.option("keep-credentials")), session.settings.user_settings(name)
         logins, forgotten = session.logins, Forgotten(found=False)
         changes.forget(name)
         if keep:
-            kept = ("credential-origins", list(own.credential_origins)), ("helper", list(own.helper))
+            kept = (
+                ("credential-origins", list(own.credential_origins)),
+                ("helper", list(own.helper)),
+            )
             words = ("helper-protocol", own.helper_protocol), ("provider", own.provider)
             users = (USERS, list(own.keyring_users))
-            changes.save_user_settings(name, {key: value or None for key, value in (*kept, *words, users)})
+            changes.save_user_settings(
+                name, {key: value or None for key, value in (*kept, *words, users)}
+            )
         else:
             trial = changes.copy()
             logins.note_forgotten(trial, name)
             trial.rehearse()
             forgotten = logins.forget_in_keyring(name, thorough=False)
             logins.note_forgotten(changes, name, forgotten)
-        Passphrases(session.settings, session.gate, session.notices).forget(changes, name, forgotten.gone)
+        Passphrases(session.settings, session.gate, session.notices).forget(
+            changes, name, forgotten.gone
+        )
         self._tell_removed(session, name, " Its credentials were kept." if keep else "")
         if forgotten.left is not None:
             self.fail(RepoError("Its credential is left.", repo("logout", name)))
         return 0 if forgotten.left is None else 1
 
     def _shared(self, session: Session, name: str) -> str:
-        """What other projects of this user may use of the name, for a person; ``""`` for nothing."""
+        """What other projects of this user may use of the name, for a person; ``""`` for
+        nothing.
+        """
         settings, own = session.settings, session.settings.user_settings(name)
-        login = (settings.login(name), settings.token(name), own.helper, own.provider, own.credential_origins)
-        entries = [*entries_of(settings.auth, "certificates", name), *entries_of(settings.config, "certificates", name)]
-        certificates = (*entries, own.ca, own.client_key, own.passphrase_in_keyring, own.certificate_origins)
+        login = (
+            settings.login(name),
+            settings.token(name),
+            own.helper,
+            own.provider,
+            own.credential_origins,
+        )
+        entries = [
+            *entries_of(settings.auth, "certificates", name),
+            *entries_of(settings.config, "certificates", name),
+        ]
+        certificates = (
+            *entries,
+            own.ca,
+            own.client_key,
+            own.passphrase_in_keyring,
+            own.certificate_origins,
+        )
         found = []
         if any(login) and not self.option("keep-credentials"):
             found.append("login")
@@ -118,7 +161,9 @@ Its login and certificates belong to all your projects. They go with
             found.append("TLS setup")
         return " and ".join(found)
 
-    def _tell_removed(self, session: Session, name: str, more: str, hint: Hint | None = None) -> int:
+    def _tell_removed(
+        self, session: Session, name: str, more: str, hint: Hint | None = None
+    ) -> int:
         self._tell_files()
         self.say(f"Removed {name}.{more}")
         if hint is not None:
@@ -133,7 +178,9 @@ Its login and certificates belong to all your projects. They go with
         from poetry_repo_plugin.config.project import read_text
         from poetry_repo_plugin.config.sources import remove_source
 
-        self._told = {file: remove_source(read_text(file), name)[1] for file in files if file.exists()}
+        self._told = {
+            file: remove_source(read_text(file), name)[1] for file in files if file.exists()
+        }
 
         def without(text: str, told: list[str]) -> str:
             text, told[:] = remove_source(text, name)
@@ -147,7 +194,9 @@ Its login and certificates belong to all your projects. They go with
     def _tell_files(self) -> None:
         for file, told in self._told.items():
             for change in told:
-                self.say(f"{change} (in Poetry's own environment)" if file == _own_file() else change)
+                self.say(
+                    f"{change} (in Poetry's own environment)" if file == _own_file() else change
+                )
 
 
 def _own_file() -> Path:

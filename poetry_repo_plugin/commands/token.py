@@ -34,7 +34,9 @@ class Command(RepoCommand):
     name = "repo token"
     description = "Print the credential of a repository, for other tools."
     arguments: ClassVar = [argument("name", "The repository.")]
-    options: ClassVar = [option("format", None, f"One of {', '.join(FORMATS)}.", flag=False, default="plain")]
+    options: ClassVar = [
+        option("format", None, f"One of {', '.join(FORMATS)}.", flag=False, default="plain")
+    ]
     help = """\
     <c1>poetry repo token acme | docker build --secret id=acme,src=/dev/stdin .</c1>
     <c1>eval "$(poetry repo token acme --format env)"</c1>
@@ -62,16 +64,24 @@ It goes to standard output; do not let it end up in a log."""
     @staticmethod
     def _url(repository: Repository) -> str:
         """Where the credential goes. PyPI's index is open: its token is for uploads."""
-        url = repository.publish_url if is_pypi(repository.name) else repository.index_url or repository.publish_url
+        url = (
+            repository.publish_url
+            if is_pypi(repository.name)
+            else repository.index_url or repository.publish_url
+        )
         if url is None:
-            raise InputError(f"No URL is known for {repository.name!r}.", repo("add", repository.name, "URL"))
+            raise InputError(
+                f"No URL is known for {repository.name!r}.", repo("add", repository.name, "URL")
+            )
         return url
 
     @staticmethod
     def _credential(session: Session, repository: Repository, url: str) -> Credential:
         purpose = Purpose.INDEX if url == repository.index_url else Purpose.PUBLISH
         grant = session.access.matcher.grant_for(url, owner=repository.name, purpose=purpose)
-        query = grant.query or Query(repository.name, url, purpose, EVERYTHING, repository.url_username)
+        query = grant.query or Query(
+            repository.name, url, purpose, EVERYTHING, repository.url_username
+        )
         resolution = session.access.chain.resolve(query)
         credential = resolution.credential
         if credential is not None and session.access.may_go(grant, credential):
@@ -80,13 +90,17 @@ It goes to standard output; do not let it end up in a log."""
             raise unanswered(repository, resolution.broken, host=repository.host)
         withheld = withheld_of(resolution)
         if withheld is not None:
-            message = f"the stored credential belongs to {' and '.join(withheld.bound_to)}, not to {url}."
+            message = (
+                f"the stored credential belongs to {' and '.join(withheld.bound_to)}, not to {url}."
+            )
             raise failure(Cause.ORIGIN_MISMATCH, message, repository, url=url)
         raise failure(Cause.CREDENTIAL_MISSING, "no credential is configured.", repository)
 
 
 def beside_url(tls: TlsSettings, name: str) -> Iterator[str]:
-    """What pip needs beside the URL, which says nothing of TLS: its own variables, one line for each."""
+    """What pip needs beside the URL, which says nothing of TLS: its own variables, one line for
+    each.
+    """
     if not tls.verify:
         yield f"{name}: its certificate is not verified here. For pip: PIP_TRUSTED_HOST=HOST"
     if isinstance(tls.ca, Path):
@@ -115,20 +129,30 @@ def _document(repository: Repository, credential: Credential) -> dict[str, objec
 
 
 def _render(chosen: str, name: str, url: str, credential: Credential) -> str:
-    """The credential in one of the forms of other tools. Raises :class:`InputError` where a form cannot hold it."""
+    """The credential in one of the forms of other tools. Raises :class:`InputError` where a form
+    cannot hold it.
+    """
     username, secret = credential.username or "", credential.secret.reveal()
     if chosen == "plain":
         return secret
     if credential.scheme != BASIC:
-        raise InputError(f"A {credential.scheme} token has no user name; the form {chosen} cannot say that.")
+        raise InputError(
+            f"A {credential.scheme} token has no user name; the form {chosen} cannot say that."
+        )
     if chosen == "env":
         key = f"POETRY_HTTP_BASIC_{env_key(name)}"
         return f"export {key}_USERNAME={shlex.quote(username)}\nexport {key}_PASSWORD={shlex.quote(secret)}"
     if chosen == "pip":
         return with_userinfo(url, username, credential.secret)
-    # Tools do not agree on how a netrc file quotes, so nothing is printed that would have to be quoted.
-    if any(char.isspace() or char == "\\" for char in username + secret) or {username[:1], secret[:1]} & {'"', "#"}:
-        raise InputError("A netrc file cannot hold white space, backslashes, or a leading quote or # in a secret.")
+    # Tools do not agree on how a netrc file quotes, so nothing is printed that would have to be
+    # quoted.
+    if any(char.isspace() or char == "\\" for char in username + secret) or {
+        username[:1],
+        secret[:1],
+    } & {'"', "#"}:
+        raise InputError(
+            "A netrc file cannot hold white space, backslashes, or a leading quote or # in a secret."
+        )
     if not secret:
         raise InputError("A netrc file cannot hold an empty password.")
     login = f" login {username}" if username else ""

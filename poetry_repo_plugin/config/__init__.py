@@ -1,1 +1,3 @@
-"""Settings, where they are kept and how the files are read and written: the user's, the project's, Poetry's."""
+"""Settings, where they are kept and how the files are read and written: the user's, the project's,
+Poetry's.
+"""

@@ -30,8 +30,8 @@ class Kind(Enum):
 class Bindings:
     """Reads and records bindings; they are user-level settings, so no project can widen them.
 
-    :param trial: a name, and a URL that counts as bound to it, recorded or not: for the one question
-        whether the repository there takes what is stored.
+    :param trial: a name, and a URL that counts as bound to it, recorded or not: for the one
+        question whether the repository there takes what is stored.
     """
 
     def __init__(self, settings: Settings, *, trial: tuple[str, str] | None = None) -> None:
@@ -49,11 +49,12 @@ class Bindings:
         return [self._trial[1]]
 
     def allows(self, name: str, kind: Kind, url: str) -> bool | None:
-        """Whether what is stored for ``name`` may go to ``url``; ``None`` while the user has said nothing of the name.
+        """Whether what is stored for ``name`` may go to ``url``; ``None`` while the user has said
+        nothing of the name.
 
-        A credential is held to the path as well, because strangers may share a host; a client certificate is
-        offered to a host before any path is named, so it is held to the origin. A record that cannot be read allows
-        nothing.
+        A credential is held to the path as well, because strangers may share a host; a client
+        certificate is offered to a host before any path is named, so it is held to the origin. A
+        record that cannot be read allows nothing.
         """
         if any(prefix.covers(url) for prefix in self._tried(name)):
             return True
@@ -63,16 +64,20 @@ class Bindings:
         return home.takes(url, whole_origin=kind is Kind.CERTIFICATE)
 
     def held_to(self, name: str, kind: Kind) -> Home:
-        """Where what is stored for ``name`` may go: where it is recorded to belong, else where the name does."""
+        """Where what is stored for ``name`` may go: where it is recorded to belong, else where the
+        name does.
+        """
         places = self._bound(name, kind) or self.home(name).places
         tried = (Place(prefix, "--url") for prefix in self._tried(name))
         return Home((*places, *tried) if places else ())
 
     def home(self, name: str) -> Home:
-        """Where ``name`` belongs, by anything that the user has said: a login, a client certificate, ``repo add``,
-        ``poetry config repositories.NAME`` or the environment. A project's files are not asked.
+        """Where ``name`` belongs, by anything that the user has said: a login, a client
+        certificate, ``repo add``, ``poetry config repositories.NAME`` or the environment. A
+        project's files are not asked.
 
-        Of PyPI no project can say anything: its own URLs are built into Poetry, so that none is a stranger's.
+        Of PyPI no project can say anything: its own URLs are built into Poetry, so that none is a
+        stranger's.
         """
         if is_pypi(name):
             return Home()
@@ -87,8 +92,11 @@ class Bindings:
         word = "its login" if kind is Kind.CREDENTIAL else "its client certificate"
         return bound_places(_recorded(self._settings.user_settings(name), kind), word)
 
-    def record(self, name: str, kind: Kind, urls: Iterable[str], changes: Changes | None = None) -> None:
-        """Bind ``name`` to the owners of ``urls``, beside what was recorded; what is no URL is left out.
+    def record(
+        self, name: str, kind: Kind, urls: Iterable[str], changes: Changes | None = None
+    ) -> None:
+        """Bind ``name`` to the owners of ``urls``, beside what was recorded; what is no URL is left
+        out.
 
         :param changes: what it becomes a part of; left out, it is written at once.
 
@@ -108,8 +116,9 @@ class Bindings:
     ) -> None:
         """Bind a newly stored secret to ``urls``; what is no URL is left out.
 
-        What was bound before stays only if this is a new secret for the same place (a password was changed); a name
-        that now means another place takes nothing with it. Raises :class:`StateError`.
+        What was bound before stays only if this is a new secret for the same place (a password was
+        changed); a name that now means another place takes nothing with it. Raises
+        :class:`StateError`.
 
         :param further: what was bound before stays, because its owner says so.
         :param changes: what it becomes a part of; left out, it is written at once.
@@ -123,11 +132,13 @@ class Bindings:
 
         self._change(name, kind, bound, changes)
 
-    def record_begun(self, name: str, urls: Iterable[str], *, further: bool, changes: Changes) -> None:
+    def record_begun(
+        self, name: str, urls: Iterable[str], *, further: bool, changes: Changes
+    ) -> None:
         """Note where a login belongs that is about to be stored.
 
-        As :meth:`record_for_login`, but where the name moves to another place, nothing of it goes anywhere until the
-        new secret is in the place of the old one.
+        As :meth:`record_for_login`, but where the name moves to another place, nothing of it goes
+        anywhere until the new secret is in the place of the old one.
         """
         fresh = _owners(urls)
 
@@ -141,16 +152,26 @@ class Bindings:
         changes.change_own(name, change)
 
     def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
-        """Bind what was stored before the plugin came. A folder that cannot be written is no reason to fail."""
+        """Bind what was stored before the plugin came. A folder that cannot be written is no reason
+        to fail.
+        """
         fresh = _owners(urls)
         with suppress(StateError):
             if fresh and not _recorded(self._settings.user_settings(name), kind):
-                self._change(name, kind, lambda own: _readable(own, kind) if _recorded(own, kind) else fresh)
+                self._change(
+                    name, kind, lambda own: _readable(own, kind) if _recorded(own, kind) else fresh
+                )
 
     def _change(
-        self, name: str, kind: Kind, bound: Callable[[UserSettings], list[Prefix]], changes: Changes | None = None
+        self,
+        name: str,
+        kind: Kind,
+        bound: Callable[[UserSettings], list[Prefix]],
+        changes: Changes | None = None,
     ) -> None:
-        """Keep what ``bound`` makes of the present record, read under the lock, so that no other process's is lost."""
+        """Keep what ``bound`` makes of the present record, read under the lock, so that no other
+        process's is lost.
+        """
 
         def change(own: UserSettings) -> dict[str, object]:
             kept = _widest(bound(own))
@@ -188,4 +209,8 @@ def _owners(urls: Iterable[str]) -> list[Prefix]:
 def _widest(prefixes: list[Prefix]) -> list[Prefix]:
     """``prefixes`` without those that lie below another of them."""
     different = list(dict.fromkeys(prefixes))
-    return [one for one in different if not any(other != one and other.contains(one) for other in different)]
+    return [
+        one
+        for one in different
+        if not any(other != one and other.contains(one) for other in different)
+    ]

@@ -22,8 +22,9 @@ KeyPath = tuple[str, ...]
 class Changes:
     """What is to change in the files of one user, and of a project beside them.
 
-    Used in a ``with`` statement, it is committed where the block ends without an error. Otherwise call
-    :meth:`commit`; whoever has to do something else in between, that cannot be undone, calls :meth:`rehearse` first.
+    Used in a ``with`` statement, it is committed where the block ends without an error. Otherwise
+    call :meth:`commit`; whoever has to do something else in between, that cannot be undone, calls
+    :meth:`rehearse` first.
 
     :ivar loosened: the private files that others could read before the commit.
     """
@@ -37,7 +38,10 @@ class Changes:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is None:
             self.commit()
@@ -58,13 +62,13 @@ class Changes:
         self.loosened = transaction.commit()
         self._settings.refresh()
 
-    # -- credentials ---------------------------------------------------------------------------------------------------
+    # -- credentials
 
     def save_login(self, name: str, username: str, secret: Secret | None) -> None:
         """Keep ``http-basic.NAME`` in ``auth.toml``; ``None`` for a password that a keyring keeps.
 
-        What was kept for the name goes. A token is kept under ``pypi-token.NAME`` as well, where Poetry's own
-        publishing looks first.
+        What was kept for the name goes. A token is kept under ``pypi-token.NAME`` as well, where
+        Poetry's own publishing looks first.
         """
         password = _revealed(secret)
         token = password if username == TOKEN_USER else None
@@ -72,12 +76,15 @@ class Changes:
         self._auth("http-basic", name, {"username": username, "password": password})
 
     def save_token(self, name: str, token: Secret | None) -> None:
-        """Keep ``pypi-token.NAME``; ``None`` for a token that a keyring keeps. Otherwise as :meth:`save_login`."""
+        """Keep ``pypi-token.NAME``; ``None`` for a token that a keyring keeps. Otherwise as
+        :meth:`save_login`.
+        """
         self._auth("http-basic", name, {"username": None, "password": None})
         self._auth("pypi-token", name, {"": _revealed(token)})
 
     def forget_login(self, name: str, *, but_username: bool = False) -> None:
-        """Remove ``http-basic.NAME`` and ``pypi-token.NAME`` from both files, in every spelling; a passphrase stays.
+        """Remove ``http-basic.NAME`` and ``pypi-token.NAME`` from both files, in every spelling; a
+        passphrase stays.
 
         :param but_username: leave the user's name, which leads to what a keyring has.
         """
@@ -90,14 +97,16 @@ class Changes:
         """Keep (or, for ``None``, remove) the passphrase of the client key in ``auth.toml``."""
         self._auth("http-basic", name, {"passphrase": _revealed(passphrase)})
 
-    # -- what is no secret ---------------------------------------------------------------------------------------------
+    # -- what is no secret
 
     def save_publish_url(self, name: str, url: str | None) -> None:
         """Keep or remove ``repositories.NAME.url``."""
         self._config("repositories", name, {"url": url})
 
     def save_certificates(self, name: str, values: Mapping[str, str | bool | None]) -> None:
-        """Keep (or, for ``None``, remove) ``certificates.NAME.cert`` and ``.client-cert``, where Poetry keeps them."""
+        """Keep (or, for ``None``, remove) ``certificates.NAME.cert`` and ``.client-cert``, where
+        Poetry keeps them.
+        """
         self._auth("certificates", name, values)
         self._config("certificates", name, dict.fromkeys(values))
 
@@ -107,7 +116,9 @@ class Changes:
             self.change_own(name, lambda own: values)
 
     def change_own(self, name: str, change: Callable[[UserSettings], Mapping[str, object]]) -> None:
-        """As :meth:`save_user_settings`, with what ``change`` makes of the values that the file holds at the commit."""
+        """As :meth:`save_user_settings`, with what ``change`` makes of the values that the file
+        holds at the commit.
+        """
         edit = partial(_change_own, name=name, change=change)
         self._transaction.edit(self._settings.own_file, edit, private=True)
 
@@ -120,13 +131,15 @@ class Changes:
             (settings.own_file, True, ("repositories",)),
         ):
             if os.path.lexists(file):
-                self._transaction.edit(file, partial(_forget, name=name, sections=sections), private=private)
+                self._transaction.edit(
+                    file, partial(_forget, name=name, sections=sections), private=private
+                )
 
     def rewrite(self, path: Path, rewrite: Callable[[str], str]) -> None:
         """Change the text of another file, a project's, together with the settings."""
         self._transaction.rewrite(path, rewrite)
 
-    # -- both files of Poetry's ----------------------------------------------------------------------------------------
+    # -- both files of Poetry's
 
     def _auth(self, section: str, name: str, values: Mapping[str, object]) -> None:
         self._note(self._settings.auth_file, section, name, values, private=True)
@@ -134,7 +147,9 @@ class Changes:
     def _config(self, section: str, name: str, values: Mapping[str, object]) -> None:
         self._note(self._settings.config_file, section, name, values, private=False)
 
-    def _note(self, file: Path, section: str, name: str, values: Mapping[str, object], *, private: bool) -> None:
+    def _note(
+        self, file: Path, section: str, name: str, values: Mapping[str, object], *, private: bool
+    ) -> None:
         if not self._is_needless(file, values):
             spelled = self._settings.spell(name)
             edit = partial(_set, section=section, name=name, spelled=spelled, values=values)
@@ -146,7 +161,9 @@ class Changes:
         return all(value is None for value in values.values()) and not os.path.lexists(file)
 
 
-def _set(document: Any, *, section: str, name: str, spelled: KeyPath, values: Mapping[str, object]) -> None:
+def _set(
+    document: Any, *, section: str, name: str, spelled: KeyPath, values: Mapping[str, object]
+) -> None:
     """Keep (or remove) keys below ``name``, or for the key ``""`` the value of ``name`` itself.
 
     It is one value however the name is spelled: other spellings of it lose those keys.
@@ -162,12 +179,16 @@ def _set(document: Any, *, section: str, name: str, spelled: KeyPath, values: Ma
             put(document, path, value)
 
 
-def _change_own(document: Any, *, name: str, change: Callable[[UserSettings], Mapping[str, object]]) -> None:
+def _change_own(
+    document: Any, *, name: str, change: Callable[[UserSettings], Mapping[str, object]]
+) -> None:
     table = table_at(document, "repositories")
     known = [keys for keys in spellings_of(table, name) if isinstance(value_at(table, keys), dict)]
     for key, value in change(user_settings_of(document.unwrap(), name)).items():
         path = ("repositories", *(known[0] if known else (name,)), key)
-        if isinstance(value_at(document, path), dict):  # the key is ours, and a table is nothing that we wrote
+        if isinstance(
+            value_at(document, path), dict
+        ):  # the key is ours, and a table is nothing that we wrote
             put(document, path, None)
         put(document, path, value)
 
@@ -179,7 +200,9 @@ def _forget(document: Any, *, name: str, sections: tuple[str, ...]) -> None:
 
 
 def _clear(document: Any, path: KeyPath) -> None:
-    """Remove what is at ``path``, but not the tables below it: those belong to longer names (``a.b``)."""
+    """Remove what is at ``path``, but not the tables below it: those belong to longer names
+    (``a.b``).
+    """
     table = value_at(document, path)
     if isinstance(table, dict):
         for key in [key for key, value in table.items() if not isinstance(value, dict)]:

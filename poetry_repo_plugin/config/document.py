@@ -1,4 +1,6 @@
-"""A TOML file of settings: reading it, and editing it through tomlkit, so that comments and unknown keys survive."""
+"""A TOML file of settings: reading it, and editing it through tomlkit, so that comments and unknown
+keys survive.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ Change = Callable[[Any], None]
 def read_toml(path: Path) -> dict[str, Any]:
     """Read the tables of ``path``; ``{}`` where there is no such file.
 
-    Raises :class:`StateError`, naming the file and the place in it, for anything else that keeps it from being read.
+    Raises :class:`StateError`, naming the file and the place in it, for anything else that keeps it
+    from being read.
     """
     return parse(read_settings_text(path), str(path))
 
@@ -25,8 +28,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 def edited(path: Path, text: str, changes: Iterable[Change]) -> str:
     """Give ``text``, the content of ``path``, with ``changes`` applied in their order.
 
-    Raises :class:`StateError` where the text cannot be parsed, holds something else where a table or a value
-    belongs, or is written in a form that tomlkit would garble.
+    Raises :class:`StateError` where the text cannot be parsed, holds something else where a table
+    or a value belongs, or is written in a form that tomlkit would garble.
     """
     import tomlkit
 
@@ -58,9 +61,11 @@ def _says(text: str, data: object) -> bool:
 
 
 def put(document: Any, keys: tuple[str, ...], value: object) -> None:
-    """Set ``keys`` in a tomlkit document, creating the tables on the way; ``None`` removes it and emptied tables.
+    """Set ``keys`` in a tomlkit document, creating the tables on the way; ``None`` removes it and
+    emptied tables.
 
-    What stands where a table belongs is not overwritten: :func:`edited` raises :class:`StateError` then.
+    What stands where a table belongs is not overwritten: :func:`edited` raises :class:`StateError`
+    then.
     """
     if value is None:
         _remove(document, keys)
@@ -71,14 +76,20 @@ def put(document: Any, keys: tuple[str, ...], value: object) -> None:
     table = document
     for index, key in enumerate(keys[:-1]):
         if key not in table:
-            fresh = tomlkit.table() if index == len(keys) - 2 else tomlkit.table(is_super_table=True)
+            fresh = (
+                tomlkit.table() if index == len(keys) - 2 else tomlkit.table(is_super_table=True)
+            )
             table[key] = tomlkit.inline_table() if isinstance(table, InlineTable) else fresh
         table = table[key]
         if not isinstance(table, dict):
-            raise _InTheWayError(f"a value for {'.'.join(keys[: index + 1])}, where a table belongs")
+            raise _InTheWayError(
+                f"a value for {'.'.join(keys[: index + 1])}, where a table belongs"
+            )
     if isinstance(table.get(keys[-1]), dict):
         raise _InTheWayError(f"a table for {'.'.join(keys)}, where a value belongs")
-    if table.get(keys[-1]) != value or isinstance(table.get(keys[-1]), bool) != isinstance(value, bool):
+    if table.get(keys[-1]) != value or isinstance(table.get(keys[-1]), bool) != isinstance(
+        value, bool
+    ):
         table[keys[-1]] = value
 
 

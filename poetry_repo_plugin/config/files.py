@@ -1,7 +1,7 @@
 """The one module that writes files: atomically and privately.
 
-A reader sees the old file or the new one, never a part of either, also when the writer is killed; a file that cannot
-be parsed is reported and left as it is.
+A reader sees the old file or the new one, never a part of either, also when the writer is killed; a
+file that cannot be parsed is reported and left as it is.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class Replacement:
         self.temporary.replace(self.target)
 
     def take_back(self) -> None:
-        """Put the old file back, or remove the new one where there was none. Raises :class:`OSError`."""
+        """Put the old file back, or remove the new one where there was none. Raises
+        :class:`OSError`.
+        """
         if self.backup is not None:
             self.backup.replace(self.target)
             self.backup = None
@@ -94,8 +96,9 @@ class Replacement:
 def prepare(path: Path, text: str, *, private: bool = False) -> Replacement:
     """Write ``text`` beside ``path``, creating missing folders.
 
-    A private file is 0600 whatever it was before; any other keeps its mode. The owner stays. Line ends are written as
-    they are in ``text``. Raises :class:`StateError`; nothing is left behind then.
+    A private file is 0600 whatever it was before; any other keeps its mode. The owner stays. Line
+    ends are written as they are in ``text``. Raises :class:`StateError`; nothing is left behind
+    then.
     """
     target = Path(os.path.realpath(path))
     temporary = _beside(target)
@@ -104,8 +107,12 @@ def prepare(path: Path, text: str, *, private: bool = False) -> Replacement:
         before = _status(target)
         mode = PRIVATE if private or before is None else stat.S_IMODE(before.st_mode)
         _write_synced(temporary, text.encode("utf-8"), mode, before)
-    except UnicodeEncodeError:  # half of a surrogate pair, from bytes that were no UTF-8; its text quotes them
-        raise StateError(f"{path} cannot be written: a value is not valid Unicode. Nothing was changed.") from None
+    except (
+        UnicodeEncodeError
+    ):  # half of a surrogate pair, from bytes that were no UTF-8; its text quotes them
+        raise StateError(
+            f"{path} cannot be written: a value is not valid Unicode. Nothing was changed."
+        ) from None
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
@@ -119,8 +126,8 @@ def prepare(path: Path, text: str, *, private: bool = False) -> Replacement:
 def write_text(path: Path, text: str, *, private: bool = False) -> bool:
     """Replace ``path`` by ``text`` in one step, as :func:`prepare` says.
 
-    Returns whether an existing private file was readable by others before. Raises :class:`StateError`; the old file
-    is then untouched.
+    Returns whether an existing private file was readable by others before. Raises
+    :class:`StateError`; the old file is then untouched.
     """
     new = prepare(path, text, private=private)
     try:
@@ -139,12 +146,16 @@ def unwritten(path: Path, error: OSError) -> StateError:
 
 
 def is_loose(mode: int) -> bool:
-    """Tell whether a file of this mode can be read or written by others than its owner (POSIX only)."""
+    """Tell whether a file of this mode can be read or written by others than its owner (POSIX
+    only).
+    """
     return os.name == "posix" and bool(stat.S_IMODE(mode) & 0o077)
 
 
 def sweep(path: Path) -> None:
-    """Remove the temporary files, secrets and all, of writers that were killed; under the lock there is no other."""
+    """Remove the temporary files, secrets and all, of writers that were killed; under the lock
+    there is no other.
+    """
     target = Path(os.path.realpath(path))
     with suppress(OSError):
         for left in target.parent.iterdir():
@@ -153,7 +164,9 @@ def sweep(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in ``folder`` last. Some network file systems cannot; the new file is in place all the same."""
+    """Make renames in ``folder`` last. Some network file systems cannot; the new file is in place
+    all the same.
+    """
     if os.name != "posix":
         return
     with suppress(OSError):

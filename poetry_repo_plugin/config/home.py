@@ -27,7 +27,9 @@ class Place(NamedTuple):
     url: str | None = None
 
     def takes(self, url: str, *, whole_origin: bool) -> bool:
-        """Whether ``url`` is below this place, or by its server's documentation a part of the same repository."""
+        """Whether ``url`` is below this place, or by its server's documentation a part of the same
+        repository.
+        """
         if self.prefix is None:
             return False
         if _is_below(self.prefix, url, whole_origin=whole_origin):
@@ -42,7 +44,11 @@ class Place(NamedTuple):
         return bool(uploads - {None})
 
     def __str__(self) -> str:
-        return str(self.prefix) if self.prefix is not None else f"an origin that cannot be read in {OWN_FILE}"
+        return (
+            str(self.prefix)
+            if self.prefix is not None
+            else f"an origin that cannot be read in {OWN_FILE}"
+        )
 
 
 class Home(NamedTuple):
@@ -99,7 +105,9 @@ def home_at(url: str) -> Home:
 
 
 def places_said(settings: Settings, name: str) -> Iterator[Place]:
-    """The URLs that the user has given ``name``, beside any binding. A text that is no URL names no place."""
+    """The URLs that the user has given ``name``, beside any binding. A text that is no URL names no
+    place.
+    """
     for url, word in settings.urls_said(name):
         prefix = _prefix(url)
         if prefix is not None:
@@ -130,7 +138,9 @@ def _is_below(prefix: Prefix, url: str, *, whole_origin: bool) -> bool:
 
 
 def _encrypted(prefix: Prefix) -> Prefix:
-    """The same over https, if it is http at its own port: whoever changes to that gives nothing away."""
+    """The same over https, if it is http at its own port: whoever changes to that gives nothing
+    away.
+    """
     origin = prefix.origin
     if (origin.scheme, origin.port) != ("http", DEFAULT_PORTS["http"]):
         return prefix

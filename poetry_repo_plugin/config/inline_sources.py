@@ -1,4 +1,6 @@
-"""Sources written as ``source = [{ name = "foo", url = "..." }]``: the array's elements as text that can be edited."""
+"""Sources written as ``source = [{ name = "foo", url = "..." }]``: the array's elements as text
+that can be edited.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ _COMMENT = re.compile(r"[ \t]*#[^\n]*")
 class Unit:
     """One source: its data, and its text (``None`` for one that is not written yet).
 
-    In an inline array ``before`` is the white space and the comments above it, ``between`` what stands before its
-    comma, and ``after`` a comment behind it on the same line.
+    In an inline array ``before`` is the white space and the comments above it, ``between`` what
+    stands before its comma, and ``after`` a comment behind it on the same line.
     """
 
     data: dict[str, Any]
@@ -55,7 +57,9 @@ class InlineSources:
         return None
 
     def place(self, parts: list[Part], units: list[Unit]) -> str:
-        """The whole file with ``units`` in the array; with its last element the array goes, if no comment is in it."""
+        """The whole file with ``units`` in the array; with its last element the array goes, if no
+        comment is in it.
+        """
         text = self.part.text
         if units or not self.units or "#" in self.close + text[self.end : self.line_end]:
             new = f"{text[: self.start]}[{self._render(units)}]{text[self.end :]}"
@@ -91,7 +95,9 @@ class InlineSources:
         comment = _COMMENT.match(inner, behind)
         after = comment[0] if comment else ""
         between = inner[end:comma] if comma >= 0 else ""
-        self.units.append(Unit(toml.parse(f"x = {text}")["x"], text, inner[done:start], between, after))
+        self.units.append(
+            Unit(toml.parse(f"x = {text}")["x"], text, inner[done:start], between, after)
+        )
         return behind + len(after)
 
     def _render(self, units: list[Unit]) -> str:
@@ -100,11 +106,15 @@ class InlineSources:
             last = number == len(units) - 1
             comma = "," if not last or self.comma_last else ""
             text = toml.dump(unit.data) if unit.text is None else unit.text
-            out += _joint(out, self._before(number, unit)) + text + unit.between + comma + unit.after
+            out += (
+                _joint(out, self._before(number, unit)) + text + unit.between + comma + unit.after
+            )
         return out + _joint(out, self.close)
 
     def _before(self, number: int, unit: Unit) -> str:
-        """What stands before an element: its own lines, or, where all is on one line, what its place had."""
+        """What stands before an element: its own lines, or, where all is on one line, what its
+        place had.
+        """
         leads = [one.before for one in self.units]
         if any("\n" in lead for lead in leads):
             lines = [found[0] for lead in leads if (found := re.search(r"\n[ \t]*\Z", lead))]

@@ -1,4 +1,6 @@
-"""Repositories' names in Poetry's files: as one key or, at its dots, as nested tables, and in any case of letters."""
+"""Repositories' names in Poetry's files: as one key or, at its dots, as nested tables, and in any
+case of letters.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,19 @@ _DEEPEST = 50  # tables in a chain: a name has at most 100 characters
 
 
 class Table(dict[str, Any]):
-    """A table as read, which finds its keys in any case at once: there may be a thousand repositories."""
+    """A table as read, which finds its keys in any case at once: there may be a thousand
+    repositories.
+    """
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Table:
         """``table`` and all below it."""
-        return cls({key: cls.of(value) if isinstance(value, dict) else value for key, value in table.items()})
+        return cls(
+            {
+                key: cls.of(value) if isinstance(value, dict) else value
+                for key, value in table.items()
+            }
+        )
 
     @cached_property
     def spelled(self) -> dict[str, list[str]]:
@@ -33,15 +42,22 @@ def table_at(table: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def entries_of(table: Mapping[str, Any], section: str, name: str) -> list[Any]:
-    """What ``section`` holds under ``name``: as one key, as nested tables, then spelled in other case."""
+    """What ``section`` holds under ``name``: as one key, as nested tables, then spelled in other
+    case.
+    """
     entries = table_at(table, section)
     exact = ((name,), tuple(name.split(".")))
-    spellings = sorted(spellings_of(entries, name), key=lambda keys: exact.index(keys) if keys in exact else len(exact))
+    spellings = sorted(
+        spellings_of(entries, name),
+        key=lambda keys: exact.index(keys) if keys in exact else len(exact),
+    )
     return [value_at(entries, keys) for keys in spellings]
 
 
 def spellings_of(table: Mapping[str, Any], name: str) -> Iterator[tuple[str, ...]]:
-    """The keys that lead from ``table`` to ``name``: one key or, at its dots, several; case makes no difference."""
+    """The keys that lead from ``table`` to ``name``: one key or, at its dots, several; case makes
+    no difference.
+    """
     wanted = name.lower()
     for end in (*(at for at, char in enumerate(wanted) if char == "."), len(wanted)):
         for key in _spelled(table, wanted[:end]):
@@ -66,15 +82,23 @@ def value_at(table: Any, keys: tuple[str, ...]) -> Any:
 
 
 def text_at(table: Mapping[str, Any], section: str, name: str, key: str) -> str | None:
-    """The first text that ``section`` holds under ``name`` and ``key``, in any spelling of the name."""
-    found = (entry.get(key) for entry in entries_of(table, section, name) if isinstance(entry, dict))
+    """The first text that ``section`` holds under ``name`` and ``key``, in any spelling of the
+    name.
+    """
+    found = (
+        entry.get(key) for entry in entries_of(table, section, name) if isinstance(entry, dict)
+    )
     return next((value for value in found if isinstance(value, str)), None)
 
 
 def leaf_names(entries: Mapping[str, Any], depth: int = _DEEPEST) -> Iterator[str]:
     """The names below a section; a name with dots may be a chain of tables."""
     for name, value in entries.items():
-        inner = [key for key, below in value.items() if isinstance(below, dict)] if isinstance(value, dict) else []
+        inner = (
+            [key for key, below in value.items() if isinstance(below, dict)]
+            if isinstance(value, dict)
+            else []
+        )
         if isinstance(value, dict) and inner and depth:
             for below in leaf_names({key: value[key] for key in inner}, depth - 1):
                 yield f"{name}.{below}"

@@ -1,6 +1,7 @@
 """One process at a time changes the settings.
 
-The lock is never held over a call that may hang (a keyring, a network): whoever needs one makes it before or after.
+The lock is never held over a call that may hang (a keyring, a network): whoever needs one makes it
+before or after.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _LONGEST_HOLDER = 100  # bytes
 
 
 def _acquire(lock: FileLock, holder: Path) -> None:
-    """Take ``lock``; a queue in which each in turn gets it is waited for, one holder that keeps it is not."""
+    """Take ``lock``; a queue in which each in turn gets it is waited for, one holder that keeps it
+    is not.
+    """
     from filelock import Timeout
 
     before = _read_holder(holder)
@@ -44,10 +47,12 @@ def _acquire(lock: FileLock, holder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of the settings in ``folder`` (between processes, not re-entrant between threads).
+    """Hold the lock of the settings in ``folder`` (between processes, not re-entrant between
+    threads).
 
-    Waits up to ``LOCK_SECONDS`` for one and the same holder, longer in a queue that moves; then raises
-    :class:`StateError`, which says who holds it. What a killed holder had begun to put in place is finished first.
+    Waits up to ``LOCK_SECONDS`` for one and the same holder, longer in a queue that moves; then
+    raises :class:`StateError`, which says who holds it. What a killed holder had begun to put in
+    place is finished first.
     """
     import tomlkit  # noqa: F401 -- what is done under the lock needs it; nobody waits for the import
     from filelock import FileLock, Timeout
@@ -62,7 +67,9 @@ def locked(folder: Path) -> Iterator[None]:
             f"The settings in {folder} are in use by {_read_holder(holder)}; waited {LOCK_SECONDS:.0f} s.",
         ) from None
     except OSError as error:
-        raise StateError(f"{folder} cannot be written: {reason(error)}. Nothing was changed.") from None
+        raise StateError(
+            f"{folder} cannot be written: {reason(error)}. Nothing was changed."
+        ) from None
     try:
         with suppress(OSError):
             _write_holder(holder)
@@ -75,14 +82,18 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def finish(folder: Path) -> None:
-    """Finish what a killed process had begun to put in place. Raises nothing: the next holder tries again."""
+    """Finish what a killed process had begun to put in place. Raises nothing: the next holder tries
+    again.
+    """
     if os.path.lexists(folder / JOURNAL):
         with suppress(StateError), locked(folder):
             pass
 
 
 def _finish(folder: Path) -> None:
-    """Make the renames that are still to be made. The files were whole before the journal was written."""
+    """Make the renames that are still to be made. The files were whole before the journal was
+    written.
+    """
     journal = folder / JOURNAL
     if not os.path.lexists(journal):
         return
@@ -96,7 +107,9 @@ def _finish(folder: Path) -> None:
 
 
 def _write_holder(path: Path) -> None:
-    """Say who holds the lock. What a killed process left there goes, and so does a link or a pipe; none is followed."""
+    """Say who holds the lock. What a killed process left there goes, and so does a link or a pipe;
+    none is followed.
+    """
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -104,7 +117,9 @@ def _write_holder(path: Path) -> None:
 
 
 def _read_holder(path: Path) -> str:
-    """Who holds the lock, as far as a plain file says so; a link is not followed, a pipe not waited for."""
+    """Who holds the lock, as far as a plain file says so; a link is not followed, a pipe not waited
+    for.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:

@@ -1,7 +1,8 @@
 """What other plugins have put into Poetry's configuration in memory.
 
-Poetry merges its files into one table, and plugins merge theirs (a token that they have just fetched) into the same.
-What differs from the files is theirs. What a project's files brought there is not: a project is believed in less.
+Poetry merges its files into one table, and plugins merge theirs (a token that they have just
+fetched) into the same. What differs from the files is theirs. What a project's files brought there
+is not: a project is believed in less.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def added_to(
 ) -> Table:
     """What is in ``memory`` and in no file.
 
-    The user name of the user's files goes with a new password; nothing else of theirs is taken along, because it may
-    be bound to some origins, and what is in memory is bound to none.
+    The user name of the user's files goes with a new password; nothing else of theirs is taken
+    along, because it may be bound to some origins, and what is in memory is bound to none.
 
     :param user: what the user's files hold.
     :param project: what projects' files brought there.

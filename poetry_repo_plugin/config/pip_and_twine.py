@@ -79,21 +79,31 @@ class Contents:
 
 
 def default_files(environ: Mapping[str, str] = os.environ) -> list[Path]:
-    """The files that twine and pip read here, those that exist; pip's in its order, of which a later one wins.
+    """The files that twine and pip read here, those that exist; pip's in its order, of which a
+    later one wins.
 
-    https://packaging.python.org/en/latest/specifications/pypirc/ and https://pip.pypa.io/en/stable/topics/configuration/
+    https://packaging.python.org/en/latest/specifications/pypirc/ and
+    https://pip.pypa.io/en/stable/topics/configuration/
     """
     home = Path("~").expanduser()
     chosen = environ.get("PIP_CONFIG_FILE") or ""
     candidates = [home / ".pypirc"]
     if chosen != os.devnull:  # pip: "disables the loading of all configuration files"
-        shared = [Path(folder) for folder in (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep) if folder]
+        shared = [
+            Path(folder)
+            for folder in (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
+            if folder
+        ]
         mac = Path("Library", "Application Support", "pip", "pip.conf")
         candidates += [
             *(folder / "pip" / "pip.conf" for folder in reversed(shared)),
             Path("/etc/pip.conf"),
             Path("/") / mac,
-            *([Path(environ["PROGRAMDATA"]) / "pip" / "pip.ini"] if environ.get("PROGRAMDATA") else []),
+            *(
+                [Path(environ["PROGRAMDATA"]) / "pip" / "pip.ini"]
+                if environ.get("PROGRAMDATA")
+                else []
+            ),
             home / ".pip" / "pip.conf",
             home / "pip" / "pip.ini",
             Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf",
@@ -105,8 +115,8 @@ def default_files(environ: Mapping[str, str] = os.environ) -> list[Path]:
 
 
 def read_files(paths: Iterable[Path]) -> Contents:
-    """The repositories in all of them. An index that several files of pip name is taken from the last. Raises as
-    :func:`read_file`.
+    """The repositories in all of them. An index that several files of pip name is taken from the
+    last. Raises as :func:`read_file`.
     """
     found: dict[tuple[object, ...], Found] = {}
     left_out: list[str] = []
@@ -123,7 +133,8 @@ def read_files(paths: Iterable[Path]) -> Contents:
 def read_file(path: Path) -> Contents:
     """The repositories in a ``.pypirc`` or a ``pip.conf``, told apart by their sections.
 
-    Raises :class:`StateError` for a file that cannot be read, :class:`InputError` for one that is neither.
+    Raises :class:`StateError` for a file that cannot be read, :class:`InputError` for one that is
+    neither.
     """
     parser = configparser.RawConfigParser(strict=False)
     left_out: list[str] = []
@@ -139,7 +150,9 @@ def read_file(path: Path) -> Contents:
         found = _from_pypirc(path, parser, left_out)
     else:
         raise InputError(f"{path} is neither a .pypirc nor a pip.conf.")
-    return Contents(_unique([_with_token(one) for one in found]), [f"{path}: {why}." for why in left_out])
+    return Contents(
+        _unique([_with_token(one) for one in found]), [f"{path}: {why}." for why in left_out]
+    )
 
 
 def _with_token(found: Found) -> Found:
@@ -148,7 +161,9 @@ def _with_token(found: Found) -> Found:
     return replace(found, secret=Secret("")) if takes_it else found
 
 
-def _from_pypirc(path: Path, parser: configparser.RawConfigParser, left_out: list[str]) -> list[Found]:
+def _from_pypirc(
+    path: Path, parser: configparser.RawConfigParser, left_out: list[str]
+) -> list[Found]:
     found = []
     for section in _listed(parser, left_out):
         values = dict(parser.items(section))
@@ -166,7 +181,9 @@ def _from_pypirc(path: Path, parser: configparser.RawConfigParser, left_out: lis
             username, secret = None, None
         index_url = None
         if url is not None and looks_like_index(url):
-            left_out.append(f"{url} of [{section}] is an index: it is for installing, and no upload URL is known")
+            left_out.append(
+                f"{url} of [{section}] is an index: it is for installing, and no upload URL is known"
+            )
             url, index_url = None, url
         found.append(
             Found(
@@ -190,24 +207,33 @@ def _listed(parser: configparser.RawConfigParser, left_out: list[str]) -> list[s
         left_out.append("[server-login] is left out: it names no server")
     sections = [section for section in parser.sections() if section not in others]
     lines = parser.get("distutils", "index-servers", fallback="").split("\n")
-    words = [[line.strip()] if line.strip() in sections else re.split(r"[\s,]+", line.strip()) for line in lines]
+    words = [
+        [line.strip()] if line.strip() in sections else re.split(r"[\s,]+", line.strip())
+        for line in lines
+    ]
     listed = list(dict.fromkeys(word for line in words for word in line if word))
     left_out += [
-        f"index-servers lists {word!r}, and there is no such section" for word in listed if word not in sections
+        f"index-servers lists {word!r}, and there is no such section"
+        for word in listed
+        if word not in sections
     ]
     if listed:
         left_out += [
-            f"[{section}] is left out: index-servers does not list it" for section in sections if section not in listed
+            f"[{section}] is left out: index-servers does not list it"
+            for section in sections
+            if section not in listed
         ]
     return [section for section in listed or sections if section in sections]
 
 
-def _server(section: str, url: str | None) -> tuple[str, str | None, str | None, Secret | None] | str:
+def _server(
+    section: str, url: str | None
+) -> tuple[str, str | None, str | None, Secret | None] | str:
     """Name, upload URL and login of a section of ``.pypirc``; for one that names no server, why.
 
-    ``[pypi]`` and ``[testpypi]`` need no URL (twine's ``utils.get_config``); ``[pypi]`` with the URL of another server
-    is that server, whose login is none of PyPI's business. Any other section with PyPI's own URL keeps its name, and
-    its token: that is how one has a token for each project.
+    ``[pypi]`` and ``[testpypi]`` need no URL (twine's ``utils.get_config``); ``[pypi]`` with the
+    URL of another server is that server, whose login is none of PyPI's business. Any other section
+    with PyPI's own URL keeps its name, and its token: that is how one has a token for each project.
     """
     if url is None:
         defaults = {"pypi": None, "testpypi": "https://test.pypi.org/legacy/"}
@@ -229,7 +255,12 @@ def _server(section: str, url: str | None) -> tuple[str, str | None, str | None,
             if is_pypi(section)
             else (_name(section), publish_url_of(bare), username, secret)
         )
-    return _name_of_index(origin, bare) if is_pypi(section) else _name(section), bare, username, secret
+    return (
+        _name_of_index(origin, bare) if is_pypi(section) else _name(section),
+        bare,
+        username,
+        secret,
+    )
 
 
 def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[str]) -> list[Found]:
@@ -298,12 +329,16 @@ def _name(text: str) -> str:
 
 
 def _name_of_index(origin: Origin, url: str) -> str:
-    """A name for an index that its file gives none: the host's, with the path's last telling segment."""
+    """A name for an index that its file gives none: the host's, with the path's last telling
+    segment.
+    """
     words = [origin.host.removeprefix("www.").removeprefix("pypi.").split(".")[0]]
     telling = list(path_segments(url.split("://", 1)[1].partition("/")[2]))
-    words += [segment for segment in telling if segment not in ("", "simple", "+simple", "pypi", "api", "repository")][
-        -1:
-    ]
+    words += [
+        segment
+        for segment in telling
+        if segment not in ("", "simple", "+simple", "pypi", "api", "repository")
+    ][-1:]
     return _name("-".join(words))
 
 

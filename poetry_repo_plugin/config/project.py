@@ -1,8 +1,9 @@
-"""What a project's ``pyproject.toml`` says about repositories: its sources and ``[tool.poetry-repo-plugin.NAME]``.
+"""What a project's ``pyproject.toml`` says about repositories: its sources and
+``[tool.poetry-repo-plugin.NAME]``.
 
-Reading only, with the standard library's parser, and also of files that Poetry 2 refuses. The file is committed and
-shared, so it is believed in little: what could hold a secret, name a command, switch verification off or widen where
-a credential goes is ignored and reported (DESIGN section 4).
+Reading only, with the standard library's parser, and also of files that Poetry 2 refuses. The file
+is committed and shared, so it is believed in little: what could hold a secret, name a command,
+switch verification off or widen where a credential goes is ignored and reported (DESIGN section 4).
 """
 
 from __future__ import annotations
@@ -28,10 +29,16 @@ _REASONS = {
         ("password", "token", "passphrase", "secret", "username", "http-basic", "pypi-token"),
         "a project file cannot hold a credential",
     ),
-    **dict.fromkeys(("helper", "command", "credential-helper"), "a project file cannot name a command to run"),
-    **dict.fromkeys(("verify", "insecure", "cert"), "a project file cannot switch verification off"),
+    **dict.fromkeys(
+        ("helper", "command", "credential-helper"), "a project file cannot name a command to run"
+    ),
+    **dict.fromkeys(
+        ("verify", "insecure", "cert"), "a project file cannot switch verification off"
+    ),
     **dict.fromkeys(("client-cert", "client-key"), "it belongs to a user, not to a project"),
-    **dict.fromkeys(("origins", "origin", "url"), "a project file cannot widen where a credential goes"),
+    **dict.fromkeys(
+        ("origins", "origin", "url"), "a project file cannot widen where a credential goes"
+    ),
 }
 
 _OUTSIDE = "it is not a path inside the project"
@@ -41,8 +48,9 @@ _OUTSIDE = "it is not a path inside the project"
 class SourceEntry:
     """One entry of ``[[tool.poetry.source]]``.
 
-    ``url`` is ``None`` for PyPI, and may hold userinfo (so it is not in the ``repr``). ``priority`` is what Poetry 2
-    makes of it; ``legacy`` is the word of Poetry 1 that it was derived from. ``index`` is its place in the file.
+    ``url`` is ``None`` for PyPI, and may hold userinfo (so it is not in the ``repr``). ``priority``
+    is what Poetry 2 makes of it; ``legacy`` is the word of Poetry 1 that it was derived from.
+    ``index`` is its place in the file.
     """
 
     name: str
@@ -53,7 +61,9 @@ class SourceEntry:
 
 
 class ProjectSettings(NamedTuple):
-    """``[tool.poetry-repo-plugin.NAME]``, as far as a project may say it. ``ca`` is absolute and inside the project."""
+    """``[tool.poetry-repo-plugin.NAME]``, as far as a project may say it. ``ca`` is absolute and
+    inside the project.
+    """
 
     publish_url: str | None = None
     ca: Path | None = None
@@ -65,8 +75,9 @@ class ProjectSettings(NamedTuple):
 class Project:
     """A ``pyproject.toml`` as read.
 
-    ``ignored`` are settings that a project cannot make; ``problems`` are sources that make no sense. Both are
-    sentences that hold no value from the file. ``needs_migration``: Poetry 2 refuses the file, ``repo migrate`` helps.
+    ``ignored`` are settings that a project cannot make; ``problems`` are sources that make no
+    sense. Both are sentences that hold no value from the file. ``needs_migration``: Poetry 2
+    refuses the file, ``repo migrate`` helps.
     """
 
     path: Path
@@ -92,7 +103,9 @@ class RefusedError(Exception):
 
 
 def find_project(start: Path) -> Path | None:
-    """The nearest ``pyproject.toml`` in ``start`` or above, as Poetry's ``Factory.locate`` finds it."""
+    """The nearest ``pyproject.toml`` in ``start`` or above, as Poetry's ``Factory.locate`` finds
+    it.
+    """
     for folder in (start, *start.parents):
         candidate = folder / "pyproject.toml"
         try:
@@ -104,8 +117,9 @@ def find_project(start: Path) -> Path | None:
 
 
 def is_project(path: Path) -> bool:
-    """Whether Poetry would work with ``path``: a ``pyproject.toml`` that only holds the settings of other tools is no
-    project (``poetry.core``: ``PyProjectTOML.is_poetry_project``). One that cannot be read is for others to name.
+    """Whether Poetry would work with ``path``: a ``pyproject.toml`` that only holds the settings of
+    other tools is no project (``poetry.core``: ``PyProjectTOML.is_poetry_project``). One that
+    cannot be read is for others to name.
     """
     try:
         data = parse(read_text(path), str(path))
@@ -116,19 +130,26 @@ def is_project(path: Path) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """The text of ``path`` with its line ends as they are. Raises :class:`StateError` naming the file."""
+    """The text of ``path`` with its line ends as they are. Raises :class:`StateError` naming the
+    file.
+    """
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise StateError(f"{path} is not UTF-8 (at byte {error.start}). It was left as it is.") from None
+        raise StateError(
+            f"{path} is not UTF-8 (at byte {error.start}). It was left as it is."
+        ) from None
     except OSError as error:
-        raise StateError(f"{path} cannot be read: {error.strerror or type(error).__name__}.") from None
+        raise StateError(
+            f"{path} cannot be read: {error.strerror or type(error).__name__}."
+        ) from None
 
 
 def read_project(path: Path) -> Project:
     """What ``path`` (a ``pyproject.toml``) says about repositories.
 
-    Raises :class:`StateError`, naming the file and the place in it, only for a file that cannot be read or parsed.
+    Raises :class:`StateError`, naming the file and the place in it, only for a file that cannot be
+    read or parsed.
     """
     tool = parse(read_text(path), str(path)).get("tool", {})
     problems: list[str] = []
@@ -137,7 +158,9 @@ def read_project(path: Path) -> Project:
     sources = [entry for index, one in enumerate(raw) if (entry := _entry(one, index, problems))]
     for number, entry in enumerate(sources):
         if any(other.name.lower() == entry.name.lower() for other in sources[:number]):
-            problems.append(f"The source {shown(entry.name)} is listed more than once; Poetry refuses that.")
+            problems.append(
+                f"The source {shown(entry.name)} is listed more than once; Poetry refuses that."
+            )
     tables = [one for one in raw if isinstance(one, dict)]
     return Project(
         path=path,
@@ -168,18 +191,27 @@ def effective_priority(source: Mapping[str, Any]) -> str:
     if legacy:
         return "primary" if legacy == "default" else "supplemental"
     priority = source.get("priority")
-    return priority.lower() if isinstance(priority, str) and priority.lower() in PRIORITIES else "primary"
+    return (
+        priority.lower()
+        if isinstance(priority, str) and priority.lower() in PRIORITIES
+        else "primary"
+    )
 
 
 def has_legacy_words(sources: list[dict[str, Any]]) -> bool:
-    """Whether Poetry 2 refuses these sources for the words ``default`` and ``secondary``, be they true or false."""
-    return any({"default", "secondary"} & source.keys() or legacy_word(source) for source in sources)
+    """Whether Poetry 2 refuses these sources for the words ``default`` and ``secondary``, be they
+    true or false.
+    """
+    return any(
+        {"default", "secondary"} & source.keys() or legacy_word(source) for source in sources
+    )
 
 
 def pypi_is_on(sources: list[dict[str, Any]]) -> bool:
     """Whether a project with these sources also looks in PyPI, listed or not.
 
-    Poetry 2 leaves PyPI out as soon as there is a primary source; Poetry 1 did so for a default only.
+    Poetry 2 leaves PyPI out as soon as there is a primary source; Poetry 1 did so for a default
+    only.
     """
     if any(is_pypi(str(source.get("name", ""))) for source in sources):
         return True
@@ -213,13 +245,21 @@ def _entry(raw: object, index: int, problems: list[str]) -> SourceEntry | None:
     which = f"The source {shown(name)}"
     if is_pypi(name):
         if url is not None:
-            problems.append(f"{which} has a URL; Poetry allows none for PyPI. Give that repository another name.")
+            problems.append(
+                f"{which} has a URL; Poetry allows none for PyPI. Give that repository another name."
+            )
         url = None
     elif not isinstance(url, str) or not url:
         problems.append(f"{which} has no URL; it is skipped.")
         return None
-    if not isinstance(priority, str) or priority.lower() not in (*PRIORITIES, "default", "secondary"):
-        problems.append(f"{which} has a priority that Poetry does not know; known are {', '.join(PRIORITIES)}.")
+    if not isinstance(priority, str) or priority.lower() not in (
+        *PRIORITIES,
+        "default",
+        "secondary",
+    ):
+        problems.append(
+            f"{which} has a priority that Poetry does not know; known are {', '.join(PRIORITIES)}."
+        )
     return SourceEntry(name, url, effective_priority(raw), legacy_word(raw), index)
 
 
@@ -232,7 +272,9 @@ def _settings(tool: object, root: Path, ignored: list[str]) -> dict[str, Project
     for name, table in own.items():
         where = f"[tool.poetry-repo-plugin.{dump_key(name)}]"
         if not isinstance(table, dict):
-            ignored.append(f"tool.poetry-repo-plugin.{dump_key(name)} is ignored: it is not a table.")
+            ignored.append(
+                f"tool.poetry-repo-plugin.{dump_key(name)} is ignored: it is not a table."
+            )
         elif (twin := match_name(name, found)) is not None:
             ignored.append(f"{where} is ignored: {dump_key(twin)} is the same name.")
         else:
@@ -276,8 +318,13 @@ def _provider(value: object) -> str:
 
 def _codes(value: object) -> tuple[int, ...]:
     codes = value if isinstance(value, list) else [None]
-    if not all(isinstance(code, int) and not isinstance(code, bool) and code in ERROR_CODES for code in codes):
-        raise RefusedError(f"it is not a list of HTTP status codes from {ERROR_CODES[0]} to {ERROR_CODES[-1]}")
+    if not all(
+        isinstance(code, int) and not isinstance(code, bool) and code in ERROR_CODES
+        for code in codes
+    ):
+        raise RefusedError(
+            f"it is not a list of HTTP status codes from {ERROR_CODES[0]} to {ERROR_CODES[-1]}"
+        )
     return tuple(codes)
 
 
@@ -291,7 +338,8 @@ def _ca(value: object, root: Path) -> Path:
 
 
 def path_inside(value: object, root: Path) -> Path:
-    """The file that ``value`` names, resolved: it lies below ``root``, seen through symbolic links too.
+    """The file that ``value`` names, resolved: it lies below ``root``, seen through symbolic links
+    too.
 
     Raises :class:`RefusedError`.
     """

@@ -1,7 +1,8 @@
 """Which CA of a project is believed, and for which servers (DESIGN section 4).
 
-Whoever holds a CA's key can answer for every server that it is believed for, and receives what is sent there. So a
-project's word counts for its own repositories, and for none that the user knows as another place.
+Whoever holds a CA's key can answer for every server that it is believed for, and receives what is
+sent there. So a project's word counts for its own repositories, and for none that the user knows as
+another place.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class ProjectTrust:
                 lines.append(f"{claim.where} is ignored: {reason}")
         return lines
 
-    # -- what the project says ---------------------------------------------------------------------------------------
+    # -- what the project says
 
     def _claimed(self) -> list[str]:
         project = self._catalogue.project
@@ -111,21 +112,26 @@ class ProjectTrust:
             urls.append(repository.publish_url)
         return _origins(bare(url) for url in urls if url)
 
-    # -- what the user says ------------------------------------------------------------------------------------------
+    # -- what the user says
 
     def _has_setting(self, name: str) -> bool:
-        return self._settings.certificate(name, "cert") is not None or self._settings.user_settings(name).ca is not None
+        return (
+            self._settings.certificate(name, "cert") is not None
+            or self._settings.user_settings(name).ca is not None
+        )
 
     def _of_user(self, name: str) -> list[Origin]:
         """Where the repository is by anything that the user has said."""
         places = self._bindings.home(name).places
-        return list(dict.fromkeys(place.prefix.origin for place in places if place.prefix is not None))
+        return list(
+            dict.fromkeys(place.prefix.origin for place in places if place.prefix is not None)
+        )
 
     def _is_unreadable(self, name: str) -> bool:
         bound = [place for place in self._bindings.home(name).places if place.url is None]
         return bool(bound) and all(place.prefix is None for place in bound)
 
-    # -- the rule ----------------------------------------------------------------------------------------------------
+    # -- the rule
 
     def _objection(self, name: str, file: Path) -> str | None:
         return self._objection_to_name(name) or self._objection_to_place(name, file)
@@ -158,7 +164,11 @@ class ProjectTrust:
         """A server that the user knows by another name is believed by what is set for that one."""
         for origin in self._named(name):
             for other in self._known_as(origin, name):
-                if self._has_setting(other) or self._objection_to_name(other) or self._file(other) != file:
+                if (
+                    self._has_setting(other)
+                    or self._objection_to_name(other)
+                    or self._file(other) != file
+                ):
                     return (
                         f"you know {origin} as {shown(other)}, which is not believed by this CA. "
                         f"If you trust it: {repo('certs', name, '--ca', str(file))}"
@@ -172,8 +182,8 @@ class ProjectTrust:
                 yield other
 
     def _is_in_reach(self, name: str, origin: Origin) -> bool:
-        """Whether the CA counts there too: not for the public services that an index links to, nor for a place that the
-        user alone has added to the repository, where the user's secrets go.
+        """Whether the CA counts there too: not for the public services that an index links to, nor
+        for a place that the user alone has added to the repository, where the user's secrets go.
         """
         if _is_at_pypi(origin) or is_vendor_origin(origin):
             return False
@@ -189,7 +199,9 @@ def _origins(urls: Iterable[str]) -> list[Origin]:
 
 
 def _is_at_pypi(origin: Origin) -> bool:
-    return any(origin.host == domain or origin.host.endswith(f".{domain}") for domain in _PYPI_DOMAINS)
+    return any(
+        origin.host == domain or origin.host.endswith(f".{domain}") for domain in _PYPI_DOMAINS
+    )
 
 
 def _listed(origins: Iterable[Origin]) -> str:

@@ -1,7 +1,8 @@
 """The sources of a ``pyproject.toml`` as text that can be edited: everything else keeps every byte.
 
-:class:`SourceText` reads ``[[tool.poetry.source]]`` tables or an inline ``source = [{ ... }]``, takes edits, and hands
-back a text that it has parsed again: either it says what was meant and all else is as before, or it is not returned.
+:class:`SourceText` reads ``[[tool.poetry.source]]`` tables or an inline ``source = [{ ... }]``,
+takes edits, and hands back a text that it has parsed again: either it says what was meant and all
+else is as before, or it is not returned.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ OWN = ("tool", "poetry-repo-plugin")
 
 
 class SourceText:
-    """A ``pyproject.toml`` whose sources are edited through ``units``; :meth:`text` gives the file back.
+    """A ``pyproject.toml`` whose sources are edited through ``units``; :meth:`text` gives the file
+    back.
 
-    ``units`` is a plain list: reorder it, take out of it, insert into it. :raises StateError: the text cannot be
-    parsed, or its sources are not a list of tables.
+    ``units`` is a plain list: reorder it, take out of it, insert into it. :raises StateError: the
+    text cannot be parsed, or its sources are not a list of tables.
     """
 
     def __init__(self, text: str, what: str = "pyproject.toml") -> None:
@@ -37,7 +39,11 @@ class SourceText:
         tables = _source_tables(self._data, what)
         self._parts = toml_text.parts(self._text)
         self._inline = InlineSources.find(self._parts, SOURCE)
-        self._old = self._inline.units if self._inline else [_unit(part) for part in self._parts if _is_source(part)]
+        self._old = (
+            self._inline.units
+            if self._inline
+            else [_unit(part) for part in self._parts if _is_source(part)]
+        )
         if not toml.same([unit.data for unit in self._old], tables):
             raise self._unfit()
         self.units = list(self._old)
@@ -54,10 +60,14 @@ class SourceText:
         if instead:
             unit.data[instead[0]] = instead[1]
         assert unit.text is not None, "a new source is inserted with all its words"
-        unit.text = toml.dump(unit.data) if self._inline else _without_pair(unit.text, (key,), instead)
+        unit.text = (
+            toml.dump(unit.data) if self._inline else _without_pair(unit.text, (key,), instead)
+        )
 
     def drop_settings(self, name: str) -> bool:
-        """Remove ``[tool.poetry-repo-plugin.NAME]`` in any spelling of the name; whether there was one."""
+        """Remove ``[tool.poetry-repo-plugin.NAME]`` in any spelling of the name; whether there was
+        one.
+        """
         own = self._data.get("tool", {}).get(OWN[1])
         gone = [key for key in own if key.lower() == name.lower()] if isinstance(own, dict) else []
         for key in gone:
@@ -71,9 +81,13 @@ class SourceText:
         return bool(gone)
 
     def text(self) -> str:
-        """The file with all edits. Raises :class:`StateError` where its form does not allow them."""
+        """The file with all edits. Raises :class:`StateError` where its form does not allow
+        them.
+        """
         expected = copy.deepcopy(self._data)
-        expected.setdefault("tool", {}).setdefault("poetry", {})["source"] = [unit.data for unit in self.units]
+        expected.setdefault("tool", {}).setdefault("poetry", {})["source"] = [
+            unit.data for unit in self.units
+        ]
         new = self._inline.place(self._parts, self.units) if self._inline else self._place()
         if not _says(new, expected):
             raise self._unfit()
@@ -88,7 +102,9 @@ class SourceText:
         )
 
     def _place(self) -> str:
-        """The parts with the units in the places of the old sources: missing ones removed, new ones behind."""
+        """The parts with the units in the places of the old sources: missing ones removed, new ones
+        behind.
+        """
         pieces = [Part(part.text, part.path, part.array) for part in self._parts]
         places = [piece for piece in pieces if _is_source(piece)]
         for unit, piece in zip(self._old, list(places), strict=True):
@@ -99,7 +115,9 @@ class SourceText:
             places.append(_insert(pieces, places[-1] if places else None))
         for unit, piece in zip(self.units, places, strict=True):
             piece.text = _block(unit.data) if unit.text is None else unit.text
-        return "".join([_ended(piece.text) for piece in pieces[:-1]] + [piece.text for piece in pieces[-1:]])
+        return "".join(
+            [_ended(piece.text) for piece in pieces[:-1]] + [piece.text for piece in pieces[-1:]]
+        )
 
 
 def tables_of(text: str, what: str = "pyproject.toml") -> list[dict[str, Any]]:
@@ -108,7 +126,9 @@ def tables_of(text: str, what: str = "pyproject.toml") -> list[dict[str, Any]]:
 
 
 def as_tables(text: str, what: str = "pyproject.toml") -> str:
-    """The sources of ``text`` alone, as tables, whatever the form that they are written in. Raises as the class."""
+    """The sources of ``text`` alone, as tables, whatever the form that they are written in. Raises
+    as the class.
+    """
     return "".join(map(_block, _source_tables(toml.parse(text, what), what)))
 
 
@@ -143,13 +163,19 @@ def _ended(text: str) -> str:
 
 
 def _with_pair(text: str, key: str, value: object) -> str:
-    """The text of one table with ``key`` set: in its old place, else behind the words that Poetry writes first."""
+    """The text of one table with ``key`` set: in its old place, else behind the words that Poetry
+    writes first.
+    """
     found = list(toml_text.statements(_ended(text)))
     for statement in found:
         if statement.kind == "pair" and statement.key == (key,):
             start, end = (statement.start + offset for offset in statement.value_span)
             return text[:start] + toml.dump(value) + text[end:]
-    known = [one for one in found if one.kind == "pair" and one.key in (("name",), ("url",), ("priority",))]
+    known = [
+        one
+        for one in found
+        if one.kind == "pair" and one.key in (("name",), ("url",), ("priority",))
+    ]
     anchor = known[-1] if known else next(one for one in found if one.kind == "header")
     indent = anchor.text[: len(anchor.text) - len(anchor.text.lstrip())]
     end = anchor.start + len(anchor.text)
@@ -157,7 +183,9 @@ def _with_pair(text: str, key: str, value: object) -> str:
 
 
 def _without_pair(text: str, key: KeyPath, instead: tuple[str, object] | None = None) -> str:
-    """The text of one table without the pairs below ``key``, or with another pair in their place. Comments stay."""
+    """The text of one table without the pairs below ``key``, or with another pair in their place.
+    Comments stay.
+    """
     kept = []
     for statement in toml_text.statements(_ended(text)):
         if statement.kind != "pair" or statement.key[: len(key)] != key:
@@ -174,7 +202,9 @@ def _without_pair(text: str, key: KeyPath, instead: tuple[str, object] | None = 
 
 
 def _remove_table(pieces: list[Part], path: KeyPath) -> None:
-    """Take the table ``path`` and all below it out of ``pieces``, whether it has a header or is a pair of another."""
+    """Take the table ``path`` and all below it out of ``pieces``, whether it has a header or is a
+    pair of another.
+    """
     for piece in list(pieces):
         if piece.path is None:
             continue
@@ -185,11 +215,15 @@ def _remove_table(pieces: list[Part], path: KeyPath) -> None:
 
 
 def _remove(pieces: list[Part], piece: Part) -> None:
-    """Take ``piece`` out of ``pieces`` with the blank lines that set it apart; what stands between tables stays."""
+    """Take ``piece`` out of ``pieces`` with the blank lines that set it apart; what stands between
+    tables stays.
+    """
     at = next(i for i, one in enumerate(pieces) if one is piece)
     first = at - 1 if at and pieces[at - 1].path is None else at
     last = at + 1 if at + 1 < len(pieces) and pieces[at + 1].path is None else at
-    before, after = ("".join(one.text for one in some) for some in (pieces[first:at], pieces[at + 1 : last + 1]))
+    before, after = (
+        "".join(one.text for one in some) for some in (pieces[first:at], pieces[at + 1 : last + 1])
+    )
     if at == 0 or (before and not _lines(before)[-1].strip()):
         after = _trimmed(after, front=True)
     if last == len(pieces) - 1 and not after:
@@ -198,7 +232,9 @@ def _remove(pieces: list[Part], piece: Part) -> None:
 
 
 def _insert(pieces: list[Part], behind: Part | None) -> Part:
-    """Make room for one more source: behind the last one, else behind Poetry's own tables, else at the end."""
+    """Make room for one more source: behind the last one, else behind Poetry's own tables, else at
+    the end.
+    """
     new = Part("", SOURCE, True)
     tables = [piece for piece in pieces if piece.path is not None]
     ours = [piece for piece in tables if piece.path is not None and piece.path[:2] == POETRY]
@@ -232,7 +268,9 @@ def _says(text: str, expected: dict[str, Any]) -> bool:
 
 
 def _pruned(data: dict[str, Any]) -> dict[str, Any]:
-    """``data`` without the tables and lists of ours and Poetry's that hold nothing: they come and go with sources."""
+    """``data`` without the tables and lists of ours and Poetry's that hold nothing: they come and
+    go with sources.
+    """
     tool = dict(data.get("tool", {}))
     for name in (POETRY[1], OWN[1]):
         inner = tool.get(name)

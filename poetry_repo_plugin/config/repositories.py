@@ -27,15 +27,20 @@ _PLACEHOLDER = Pattern(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Z][A-Z0-9]*_[A-Z0-9_]
 class Repository:
     """A name, where its index is, where one publishes to, and its place in the project.
 
-    URLs hold no userinfo; what the index URL held is in ``url_username`` and ``url_secret``, what the publish URL held
-    in ``publish_username`` and ``publish_secret``.
+    URLs hold no userinfo; what the index URL held is in ``url_username`` and ``url_secret``, what
+    the publish URL held in ``publish_username`` and ``publish_secret``.
 
-    :param priority: ``primary``, ``supplemental`` or ``explicit`` in this project; ``None`` if it is no source of it.
-    :param publish_derived: the publish URL follows from the index URL (a server profile); nothing stores it.
+    :param priority: ``primary``, ``supplemental`` or ``explicit`` in this project; ``None`` if it
+        is no source of it.
+    :param publish_derived: the publish URL follows from the index URL (a server profile); nothing
+        stores it.
     :param publish_by_project: only the project's files say where to publish to.
-    :param unexpanded: what stands for a variable in the userinfo of its URL; nothing expands it there.
-    :param user_urls: those of its URLs that the user or the environment names, whatever a project says.
-    :param variables: the environment variables that set something of it, which storing cannot change.
+    :param unexpanded: what stands for a variable in the userinfo of its URL; nothing expands it
+        there.
+    :param user_urls: those of its URLs that the user or the environment names, whatever a project
+        says.
+    :param variables: the environment variables that set something of it, which storing cannot
+    change.
     """
 
     name: str
@@ -54,8 +59,8 @@ class Repository:
     variables: Mapping[ByVariable, str] = field(default_factory=dict, compare=False)
 
     def login_in(self, url: str, *, upload: bool) -> tuple[str | None, Secret | None]:
-        """User name and password that stand in the repository's own URL ``url``: an upload takes those of the publish
-        URL, if it holds some.
+        """User name and password that stand in the repository's own URL ``url``: an upload takes
+        those of the publish URL, if it holds some.
         """
         if upload and self.publish_username is not None and url in self._same_as_publish:
             return self.publish_username, self.publish_secret
@@ -63,15 +68,24 @@ class Repository:
 
     def username_for(self, *, upload: bool) -> str | None:
         """The user whose credential alone will do, because a URL names one."""
-        return self.publish_username if upload and self.publish_username is not None else self.url_username
+        return (
+            self.publish_username
+            if upload and self.publish_username is not None
+            else self.url_username
+        )
 
     @property
     def bindable(self) -> list[str]:
         """The URLs that a secret may be bound to when it is stored.
 
-        Without the publish URL that a project's file names: it would be asked for nothing before the secret goes there.
+        Without the publish URL that a project's file names: it would be asked for nothing before
+        the secret goes there.
         """
-        urls = [url for url in (self.index_url, None if self.publish_by_project else self.publish_url) if url]
+        urls = [
+            url
+            for url in (self.index_url, None if self.publish_by_project else self.publish_url)
+            if url
+        ]
         return list(dict.fromkeys(urls)) or list(self.urls)
 
     @cached_property
@@ -81,7 +95,9 @@ class Repository:
 
     @property
     def _same_as_publish(self) -> list[str]:
-        """The URLs that are the publish URL: an index at the same place may spell it with or without a slash."""
+        """The URLs that are the publish URL: an index at the same place may spell it with or
+        without a slash.
+        """
         found = []
         for url in self.urls:
             with suppress(InvalidUrl):
@@ -104,8 +120,12 @@ class Repository:
 
     @cached_property
     def download_prefixes(self) -> tuple[Prefix, ...]:
-        """The same for downloads: an upload URL that a project's file names owns none, so that it widens nothing."""
-        return _prefixes(url for url in self.urls if url != self.publish_url or not self.publish_by_project)
+        """The same for downloads: an upload URL that a project's file names owns none, so that it
+        widens nothing.
+        """
+        return _prefixes(
+            url for url in self.urls if url != self.publish_url or not self.publish_by_project
+        )
 
 
 def shows_credential(settings: Settings, repository: Repository, *, stored: bool = True) -> bool:
@@ -140,7 +160,9 @@ class Catalogue:
         self._live: dict[str, str] = {}
 
     def add_live(self, name: str, url: str) -> None:
-        """Poetry itself has built a repository of this name for this URL; that outranks what we read."""
+        """Poetry itself has built a repository of this name for this URL; that outranks what we
+        read.
+        """
         self._live[name] = url
 
     def as_if_at(self, name: str, url: str) -> Catalogue:
@@ -178,10 +200,14 @@ class Catalogue:
         return (self.get(name) for name in self.names())
 
     def find(self, name: str) -> Repository | None:
-        """The repository of that name (case makes no difference, as in Poetry's pool), or ``None``."""
+        """The repository of that name (case makes no difference, as in Poetry's pool), or
+        ``None``.
+        """
         known = self.names()
         found = names.match_name(name, known)
-        if found is None and env_key(name) in {env_key(n) for n, _ in self._settings.environment_repositories()}:
+        if found is None and env_key(name) in {
+            env_key(n) for n, _ in self._settings.environment_repositories()
+        }:
             found = name
         return self.get(found) if found is not None else None
 
@@ -206,7 +232,9 @@ class Catalogue:
         return UnknownNameError(url, next(meant, None), repo("add", "NAME", url))
 
     def _explain_variable(self, name: str) -> None:
-        """Raises :class:`InputError` where the environment means ``name``, but not in Poetry's words."""
+        """Raises :class:`InputError` where the environment means ``name``, but not in Poetry's
+        words.
+        """
         variable = self._settings.variable("REPOSITORIES", name)
         if variable is not None:
             message = f"No repository is called {name!r}: {variable[0]} is set, but Poetry reads {variable[0]}_URL."
@@ -221,7 +249,9 @@ class Catalogue:
         username, secret, unexpanded = _without_placeholders(username, secret)
         project = self._project.settings_for(name) if self._project else ProjectSettings()
         raw_publish = self._publish_url_of(name, project)
-        publish, publish_username, publish_secret = (None, None, None) if raw_publish is None else _split(raw_publish)
+        publish, publish_username, publish_secret = (
+            (None, None, None) if raw_publish is None else _split(raw_publish)
+        )
         derived = publish_url_of(index_url) if publish is None and index_url else None
         own_publish = self._own_publish_url_of(name)
         remembered = self._settings.user_settings(name).url
@@ -243,7 +273,9 @@ class Catalogue:
         )
 
     def check_url(self, repository: Repository, url: str) -> None:
-        """Raises :class:`InputError`, naming the file that ``url`` was written in, where that is no URL."""
+        """Raises :class:`InputError`, naming the file that ``url`` was written in, where that is no
+        URL.
+        """
         try:
             Prefix.of(url)
         except InvalidUrl as error:
@@ -254,13 +286,21 @@ class Catalogue:
     def _written_in(self, repository: Repository, url: str) -> str:
         settings = self._settings
         if url == repository.index_url:
-            return str(self._project.path if repository.priority is not None and self._project else settings.own_file)
+            return str(
+                self._project.path
+                if repository.priority is not None and self._project
+                else settings.own_file
+            )
         variable = settings.variable("REPOSITORIES", repository.name, "_URL")
         if variable is not None and variable[1]:
             return f"the environment variable {variable[0]}"
         if settings.added_url(repository.name) is not None:
             return f"the configuration of {ANOTHER_PLUGIN}"
-        return "poetry.toml" if settings.user_publish_url(repository.name) is None else str(settings.config_file)
+        return (
+            "poetry.toml"
+            if settings.user_publish_url(repository.name) is None
+            else str(settings.config_file)
+        )
 
     def _index_of(self, name: str) -> tuple[str | None, str | None]:
         priority = None
@@ -268,16 +308,24 @@ class Catalogue:
         for source in self._project.sources if self._project else ():
             if source.name.lower() == name.lower():
                 priority = source.priority
-                if url is None or (source.url is not None and source.url.rstrip("/") == url.rstrip("/")):
+                if url is None or (
+                    source.url is not None and source.url.rstrip("/") == url.rstrip("/")
+                ):
                     url = source.url  # Poetry takes a slash at the end off
         return url or self._settings.user_settings(name).url, priority
 
     def _publish_url_of(self, name: str, project: ProjectSettings) -> str | None:
         """As it is written, perhaps with userinfo."""
-        return self._own_publish_url_of(name) or self._settings.publish_url(name) or project.publish_url
+        return (
+            self._own_publish_url_of(name)
+            or self._settings.publish_url(name)
+            or project.publish_url
+        )
 
     def _own_publish_url_of(self, name: str) -> str | None:
-        """What the environment, another plugin or the user's own file says, whatever a project says."""
+        """What the environment, another plugin or the user's own file says, whatever a project
+        says.
+        """
         variable = self._settings.variable("REPOSITORIES", name, "_URL")
         if variable is not None and variable[1]:
             return variable[1]
@@ -286,7 +334,9 @@ class Catalogue:
         return added or self._settings.user_publish_url(name)
 
     def _pypi_with_priority(self) -> Repository:
-        """PyPI, uploading to where the user or the environment says instead; no project can say so."""
+        """PyPI, uploading to where the user or the environment says instead; no project can say
+        so.
+        """
         raw = self._own_publish_url_of("pypi")
         url, username, secret = (self._pypi.publish_url, None, None) if raw is None else _split(raw)
         pypi = replace(
@@ -316,7 +366,9 @@ def bare(url: str) -> str:
 
 
 def _split(url: str) -> tuple[str, str | None, Secret | None]:
-    """As :func:`split_userinfo`; of what is written so wrongly that its userinfo cannot be told, nothing is kept."""
+    """As :func:`split_userinfo`; of what is written so wrongly that its userinfo cannot be told,
+    nothing is kept.
+    """
     try:
         bare, username, secret = split_userinfo(url)
     except InvalidUrl:
@@ -333,7 +385,9 @@ def placeholder_in(username: str | None, secret: Secret | None) -> str | None:
     return next((text for text in texts if _PLACEHOLDER.fullmatch(text)), None)
 
 
-def _without_placeholders(username: str | None, secret: Secret | None) -> tuple[str | None, Secret | None, str | None]:
+def _without_placeholders(
+    username: str | None, secret: Secret | None
+) -> tuple[str | None, Secret | None, str | None]:
     """The two without those that stand for a variable, and which that was."""
     found = placeholder_in(username, secret)
     if found is None:

@@ -1,8 +1,9 @@
 """What is configured on this machine, and the writing of it.
 
-Poetry's own keys stay where Poetry looks for them (``config.toml``, ``auth.toml``), so that a user can remove the
-plugin and lose nothing that Poetry can do; the rest is in one file of ours beside them. Values are read as they are
-written: nothing in them is expanded, and an environment variable hides its own value only.
+Poetry's own keys stay where Poetry looks for them (``config.toml``, ``auth.toml``), so that a user
+can remove the plugin and lose nothing that Poetry can do; the rest is in one file of ours beside
+them. Values are read as they are written: nothing in them is expanded, and an environment variable
+hides its own value only.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ TOKEN_USER = "__token__"
 
 
 class StoredLogin(NamedTuple):
-    """What a configuration file holds for one repository. ``secret`` is ``None`` where a keyring has it."""
+    """What a configuration file holds for one repository. ``secret`` is ``None`` where a keyring
+    has it.
+    """
 
     username: str
     secret: Secret | None
@@ -34,12 +37,13 @@ class StoredLogin(NamedTuple):
 
 
 class Settings:
-    """The settings of one user and, where there is one, of one project; each file is read once, on first need.
+    """The settings of one user and, where there is one, of one project; each file is read once, on
+    first need.
 
     :param folder: Poetry's configuration folder.
     :param project: the folder that holds ``pyproject.toml`` (and ``poetry.toml``), or ``None``.
-    :param dotted_keys: how the running Poetry keeps a name with dots: ``True`` as one key (2.4 and later), ``False``
-        as nested tables (before). Both are read.
+    :param dotted_keys: how the running Poetry keeps a name with dots: ``True`` as one key (2.4 and
+        later), ``False`` as nested tables (before). Both are read.
     :param memory: gives Poetry's configuration in memory, and what projects' files brought there.
     """
 
@@ -58,7 +62,7 @@ class Settings:
         self.environ = environ
         self._dotted_keys = dotted_keys
 
-    # -- files ---------------------------------------------------------------------------------------------------------
+    # -- files
 
     @property
     def config_file(self) -> Path:
@@ -86,11 +90,15 @@ class Settings:
 
     @cached_property
     def local(self) -> dict[str, Any]:
-        """The project's ``poetry.toml``. It travels with the project, so it is believed in little."""
+        """The project's ``poetry.toml``. It travels with the project, so it is believed in
+        little.
+        """
         return read_toml(self.project_folder / "poetry.toml") if self.project_folder else {}
 
     def _read(self, file: Path) -> Table:
-        if os.path.lexists(self.folder / JOURNAL):  # somebody was killed while he changed several files
+        if os.path.lexists(
+            self.folder / JOURNAL
+        ):  # somebody was killed while he changed several files
             from poetry_repo_plugin.config.lock import finish
 
             finish(self.folder)
@@ -98,9 +106,15 @@ class Settings:
 
     @cached_property
     def added(self) -> dict[str, Any]:
-        """What other plugins have put into Poetry's configuration; it counts like the environment."""
+        """What other plugins have put into Poetry's configuration; it counts like the
+        environment.
+        """
         memory, brought = self._memory()
-        return added_to(memory, (self.config, self.auth), [*brought, *leaves_of(self.local)]) if memory else {}
+        return (
+            added_to(memory, (self.config, self.auth), [*brought, *leaves_of(self.local)])
+            if memory
+            else {}
+        )
 
     def check(self) -> None:
         """Read every file now, so that a broken one is named before anything is done."""
@@ -111,23 +125,28 @@ class Settings:
         for name in ("config", "auth", "own", "local", "_own_known", "_said_known"):
             self.__dict__.pop(name, None)
 
-    # -- reading -------------------------------------------------------------------------------------------------------
+    # -- reading
 
     @property
     def keyring_enabled(self) -> bool:
-        """``keyring.enabled``: the environment's word, else on, unless the user or the project switches it off.
+        """``keyring.enabled``: the environment's word, else on, unless the user or the project
+        switches it off.
 
         In Poetry a project can also switch it on again; what a user switched off stays off here.
         """
         word = self.environ.get("POETRY_KEYRING_ENABLED")
         if word is not None:
             return word.lower() in ("true", "1")
-        return all(table_at(table, "keyring").get("enabled") is not False for table in (self.local, self.config))
+        return all(
+            table_at(table, "keyring").get("enabled") is not False
+            for table in (self.local, self.config)
+        )
 
     def variable(self, prefix: str, name: str, suffix: str = "") -> tuple[str, str] | None:
         """The environment variable ``POETRY_<prefix>_<NAME><suffix>`` and its value, if it is set.
 
-        Poetry before 2.4 leaves a dot in the variable's name, so that spelling is understood as well.
+        Poetry before 2.4 leaves a dot in the variable's name, so that spelling is understood as
+        well.
         """
         keys = (env_key(name), name.upper().replace("-", "_"))
         for key in dict.fromkeys(keys):
@@ -139,7 +158,9 @@ class Settings:
     def added_login(self, name: str) -> tuple[str | None, str | None]:
         """User name and password that another plugin has put under ``http-basic.NAME``."""
         section = "http-basic"
-        return text_at(self.added, section, name, "username"), text_at(self.added, section, name, "password")
+        return text_at(self.added, section, name, "username"), text_at(
+            self.added, section, name, "password"
+        )
 
     def added_token(self, name: str) -> str | None:
         """The token that another plugin has put under ``pypi-token.NAME``."""
@@ -169,11 +190,15 @@ class Settings:
         return None if password is None else (Secret(password), file)
 
     def project_username(self, name: str) -> str | None:
-        """The user whom the project's ``poetry.toml`` names. It completes a password, and is no credential alone."""
+        """The user whom the project's ``poetry.toml`` names. It completes a password, and is no
+        credential alone.
+        """
         return text_at(self.local, "http-basic", name, "username")
 
     def project_login(self, name: str) -> str | None:
-        """The key of ``poetry.toml`` that holds a credential for ``name``, which a project cannot have."""
+        """The key of ``poetry.toml`` that holds a credential for ``name``, which a project cannot
+        have.
+        """
         for entry in entries_of(self.local, "http-basic", name):
             if isinstance(entry, dict) and ("username" in entry or "password" in entry):
                 return f"http-basic.{name}"
@@ -197,7 +222,9 @@ class Settings:
         return None
 
     def passphrase(self, name: str) -> Secret | None:
-        """The passphrase of the client key, under ``http-basic.NAME``: a section that Poetry never lists."""
+        """The passphrase of the client key, under ``http-basic.NAME``: a section that Poetry never
+        lists.
+        """
         value = text_at(self.auth, "http-basic", name, "passphrase")
         return Secret(value) if value is not None else None
 
@@ -209,11 +236,15 @@ class Settings:
         return text_at(self.config, "repositories", name, "url") or None
 
     def project_publish_url(self, name: str) -> str | None:
-        """``repositories.NAME.url`` of the project's ``poetry.toml``, which is no word of the user's."""
+        """``repositories.NAME.url`` of the project's ``poetry.toml``, which is no word of the
+        user's.
+        """
         return text_at(self.local, "repositories", name, "url") or None
 
     def urls_said(self, name: str) -> tuple[tuple[str, str], ...]:
-        """Each URL that the user has given ``name``, and where, for a person. A project's files are not asked."""
+        """Each URL that the user has given ``name``, and where, for a person. A project's files are
+        not asked.
+        """
         known: dict[str, tuple[tuple[str, str], ...]] = self.__dict__.setdefault("_said_known", {})
         if name not in known:
             own = self.user_settings(name)
@@ -227,7 +258,8 @@ class Settings:
         return known[name]
 
     def certificate(self, name: str, key: str) -> str | bool | None:
-        """``certificates.NAME.<key>`` (``cert`` or ``client-cert``): environment, other plugins, the user's files.
+        """``certificates.NAME.<key>`` (``cert`` or ``client-cert``): environment, other plugins,
+        the user's files.
 
         ``poetry config`` keeps these in ``auth.toml``, which wins over ``config.toml``.
         """
@@ -241,24 +273,31 @@ class Settings:
         return next((value for value in found if isinstance(value, (str, bool))), None)
 
     def audience(self, name: str) -> str | None:
-        """For whom trusted publishing may have an identity made out: the user's word, never a project's."""
+        """For whom trusted publishing may have an identity made out: the user's word, never a
+        project's.
+        """
         variable = self.variable("REPO_PLUGIN_AUDIENCE", name)
         if variable is not None and variable[1]:
             return variable[1]
         return self.user_settings(name).audience
 
     def unverified_by(self, name: str) -> str | None:
-        """``VARIABLE=false`` where the environment switches verification off, or that another plugin does; no file can
-        switch it on again.
+        """``VARIABLE=false`` where the environment switches verification off, or that another
+        plugin does; no file can switch it on again.
         """
         variable = self.variable("CERTIFICATES", name, "_CERT")
         if variable is not None and variable[1]:
             return "=".join(variable) if variable[1].lower() == "false" else None
-        added = (entry for entry in entries_of(self.added, "certificates", name) if isinstance(entry, dict))
+        added = (
+            entry
+            for entry in entries_of(self.added, "certificates", name)
+            if isinstance(entry, dict)
+        )
         return ANOTHER_PLUGIN if any(entry.get("cert") is False for entry in added) else None
 
     def project_certs(self, name: str) -> list[object]:
-        """``certificates.NAME.cert`` of the project's ``poetry.toml``, in every spelling of the name; no switches.
+        """``certificates.NAME.cert`` of the project's ``poetry.toml``, in every spelling of the
+        name; no switches.
 
         Whether one counts is decided in ``project_trust``.
         """
@@ -296,28 +335,42 @@ class Settings:
         return list(found)
 
     def environment_repositories(self) -> Iterator[tuple[str, str]]:
-        """Each ``POETRY_REPOSITORIES_<NAME>_URL``: the name as Poetry spells it (``my-repo``), and the URL."""
+        """Each ``POETRY_REPOSITORIES_<NAME>_URL``: the name as Poetry spells it (``my-repo``), and
+        the URL.
+        """
         for variable, url in self.environ.items():
             key = variable.removeprefix("POETRY_REPOSITORIES_")
             if key != variable and key.endswith("_URL") and key != "_URL" and url:
                 yield key.removesuffix("_URL").lower().replace("_", "-"), url
 
     def ignored_in_local(self) -> list[str]:
-        """What a project's ``poetry.toml`` must not say, for the commands to report; never a value."""
+        """What a project's ``poetry.toml`` must not say, for the commands to report; never a
+        value.
+        """
         from poetry_repo_plugin.config.toml import shown
 
         found = []
         for section in ("http-basic", "pypi-token"):
             for name in map(shown, leaf_names(table_at(self.local, section))):
-                found.append(f"poetry.toml holds {section}.{name}: a project cannot hold a secret. It is ignored.")
+                found.append(
+                    f"poetry.toml holds {section}.{name}: a project cannot hold a secret. It is ignored."
+                )
         if text_at(self.local, "repositories", "pypi", "url") is not None:
-            found.append("poetry.toml says where PyPI takes uploads; a project cannot. It is ignored.")
+            found.append(
+                "poetry.toml says where PyPI takes uploads; a project cannot. It is ignored."
+            )
         certificates = table_at(self.local, "certificates")
         for name in leaf_names(certificates):
-            entries = [entry for entry in entries_of(self.local, "certificates", name) if isinstance(entry, dict)]
+            entries = [
+                entry
+                for entry in entries_of(self.local, "certificates", name)
+                if isinstance(entry, dict)
+            ]
             if any(entry.get("cert") is False or "verify" in entry for entry in entries):
                 what = f"certificates.{shown(name)}"
-                found.append(f"poetry.toml switches off {what}: a project cannot do that. It is ignored.")
+                found.append(
+                    f"poetry.toml switches off {what}: a project cannot do that. It is ignored."
+                )
             if any("client-cert" in entry for entry in entries):
                 found.append(
                     f"poetry.toml names a client certificate for {shown(name)}; a project cannot. It is ignored."

@@ -1,7 +1,9 @@
-"""Adding, changing and removing a project's sources: text in, text and what changed out (DESIGN S9 to S11).
+"""Adding, changing and removing a project's sources: text in, text and what changed out (DESIGN S9
+to S11).
 
-Poetry 2 leaves PyPI out as soon as a project has a primary source. Here PyPI is switched off by ``--default`` alone:
-everything else keeps it as it was, and lists it behind the others where that takes an entry of its own.
+Poetry 2 leaves PyPI out as soon as a project has a primary source. Here PyPI is switched off by
+``--default`` alone: everything else keeps it as it was, and lists it behind the others where that
+takes an entry of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +14,12 @@ from typing import Any
 
 from poetry_repo_plugin.config import toml, toml_text
 from poetry_repo_plugin.config.inline_sources import Unit
-from poetry_repo_plugin.config.project import PRIORITIES, effective_priority, has_legacy_words, pypi_is_on
+from poetry_repo_plugin.config.project import (
+    PRIORITIES,
+    effective_priority,
+    has_legacy_words,
+    pypi_is_on,
+)
 from poetry_repo_plugin.config.pyproject import SourceText
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
@@ -23,16 +30,23 @@ SYSTEM_PROJECT = "[tool.poetry]\npackage-mode = false\n"
 
 
 def add_source(
-    text: str, name: str, url: str | None, priority: str | None = "primary", *, default: bool = False
+    text: str,
+    name: str,
+    url: str | None,
+    priority: str | None = "primary",
+    *,
+    default: bool = False,
 ) -> tuple[str, list[str]]:
     """``text`` with the source added, or the one of that name (in any case) changed in place.
 
     :param url: the index, without userinfo; ``None`` for PyPI only.
     :param priority: ``None`` for what it has already; a new one is primary then.
-    :param default: the source stands in for PyPI: primary, behind the other primaries, and PyPI is switched off.
+    :param default: the source stands in for PyPI: primary, behind the other primaries, and PyPI is
+        switched off.
 
-    Returns the new text and what changed, fit to print; nothing to change gives the same text and ``[]``. Raises
-    :class:`InputError` for words that do not fit each other, :class:`StateError` for a file that cannot be edited.
+    Returns the new text and what changed, fit to print; nothing to change gives the same text and
+    ``[]``. Raises :class:`InputError` for words that do not fit each other, :class:`StateError` for
+    a file that cannot be edited.
     """
     source = SourceText(text)
     unit = _find(source, name)
@@ -57,11 +71,13 @@ def add_source(
 
 
 def remove_source(text: str, name: str) -> tuple[str, list[str]]:
-    """``text`` without the source of that name (in any case) and without ``[tool.poetry-repo-plugin.NAME]``.
+    """``text`` without the source of that name (in any case) and without
+    ``[tool.poetry-repo-plugin.NAME]``.
 
-    A primary PyPI entry (without a comment) that would be all that is left goes too: Poetry does the same without it.
-    So does one just as ``add`` writes it, where the last other primary source goes, for which it was written.
-    Returns and raises as :func:`add_source`; a name that is not there changes nothing.
+    A primary PyPI entry (without a comment) that would be all that is left goes too: Poetry does
+    the same without it. So does one just as ``add`` writes it, where the last other primary source
+    goes, for which it was written. Returns and raises as :func:`add_source`; a name that is not
+    there changes nothing.
     """
     source = SourceText(text)
     was_on, could_search = pypi_is_on(_data(source)), _searchable(source)
@@ -73,10 +89,14 @@ def remove_source(text: str, name: str) -> tuple[str, list[str]]:
         changes.append(f"{_shown(unit)}: removed")
     if changes and len(source.units) == 1 and _says_nothing(source.units[0]):
         del source.units[0]
-        changes.append("PyPI: its entry is removed; without other sources it is what Poetry uses anyway")
+        changes.append(
+            "PyPI: its entry is removed; without other sources it is what Poetry uses anyway"
+        )
     elif was_primary and (entry := _needless_pypi(source)) is not None:
         source.units.remove(entry)
-        changes.append("PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway")
+        changes.append(
+            "PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway"
+        )
     if was_on and not is_pypi(name) and not pypi_is_on(_data(source)):
         keep_pypi(source, changes)  # the last legacy word went
     if source.drop_settings(name):
@@ -85,7 +105,8 @@ def remove_source(text: str, name: str) -> tuple[str, list[str]]:
 
 
 def diff(old: str, new: str, label: str = "pyproject.toml") -> str:
-    """A unified diff from ``old`` to ``new`` that may be printed: userinfo in URLs is masked. ``""`` if they are equal.
+    """A unified diff from ``old`` to ``new`` that may be printed: userinfo in URLs is masked.
+    ``""`` if they are equal.
 
     Lines are compared without their ends, so that a terminal shows no carriage returns.
     """
@@ -94,27 +115,37 @@ def diff(old: str, new: str, label: str = "pyproject.toml") -> str:
 
 
 def system_project_text(text: str) -> str:
-    """Make ``text``, of Poetry's own ``pyproject.toml``, fit to add a source to (``repo add --self``).
+    """Make ``text``, of Poetry's own ``pyproject.toml``, fit to add a source to (``repo add
+    --self``).
 
-    Poetry writes that file anew for each ``poetry self`` command and keeps ``tool.poetry.source`` of the old one, if
-    it has a ``[tool.poetry]`` table (``SelfCommand.generate_system_pyproject``).
+    Poetry writes that file anew for each ``poetry self`` command and keeps ``tool.poetry.source``
+    of the old one, if it has a ``[tool.poetry]`` table (``SelfCommand.generate_system_pyproject``).
     """
     if "poetry" in toml.parse(text).get("tool", {}):
         return text
     return f"{text.rstrip()}\n\n{SYSTEM_PROJECT}" if text.strip() else SYSTEM_PROJECT
 
 
-def write_priority(source: SourceText, unit: Unit, priority: str, changes: list[str], *, always: bool = False) -> None:
-    """Say ``priority`` in the words of Poetry 2. The flags of Poetry 1 go; one of them makes room for it.
+def write_priority(
+    source: SourceText, unit: Unit, priority: str, changes: list[str], *, always: bool = False
+) -> None:
+    """Say ``priority`` in the words of Poetry 2. The flags of Poetry 1 go; one of them makes room
+    for it.
 
     :param always: also where Poetry 2 means the same without a word (no ``priority`` is primary).
     """
     flags = [flag for flag in ("default", "secondary") if flag in unit.data]
-    old = [f"{word} = {toml.dump(unit.data[word])}" for word in (*flags, "priority") if word in unit.data]
+    old = [
+        f"{word} = {toml.dump(unit.data[word])}"
+        for word in (*flags, "priority")
+        if word in unit.data
+    ]
     missing = "priority" not in unit.data and (always or bool(flags) or priority != "primary")
     different = "priority" in unit.data and unit.data["priority"] != priority
     if missing or different or flags:
-        changes.append(f'{_shown(unit)}: {", ".join(old) or "no priority"} → priority = "{priority}"')
+        changes.append(
+            f'{_shown(unit)}: {", ".join(old) or "no priority"} → priority = "{priority}"'
+        )
     if different:
         source.set(unit, "priority", priority)
     for flag in flags:
@@ -164,11 +195,19 @@ def _check(name: str, url: str | None, priority: str, default: bool) -> None:
     except InvalidUrl as error:
         raise InputError(f"{redact(str(error))}.") from None
     if split_userinfo(url)[1] is not None:
-        raise InputError("A project file cannot hold a credential, and this URL does.", repo("login", name))
+        raise InputError(
+            "A project file cannot hold a credential, and this URL does.", repo("login", name)
+        )
 
 
 def _update(
-    source: SourceText, unit: Unit, url: str | None, priority: str, changes: list[str], *, default: bool
+    source: SourceText,
+    unit: Unit,
+    url: str | None,
+    priority: str,
+    changes: list[str],
+    *,
+    default: bool,
 ) -> None:
     old_url, old = unit.data.get("url"), effective_priority(unit.data)
     if url is not None and old_url != url:
@@ -187,14 +226,18 @@ def _update(
 
 
 def _switch_pypi_off(source: SourceText, changes: list[str]) -> None:
-    """Take PyPI out; an explicit entry stays, because it is asked for those packages only that name it."""
+    """Take PyPI out; an explicit entry stays, because it is asked for those packages only that name
+    it.
+    """
     for unit in list(source.units):
         if is_pypi(_name(unit)) and effective_priority(unit.data) != "explicit":
             source.units.remove(unit)
             changes.append("PyPI: its entry is removed")
 
 
-def _finish(source: SourceText, changes: list[str], *, was_on: bool, could_search: bool) -> tuple[str, list[str]]:
+def _finish(
+    source: SourceText, changes: list[str], *, was_on: bool, could_search: bool
+) -> tuple[str, list[str]]:
     if could_search and not _searchable(source):
         raise InputError(
             "Then PyPI and all other sources would be explicit, and Poetry refuses a project without one to search.",
@@ -209,7 +252,9 @@ def _finish(source: SourceText, changes: list[str], *, was_on: bool, could_searc
 
 
 def _place_for(source: SourceText, unit: Unit, *, default: bool = False) -> int:
-    """Where a source goes that is not in the list: primaries before PyPI (S9) or what stands in for it (S11)."""
+    """Where a source goes that is not in the list: primaries before PyPI (S9) or what stands in for
+    it (S11).
+    """
     if effective_priority(unit.data) != "primary" or (last := _last_primary(source)) is None:
         return len(source.units)
     if default or is_pypi(_name(unit)):
@@ -224,29 +269,39 @@ def _before_what(source: SourceText, unit: Unit) -> str:
     """In words: the primary source that ``unit`` stands before, if there is one."""
     behind = source.units[source.units.index(unit) + 1 :]
     after = next((other for other in behind if effective_priority(other.data) == "primary"), None)
-    return f" before {_shown(after)}" if after and effective_priority(unit.data) == "primary" else ""
+    return (
+        f" before {_shown(after)}" if after and effective_priority(unit.data) == "primary" else ""
+    )
 
 
 def _last_primary(source: SourceText) -> int | None:
-    found = [at for at, unit in enumerate(source.units) if effective_priority(unit.data) == "primary"]
+    found = [
+        at for at, unit in enumerate(source.units) if effective_priority(unit.data) == "primary"
+    ]
     return found[-1] if found else None
 
 
 def _searchable(source: SourceText) -> bool:
-    """Whether Poetry has a source to search: an explicit PyPI entry takes the implicit one away (``create_pool``)."""
+    """Whether Poetry has a source to search: an explicit PyPI entry takes the implicit one away
+    (``create_pool``).
+    """
     explicit = [effective_priority(unit.data) == "explicit" for unit in source.units]
     return not (all(explicit) and any(is_pypi(_name(unit)) for unit in source.units))
 
 
 def _says_nothing(unit: Unit) -> bool:
-    """Whether ``unit`` is the entry for PyPI that ``add`` writes, and no one has put a comment to it."""
+    """Whether ``unit`` is the entry for PyPI that ``add`` writes, and no one has put a comment to
+    it.
+    """
     text = f"{unit.before}\n{unit.text}\n{unit.between}\n{unit.after}"
     commented = any(kind == "comment" for kind, _, _ in toml_text.tokens(text))
     return is_pypi(_name(unit)) and effective_priority(unit.data) == "primary" and not commented
 
 
 def _needless_pypi(source: SourceText) -> Unit | None:
-    """The one primary source, if it is PyPI, just as ``add`` lists it, and Poetry has it without an entry, too."""
+    """The one primary source, if it is PyPI, just as ``add`` lists it, and Poetry has it without an
+    entry, too.
+    """
     primary = [unit for unit in source.units if effective_priority(unit.data) == "primary"]
     if has_legacy_words(_data(source)) or len(primary) != 1 or not _says_nothing(primary[0]):
         return None

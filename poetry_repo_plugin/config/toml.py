@@ -1,4 +1,6 @@
-"""TOML as data: what a text says, and how a value is written (TOML 1.0, https://toml.io/en/v1.0.0)."""
+"""TOML as data: what a text says, and how a value is written (TOML 1.0,
+https://toml.io/en/v1.0.0).
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,18 @@ else:
 
 
 def parse(text: str, what: str = "pyproject.toml") -> dict[str, Any]:
-    """The data of ``text``. Raises :class:`StateError` that names ``what`` and the position, and shows no content."""
+    """The data of ``text``. Raises :class:`StateError` that names ``what`` and the position, and
+    shows no content.
+    """
     try:
         found: dict[str, Any] = tomllib.loads(text)
         return found
     except (ValueError, RecursionError) as error:
         detail = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         if text.startswith("\ufeff"):
-            detail = "it starts with a byte-order mark, which TOML does not allow (at line 1, column 1)"
+            detail = (
+                "it starts with a byte-order mark, which TOML does not allow (at line 1, column 1)"
+            )
         raise StateError(f"{what} is not valid TOML: {detail}. It was left as it is.") from None
 
 
@@ -36,13 +42,19 @@ def dump(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(dump, value))}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{dump_key(key)} = {dump(item)}' for key, item in value.items())} }}"
+        return (
+            f"{{ {', '.join(f'{dump_key(key)} = {dump(item)}' for key, item in value.items())} }}"
+        )
     return str(value)
 
 
 def dump_key(key: str) -> str:
-    """``key`` bare where TOML allows it, quoted and escaped elsewhere (so it is also safe to print)."""
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key).replace("\x7f", "\\u007f")
+    """``key`` bare where TOML allows it, quoted and escaped elsewhere (so it is also safe to
+    print).
+    """
+    return (
+        key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key).replace("\x7f", "\\u007f")
+    )
 
 
 def shown(text: str) -> str:
@@ -51,7 +63,9 @@ def shown(text: str) -> str:
 
 
 def same(left: object, right: object) -> bool:
-    """Whether two parsed documents are equal; the order of keys makes no difference, ``nan`` is equal to itself."""
+    """Whether two parsed documents are equal; the order of keys makes no difference, ``nan`` is
+    equal to itself.
+    """
     return _canonical(left) == _canonical(right)
 
 

@@ -1,8 +1,9 @@
 """TOML as text: where its statements are, so that an edit leaves every other byte alone.
 
-``tomlkit`` hangs a comment above a header on the table before it, so that removing or moving one table of an array
-takes the comment of its neighbour along. Here a file is cut into statements, and a comment belongs to the header that
-it stands directly above. Everything assumes a text that ``tomllib`` has accepted (TOML 1.0, https://toml.io/en/v1.0.0).
+``tomlkit`` hangs a comment above a header on the table before it, so that removing or moving one
+table of an array takes the comment of its neighbour along. Here a file is cut into statements, and
+a comment belongs to the header that it stands directly above. Everything assumes a text that
+``tomllib`` has accepted (TOML 1.0, https://toml.io/en/v1.0.0).
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ KeyPath = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a text with its line ending: a header, a ``key = value``, a comment or a blank line.
+    """One statement of a text with its line ending: a header, a ``key = value``, a comment or a
+    blank line.
 
-    ``kind`` is ``header``, ``pair``, ``comment`` or ``blank``; ``equals`` and ``comment`` are offsets into ``text``,
-    -1 where there is none.
+    ``kind`` is ``header``, ``pair``, ``comment`` or ``blank``; ``equals`` and ``comment`` are
+    offsets into ``text``, -1 where there is none.
     """
 
     text: str
@@ -67,8 +69,9 @@ class Statement:
 
 @dataclass
 class Part:
-    """A piece of a file: a table with the comments above it (``path`` names it), or what stands between two tables
-    (``path`` is ``None``). ``array`` says that the header was ``[[...]]``; the pairs above any header have path ``()``.
+    """A piece of a file: a table with the comments above it (``path`` names it), or what stands
+    between two tables (``path`` is ``None``). ``array`` says that the header was ``[[...]]``; the
+    pairs above any header have path ``()``.
     """
 
     text: str
@@ -100,8 +103,9 @@ def statements(text: str) -> Iterator[Statement]:
 def parts(text: str) -> list[Part]:
     """``text`` as tables and what stands between them; joined, their texts are ``text``.
 
-    A table starts with the comment lines directly above its header (except those at the very top of a file, which
-    speak of the file) and ends after its last pair and the comment lines directly below that.
+    A table starts with the comment lines directly above its header (except those at the very top of
+    a file, which speak of the file) and ends after its last pair and the comment lines directly
+    below that.
     """
     found: list[Part] = []
     held: list[Statement] = []
@@ -118,7 +122,9 @@ def parts(text: str) -> list[Part]:
 
 
 def tokens(text: str) -> Iterator[tuple[str, int, int]]:
-    """``(kind, start, end)`` of the strings, comments, brackets, commas and line ends in ``text``."""
+    """``(kind, start, end)`` of the strings, comments, brackets, commas and line ends in
+    ``text``.
+    """
     for token in _TOKEN.finditer(text):
         assert token.lastgroup is not None
         yield token.lastgroup, token.start(), token.end()
@@ -145,7 +151,9 @@ def _header(text: str) -> tuple[KeyPath, bool]:
 
 
 def _lead(held: list[Statement]) -> int:
-    """How many comment lines at the end of ``held`` stand directly above the header that follows."""
+    """How many comment lines at the end of ``held`` stand directly above the header that
+    follows.
+    """
     count = 0
     while count < len(held) and held[-1 - count].kind == "comment":
         count += 1

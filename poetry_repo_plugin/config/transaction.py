@@ -1,8 +1,9 @@
 """Several files changed at once: all of them or none, also when the writer is killed.
 
-A transaction collects edits and touches nothing. :meth:`Transaction.commit` takes the lock, applies the edits to what
-the files hold at that moment, writes each new file beside the old one, and only when all are on the disk renames them.
-A journal names the renames, so that whoever comes next finishes what a killed process had begun.
+A transaction collects edits and touches nothing. :meth:`Transaction.commit` takes the lock, applies
+the edits to what the files hold at that moment, writes each new file beside the old one, and only
+when all are on the disk renames them. A journal names the renames, so that whoever comes next
+finishes what a killed process had begun.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Transaction:
         self._edits.setdefault(path, _Edit()).rewrites.append(rewrite)
 
     def rehearse(self) -> None:
-        """Find out whether all can be written, before something is done elsewhere that cannot be undone.
+        """Find out whether all can be written, before something is done elsewhere that cannot be
+        undone.
 
         Raises :class:`StateError`; nothing is changed either way.
         """
@@ -146,4 +148,6 @@ def _take_back(done: list[Replacement]) -> None:
             stuck.append(one.path)
     if stuck:
         names = " and ".join(map(str, stuck))
-        raise StateError(f"Not all files can be written. {names} is changed already; all others are as they were.")
+        raise StateError(
+            f"Not all files can be written. {names} is changed already; all others are as they were."
+        )

@@ -19,13 +19,17 @@ class UserSettings:
     credential_origins: tuple[str, ...] = ()
     certificate_origins: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
-    """Index URLs that the user has added to a project, while a publish URL alone would say where the name belongs."""
+    """Index URLs that the user has added to a project, while a publish URL alone would say where
+    the name belongs.
+    """
     client_key: str | None = None
     ca: str | None = None
     relaxed: bool = False
     passphrase_in_keyring: bool = False
     keyring_users: tuple[str, ...] = ()
-    """Users of whom the keyring may hold something that no other file tells: written down before it gets it."""
+    """Users of whom the keyring may hold something that no other file tells: written down before it
+    gets it.
+    """
     helper: tuple[str, ...] = ()
     helper_protocol: str | None = None
     provider: str | None = None
@@ -37,7 +41,10 @@ class UserSettings:
 
 def user_settings_of(table: Mapping[str, Any], name: str) -> UserSettings:
     """What the file, parsed, says of the repository; values of a wrong type count as not there."""
-    entry = next((entry for entry in entries_of(table, "repositories", name) if isinstance(entry, dict)), None)
+    entry = next(
+        (entry for entry in entries_of(table, "repositories", name) if isinstance(entry, dict)),
+        None,
+    )
     if entry is None:
         return UserSettings()
     codes = entry.get("ignore-error-codes")
@@ -55,7 +62,9 @@ def user_settings_of(table: Mapping[str, Any], name: str) -> UserSettings:
         helper_protocol=_text(entry.get("helper-protocol")),
         provider=_text(entry.get("provider")),
         audience=_text(entry.get("audience")),
-        ignore_error_codes=tuple(code for code in codes if type(code) is int) if isinstance(codes, list) else (),
+        ignore_error_codes=tuple(code for code in codes if type(code) is int)
+        if isinstance(codes, list)
+        else (),
         misread=_misread(entry),
     )
 
@@ -68,8 +77,8 @@ def _misread(entry: Mapping[str, Any]) -> str | None:
 
 
 def _origins(value: Any) -> tuple[str, ...]:
-    """Recorded origins. What is not as we write it stays, as a text that matches nothing: a record that cannot be read
-    must not look like no record, which binds to whoever comes first.
+    """Recorded origins. What is not as we write it stays, as a text that matches nothing: a record
+    that cannot be read must not look like no record, which binds to whoever comes first.
     """
     return () if value is None else tuple(map(str, value if isinstance(value, list) else [value]))
 
@@ -79,4 +88,8 @@ def _text(value: Any) -> str | None:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(str(item) for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    return (
+        tuple(str(item) for item in value if isinstance(item, str))
+        if isinstance(value, list)
+        else ()
+    )

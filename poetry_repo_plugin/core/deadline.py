@@ -20,11 +20,12 @@ _running = threading.local()
 
 
 class Budget:
-    """Seconds that this thread may spend on the network: a context manager, to be entered as often as is needed.
+    """Seconds that this thread may spend on the network: a context manager, to be entered as often
+    as is needed.
 
-    When they are spent, the connections that were made or used inside it (of a class from :func:`watched`) are shut
-    down, so that whoever waits for one is woken at once. It begins to run with the first of them: what is asked of a
-    person or a keyring before that costs nothing.
+    When they are spent, the connections that were made or used inside it (of a class from
+    :func:`watched`) are shut down, so that whoever waits for one is woken at once. It begins to run
+    with the first of them: what is asked of a person or a keyring before that costs nothing.
 
     :param seconds: for all times that it is entered together.
     :param from_answer: begin when an answer is waited for; sending may take as long as it takes.
@@ -60,7 +61,9 @@ class Budget:
             raise TimeoutError("timed out")
 
     def watch(self, connection: Any, *, answering: bool) -> None:
-        """Shut ``connection`` down when the time is over. Raises :class:`TimeoutError` if it is already."""
+        """Shut ``connection`` down when the time is over. Raises :class:`TimeoutError` if it is
+        already.
+        """
         self.check()
         with self._lock:
             self._connections.append(connection)
@@ -71,7 +74,9 @@ class Budget:
             self._timer.start()
 
     def hold(self, link: Any) -> None:
-        """Shut down this socket as well: a connection forgets it before the answer has been read."""
+        """Shut down this socket as well: a connection forgets it before the answer has been
+        read.
+        """
         if link is not None:
             with self._lock:
                 self._links.append(link)
@@ -95,13 +100,16 @@ def _shut(link: Any) -> None:
         link = getattr(link, "socket", None)
     if link is not None:
         with suppress(OSError):  # closed already
-            socket.socket.shutdown(link, socket.SHUT_RDWR)  # not SSLSocket's, which another thread reads from
+            socket.socket.shutdown(
+                link, socket.SHUT_RDWR
+            )  # not SSLSocket's, which another thread reads from
 
 
 @cache
 def watched(kind: type) -> type:
-    """A class of connections (``http.client``'s, urllib3's) that keep to the thread's budgets; without one they are as
-    they were."""
+    """A class of connections (``http.client``'s, urllib3's) that keep to the thread's budgets;
+    without one they are as they were.
+    """
     if getattr(kind, "keeps_to_budget", False):
         return kind
 
@@ -112,9 +120,16 @@ def watched(kind: type) -> type:
         return _within_budgets(self, lambda: super(made, self).request(*arguments, **options))
 
     def getresponse(self: Any, *arguments: Any, **options: Any) -> Any:
-        return _within_budgets(self, lambda: super(made, self).getresponse(*arguments, **options), answering=True)
+        return _within_budgets(
+            self, lambda: super(made, self).getresponse(*arguments, **options), answering=True
+        )
 
-    methods = {"connect": connect, "request": request, "getresponse": getresponse, "keeps_to_budget": True}
+    methods = {
+        "connect": connect,
+        "request": request,
+        "getresponse": getresponse,
+        "keeps_to_budget": True,
+    }
     made: Any = type(kind.__name__, (kind,), methods)
     return made  # type: ignore[no-any-return]  # it is what was made
 
@@ -137,10 +152,11 @@ def _within_budgets(connection: Any, step: Callable[[], T], *, answering: bool =
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """What ``work`` returns or raises. Raises :class:`TimeoutError` if it takes longer than ``seconds``.
+    """What ``work`` returns or raises. Raises :class:`TimeoutError` if it takes longer than
+    ``seconds``.
 
-    It runs on a thread that nobody waits for: ``getaddrinfo`` has no time limit of its own, and a server that sends a
-    byte now and then keeps every limit between two reads.
+    It runs on a thread that nobody waits for: ``getaddrinfo`` has no time limit of its own, and a
+    server that sends a byte now and then keeps every limit between two reads.
     """
     reply: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 

@@ -1,13 +1,13 @@
 """Everything that can go wrong and that a user is told about.
 
-    RepoError                    what happened, and the command that mends it
-    ├── InputError               the user's words: a bad URL, options that contradict each other
-    │   └── UnknownNameError     no repository is called so; carries the name that was probably meant
-    ├── StateError               a file of settings that cannot be read, parsed, locked or written
-    └── Failure                  a repository, or a file of its settings, did not do; carries a Cause (DESIGN section 7)
+    RepoError                    what happened, and the command that mends it ├── InputError
+    the user's words: a bad URL, options that contradict each other │   └── UnknownNameError     no
+    repository is called so; carries the name that was probably meant ├── StateError               a
+    file of settings that cannot be read, parsed, locked or written └── Failure                  a
+    repository, or a file of its settings, did not do; carries a Cause (DESIGN section 7)
 
-The message says what happened, to which repository and host, and why. The hint is a command to type.
-Code decides by the type, the cause and the subject of an error, never by its text.
+The message says what happened, to which repository and host, and why. The hint is a command to
+type. Code decides by the type, the cause and the subject of an error, never by its text.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Cause(str, Enum):
 
 
 class Subject(str, Enum):
-    """The setting that a failure is about, where the cause does not say it; in the words of messages.
+    """The setting that a failure is about, where the cause does not say it; in the words of
+    messages.
 
     Which command mends a failure follows from its cause and its subject, never from its text.
     """
@@ -167,7 +168,9 @@ class Failure(RepoError):
         status: int | None = None,
     ) -> None:
         self.detail = detail.removesuffix(".")
-        super().__init__(f"{self.detail}." if self.detail[-1:] not in ("?", "!") else self.detail, hint)
+        super().__init__(
+            f"{self.detail}." if self.detail[-1:] not in ("?", "!") else self.detail, hint
+        )
         self.cause = cause
         self.subject = subject
         self.repository = repository
@@ -188,7 +191,9 @@ class Failure(RepoError):
 
     @property
     def headline(self) -> str:
-        """Whom it is about, what is wrong, and the cause's own word, so that it can be searched for."""
+        """Whom it is about, what is wrong, and the cause's own word, so that it can be searched
+        for.
+        """
         whom = self.host
         if self.repository:
             whom = f"Repository {self.repository}{f' ({self.host})' if self.host else ''}"
@@ -196,7 +201,9 @@ class Failure(RepoError):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """See :attr:`RepoError.variables`; none where the hint is something that only a command can do."""
+        """See :attr:`RepoError.variables`; none where the hint is something that only a command can
+        do.
+        """
         if self.hint is None or self.repository is None or len(self.hint.commands) != 1:
             return ()
         words = self.hint.commands[0]

@@ -1,4 +1,6 @@
-"""Times at which a credential stops working, as the vendors write them. All results are aware and in UTC."""
+"""Times at which a credential stops working, as the vendors write them. All results are aware and
+in UTC.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ _FRACTION = Pattern(r"[.,](\d+)")
 
 
 def from_text(text: str) -> datetime | None:
-    """An RFC 3339 or ISO 8601 timestamp, also with ``Z``, a blank for ``T`` or nanoseconds; without a zone it is UTC.
+    """An RFC 3339 or ISO 8601 timestamp, also with ``Z``, a blank for ``T`` or nanoseconds; without
+    a zone it is UTC.
 
     ``None`` for anything else.
     """
@@ -45,7 +48,9 @@ def from_epoch(seconds: float) -> datetime | None:
 
 
 def from_json(value: object) -> datetime | None:
-    """Whichever of a timestamp and POSIX seconds a JSON document holds. ``None`` where it is neither."""
+    """Whichever of a timestamp and POSIX seconds a JSON document holds. ``None`` where it is
+    neither.
+    """
     if isinstance(value, str):
         return from_text(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -1,7 +1,8 @@
-"""Hints: the commands that mend a failure, as lists of words. They become text here and nowhere else.
+"""Hints: the commands that mend a failure, as lists of words. They become text here and nowhere
+else.
 
-Names and URLs in a hint may be a stranger's, and a hint is there to be typed. So a name that no repository can have is
-never put into one, nor a URL that is none, and every other word is quoted.
+Names and URLs in a hint may be a stranger's, and a hint is there to be typed. So a name that no
+repository can have is never put into one, nor a URL that is none, and every other word is quoted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _OF_URL = ("--url", "--publish-url")
 
 
 class Hint(str):
-    """Commands to type, one after the other. As a text it is what a person sees; ``Hint()`` is no hint.
+    """Commands to type, one after the other. As a text it is what a person sees; ``Hint()`` is no
+    hint.
 
     :param commands: each a list of words.
     :param cut: words are left out at the end, shown as an ellipsis.

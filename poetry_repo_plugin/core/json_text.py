@@ -14,7 +14,8 @@ class NotJson(ValueError):
 
 
 def parse_json(text: Union[str, bytes], *, most: int = ENOUGH) -> object:
-    """The document in ``text`` (UTF-8, with or without a byte order mark). Raises :class:`NotJson` and nothing else.
+    """The document in ``text`` (UTF-8, with or without a byte order mark). Raises :class:`NotJson`
+    and nothing else.
 
     What is returned is so flat that it can be printed and compared without a thought.
 
@@ -27,7 +28,9 @@ def parse_json(text: Union[str, bytes], *, most: int = ENOUGH) -> object:
 
 
 def parse_any_depth(text: Union[str, bytes], *, most: int | None = None) -> object:
-    """The same for a page of an index, which may have megabytes and of which a key or two are looked at."""
+    """The same for a page of an index, which may have megabytes and of which a key or two are
+    looked at.
+    """
     if most is not None and len(text) > most:
         raise NotJson(f"it has more than {most} bytes")
     try:

@@ -1,4 +1,6 @@
-"""What is told to a person on the way: each thing once, on stderr, from whichever thread meets it first."""
+"""What is told to a person on the way: each thing once, on stderr, from whichever thread meets it
+first.
+"""
 
 from __future__ import annotations
 

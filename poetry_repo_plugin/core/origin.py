@@ -1,7 +1,7 @@
 """Where a URL leads: origins, path prefixes, and URLs that are safe to print.
 
-An origin is exact scheme, host and port (RFC 6454); a path belongs to a prefix by whole segments. Everything that
-decides whether a credential may travel compares these types, never strings.
+An origin is exact scheme, host and port (RFC 6454); a path belongs to a prefix by whole segments.
+Everything that decides whether a credential may travel compares these types, never strings.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ _G = TypeVar("_G")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _REMEMBERED = 8192  # URLs, for which parsing is not repeated
 
-LONGEST_URL = 16 * 1024  # characters; servers take 8 KiB (RFC 9110, 4.1), signed URLs of storage are below 4
+LONGEST_URL = (
+    16 * 1024
+)  # characters; servers take 8 KiB (RFC 9110, 4.1), signed URLs of storage are below 4
 _LONGEST_HOST = 253  # RFC 1035, 2.3.4
 _LONGEST_SHOWN = 500  # in a message
 
-# A host, perhaps with a port, and the end of both. A password with an unescaped slash or quote looks to a parser like a
-# host and a path. In a text, white space and quotes end a URL.
+# A host, perhaps with a port, and the end of both. A password with an unescaped slash or quote
+# looks to a parser like a host and a path. In a text, white space and quotes end a URL.
 _HOST = r"""(?: \[[0-9A-Fa-f:.]*\] | [^\s"'/?\#@:\[\]]* ) (?: :\d{1,5} )? """
 _HOST_IN_URL = Pattern(_HOST + r"(?: [/?\#] | $ )", re.VERBOSE)
 _HOST_IN_TEXT = Pattern(_HOST + r"""(?: [/?\#\s"'] | $ )""", re.VERBOSE)
@@ -47,7 +49,9 @@ class UncertainPath(InvalidUrl):
 
 
 class Origin(NamedTuple):
-    """Scheme, host and port of a URL, normalised: case, IDNA, trailing dot and default port make no difference."""
+    """Scheme, host and port of a URL, normalised: case, IDNA, trailing dot and default port make no
+    difference.
+    """
 
     scheme: str
     host: str
@@ -63,7 +67,9 @@ class Origin(NamedTuple):
 
     @property
     def netloc(self) -> str:
-        """``host`` or ``host:port``; the port only where it is not the scheme's own, IPv6 in brackets."""
+        """``host`` or ``host:port``; the port only where it is not the scheme's own, IPv6 in
+        brackets.
+        """
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -72,29 +78,33 @@ class Origin(NamedTuple):
 
 
 class Prefix(NamedTuple):
-    """An origin and a path below which everything belongs to one owner. ``path`` is ``""`` or ``/a/b``."""
+    """An origin and a path below which everything belongs to one owner. ``path`` is ``""`` or
+    ``/a/b``.
+    """
 
     origin: Origin
     path: str = ""
 
     @classmethod
     def of(cls, url: str) -> Prefix:
-        """The prefix that ``url`` names: its origin and its whole path. Raises :class:`InvalidUrl`."""
+        """The prefix that ``url`` names: its origin and its whole path. Raises
+        :class:`InvalidUrl`.
+        """
         return _prefix_of(url)
 
     @classmethod
     def of_index(cls, url: str) -> Prefix:
         """The prefix that owns the index or takes the uploads at ``url``.
 
-        Without a last segment ``simple`` (PEP 503) or ``+simple`` (devpi), because servers keep files and uploads
-        beside it, or ``upload`` or ``legacy``, beside which they keep the index; and without the file name of a
-        single-page index.
+        Without a last segment ``simple`` (PEP 503) or ``+simple`` (devpi), because servers keep
+        files and uploads beside it, or ``upload`` or ``legacy``, beside which they keep the index;
+        and without the file name of a single-page index.
         """
         return _index_prefix_of(url)
 
     def covers(self, url: str) -> bool:
-        """Whether ``url`` lies at this origin and below this path, compared by whole segments, for every server: a path
-        that one might read differently lies below nothing.
+        """Whether ``url`` lies at this origin and below this path, compared by whole segments, for
+        every server: a path that one might read differently lies below nothing.
         """
         try:
             other = Prefix.of(url)
@@ -111,7 +121,9 @@ class Prefix(NamedTuple):
 
     @property
     def depth(self) -> int:
-        """The number of path segments; of two prefixes that cover a URL the deeper is the better match."""
+        """The number of path segments; of two prefixes that cover a URL the deeper is the better
+        match.
+        """
         return len(path_segments(self.path))
 
     def __str__(self) -> str:
@@ -149,16 +161,25 @@ def _origin_in(url: str, parts: SplitResult) -> Origin:
 
 
 def with_brackets(url: str) -> str:
-    """``url`` with the brackets of an IPv6 address (RFC 3986, 3.2.2), which Poetry escapes in the links of an index."""
+    """``url`` with the brackets of an IPv6 address (RFC 3986, 3.2.2), which Poetry escapes in the
+    links of an index.
+    """
     if "%5" not in url:
         return url
-    return re.sub(r"^(https?://(?:[^/?#@]*@)?)%5b([0-9a-f:.]+)%5d(?=[:/?#]|$)", r"\1[\2]", url, flags=re.IGNORECASE)
+    return re.sub(
+        r"^(https?://(?:[^/?#@]*@)?)%5b([0-9a-f:.]+)%5d(?=[:/?#]|$)",
+        r"\1[\2]",
+        url,
+        flags=re.IGNORECASE,
+    )
 
 
 def split_userinfo(url: str) -> tuple[str, str | None, Secret | None]:
-    """``url`` without its userinfo, and the user name and password that it held (``None`` where it held none).
+    """``url`` without its userinfo, and the user name and password that it held (``None`` where it
+    held none).
 
-    Percent escapes in both are decoded (RFC 3986, 3.2.1). Raises :class:`InvalidUrl` for what cannot be taken apart.
+    Percent escapes in both are decoded (RFC 3986, 3.2.1). Raises :class:`InvalidUrl` for what
+    cannot be taken apart.
     """
     _require_length(url)
     parts = _tried(urlsplit, url)
@@ -166,7 +187,9 @@ def split_userinfo(url: str) -> tuple[str, str | None, Secret | None]:
         raise InvalidUrl(f"{hidden(url)!r} is not a URL")
     if "@" not in parts.netloc:
         return url, None, None
-    if "\\" in parts.netloc or not url.isprintable():  # as in _split; urlsplit drops what is white space
+    if (
+        "\\" in parts.netloc or not url.isprintable()
+    ):  # as in _split; urlsplit drops what is white space
         raise InvalidUrl(f"{hidden(url)!r} contains a backslash or a control character")
     userinfo, _, hostport = parts.netloc.rpartition("@")
     user, colon, password = userinfo.partition(":")
@@ -175,9 +198,13 @@ def split_userinfo(url: str) -> tuple[str, str | None, Secret | None]:
 
 
 def with_userinfo(url: str, username: str, secret: Secret) -> str:
-    """``url`` with userinfo, percent-encoded. The result holds the secret: for other tools' files only."""
+    """``url`` with userinfo, percent-encoded. The result holds the secret: for other tools' files
+    only.
+    """
     parts = urlsplit(url)
-    userinfo = ":".join(quote(text, safe="", errors="surrogateescape") for text in (username, secret.reveal()))
+    userinfo = ":".join(
+        quote(text, safe="", errors="surrogateescape") for text in (username, secret.reveal())
+    )
     return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc.rpartition('@')[2]}"))
 
 
@@ -186,8 +213,8 @@ def _decoded(text: str) -> str:
 
 
 def redact(text: str) -> str:
-    """``text``, a URL or words around some, as it may be printed: any userinfo is replaced by ``****``, also one that
-    is written wrongly. Takes time in proportion to the length of ``text``.
+    """``text``, a URL or words around some, as it may be printed: any userinfo is replaced by
+    ``****``, also one that is written wrongly. Takes time in proportion to the length of ``text``.
     """
     if "@" not in text:
         return text
@@ -199,8 +226,8 @@ def redact(text: str) -> str:
 def _covered(text: str, start: int, end: int, starts: Pattern[str], host: Pattern[str]) -> str:
     """What stands in ``text`` from ``start`` to ``end``, where a URL may be.
 
-    Everything up to the last ``@`` is hidden unless what stands behind the slashes is plainly a host. Each slash is
-    looked at once, and a host ends at the next one.
+    Everything up to the last ``@`` is hidden unless what stands behind the slashes is plainly a
+    host. Each slash is looked at once, and a host ends at the next one.
     """
     last = text.rfind("@", start, end)
     if last < 0:
@@ -214,7 +241,9 @@ def _covered(text: str, start: int, end: int, starts: Pattern[str], host: Patter
 
 
 def hidden(url: str) -> str:
-    """A text that was meant for a URL and is none, without all that might be userinfo, and no longer than is read."""
+    """A text that was meant for a URL and is none, without all that might be userinfo, and no
+    longer than is read.
+    """
     scheme = re.match(r"(?i)https?://", url)
     shown = f"{scheme[0] if scheme else ''}****@{url.rpartition('@')[2]}" if "@" in url else url
     return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
@@ -232,13 +261,21 @@ def _split(url: str) -> SplitResult:
     if "\\" in url:  # urllib3 reads `https://a\@b` as host a, urllib as host b
         raise InvalidUrl(f"{hidden(url)!r} contains a backslash")
     parts = _tried(urlsplit, url)
-    host, problem = ("", str(parts)) if isinstance(parts, ValueError) else _host_at(parts.netloc.rpartition("@")[2])
+    host, problem = (
+        ("", str(parts))
+        if isinstance(parts, ValueError)
+        else _host_at(parts.netloc.rpartition("@")[2])
+    )
     if problem or isinstance(parts, ValueError):
         why = "" if "@" in url else f" ({problem})"  # its text quotes what it takes for the port
         raise InvalidUrl(f"{hidden(url)!r} is not a URL{why}")
     scheme = parts.scheme
     if scheme not in DEFAULT_PORTS:
-        what = f"its scheme is {scheme!r}" if url[len(scheme) :].startswith("://") and scheme else "it has no scheme"
+        what = (
+            f"its scheme is {scheme!r}"
+            if url[len(scheme) :].startswith("://") and scheme
+            else "it has no scheme"
+        )
         raise InvalidUrl(f"{hidden(url)!r} is not an http or https URL: {what}")
     if not host.strip("."):
         raise InvalidUrl(f"{hidden(url)!r} names no host")
@@ -247,7 +284,9 @@ def _split(url: str) -> SplitResult:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _host_at(where: str) -> tuple[str, str]:
-    """The host of ``host:port``, and what Python says is wrong with either (or ``""``): it reads them late."""
+    """The host of ``host:port``, and what Python says is wrong with either (or ``""``): it reads
+    them late.
+    """
     parts = SplitResult("", where, "", "", "")
     problem = _tried(lambda parts: (parts.hostname, parts.port), parts)
     return ("", str(problem)) if isinstance(problem, ValueError) else (parts.hostname or "", "")
@@ -256,7 +295,8 @@ def _host_at(where: str) -> tuple[str, str]:
 def _tried(parse: Callable[[_G], _T], text: _G) -> _T | ValueError:
     """What ``parse`` makes of ``text``, or its error: to be asked for, not caught.
 
-    Python's errors quote the userinfo, and Poetry prints the context of an error at ``-vvv``, ``from None`` or not.
+    Python's errors quote the userinfo, and Poetry prints the context of an error at ``-vvv``,
+    ``from None`` or not.
     """
     try:
         return parse(text)
@@ -266,7 +306,8 @@ def _tried(parse: Callable[[_G], _T], text: _G) -> _T | ValueError:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _origin_at(scheme: str, where: str) -> Origin | str:
-    """The origin of ``host:port``; if another parser might read it differently, what is wrong with it.
+    """The origin of ``host:port``; if another parser might read it differently, what is wrong with
+    it.
 
     The host is as a connection will look it up.
     """

@@ -1,9 +1,10 @@
 """Paths of URLs, read as any server may read them.
 
-A credential that belongs below ``/team-a`` may go to a path only if no server takes that path for another one. Servers
-differ: some decode escapes twice, take a backslash for a slash, drop what stands behind ``;`` or a NUL, accept
-overlong UTF-8 or map look-alikes of ASCII characters. So a path is decoded until nothing is left to decode, and a dot
-segment that shows on the way, between whatever separates names, makes the path uncertain.
+A credential that belongs below ``/team-a`` may go to a path only if no server takes that path for
+another one. Servers differ: some decode escapes twice, take a backslash for a slash, drop what
+stands behind ``;`` or a NUL, accept overlong UTF-8 or map look-alikes of ASCII characters. So a
+path is decoded until nothing is left to decode, and a dot segment that shows on the way, between
+whatever separates names, makes the path uncertain.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from poetry_repo_plugin.core.patterns import Pattern
 
 _REMEMBERED = 8192
 _ROUNDS = 4  # of decoding; nobody encodes a path more often
-_PLAIN = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")  # RFC 3986, 3.3: nothing in it is ever escaped
+_PLAIN = re.compile(
+    r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*"
+)  # RFC 3986, 3.3: nothing in it is ever escaped
 _ESCAPE = Pattern(r"%([0-9A-Fa-f]{2})")
 _NO_ESCAPE = Pattern(r"%(?![0-9A-Fa-f]{2})")
-# Dots with no letter, digit, "_" or "-" beside them. Any other neighbour may separate segments somewhere.
+# Dots with no letter, digit, "_" or "-" beside them. Any other neighbour may separate segments
+# somewhere.
 _DOTS = re.compile(r"(?<![\w.-])\.+(?![\w.-])")
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def is_certain(path: str) -> bool:
-    """Whether every server reads ``path`` alike: it has no dot segment (RFC 3986, 3.3), written in any way, no control
-    character, no broken escape, and is UTF-8.
+    """Whether every server reads ``path`` alike: it has no dot segment (RFC 3986, 3.3), written in
+    any way, no control character, no broken escape, and is UTF-8.
     """
     text = path
     for _ in range(_ROUNDS):
@@ -43,10 +47,11 @@ def is_certain(path: str) -> bool:
 
 @lru_cache(maxsize=_REMEMBERED)
 def path_segments(path: str) -> tuple[str, ...]:
-    """The segments of a certain path, escapes normalised (RFC 3986, 6.2.2), without empty ones at its end.
+    """The segments of a certain path, escapes normalised (RFC 3986, 6.2.2), without empty ones at
+    its end.
 
-    Empty segments elsewhere stay: some servers take ``//a`` for ``/a``, some for an empty segment, and some take
-    ``a`` for a host.
+    Empty segments elsewhere stay: some servers take ``//a`` for ``/a``, some for an empty segment,
+    and some take ``a`` for a host.
     """
     segments = [_normal(segment) for segment in path.removeprefix("/").split("/")]
     while segments and not segments[-1]:
@@ -55,7 +60,9 @@ def path_segments(path: str) -> tuple[str, ...]:
 
 
 def _decoded_once(text: str) -> str | None:
-    """``text`` with its escapes decoded and look-alikes of ASCII replaced; ``None`` if it is not UTF-8."""
+    """``text`` with its escapes decoded and look-alikes of ASCII replaced; ``None`` if it is not
+    UTF-8.
+    """
     try:
         decoded = unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:
@@ -75,4 +82,6 @@ def _normal(segment: str) -> str:
         char = chr(int(match[1], 16))
         return char if char.isascii() and (char.isalnum() or char in "-._~") else match[0].upper()
 
-    return _ESCAPE.sub(decode, quote(segment, safe="%!$&'()*+,;=:@", errors="replace"))  # RFC 3986, 3.3
+    return _ESCAPE.sub(
+        decode, quote(segment, safe="%!$&'()*+,;=:@", errors="replace")
+    )  # RFC 3986, 3.3

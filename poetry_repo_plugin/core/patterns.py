@@ -9,7 +9,9 @@ from typing import Any, AnyStr, Generic, Union
 
 
 class Pattern(Generic[AnyStr]):
-    """A regular expression that is compiled at its first use: compiling all of ours takes 20 ms of every start."""
+    """A regular expression that is compiled at its first use: compiling all of ours takes 20 ms of
+    every start.
+    """
 
     def __init__(self, text: AnyStr, flags: int = 0) -> None:
         self.text: AnyStr = text
@@ -41,7 +43,10 @@ class Pattern(Generic[AnyStr]):
         return self.compiled.findall(text)
 
     def sub(
-        self, replacement: Union[AnyStr, Callable[[re.Match[AnyStr]], AnyStr]], text: AnyStr, count: int = 0
+        self,
+        replacement: Union[AnyStr, Callable[[re.Match[AnyStr]], AnyStr]],
+        text: AnyStr,
+        count: int = 0,
     ) -> AnyStr:
         """As :meth:`re.Pattern.sub`."""
         return self.compiled.sub(replacement, text, count)

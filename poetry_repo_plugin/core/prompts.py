@@ -9,12 +9,15 @@ from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.terminal import printable
 
-# Two threads may have a question; a person answers one after the other. Who draws on the terminal meanwhile waits.
+# Two threads may have a question; a person answers one after the other. Who draws on the terminal
+# meanwhile waits.
 turn = threading.RLock()
 
 
 def ask(question: str) -> str:
-    """One line of text, asked on the terminal itself. Raises :class:`InputError` if the terminal goes away."""
+    """One line of text, asked on the terminal itself. Raises :class:`InputError` if the terminal
+    goes away.
+    """
     import sys
 
     try:
@@ -35,7 +38,8 @@ def confirm(question: str) -> bool:
 
 
 def ask_secret(question: str, clear_line: Callable[[], None] = lambda: None) -> Secret:
-    """One line that is not shown. Raises :class:`InputError` if the terminal goes away, or would show it.
+    """One line that is not shown. Raises :class:`InputError` if the terminal goes away, or would
+    show it.
 
     :param clear_line: called before the question, when nobody else draws on the terminal any more.
     """
@@ -52,7 +56,9 @@ def ask_secret(question: str, clear_line: Callable[[], None] = lambda: None) -> 
     except UnicodeDecodeError:
         raise _unanswered("The answer is not UTF-8.") from None
     except getpass.GetPassWarning:
-        raise InputError("This terminal would show what is typed; give the secret on standard input.") from None
+        raise InputError(
+            "This terminal would show what is typed; give the secret on standard input."
+        ) from None
 
 
 def _unanswered(message: str) -> InputError:

@@ -18,8 +18,8 @@ _LONG = 12  # a secret of letters only may be a word of ours, unless it is so lo
 class Secret:
     """A password, token or passphrase.
 
-    It prints as ``****`` in every form (``str``, ``repr``, ``format``, tracebacks that show locals, ``dataclass``
-    reprs) and refuses to be pickled. :meth:`reveal` is the one way to the text.
+    It prints as ``****`` in every form (``str``, ``repr``, ``format``, tracebacks that show locals,
+    ``dataclass`` reprs) and refuses to be pickled. :meth:`reveal` is the one way to the text.
     """
 
     __slots__ = ("_text",)
@@ -74,7 +74,9 @@ def masked(text: str) -> str:
     count, pattern = _searched
     if count != len(_met) or pattern is None:
         forms = {form for secret in _met.copy() for form in _forms(secret)}
-        pattern = re.compile("|".join(_found_as(form) for form in sorted(forms, key=len, reverse=True)))
+        pattern = re.compile(
+            "|".join(_found_as(form) for form in sorted(forms, key=len, reverse=True))
+        )
         _searched = (len(_met), pattern)
     return pattern.sub("****", text)
 

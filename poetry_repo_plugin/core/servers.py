@@ -1,7 +1,8 @@
 """Kinds of package servers, as data.
 
-Each row says how a server's URLs look, where uploads go, which user name goes with a token, which provider serves it
-and what its refusals mean, with the vendor's page. A server in no row is unknown, and nothing is derived for it.
+Each row says how a server's URLs look, where uploads go, which user name goes with a token, which
+provider serves it and what its refusals mean, with the vendor's page. A server in no row is
+unknown, and nothing is derived for it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ class Provider(NamedTuple):
 class Form(NamedTuple):
     """One shape of a server's URLs.
 
-    :param pattern: of the whole URL, normalised: lower-case host, no default port, userinfo, query or trailing slash.
-        The group ``index`` takes part exactly where the URL is an index, from which one reads, not an upload URL.
-    :param publish: the upload URL as a template for :meth:`re.Match.expand`; ``None`` where one cannot publish.
+    :param pattern: of the whole URL, normalised: lower-case host, no default port, userinfo, query
+        or trailing slash. The group ``index`` takes part exactly where the URL is an index, from
+        which one reads, not an upload URL.
+    :param publish: the upload URL as a template for :meth:`re.Match.expand`; ``None`` where one
+        cannot publish.
     :param read: the index that belongs to an upload URL of this shape, as such a template.
     """
 
@@ -49,14 +52,20 @@ class Profile:
     :param forms: the shapes of its URLs; the first that matches counts.
     :param source: the vendor's page.
     :param advice: one line for ``doctor``.
-    :param token_username: the user name that goes with a token; ``None`` where it is the user's own.
-    :param token_is_username: the token is the user name, the password empty: such a user name is never printed.
+    :param token_username: the user name that goes with a token; ``None`` where it is the user's
+        own.
+    :param token_is_username: the token is the user name, the password empty: such a user name is
+        never printed.
     :param provider: the credential provider that serves it, or ``None``.
-    :param stranger_statuses: HTTP statuses other than 401 and 403 for who comes without a credential.
-    :param expired_statuses: HTTP statuses other than 401 and 403 that an expired credential is answered with.
+    :param stranger_statuses: HTTP statuses other than 401 and 403 for who comes without a
+        credential.
+    :param expired_statuses: HTTP statuses other than 401 and 403 that an expired credential is
+        answered with.
     :param refusal_notes: what a status means with this server, for messages.
-    :param audience: for whom a job's identity is made out in trusted publishing; ``None`` where no word is known.
-    :param lists_projects: whether the root of the index can be fetched (PEP 503); where not, 404 is its normal answer.
+    :param audience: for whom a job's identity is made out in trusted publishing; ``None`` where no
+        word is known.
+    :param lists_projects: whether the root of the index can be fetched (PEP 503); where not, 404 is
+    its normal answer.
     """
 
     title: str
@@ -82,7 +91,8 @@ class Profile:
 def profile_of(url: str, name: str = "") -> Profile | None:
     """The kind of the server at ``url``, an index or an upload URL; ``None`` if unknown.
 
-    ``name`` decides only where there is no URL (Poetry knows ``pypi`` without one): any server can be given any name.
+    ``name`` decides only where there is no URL (Poetry knows ``pypi`` without one): any server can
+    be given any name.
     """
     if not url:
         return _BY_NAME.get(re.sub(r"[-_.]+", "", name.lower()))
@@ -91,14 +101,20 @@ def profile_of(url: str, name: str = "") -> Profile | None:
 
 
 def parts_of(url: str) -> dict[str, str]:
-    """What a known server's URL names (``domain``, ``owner``, ``region``, ``project``, …); empty for an unknown one."""
+    """What a known server's URL names (``domain``, ``owner``, ``region``, ``project``, …); empty
+    for an unknown one.
+    """
     found = _find(url)
     named = found[2].groupdict() if found else {}
-    return {part: text for part, text in named.items() if text and part not in ("base", "host", "index")}
+    return {
+        part: text for part, text in named.items() if text and part not in ("base", "host", "index")
+    }
 
 
 def vendor_parts(provider: str, url: str) -> dict[str, str]:
-    """As :func:`parts_of`, also for a URL anywhere at a host that says it all; empty for another vendor's host."""
+    """As :func:`parts_of`, also for a URL anywhere at a host that says it all; empty for another
+    vendor's host.
+    """
     prefix = _prefix(url)
     if prefix is None or not is_vendor_host(provider, url):
         return {}
@@ -130,19 +146,25 @@ def index_url_of(url: str) -> str | None:
 
 
 def same_server(url: str, other: str) -> bool:
-    """Whether both are repositories of one installation of a known server that keeps them side by side: what is sent to
-    either is read by that server, as with the hosted repository and the group of one Nexus.
+    """Whether both are repositories of one installation of a known server that keeps them side by
+    side: what is sent to either is read by that server, as with the hosted repository and the group
+    of one Nexus.
     """
     found, beside = _find(url), _find(other)
-    if found is None or beside is None or found[0] is not beside[0] or not found[0].mark.startswith("/"):
+    if (
+        found is None
+        or beside is None
+        or found[0] is not beside[0]
+        or not found[0].mark.startswith("/")
+    ):
         return False
     roots = {str(_prefix(one)).partition(found[0].mark)[0] for one in (url, other)}
     return len(roots) == 1
 
 
 def looks_like_index(url: str) -> bool:
-    """Whether ``url`` is one to read from, so that publishing to it is a mistake: its last segment is ``simple``
-    (PEP 503) or ``+simple`` (devpi), or a known server has its index there.
+    """Whether ``url`` is one to read from, so that publishing to it is a mistake: its last segment
+    is ``simple`` (PEP 503) or ``+simple`` (devpi), or a known server has its index there.
     """
     prefix, found = _prefix(url), _find(url)
     if prefix and prefix.path.rpartition("/")[2] in ("simple", "+simple"):
@@ -151,8 +173,9 @@ def looks_like_index(url: str) -> bool:
 
 
 def is_vendor_host(provider: str, url: str) -> bool:
-    """Whether what ``provider``'s command line hands out may be sent to ``url``: https on the default port, to a host
-    that the vendor alone can name. A self-hosted GitLab is not among them: its provider knows the host from CI.
+    """Whether what ``provider``'s command line hands out may be sent to ``url``: https on the
+    default port, to a host that the vendor alone can name. A self-hosted GitLab is not among them:
+    its provider knows the host from CI.
     """
     prefix = _prefix(url)
     if prefix is None or (prefix.origin.scheme, prefix.origin.port) != ("https", 443):
@@ -183,7 +206,8 @@ def _find(url: str) -> tuple[Profile, Form, re.Match[str]] | None:
 
 
 def _prefix(url: str) -> Prefix | None:
-    # urllib.parse reads "\" as part of the host, urllib3 as its end: such a URL leads elsewhere than it seems to.
+    # urllib.parse reads "\" as part of the host, urllib3 as its end: such a URL leads elsewhere
+    # than it seems to.
     if "\\" in url:
         return None
     try:
@@ -192,12 +216,17 @@ def _prefix(url: str) -> Prefix | None:
         return None
     if "//" not in prefix.path:
         return prefix
-    return prefix._replace(path="".join(f"/{segment}" for segment in prefix.path.split("/") if segment))
+    return prefix._replace(
+        path="".join(f"/{segment}" for segment in prefix.path.split("/") if segment)
+    )
 
 
 def _forms(*rows: tuple[str, str | None] | tuple[str, str, str]) -> tuple[Form, ...]:
     # In a row, <name> is one path segment.
-    return tuple(Form(Pattern(re.sub(r"(?<!P)<(\w+)>", r"(?P<\1>[^/]+)", row)), *templates) for row, *templates in rows)
+    return tuple(
+        Form(Pattern(re.sub(r"(?<!P)<(\w+)>", r"(?P<\1>[^/]+)", row)), *templates)
+        for row, *templates in rows
+    )
 
 
 # Building blocks. Hosts are whole: every label is spelled out, or can hold no dot.
@@ -207,13 +236,21 @@ _PYPI_HOST = ".".join(("pypi", "org"))
 _PYPI = re.escape(_PYPI_HOST)
 _WWW, _PYPI_PATH = r"(?P<index>(?:www\.)?)", r"(?:/simple|/pypi|/legacy)?"
 _DOMAIN_OWNER = r"(?P<domain>[a-z0-9][a-z0-9_-]*)-(?P<owner>[0-9]{12})"
-_REGION = r"(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2})"  # no S3 host fits, whose buckets anyone can name
+_REGION = (
+    r"(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2})"  # no S3 host fits, whose buckets anyone can name
+)
 # The "dualstack" endpoint has no ".d".
-_AWS_SHAPE = r"(?=[^.]+\.d\.codeartifact\.[a-z0-9-]+\.amazonaws\.|[^.]+\.codeartifact\.[a-z0-9-]+\.on\.)"
-_AWS_HOST = rf"{_AWS_SHAPE}{_DOMAIN_OWNER}\.(?:d\.)?codeartifact\.{_REGION}\.(?:amazonaws\.com|on\.aws)"
+_AWS_SHAPE = (
+    r"(?=[^.]+\.d\.codeartifact\.[a-z0-9-]+\.amazonaws\.|[^.]+\.codeartifact\.[a-z0-9-]+\.on\.)"
+)
+_AWS_HOST = (
+    rf"{_AWS_SHAPE}{_DOMAIN_OWNER}\.(?:d\.)?codeartifact\.{_REGION}\.(?:amazonaws\.com|on\.aws)"
+)
 _AWS_VPC_HOST = rf"vpce-[a-z0-9-]+\.d\.codeartifact\.{_REGION}\.vpce\.amazonaws\.com"
 _GCP_HOST = r"(?P<location>[a-z0-9]+(?:-[a-z0-9]+)*)-python\.pkg\.dev"
-_AZURE_HOST = r"(?:pkgs\.dev\.azure\.com/<organization>|(?P<account>[a-z0-9-]+)\.pkgs\.visualstudio\.com)"
+_AZURE_HOST = (
+    r"(?:pkgs\.dev\.azure\.com/<organization>|(?P<account>[a-z0-9-]+)\.pkgs\.visualstudio\.com)"
+)
 _AZURE_FEED = r"(?:/DefaultCollection)?(?:/<project>)?/_packaging/(?P<feed>(?:(?!%40)[^/@])+)"
 
 PROVIDERS = {
@@ -226,9 +263,17 @@ PROVIDERS = {
     "gitlab": Provider((Pattern(r"gitlab\.com"),)),
 }
 
-_TOKEN_USER, _AWS_USER, _GOOGLE_USER, _AZURE_USER = "__token__", "aws", "oauth2accesstoken", "VssSessionToken"
+_TOKEN_USER, _AWS_USER, _GOOGLE_USER, _AZURE_USER = (
+    "__token__",
+    "aws",
+    "oauth2accesstoken",
+    "VssSessionToken",
+)
 
-_PYPI_NOTES = {400: "published before, or bad metadata", 403: "the token is not valid, or not for this project"}
+_PYPI_NOTES = {
+    400: "published before, or bad metadata",
+    403: "the token is not valid, or not for this project",
+}
 
 PYPI = Profile(
     title="PyPI",
@@ -269,7 +314,11 @@ GITLAB = Profile(
     title="GitLab",
     mark="/api/v4/",
     forms=_forms(
-        (rf"(?P<base>{_ROOT}/api/v4/projects/<project>/packages/pypi){_SIMPLE}", r"\g<base>", r"\g<base>/simple"),
+        (
+            rf"(?P<base>{_ROOT}/api/v4/projects/<project>/packages/pypi){_SIMPLE}",
+            r"\g<base>",
+            r"\g<base>/simple",
+        ),
         # "PyPI packages are published using your project ID": a group is to read from only.
         (rf"{_ROOT}/api/v4/groups/<group>/-/packages/(?P<index>pypi)(?:/simple)?", None),
     ),
@@ -280,7 +329,8 @@ GITLAB = Profile(
         403: "the token lacks a scope (api, read_package_registry, write_package_registry) or the role",
         404: "the project or group does not exist, or the token may not see it",
     },
-    # "If the user isn't authorized, GitLab returns 404": https://docs.gitlab.com/api/rest/authentication/
+    # "If the user isn't authorized, GitLab returns 404":
+    # https://docs.gitlab.com/api/rest/authentication/
     stranger_statuses=frozenset({404}),
     advice="A deploy token goes with its own user name; publish to a project, never to a group.",
     source="https://docs.gitlab.com/user/packages/pypi_repository/",
@@ -290,7 +340,11 @@ CODEARTIFACT = Profile(
     title="AWS CodeArtifact",
     mark="codeartifact",
     forms=_forms(
-        (rf"(?P<base>https://{_AWS_HOST}/pypi/<repository>){_SIMPLE}", r"\g<base>/", r"\g<base>/simple/"),
+        (
+            rf"(?P<base>https://{_AWS_HOST}/pypi/<repository>){_SIMPLE}",
+            r"\g<base>/",
+            r"\g<base>/simple/",
+        ),
         # …/ug/use-codeartifact-from-vpc.html: an endpoint without private DNS
         (
             rf"(?P<base>https://{_AWS_VPC_HOST}/pypi/d/{_DOMAIN_OWNER}/<repository>){_SIMPLE}",
@@ -300,7 +354,8 @@ CODEARTIFACT = Profile(
     ),
     token_username=_AWS_USER,
     provider="aws",
-    # Seen for a token that had run out: https://github.com/astral-sh/uv/issues/11899. A missing package is 404, too.
+    # Seen for a token that had run out: https://github.com/astral-sh/uv/issues/11899. A missing
+    # package is 404, too.
     expired_statuses=frozenset({404}),
     refusal_notes={404: "the package or the repository does not exist, or the token has run out"},
     advice="Tokens last 12 hours at most; the provider aws fetches a new one when it is needed.",
@@ -312,11 +367,17 @@ ARTIFACT_REGISTRY = Profile(
     title="Google Artifact Registry",
     mark="-python.pkg.dev",
     forms=_forms(
-        (rf"(?P<base>https://{_GCP_HOST}/<project>/<repository>){_SIMPLE}", r"\g<base>/", r"\g<base>/simple/")
+        (
+            rf"(?P<base>https://{_GCP_HOST}/<project>/<repository>){_SIMPLE}",
+            r"\g<base>/",
+            r"\g<base>/simple/",
+        )
     ),
     token_username=_GOOGLE_USER,
     provider="gcp",
-    refusal_notes={403: "the account lacks the role Artifact Registry Reader (or Writer), or nothing is there"},
+    refusal_notes={
+        403: "the account lacks the role Artifact Registry Reader (or Writer), or nothing is there"
+    },
     advice="Access tokens last an hour (provider gcp); a service account's key goes with _json_key_base64.",
     source="https://cloud.google.com/artifact-registry/docs/python/authentication",
 )
@@ -335,7 +396,10 @@ AZURE_ARTIFACTS = Profile(
     ),
     token_username=_AZURE_USER,  # "any string"; this is the one that artifacts-keyring answers with
     provider="azure",
-    refusal_notes={403: "the account lacks a role in the feed", 409: "the feed contains this file, and is immutable"},
+    refusal_notes={
+        403: "the account lacks a role in the feed",
+        409: "the feed contains this file, and is immutable",
+    },
     advice="A token needs the scope Packaging (Read, or Read & write); uploads go to /pypi/upload/.",
     source="https://learn.microsoft.com/azure/devops/artifacts/quickstarts/python-packages",
 )
@@ -344,7 +408,8 @@ GEMFURY = Profile(
     title="Gemfury",
     mark="fury",
     forms=_forms(
-        # repo.fury.io serves packages of all languages: https://fury.blog/changelog/2021-03-18-user-token-auth/
+        # repo.fury.io serves packages of all languages:
+        # https://fury.blog/changelog/2021-03-18-user-token-auth/
         (
             r"https://(?:(?P<index>pypi|repo)|push)\.fury\.io/<account>(?:/simple)?",
             r"https://push.fury.io/\g<account>/",
@@ -354,7 +419,9 @@ GEMFURY = Profile(
         (r"https://(?P<index>pypi|repo)\.fury\.io/[^/]+/[^/]+", None),
     ),
     token_is_username=True,
-    refusal_notes={401: "the token is not valid, or not for this (a deploy token reads, a push token uploads)"},
+    refusal_notes={
+        401: "the token is not valid, or not for this (a deploy token reads, a push token uploads)"
+    },
     advice="The token is the user name, the password stays empty; reading and pushing take different tokens.",
     source="https://gemfury.com/help/upload-packages",
 )
@@ -375,7 +442,9 @@ CLOUDSMITH = Profile(
         ),
     ),
     token_username="token",  # noqa: S106
-    refusal_notes={401: "the token or API key is not valid, or not for this (an entitlement token only downloads)"},
+    refusal_notes={
+        401: "the token or API key is not valid, or not for this (an entitlement token only downloads)"
+    },
     advice="Downloads take an entitlement token or an API key, uploads an API key.",
     source="https://docs.cloudsmith.com/formats/python-repository",
 )
@@ -383,9 +452,18 @@ CLOUDSMITH = Profile(
 ARTIFACTORY = Profile(
     title="Artifactory",
     mark="/api/pypi/",
-    # Mostly below /artifactory, but a proxy may leave that out or call it otherwise. devpi's +simple is no repository.
-    forms=_forms((rf"(?P<base>{_ROOT}/api/pypi/(?P<repository>[^/+][^/]*)){_SIMPLE}", r"\g<base>", r"\g<base>/simple")),
-    refusal_notes={403: "the user lacks a permission (Read, Deploy), or the file exists and may not be overwritten"},
+    # Mostly below /artifactory, but a proxy may leave that out or call it otherwise. devpi's
+    # +simple is no repository.
+    forms=_forms(
+        (
+            rf"(?P<base>{_ROOT}/api/pypi/(?P<repository>[^/+][^/]*)){_SIMPLE}",
+            r"\g<base>",
+            r"\g<base>/simple",
+        )
+    ),
+    refusal_notes={
+        403: "the user lacks a permission (Read, Deploy), or the file exists and may not be overwritten"
+    },
     advice="A token goes with the name of its user; publish to a local repository, never to a remote one.",
     source="https://jfrog.com/help/r/jfrog-artifactory-documentation/pypi-repositories",
 )
@@ -393,8 +471,12 @@ ARTIFACTORY = Profile(
 NEXUS = Profile(
     title="Nexus Repository",
     mark="/repository/",
-    forms=_forms((rf"(?P<base>{_ROOT}/repository/<repository>){_SIMPLE}", r"\g<base>/", r"\g<base>/simple/")),
-    refusal_notes={400: "the file was published before and the repository does not allow updating it"},
+    forms=_forms(
+        (rf"(?P<base>{_ROOT}/repository/<repository>){_SIMPLE}", r"\g<base>/", r"\g<base>/simple/")
+    ),
+    refusal_notes={
+        400: "the file was published before and the repository does not allow updating it"
+    },
     advice="Publish to a hosted repository; a proxy or a group is to read from only.",
     source="https://help.sonatype.com/en/pypi-repositories.html",
 )

@@ -1,8 +1,10 @@
-"""The one way of foreign text to a terminal: names, URLs and servers' words may be a stranger's, or hold a secret.
+"""The one way of foreign text to a terminal: names, URLs and servers' words may be a stranger's, or
+hold a secret.
 
-What a terminal would act on is escaped: control characters, escape sequences, line ends, bidirectional overrides and
-what has no width (Unicode categories Cc, Cf, Cs, Zl and Zp). Userinfo in URLs is hidden, and so is every secret that
-this run has met, as it is, in base64 and percent-encoded: a server may repeat what it was sent.
+What a terminal would act on is escaped: control characters, escape sequences, line ends,
+bidirectional overrides and what has no width (Unicode categories Cc, Cf, Cs, Zl and Zp). Userinfo
+in URLs is hidden, and so is every secret that this run has met, as it is, in base64 and
+percent-encoded: a server may repeat what it was sent.
 """
 
 from __future__ import annotations
@@ -36,14 +38,17 @@ def printable(text: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """``text`` with neither a secret of this run nor a URL's userinfo; nothing else of it changes."""
+    """``text`` with neither a secret of this run nor a URL's userinfo; nothing else of it
+    changes.
+    """
     text = masked(text)
     return redact(text) if "@" in text and "//" in text else text
 
 
 def tamed(text: str) -> str:
-    """What Poetry is about to write, colours and cursor movements included, without what only a stranger would put
-    there: other escape sequences, control characters, and what turns the direction of the text.
+    """What Poetry is about to write, colours and cursor movements included, without what only a
+    stranger would put there: other escape sequences, control characters, and what turns the
+    direction of the text.
     """
     text = without_secrets(text)
     return _WILD.sub(lambda found: _escaped(found[0]), text)

@@ -23,11 +23,17 @@ def rfc3339(moment: datetime | None) -> str | None:
 
 
 def remaining(moment: datetime, at: datetime | None = None) -> str:
-    """How long until ``moment``, in the largest fitting unit: ``12 days``, ``3 hours``, ``5 minutes``, ``expired``."""
+    """How long until ``moment``, in the largest fitting unit: ``12 days``, ``3 hours``, ``5
+    minutes``, ``expired``.
+    """
     left = moment - (at or now())
     if left <= timedelta(0):
         return "expired"
-    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+    for unit, length in (
+        ("day", timedelta(days=1)),
+        ("hour", timedelta(hours=1)),
+        ("minute", timedelta(minutes=1)),
+    ):
         count = left // length
         if count:
             return f"{count} {unit}{'s' if count > 1 else ''}"

@@ -1,4 +1,6 @@
-"""Environment variables: how a repository's name stands in one, and which do what a command does."""
+"""Environment variables: how a repository's name stands in one, and which do what a command
+does.
+"""
 
 from __future__ import annotations
 

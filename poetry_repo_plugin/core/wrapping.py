@@ -1,4 +1,6 @@
-"""Lines for a person at a terminal: folded between words, with what is meant to be copied, commands and URLs, whole."""
+"""Lines for a person at a terminal: folded between words, with what is meant to be copied, commands
+and URLs, whole.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,16 @@ from poetry_repo_plugin.core.patterns import Pattern
 
 _NARROWEST = 20  # columns; below, whatever is done looks bad
 _USUAL = 80
-# A command in backticks, or at a line's end; of the latter's look-alike the URL behind it is what matters.
+# A command in backticks, or at a line's end; of the latter's look-alike the URL behind it is what
+# matters.
 _COMMAND = Pattern(r"`[^`]+`|(?<=: )poetry (?!publish -r \S+ uploads ).*")
 _GLUE = "\x00"  # our lines are printable, so there is none in them
 
 
 def width_of(output: Any) -> int | None:
-    """The columns of the terminal that ``output`` (cleo's, or a file) writes to; ``None`` if it is none."""
+    """The columns of the terminal that ``output`` (cleo's, or a file) writes to; ``None`` if it is
+    none.
+    """
     stream = getattr(output, "stream", output)
     try:
         if not stream.isatty():
@@ -43,4 +48,6 @@ def fill(text: str, width: int, *, breaks: bool = True, indent: str = "") -> lis
     :param breaks: whether a word that is longer than a line is cut.
     :param indent: of all lines but the first.
     """
-    return textwrap.wrap(text, width, break_long_words=breaks, break_on_hyphens=False, subsequent_indent=indent) or [""]
+    return textwrap.wrap(
+        text, width, break_long_words=breaks, break_on_hyphens=False, subsequent_indent=indent
+    ) or [""]

@@ -1,1 +1,3 @@
-"""Where credentials come from: one source, one file, one method. Nothing in here knows of Poetry or cleo."""
+"""Where credentials come from: one source, one file, one method. Nothing in here knows of Poetry or
+cleo.
+"""

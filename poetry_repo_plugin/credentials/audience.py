@@ -1,8 +1,9 @@
 """For whom an index may have a CI job's identity made out.
 
-The identity is good for whoever its audience is. With one for ``pypi`` an index could publish at PyPI in the project's
-name, with one for a cloud's token service it could enter the project's account. So an audience must be the index's own
-name, by a rule that nothing but that name fits: any other word may be somebody's.
+The identity is good for whoever its audience is. With one for ``pypi`` an index could publish at
+PyPI in the project's name, with one for a cloud's token service it could enter the project's
+account. So an audience must be the index's own name, by a rule that nothing but that name fits: any
+other word may be somebody's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _PATH = r"(?:/[A-Za-z0-9._~/-]*)?"
 
 
 def may_ask_for(audience: str, origin: Origin, allowed: str | None = None) -> bool:
-    """Whether the index that takes uploads at ``origin`` may ask for an identity made out for ``audience``.
+    """Whether the index that takes uploads at ``origin`` may ask for an identity made out for
+    ``audience``.
 
     :param audience: what the index asks for.
     :param allowed: the one audience that the user has set for this repository.

@@ -20,7 +20,9 @@ NONE_SET = "none is set"  # and its answer where there is neither
 
 
 class Purpose(Enum):
-    """What the request is for. An index look-up never triggers what only an upload may (trusted publishing)."""
+    """What the request is for. An index look-up never triggers what only an upload may (trusted
+    publishing).
+    """
 
     INDEX = "index"
     PUBLISH = "publish"
@@ -74,11 +76,11 @@ class Query(NamedTuple):
 class Credential:
     """Something to authenticate with, and where it came from.
 
-    Two are equal if a server cannot tell them apart: the same token handed out again is no new one, whatever its
-    source says of its end.
+    Two are equal if a server cannot tell them apart: the same token handed out again is no new one,
+    whatever its source says of its end.
 
-    :param scheme: ``basic``, ``bearer``, or any other HTTP authentication scheme (RFC 9110, 11.1) for a helper that
-        hands out whole Authorization headers.
+    :param scheme: ``basic``, ``bearer``, or any other HTTP authentication scheme (RFC 9110, 11.1)
+        for a helper that hands out whole Authorization headers.
     :param source: one of DESIGN section 3 (``env``, ``keyring``, ``provider:aws``, …).
     :param detail: the same for a person: which variable, which file.
     :param expires_at: when it stops working (aware, UTC), if the source knows.
@@ -100,8 +102,8 @@ class Credential:
             remember(self.username)
 
     def authorization(self) -> str:
-        """The value of an Authorization header. User name and password go out as UTF-8 (RFC 7617, 2.1), and what an
-        environment variable held that is no UTF-8 as it was there (PEP 383).
+        """The value of an Authorization header. User name and password go out as UTF-8 (RFC 7617,
+        2.1), and what an environment variable held that is no UTF-8 as it was there (PEP 383).
         """
         if self.scheme == BASIC:
             text = f"{self.username or ''}:{self.secret.reveal()}"
@@ -119,14 +121,17 @@ class Credential:
 
 @dataclass(frozen=True)
 class NotMine:
-    """The source knows nothing about this repository. ``why`` is for ``repo show`` and ``doctor``."""
+    """The source knows nothing about this repository. ``why`` is for ``repo show`` and
+    ``doctor``.
+    """
 
     why: str = ""
 
 
 @dataclass(frozen=True)
 class Unusable(NotMine):
-    """Something was found that cannot be used as it is: worth telling where a credential is missing.
+    """Something was found that cannot be used as it is: worth telling where a credential is
+    missing.
 
     :param hint: the command that changes it; without one, a login does.
     """
@@ -136,7 +141,8 @@ class Unusable(NotMine):
 
 @dataclass(frozen=True)
 class Withheld(NotMine):
-    """There is a credential of this name, bound to other origins than the one that asks; nothing is sent.
+    """There is a credential of this name, bound to other origins than the one that asks; nothing is
+    sent.
 
     :param bound_to: those origins, as they are printed.
     """
@@ -146,7 +152,8 @@ class Withheld(NotMine):
 
 @dataclass(frozen=True)
 class Unheard(NotMine):
-    """The source could not be asked, and nothing says that it has anything: the others get their chance first.
+    """The source could not be asked, and nothing says that it has anything: the others get their
+    chance first.
 
     :param source: the word of DESIGN section 3 for it.
     """
@@ -213,7 +220,9 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Resolution:
-    """What the chain found: the credential or why there is none, and what each source said on the way."""
+    """What the chain found: the credential or why there is none, and what each source said on the
+    way.
+    """
 
     credential: Credential | None
     broken: Broken | None = None

@@ -30,8 +30,8 @@ NEW = timedelta(minutes=1)  # so long a token that was just made cannot have run
 
 
 def resolve(sources: Sequence[Source], query: Query) -> Resolution:
-    """Ask ``sources`` in order; the first that has an answer wins, whole. A broken one stops the search; one that could
-    not be asked is broken where nobody else answered.
+    """Ask ``sources`` in order; the first that has an answer wins, whole. A broken one stops the
+    search; one that could not be asked is broken where nobody else answered.
     """
     steps: list[tuple[str, Answer]] = []
     for source in sources:
@@ -69,7 +69,8 @@ class Chain:
         self._on_trial: dict[_Subject, Credential] = {}
 
     def resolve(self, query: Query) -> Resolution:
-        """The answer for ``query``: remembered, also when it is empty, until shortly before its credential expires.
+        """The answer for ``query``: remembered, also when it is empty, until shortly before its
+        credential expires.
 
         If no new one can be had then, the old one serves until its end.
         """
@@ -87,15 +88,19 @@ class Chain:
             return found
 
     def known(self, query: Query) -> Resolution | None:
-        """The answer for ``query`` that is remembered; ``None`` where it would have to be asked for."""
+        """The answer for ``query`` that is remembered; ``None`` where it would have to be asked
+        for.
+        """
         found = self._known.get((_subject(query), query.allowed))
         return None if found is None or self._runs_out(query, found) else found
 
     def renew(self, query: Query, refused: Credential) -> Resolution:
-        """The answer after ``refused`` was refused: asked for again once, whichever thread comes first.
+        """The answer after ``refused`` was refused: asked for again once, whichever thread comes
+        first.
 
-        A thread whose refused credential has already been replaced gets the replacement without asking. If the
-        replacement is refused as well, before it was ever accepted, nobody asks a third time.
+        A thread whose refused credential has already been replaced gets the replacement without
+        asking. If the replacement is refused as well, before it was ever accepted, nobody asks a
+        third time.
         """
         subject = _subject(query)
         with self._lock_of(subject):
@@ -115,7 +120,9 @@ class Chain:
             self._on_trial.pop(_subject(query), None)
 
     def is_on_trial(self, query: Query, credential: Credential) -> bool:
-        """Whether ``credential`` was made because the one before it was refused, and was never accepted."""
+        """Whether ``credential`` was made because the one before it was refused, and was never
+        accepted.
+        """
         return self._on_trial.get(_subject(query)) == credential
 
     def asked_lately(self, query: Query) -> bool:
@@ -144,12 +151,16 @@ class Chain:
         now = self._now()
         # A source that only hands out shorter-lived credentials is not asked for every request.
         asked = self._asked.get(_subject(query))
-        just_asked = asked is not None and abs(now - asked) < ASK_AGAIN and credential.expires_at > now
+        just_asked = (
+            asked is not None and abs(now - asked) < ASK_AGAIN and credential.expires_at > now
+        )
         return credential.expires_at - now < RENEW_BEFORE[query.purpose] and not just_asked
 
     def _is_good(self, known: Resolution) -> bool:
         credential = known.credential
-        return credential is not None and (credential.expires_at is None or credential.expires_at > self._now())
+        return credential is not None and (
+            credential.expires_at is None or credential.expires_at > self._now()
+        )
 
     def _lock_of(self, subject: _Subject) -> threading.Lock:
         with self._lock:

@@ -1,6 +1,7 @@
 """The identity token of the CI job that this is, from the library ``id``, and why there is none.
 
-Which CI gives one under which conditions: https://github.com/di/id (README, and ``detect_credential``).
+Which CI gives one under which conditions: https://github.com/di/id (README, and
+``detect_credential``).
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from poetry_repo_plugin.credentials import process
 from poetry_repo_plugin.credentials.base import Broken, NotMine
 from poetry_repo_plugin.credentials.process import presentable
 
-# The variables by which `id` knows a CI, in its order, with two that Google's build and run services always set
-# (https://cloud.google.com/run/docs/container-contract, https://cloud.google.com/build/docs/build-config-file-schema):
-# `id` reads a file there, and a developer's own machine in that cloud is no CI.
+# The variables by which `id` knows a CI, in its order, with two that Google's build and run
+# services always set (https://cloud.google.com/run/docs/container-contract,
+# https://cloud.google.com/build/docs/build-config-file-schema): `id` reads a file there, and a
+# developer's own machine in that cloud is no CI.
 _MARKS = (
     ("GITHUB_ACTIONS", "GitHub Actions"),
     ("GITLAB_CI", "GitLab CI"),
@@ -33,7 +35,8 @@ _MARKS = (
     ("CLOUD_RUN_JOB", "Google Cloud"),
 )
 
-# What an index compares, of the claims of each CI (warehouse/oidc/models/). Nothing else of a token is ever shown.
+# What an index compares, of the claims of each CI (warehouse/oidc/models/). Nothing else of a token
+# is ever shown.
 CLAIMS = (
     *("sub", "iss", "aud", "repository", "repository_owner", "repository_owner_id", "workflow_ref"),
     *("job_workflow_ref", "ref", "environment"),  # GitHub Actions
@@ -56,18 +59,25 @@ def detected() -> str | None:
 
 
 def token(audience: str) -> Union[Secret, NotMine, Broken]:
-    """The identity token made out for ``audience``. Asks the CI over its own network or tool; up to 30 s."""
-    # Not left to `id`: it looks at Google's metadata service before these three, and on a runner that stands in that
-    # cloud it would return the identity of the machine. It also sets their tools no time limit.
+    """The identity token made out for ``audience``. Asks the CI over its own network or tool; up to
+    30 s.
+    """
+    # Not left to `id`: it looks at Google's metadata service before these three, and on a runner
+    # that stands in that cloud it would return the identity of the machine. It also sets their
+    # tools no time limit.
     if os.environ.get("GITHUB_ACTIONS"):
         return _github(audience)
     if os.environ.get("GITLAB_CI"):
         return _gitlab(audience)
     if os.environ.get("BUILDKITE"):
-        return _from_tool(audience, "buildkite-agent", "oidc", "request-token", "--audience", audience)
+        return _from_tool(
+            audience, "buildkite-agent", "oidc", "request-token", "--audience", audience
+        )
     if os.environ.get("CIRCLECI"):
         claims = json.dumps({"aud": audience})
-        return _from_tool(audience, "circleci", "run", "oidc", "get", "--claims", claims, "--root-issuer")
+        return _from_tool(
+            audience, "circleci", "run", "oidc", "get", "--claims", claims, "--root-issuer"
+        )
     import id as identity_library
 
     try:
@@ -77,14 +87,18 @@ def token(audience: str) -> Union[Secret, NotMine, Broken]:
     except identity_library.IdentityError as error:
         return Broken.because(f"the identity token could not be had: {presentable(str(error))}")
     except Exception as error:  # the library lets some of urllib3's and subprocess's pass
-        return Broken.because(f"the identity token could not be had: {presentable(f'{type(error).__name__}: {error}')}")
+        return Broken.because(
+            f"the identity token could not be had: {presentable(f'{type(error).__name__}: {error}')}"
+        )
     if not found:
         return NotMine("no identity token was found in this environment")
     return _made_out_for(audience, Secret(found), "the identity token")
 
 
 def claims(identity: Secret) -> dict[str, str]:
-    """The claims of the token that an index compares, as short texts; empty where it is no JSON web token."""
+    """The claims of the token that an index compares, as short texts; empty where it is no JSON web
+    token.
+    """
     payload = _payload(identity)
     return {name: presentable(str(payload[name]), lines=1) for name in CLAIMS if name in payload}
 
@@ -148,7 +162,9 @@ def _fetch(url: str, audience: str, bearer: str) -> tuple[int, bytes]:
 
 
 def gitlab_variable(audience: str) -> str:
-    """The variable that holds GitLab's token for an audience, as `id` derives it: ``PYPI_ID_TOKEN`` for ``pypi``."""
+    """The variable that holds GitLab's token for an audience, as `id` derives it: ``PYPI_ID_TOKEN``
+    for ``pypi``.
+    """
     return re.sub(r"[^A-Z0-9_]|^[^A-Z_]", "_", audience.upper()) + "_ID_TOKEN"
 
 
@@ -170,7 +186,9 @@ def _from_tool(audience: str, *command: str) -> Union[Secret, Broken]:
     except process.ToolFailed as error:
         return Broken.because(f"the identity token could not be had: {error}")
     if not finished.succeeded:
-        return Broken.because(f"the identity token could not be had: `{command[0]}` {finished.complaint}")
+        return Broken.because(
+            f"the identity token could not be had: `{command[0]}` {finished.complaint}"
+        )
     text = finished.stdout.decode("utf-8", "replace").strip()
     return _made_out_for(audience, Secret(text), f"what `{command[0]}` printed")
 
@@ -198,7 +216,9 @@ def _github_explanation() -> str:
 
 
 def _is_fork() -> bool | None:
-    """Whether the pull request comes from a fork, as the event's own file says; ``None`` where that cannot be read."""
+    """Whether the pull request comes from a fork, as the event's own file says; ``None`` where that
+    cannot be read.
+    """
     try:
         with open(os.environ["GITHUB_EVENT_PATH"], encoding="utf-8") as file:
             event: Any = parse_json(file.read(_MOST_OF_EVENT + 1), most=_MOST_OF_EVENT)

@@ -88,7 +88,9 @@ class EnvironmentSource:
             return Withheld(f"the user of its password belongs to {' and '.join(bound)}", bound)
         return login.username
 
-    def _checked(self, query: Query, username: str, secret: str, variable: str, note: str = "") -> Answer:
+    def _checked(
+        self, query: Query, username: str, secret: str, variable: str, note: str = ""
+    ) -> Answer:
         detail = f"environment variable {variable}{note}"
         if query.username is not None and query.username != username:
             return NotMine(f"{detail} is for another user")
@@ -98,7 +100,8 @@ class EnvironmentSource:
 
 
 class EnvironmentUser:
-    """The user name of the environment where no source has a password for it: a token may be the user.
+    """The user name of the environment where no source has a password for it: a token may be the
+    user.
 
     Behind all other sources.
     """

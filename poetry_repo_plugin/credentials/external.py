@@ -1,6 +1,7 @@
 """Source 3: the repository's helper or provider, if one is set.
 
-What it hands out is short-lived: the next command takes it from the keyring, where there is one, until it runs out.
+What it hands out is short-lived: the next command takes it from the keyring, where there is one,
+until it runs out.
 """
 
 from __future__ import annotations
@@ -32,7 +33,13 @@ from poetry_repo_plugin.credentials.base import (
 )
 from poetry_repo_plugin.credentials.chain import RENEW_BEFORE
 from poetry_repo_plugin.credentials.keyring import KeyringGate
-from poetry_repo_plugin.credentials.maker import PROTOCOLS, asked_about, identifies, is_helper, maker_of
+from poetry_repo_plugin.credentials.maker import (
+    PROTOCOLS,
+    asked_about,
+    identifies,
+    is_helper,
+    maker_of,
+)
 from poetry_repo_plugin.credentials.providers.registry import provider
 from poetry_repo_plugin.credentials.token_cache import ShortLived
 
@@ -41,10 +48,11 @@ if TYPE_CHECKING:
 
 
 class OutsideSource:
-    """Runs the helper or provider that the user (or, for a provider, the project) has set for a repository.
+    """Runs the helper or provider that the user (or, for a provider, the project) has set for a
+    repository.
 
-    It runs once for each question, whichever thread asks first; what came of it, a failure too, serves the whole run
-    until it runs out or is refused.
+    It runs once for each question, whichever thread asks first; what came of it, a failure too,
+    serves the whole run until it runs out or is refused.
 
     :param provider_of: the provider that the project names for a repository, or ``None``.
     :param keeps: whether a short-lived token is kept for the next command.
@@ -73,14 +81,19 @@ class OutsideSource:
         self._erased: set[tuple[str, Credential]] = set()
 
     def get(self, query: Query) -> Answer:
-        """Its answer; an earlier one from the keyring while that is good. A helper answers only for bound origins."""
+        """Its answer; an earlier one from the keyring while that is good. A helper answers only for
+        bound origins.
+        """
         misread = self._misread(query.name)
         if misread is not None:
             return misread
         source = self._source_for(query.name)
         if source is None:
             return NotMine(NONE_SET)
-        if is_helper(source) and self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
+        if (
+            is_helper(source)
+            and self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False
+        ):
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
             return Withheld(f"its helper was set for {' and '.join(bound)}", bound)
         if query.allows(Need.PROCESS):
@@ -92,11 +105,14 @@ class OutsideSource:
         return replace(answer, source=source.name) if isinstance(answer, Broken) else answer
 
     def may_identify(self, name: str) -> bool:
-        """Whether a helper is set that may hand out a client certificate. It is not run to find out."""
+        """Whether a helper is set that may hand out a client certificate. It is not run to find
+        out.
+        """
         return identifies(self._source_for(name))
 
     def identity(self, name: str, url: str) -> HelperIdentity | Broken | None:
-        """The client certificate that the repository's helper hands out (ExecCredential), for the origin of ``url``.
+        """The client certificate that the repository's helper hands out (ExecCredential), for the
+        origin of ``url``.
 
         ``None`` if it hands out none, :class:`Broken` if it could not be asked.
         """
@@ -115,7 +131,8 @@ class OutsideSource:
         return answer.identity
 
     def accepted(self, query: Query, credential: Credential) -> Broken | None:
-        """Tell a helper that keeps credentials itself (git's protocol) that its answer was accepted; once.
+        """Tell a helper that keeps credentials itself (git's protocol) that its answer was
+        accepted; once.
 
         Returns why it could not be told.
         """
@@ -131,8 +148,8 @@ class OutsideSource:
     def refused(self, query: Query, credential: Credential, status: int) -> Broken | None:
         """Tell it that this one was refused; once, and before anybody asks it for another.
 
-        As git does for a 401 only (http.c, ``handle_curl_result``): a 403 says that the user lacks a right, and
-        would make a password manager forget a good password.
+        As git does for a 401 only (http.c, ``handle_curl_result``): a 403 says that the user lacks
+        a right, and would make a password manager forget a good password.
         """
         source = self._source_for(query.name)
         if not is_helper(source) or status != 401:
@@ -143,10 +160,12 @@ class OutsideSource:
             self._erased.add((query.name, credential))
             return source.erase(query, credential)
 
-    # -- which -------------------------------------------------------------------------------------------------------
+    # -- which
 
     def _misread(self, name: str) -> Broken | None:
-        """What is wrong with an entry of our file that was written by hand: it must not look like none."""
+        """What is wrong with an entry of our file that was written by hand: it must not look like
+        none.
+        """
         own = self._settings.user_settings(name) if name else None
         if own is None:
             return None
@@ -156,7 +175,9 @@ class OutsideSource:
             return Broken.because(why, hint=hint, source="helper")
         if not own.helper and (own.misread or (own.provider and own.provider not in PROVIDERS)):
             hint = repo("login", name, "--provider", "PROVIDER")
-            return Broken.because(f"its provider setting in {self._settings.own_file} is not understood", hint=hint)
+            return Broken.because(
+                f"its provider setting in {self._settings.own_file} is not understood", hint=hint
+            )
         return None
 
     def _source_for(self, name: str) -> Source | None:
@@ -182,14 +203,14 @@ class OutsideSource:
             return self._sources[key]
 
     def _only_proposed(self, name: str) -> bool:
-        """Whether the project names the provider and the user has stored a login of their own: then that is used on a
-        machine where the vendor's tool is missing or not logged in.
+        """Whether the project names the provider and the user has stored a login of their own: then
+        that is used on a machine where the vendor's tool is missing or not logged in.
         """
         own = self._settings.user_settings(name)
         has_login = self._settings.login(name) is not None or self._settings.token(name) is not None
         return not own.helper and own.provider is None and has_login
 
-    # -- asking ------------------------------------------------------------------------------------------------------
+    # -- asking
 
     def _answer(self, query: Query, source: Source) -> HelperAnswer:
         from poetry_repo_plugin.credentials.helper_protocols import HelperAnswer
@@ -217,15 +238,19 @@ class OutsideSource:
         self.keep(query, source, whole)
 
     def keep(self, query: Query, source: Source, whole: HelperAnswer) -> bool:
-        """Keep an answer of ``source`` for the next command, and whether that was done; not one with a certificate,
-        for which the next command must ask anyway.
+        """Keep an answer of ``source`` for the next command, and whether that was done; not one
+        with a certificate, for which the next command must ask anyway.
         """
         if whole.identity is not None or not isinstance(whole.credential, Credential):
             return False
-        return self.between.put(query, maker_of(source, asked_about(source, query)), whole.credential)
+        return self.between.put(
+            query, maker_of(source, asked_about(source, query)), whole.credential
+        )
 
     def _looked_at(self, query: Query, source: Source) -> Answer:
-        """The answer while no tool may be run: what is known of its last one, else only that it can be asked."""
+        """The answer while no tool may be run: what is known of its last one, else only that it can
+        be asked.
+        """
         if source.name == "provider:gitlab":
             return source.get(query)  # it only reads the environment
         look = getattr(source, "look", None)
@@ -235,7 +260,9 @@ class OutsideSource:
         kept = None
         with suppress(InvalidUrl):
             kept = self.between.get(query, maker_of(source, asked_about(source, query)))
-        return kept or cannot or Credential(Secret(""), None, source.name, "asked when it is needed")
+        return (
+            kept or cannot or Credential(Secret(""), None, source.name, "asked when it is needed")
+        )
 
     def _lock_of(self, key: tuple[str, ...]) -> threading.Lock:
         with self._lock:
@@ -243,8 +270,13 @@ class OutsideSource:
 
 
 def _has_run_out(answer: HelperAnswer, query: Query) -> bool:
-    return isinstance(answer.credential, Credential) and _runs_out(answer.credential.expires_at, query)
+    return isinstance(answer.credential, Credential) and _runs_out(
+        answer.credential.expires_at, query
+    )
 
 
 def _runs_out(expires_at: datetime | None, query: Query) -> bool:
-    return expires_at is not None and expires_at - datetime.now(timezone.utc) < RENEW_BEFORE[query.purpose]
+    return (
+        expires_at is not None
+        and expires_at - datetime.now(timezone.utc) < RENEW_BEFORE[query.purpose]
+    )

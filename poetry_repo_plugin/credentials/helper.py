@@ -1,6 +1,8 @@
-"""A program of the user's own choice that hands out credentials, in one of the three protocols that exist already.
+"""A program of the user's own choice that hands out credentials, in one of the three protocols that
+exist already.
 
-A helper is registered at user level (``repo login NAME --helper``): a project can never name a command to run.
+A helper is registered at user level (``repo login NAME --helper``): a project can never name a
+command to run.
 """
 
 from __future__ import annotations
@@ -13,12 +15,24 @@ from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.credentials import helper_protocols as protocols
 from poetry_repo_plugin.credentials import process
 from poetry_repo_plugin.credentials.base import BASIC, Answer, Broken, Credential, NotMine, Query
-from poetry_repo_plugin.credentials.helper_protocols import HelperAnswer, HelperIdentity, HelperProtocol
+from poetry_repo_plugin.credentials.helper_protocols import (
+    HelperAnswer,
+    HelperIdentity,
+    HelperProtocol,
+)
 
-__all__ = ["Detected", "HelperAnswer", "HelperIdentity", "HelperProtocol", "HelperSettings", "HelperSource", "detect"]
+__all__ = [
+    "Detected",
+    "HelperAnswer",
+    "HelperIdentity",
+    "HelperProtocol",
+    "HelperSettings",
+    "HelperSource",
+    "detect",
+]
 
-# Seconds. A helper may unlock a vault or wait for a touch on a key; it never waits for a person at the terminal,
-# because it has none.
+# Seconds. A helper may unlock a vault or wait for a touch on a key; it never waits for a person at
+# the terminal, because it has none.
 TIMEOUT = 30.0
 
 
@@ -26,8 +40,8 @@ TIMEOUT = 30.0
 class HelperSettings:
     """How a repository's helper is run.
 
-    :param command: the program (absolute) and its arguments. The operation (``get``) is appended where the protocol has
-        one. No shell sees it.
+    :param command: the program (absolute) and its arguments. The operation (``get``) is appended
+        where the protocol has one. No shell sees it.
     :param timeout: in seconds, for each run.
     """
 
@@ -40,7 +54,9 @@ class HelperSettings:
         """The program for a person; its arguments may be nobody's business."""
         return process.presentable(self.command[0], lines=1)
 
-    def run(self, *operation: str, input: bytes = b"", env: dict[str, str] | None = None) -> process.Finished:
+    def run(
+        self, *operation: str, input: bytes = b"", env: dict[str, str] | None = None
+    ) -> process.Finished:
         """Run the command, with ``operation`` appended. Raises :class:`process.ToolFailed`."""
         return process.run([*self.command, *operation], input=input, timeout=self.timeout, env=env)
 
@@ -48,8 +64,8 @@ class HelperSettings:
 class HelperSource:
     """The credential source of one repository that has a helper.
 
-    Nothing runs before :meth:`get`; each call runs the helper anew, and keeping the answer until it expires is the
-    chain's work. Safe to use from several threads.
+    Nothing runs before :meth:`get`; each call runs the helper anew, and keeping the answer until it
+    expires is the chain's work. Safe to use from several threads.
     """
 
     def __init__(self, settings: HelperSettings) -> None:
@@ -61,7 +77,9 @@ class HelperSource:
         return protocols.SOURCE
 
     def get(self, query: Query) -> Answer:
-        """The helper's credential for ``query``. A client certificate that it returns as well is in :meth:`ask`."""
+        """The helper's credential for ``query``. A client certificate that it returns as well is in
+        :meth:`ask`.
+        """
         return self.ask(query).credential
 
     def ask(self, query: Query) -> HelperAnswer:
@@ -76,7 +94,9 @@ class HelperSource:
         if isinstance(credential, Broken) and credential.failure.hint is None:
             hint = login_again(query.name, self.settings.command, self.settings.protocol)
             if credential.failure.cause is Cause.CLIENT_CERT_EXPIRED:
-                hint = repo("certs", query.name, "--client-cert", "PATH")  # goes before the helper's
+                hint = repo(
+                    "certs", query.name, "--client-cert", "PATH"
+                )  # goes before the helper's
             credential = credential.with_hint(hint)
         return replace(answer, credential=credential)
 
@@ -94,14 +114,17 @@ class HelperSource:
         return None
 
     def store(self, query: Query, credential: Credential) -> Broken | None:
-        """Tell the helper that ``credential`` was accepted (git's protocol; the others have no such word).
+        """Tell the helper that ``credential`` was accepted (git's protocol; the others have no such
+        word).
 
         Returns why it could not be told, which is worth a note and never an error of the command.
         """
         return self._tell("store", query, credential)
 
     def erase(self, query: Query, credential: Credential) -> Broken | None:
-        """Tell the helper that ``credential`` was refused, so that it forgets it. As :meth:`store`."""
+        """Tell the helper that ``credential`` was refused, so that it forgets it. As
+        :meth:`store`.
+        """
         return self._tell("erase", query, credential)
 
     def _ask(self, query: Query) -> HelperAnswer:
@@ -115,7 +138,8 @@ class HelperSource:
         return protocols.parse_exec(finished.stdout)
 
     def _ask_git(self, query: Query) -> Answer:
-        # With the path first, for helpers that tell repositories of one host apart; then without it, as git asks.
+        # With the path first, for helpers that tell repositories of one host apart; then without
+        # it, as git asks.
         requests: dict[bytes, bool] = {}
         for with_path in (True, False):
             request = protocols.git_request(query.url, with_path=with_path, username=query.username)
@@ -158,13 +182,16 @@ class Detected:
 
 
 def detect(command: tuple[str, ...], url: str, *, timeout: float = TIMEOUT) -> Detected | Broken:
-    """Find out which protocol a command speaks, by asking it for a credential for ``url`` in each, once.
+    """Find out which protocol a command speaks, by asking it for a credential for ``url`` in each,
+    once.
 
-    The order is ``bazel``, ``git``, ``exec-credential``; what counts is the shape of the output, whichever protocol was
-    asked in, since some helpers do not look at their input. A helper that has nothing for ``url`` may be silent in
-    every protocol: then it cannot be told, and the user must say which it is.
+    The order is ``bazel``, ``git``, ``exec-credential``; what counts is the shape of the output,
+    whichever protocol was asked in, since some helpers do not look at their input. A helper that
+    has nothing for ``url`` may be silent in every protocol: then it cannot be told, and the user
+    must say which it is.
 
-    :param timeout: in seconds, for each of the three runs; the first that takes longer ends the search.
+    :param timeout: in seconds, for each of the three runs; the first that takes longer ends the
+    search.
     """
     silent = False
     complaints: list[str] = []
@@ -179,7 +206,9 @@ def detect(command: tuple[str, ...], url: str, *, timeout: float = TIMEOUT) -> D
             continue
         spoken = _spoken(finished.stdout)
         if spoken is not None:
-            return Detected(spoken, _understood(replace(settings, protocol=spoken), finished.stdout, url))
+            return Detected(
+                spoken, _understood(replace(settings, protocol=spoken), finished.stdout, url)
+            )
         silent = silent or not finished.stdout.strip()
     return Broken.because(_unknown(settings, url, silent, complaints))
 
@@ -192,8 +221,11 @@ def _again(query: Query) -> Hint | None:
     return repo("login", query.name, "--helper", "COMMAND") if query.name else None
 
 
-def login_again(name: str, command: tuple[str, ...], protocol: HelperProtocol | None = None) -> Hint | None:
-    """The login that tries the same helper once more: one without ``--helper`` would take its place.
+def login_again(
+    name: str, command: tuple[str, ...], protocol: HelperProtocol | None = None
+) -> Hint | None:
+    """The login that tries the same helper once more: one without ``--helper`` would take its
+    place.
 
     Arguments may be nobody's business, so a command that has some is not spelt out.
     """
@@ -220,7 +252,9 @@ def _refusal(settings: HelperSettings, finished: process.Finished) -> Broken:
 
 
 def _signed(answer: Answer, settings: HelperSettings, username: str | None) -> Answer:
-    """The answer with where it came from; a credential of another user than was asked for is not one."""
+    """The answer with where it came from; a credential of another user than was asked for is not
+    one.
+    """
     if not isinstance(answer, Credential):
         return answer
     if username is not None and answer.scheme == BASIC and answer.username != username:

@@ -1,12 +1,15 @@
 """The three languages that credential helpers speak: what goes in, and what their output means.
 
-- ``bazel``: the Credential Helpers Specification, https://github.com/EngFlow/credential-helper-spec (``spec.md`` and
-  ``schemas/``), command ``get``; its ancestor is Bazel's design 2022-06-07-bazel-credential-helpers.
+- ``bazel``: the Credential Helpers Specification, https://github.com/EngFlow/credential-helper-spec
+  (``spec.md`` and ``schemas/``), command ``get``; its ancestor is Bazel's design
+  2022-06-07-bazel-credential-helpers.
 - ``git``: gitcredentials(7), "Custom helpers", and git-credential(1), "Input/output format".
-- ``exec-credential``: kubectl's plugins, https://kubernetes.io/docs/reference/access-authn-authz/authentication/
-  ("client-go credential plugins") and https://kubernetes.io/docs/reference/config-api/client-authentication.v1/.
+- ``exec-credential``: kubectl's plugins,
+  https://kubernetes.io/docs/reference/access-authn-authz/authentication/ ("client-go credential
+  plugins") and https://kubernetes.io/docs/reference/config-api/client-authentication.v1/.
 
-Everything here is a function of bytes: whatever a helper writes, the answer is a credential, *not mine*, or *broken*.
+Everything here is a function of bytes: whatever a helper writes, the answer is a credential, *not
+mine*, or *broken*.
 """
 
 from __future__ import annotations
@@ -61,9 +64,11 @@ class HelperIdentity:
 
 @dataclass(frozen=True)
 class HelperAnswer:
-    """What one run of a helper gave: a credential (or why not), and sometimes a client certificate as well.
+    """What one run of a helper gave: a credential (or why not), and sometimes a client certificate
+    as well.
 
-    :param unsent: the names of headers that it wants to be sent beside Authorization, which are not.
+    :param unsent: the names of headers that it wants to be sent beside Authorization, which are
+    not.
     """
 
     credential: Answer
@@ -82,8 +87,12 @@ def parse_bazel(stdout: bytes) -> HelperAnswer:
     if not isinstance(answer, Credential):
         return HelperAnswer(answer)
     headers = (_json_object(stdout) or {}).get("headers")
-    given = [name for name, values in headers.items() if values] if isinstance(headers, dict) else []
-    return HelperAnswer(answer, unsent=tuple(sorted(name for name in given if name.lower() != "authorization")))
+    given = (
+        [name for name, values in headers.items() if values] if isinstance(headers, dict) else []
+    )
+    return HelperAnswer(
+        answer, unsent=tuple(sorted(name for name in given if name.lower() != "authorization"))
+    )
 
 
 def _parse_bazel(stdout: bytes) -> Answer:
@@ -91,14 +100,23 @@ def _parse_bazel(stdout: bytes) -> Answer:
     if document is None:
         return Broken.because("the helper did not answer with a JSON object")
     headers = document.get("headers", {})
-    if not isinstance(headers, dict) or not all(_is_text_list(values) for values in headers.values()):
+    if not isinstance(headers, dict) or not all(
+        _is_text_list(values) for values in headers.values()
+    ):
         return Broken.because("the helper's 'headers' are not an object of lists of text")
     given = {name: values for name, values in headers.items() if values}
-    values = {value for name, values in given.items() if name.lower() == "authorization" for value in values}
+    values = {
+        value
+        for name, values in given.items()
+        if name.lower() == "authorization"
+        for value in values
+    }
     if not values:
         if given:
             names = presentable(", ".join(sorted(given)), lines=1)
-            return Broken.because(f"the helper answers with the headers {names}; only Authorization is supported")
+            return Broken.because(
+                f"the helper answers with the headers {names}; only Authorization is supported"
+            )
         return NotMine("the helper has no credential for this URL")
     if len(values) > 1:
         return Broken.because("the helper answers with more than one Authorization header")
@@ -109,11 +127,15 @@ def _parse_bazel(stdout: bytes) -> Answer:
 
 
 def from_authorization(value: str) -> Credential | Broken:
-    """The credential in the value of an Authorization header (RFC 9110, 11.6.2). Basic is taken apart (RFC 7617)."""
+    """The credential in the value of an Authorization header (RFC 9110, 11.6.2). Basic is taken
+    apart (RFC 7617).
+    """
     scheme, _, parameters = value.strip().partition(" ")
     parameters = parameters.strip()
     if not _SCHEME.fullmatch(scheme) or not _FIELD_VALUE.fullmatch(parameters):
-        return Broken.because("the helper's Authorization header is not of the form 'SCHEME CREDENTIALS'")
+        return Broken.because(
+            "the helper's Authorization header is not of the form 'SCHEME CREDENTIALS'"
+        )
     if scheme.lower() == BASIC:
         return _from_basic(parameters)
     if scheme.lower() == BEARER:
@@ -128,9 +150,13 @@ def _from_basic(parameters: str) -> Credential | Broken:
         return Broken.because("the helper's Basic credentials are not base64 of UTF-8 text")
     username, colon, password = text.partition(":")
     if not colon:
-        return Broken.because("the helper's Basic credentials have no colon between user name and password")
+        return Broken.because(
+            "the helper's Basic credentials have no colon between user name and password"
+        )
     if any(ord(char) < 32 or ord(char) == 127 for char in text):  # RFC 7617, 2
-        return Broken.because("the helper's Basic credentials contain a control character (a line end, perhaps)")
+        return Broken.because(
+            "the helper's Basic credentials contain a control character (a line end, perhaps)"
+        )
     return Credential(Secret(password), username, SOURCE, SOURCE)
 
 
@@ -145,9 +171,9 @@ def git_request(
 ) -> bytes | Broken:
     """The standard input of ``get``, and with a ``credential`` that of ``store`` and ``erase``.
 
-    git itself sends no path over HTTP unless ``credential.useHttpPath`` is set, so both forms are needed.
-    :class:`Broken` where a value cannot be said in this protocol: it has no quoting, and a line end in a value would
-    start an attribute of its own (CVE-2020-5260).
+    git itself sends no path over HTTP unless ``credential.useHttpPath`` is set, so both forms are
+    needed. :class:`Broken` where a value cannot be said in this protocol: it has no quoting, and a
+    line end in a value would start an attribute of its own (CVE-2020-5260).
     """
     origin = Origin.of(url)
     attributes = {"protocol": origin.scheme, "host": origin.netloc}
@@ -162,7 +188,9 @@ def git_request(
             attributes["password_expiry_utc"] = str(int(credential.expires_at.timestamp()))
     for name, value in attributes.items():
         if any(char in value for char in "\n\r\0"):
-            return Broken.because(f"the {name} contains a line end, which git's credential protocol cannot carry")
+            return Broken.because(
+                f"the {name} contains a line end, which git's credential protocol cannot carry"
+            )
     try:
         return "".join(f"{name}={value}\n" for name, value in attributes.items()).encode() + b"\n"
     except UnicodeEncodeError:
@@ -175,7 +203,10 @@ def parse_git(stdout: bytes, url: str, username: str | None) -> Answer:
     if attributes is None:
         return Broken.because("the helper did not answer with lines of the form 'name=value'")
     origin = Origin.of(url)
-    if (attributes.get("protocol", origin.scheme), attributes.get("host", origin.netloc).lower()) != (
+    if (
+        attributes.get("protocol", origin.scheme),
+        attributes.get("host", origin.netloc).lower(),
+    ) != (
         origin.scheme,
         origin.netloc,
     ):
@@ -197,7 +228,9 @@ def parse_git(stdout: bytes, url: str, username: str | None) -> Answer:
 
 
 def git_attributes(stdout: bytes) -> dict[str, str] | None:
-    """The attributes in an output, up to a blank line; the last of a name counts. ``None`` if it is none of that."""
+    """The attributes in an output, up to a blank line; the last of a name counts. ``None`` if it is
+    none of that.
+    """
     try:
         text = stdout.decode()
     except UnicodeDecodeError:
@@ -215,7 +248,9 @@ def git_attributes(stdout: bytes) -> dict[str, str] | None:
 
 
 def exec_environment(url: str) -> dict[str, str]:
-    """The variable in which a plugin finds its input. Our index or upload host takes the place of the cluster."""
+    """The variable in which a plugin finds its input. Our index or upload host takes the place of
+    the cluster.
+    """
     document = {
         "apiVersion": "client.authentication.k8s.io/v1",
         "kind": "ExecCredential",
@@ -225,10 +260,14 @@ def exec_environment(url: str) -> dict[str, str]:
 
 
 def parse_exec(stdout: bytes) -> HelperAnswer:
-    """The ExecCredential that a plugin printed: a bearer token, a client certificate with its key, or both."""
+    """The ExecCredential that a plugin printed: a bearer token, a client certificate with its key,
+    or both.
+    """
     document = _json_object(stdout)
     if document is None or document.get("kind") != "ExecCredential":
-        return HelperAnswer(Broken.because("the helper did not answer with a JSON object of kind ExecCredential"))
+        return HelperAnswer(
+            Broken.because("the helper did not answer with a JSON object of kind ExecCredential")
+        )
     status = document.get("status") or {}
     if not isinstance(status, dict):
         return HelperAnswer(Broken.because("the helper's 'status' is not an object"))
@@ -238,9 +277,17 @@ def parse_exec(stdout: bytes) -> HelperAnswer:
         return HelperAnswer(identity)
     token = status.get("token")
     if token is None or token == "":
-        what = "the helper returned a client certificate and no token" if identity else "the helper returned no token"
+        what = (
+            "the helper returned a client certificate and no token"
+            if identity
+            else "the helper returned no token"
+        )
         return HelperAnswer(NotMine(what), identity)
-    credential = _bearer(token) if isinstance(token, str) else Broken.because("the helper's token is not text")
+    credential = (
+        _bearer(token)
+        if isinstance(token, str)
+        else Broken.because("the helper's token is not text")
+    )
     if isinstance(credential, Credential):
         return HelperAnswer(_with_expiry(credential, expires, "expirationTimestamp"), identity)
     return HelperAnswer(credential)
@@ -257,12 +304,16 @@ def _identity(status: dict[str, object], expires: object) -> HelperIdentity | Br
     if "-----BEGIN CERTIFICATE-----" not in certificate or not _PRIVATE_KEY.search(key):
         return Broken.because("the helper's client certificate or key is not PEM")
     if not certificate.isascii() or not key.isascii():
-        return Broken.because("the helper's client certificate or key contains characters outside ASCII")
+        return Broken.because(
+            "the helper's client certificate or key contains characters outside ASCII"
+        )
     moment = expiry.from_json(expires)
     if expires is not None and moment is None:
         return Broken.because("the helper's 'expirationTimestamp' is not an RFC 3339 time")
     if expiry.passed(moment):
-        return Broken.because("the helper's client certificate has expired", Cause.CLIENT_CERT_EXPIRED)
+        return Broken.because(
+            "the helper's client certificate has expired", Cause.CLIENT_CERT_EXPIRED
+        )
     return HelperIdentity(certificate, Secret(key), moment)
 
 
@@ -275,7 +326,8 @@ def _with_expiry(credential: Credential, value: object, field: str) -> Credentia
     if expiry.passed(moment):
         when = f"{moment:%Y-%m-%d %H:%M} UTC"
         return Broken.because(
-            f"the helper's credential expired at {when}, by this machine's clock", Cause.CREDENTIAL_EXPIRED
+            f"the helper's credential expired at {when}, by this machine's clock",
+            Cause.CREDENTIAL_EXPIRED,
         )
     return replace(credential, expires_at=moment)
 
@@ -289,7 +341,9 @@ def _json_object(stdout: bytes) -> dict[str, object] | None:
 
 
 def json_kind(stdout: bytes) -> str | None:
-    """``kind`` of the JSON object in ``stdout`` (``""`` where it names none); ``None`` where it is no JSON object."""
+    """``kind`` of the JSON object in ``stdout`` (``""`` where it names none); ``None`` where it is
+    no JSON object.
+    """
     document = _json_object(stdout)
     if document is None:
         return None

@@ -1,8 +1,9 @@
 """The one gate through which every keyring call goes.
 
-A keyring may hang for ever (a locked D-Bus service without a terminal), ask a person, or fail. So each call runs on a
-thread that the process does not wait for, under a time limit; an answer, also an empty one, is remembered for the
-run, whichever thread asked; and after the first call that did not come back no other is made.
+A keyring may hang for ever (a locked D-Bus service without a terminal), ask a person, or fail. So
+each call runs on a thread that the process does not wait for, under a time limit; an answer, also
+an empty one, is remembered for the run, whichever thread asked; and after the first call that did
+not come back no other is made.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.keyring_backend import explain, is_chain, is_locked, usable_backend
+from poetry_repo_plugin.credentials.keyring_backend import (
+    explain,
+    is_chain,
+    is_locked,
+    usable_backend,
+)
 from poetry_repo_plugin.credentials.keyring_services import (
     Address,
     HostService,
@@ -26,8 +32,8 @@ from poetry_repo_plugin.credentials.keyring_services import (
 )
 from poetry_repo_plugin.credentials.keyring_stdout import stdout_diverted
 
-# Seconds for an answer, by who is there to answer a dialogue; the last where a file says that there is an entry,
-# because some backends start tools of their own.
+# Seconds for an answer, by who is there to answer a dialogue; the last where a file says that there
+# is an entry, because some backends start tools of their own.
 SECONDS_WITHOUT_TERMINAL = 5.0
 SECONDS_WITH_TERMINAL = 60.0
 SECONDS_FOR_KNOWN_ENTRY = 90.0
@@ -36,7 +42,8 @@ _PATIENCE = 2.0  # seconds of silence after which a person is told what we wait 
 
 
 class KeyringUnavailable(Exception):
-    """The keyring is switched off, has no usable backend, is locked, failed, or did not answer; ``str()`` says which.
+    """The keyring is switched off, has no usable backend, is locked, failed, or did not answer;
+    ``str()`` says which.
 
     ``gone`` is whether it went wrong (as against: there is none to be used).
     """
@@ -58,7 +65,8 @@ class KeyringGate:
 
     :param enabled: whether the user allows it (``keyring.enabled``); asked before the keyring is.
     :param terminal: whether somebody can answer a dialogue: decides the time limit.
-    :param announce: takes a line for a person: what is waited for, and which entry could not be moved.
+    :param announce: takes a line for a person: what is waited for, and which entry could not be
+        moved.
     :param environ: where the user may have set another time limit (``TIMEOUT_VARIABLE``).
     """
 
@@ -76,12 +84,14 @@ class KeyringGate:
         self._tell = announce
         self._lock = threading.RLock()
         self._answers: dict[tuple[str, str | None], KeyringEntry | KeyringUnavailable | None] = {}
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]] | None = None
+        self._jobs: (
+            queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]] | None
+        ) = None
         self._gone: KeyringUnavailable | None = None
         self._waited = 0.0
         self._backend: str | None = None
 
-    # -- what the sources ask ------------------------------------------------------------------------------------------
+    # -- what the sources ask
 
     def stored(self, name: str, username: str, *, known: bool = False) -> KeyringEntry | None:
         """The login of ``username`` that Poetry or we stored for repository ``name``.
@@ -100,7 +110,9 @@ class KeyringGate:
         return self._remembered(address, ask, known=known)
 
     def found(self, place: UrlService | HostService, username: str | None) -> KeyringEntry | None:
-        """What a backend has for a URL or a host (as pip asks it). Raises :class:`KeyringUnavailable`."""
+        """What a backend has for a URL or a host (as pip asks it). Raises
+        :class:`KeyringUnavailable`.
+        """
         if is_reserved_user(username):
             return None
         service = str(place)
@@ -114,7 +126,9 @@ class KeyringGate:
         return self._remembered((service, username), ask)
 
     def store(self, name: str, username: str, secret: Secret) -> str:
-        """Keep a login; returns the backend's name. Raises :class:`KeyringUnavailable`; nothing is kept then."""
+        """Keep a login; returns the backend's name. Raises :class:`KeyringUnavailable`; nothing is
+        kept then.
+        """
         address = login_address(name, username)
         if address is None:
             raise KeyringUnavailable("a keyring cannot hold this name", gone=False)
@@ -125,14 +139,16 @@ class KeyringGate:
         address = login_address(name, username)
         return address is not None and self._forget(address)
 
-    # -- what only we know of ------------------------------------------------------------------------------------------
+    # -- what only we know of
 
-    def own(self, name: str, entry: OwnEntry, *, move: bool = True, known: bool = False) -> Secret | None:
+    def own(
+        self, name: str, entry: OwnEntry, *, move: bool = True, known: bool = False
+    ) -> Secret | None:
         """A secret of ours for repository ``name``. Raises :class:`KeyringUnavailable`.
 
         :param known: a file says that there is one.
-        :param move: bring one that an earlier version left in Poetry's service to its new place. Where the keyring
-            refuses, that is said, and it stays where it was.
+        :param move: bring one that an earlier version left in Poetry's service to its new place.
+            Where the keyring refuses, that is said, and it stays where it was.
         """
         address, old = entry.address(name), entry.old_address(name)
         found = self._remembered(address, lambda keyring: _read(keyring, address), known=known)
@@ -152,7 +168,8 @@ class KeyringGate:
         return backend
 
     def forget_own(self, name: str, entry: OwnEntry) -> bool:
-        """Remove a secret of ours, also where earlier versions kept it; returns whether there was one.
+        """Remove a secret of ours, also where earlier versions kept it; returns whether there was
+        one.
 
         Raises :class:`KeyringUnavailable`.
         """
@@ -182,11 +199,11 @@ class KeyringGate:
             where = f"in the keyring as {old[0]} (user {old[1]})"
             self._tell(f"{name}: its old {entry.what} may still be {where}, because {error}.")
 
-    # -- entries -------------------------------------------------------------------------------------------------------
+    # -- entries
 
     def _keep(self, address: Address, secret: Secret, *, certain: bool = False) -> str:
-        """Write an entry. A chain of backends (``keyring.backends.chainer``) that can only read takes it in silence, so
-        it is asked again.
+        """Write an entry. A chain of backends (``keyring.backends.chainer``) that can only read
+        takes it in silence, so it is asked again.
 
         :param certain: ask any backend again.
         """
@@ -210,7 +227,9 @@ class KeyringGate:
 
             try:
                 keyring.delete_password(*address)
-            except PasswordDeleteError:  # there is none, or it refuses: macOS says the same for both
+            except (
+                PasswordDeleteError
+            ):  # there is none, or it refuses: macOS says the same for both
                 if keyring.get_password(*address) is not None:
                     raise
                 return False
@@ -220,7 +239,7 @@ class KeyringGate:
             self._answers.pop(address, None)
             return bool(self._call(ask))
 
-    # -- the gate ------------------------------------------------------------------------------------------------------
+    # -- the gate
 
     def describe(self) -> str:
         """The backend that answers, or why none does; it is asked for nothing."""
@@ -249,7 +268,9 @@ class KeyringGate:
 
     def _call(self, ask: Callable[[Any], Any], *, known: bool = False) -> Any:
         if self._gone is None and not self._enabled():
-            self._gone = KeyringUnavailable("the keyring is switched off (keyring.enabled is false)", gone=False)
+            self._gone = KeyringUnavailable(
+                "the keyring is switched off (keyring.enabled is false)", gone=False
+            )
         limit = self._limit(known)
         gave_up_early = 0 < self._waited < limit
         if self._gone is not None and not gave_up_early:
@@ -290,7 +311,9 @@ class KeyringGate:
             seconds = _seconds(said)
             if seconds is not None:
                 return seconds
-            self._tell(f"{TIMEOUT_VARIABLE} is {said!r}, which is no number of seconds above 0; it is ignored.")
+            self._tell(
+                f"{TIMEOUT_VARIABLE} is {said!r}, which is no number of seconds above 0; it is ignored."
+            )
         if known:
             return SECONDS_FOR_KNOWN_ENTRY
         return SECONDS_WITH_TERMINAL if self._terminal else SECONDS_WITHOUT_TERMINAL
@@ -305,14 +328,18 @@ class KeyringGate:
             self._backend = usable.name
         return ask(keyring)
 
-    def _worker(self) -> queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]]:
+    def _worker(
+        self,
+    ) -> queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]]:
         if self._jobs is None:
             self._jobs = queue.SimpleQueue()
             threading.Thread(target=_serve, args=(self._jobs,), name="keyring", daemon=True).start()
         return self._jobs
 
 
-def _serve(jobs: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]]) -> None:
+def _serve(
+    jobs: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]],
+) -> None:
     while True:
         job, reply = jobs.get()
         try:

@@ -9,12 +9,17 @@ if TYPE_CHECKING:
 
 
 def usable_backend(backend: KeyringBackend) -> KeyringBackend | None:
-    """The backend that will answer, by Poetry's own rule (``PoetryKeyring.is_available``), which asks it nothing."""
+    """The backend that will answer, by Poetry's own rule (``PoetryKeyring.is_available``), which
+    asks it nothing.
+    """
     from keyring.backend import get_all_keyring
 
     def is_usable(candidate: KeyringBackend) -> bool:
         name = str(candidate.name)
-        return name.split(" ")[0] not in ("chainer", "fail", "null") and "plaintext" not in name.lower()
+        return (
+            name.split(" ")[0] not in ("chainer", "fail", "null")
+            and "plaintext" not in name.lower()
+        )
 
     if is_chain(backend):
         return next((candidate for candidate in get_all_keyring() if is_usable(candidate)), None)
@@ -27,7 +32,11 @@ def is_chain(backend: KeyringBackend) -> bool:
 
 def explain(error: BaseException) -> str:
     # A backend's own text may quote what it was given, so only the kind of failure is told.
-    return "the keyring is locked" if is_locked(error) else f"the keyring failed ({type(error).__name__})"
+    return (
+        "the keyring is locked"
+        if is_locked(error)
+        else f"the keyring failed ({type(error).__name__})"
+    )
 
 
 def is_locked(error: BaseException) -> bool:

@@ -1,8 +1,9 @@
 """Which entries of a keyring a name, a URL or a host may stand for.
 
-A keyring knows an entry by two texts, service and user. Poetry keeps the login of a repository under the service
-``poetry-repository-NAME``, and pip looks for one under a URL or a host. Whoever writes a project chooses its URLs, so
-each kind of service is a type of its own, and none can be spelled as another.
+A keyring knows an entry by two texts, service and user. Poetry keeps the login of a repository
+under the service ``poetry-repository-NAME``, and pip looks for one under a URL or a host. Whoever
+writes a project chooses its URLs, so each kind of service is a type of its own, and none can be
+spelled as another.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from urllib.parse import quote, unquote, urlsplit
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, split_userinfo
 
 _OF_POETRY = "poetry-repository-"
-# No URL and no host begins so, because of the blank; and a repository's name follows the other prefix.
+# No URL and no host begins so, because of the blank; and a repository's name follows the other
+# prefix.
 _OF_OURS = "poetry-repo-plugin: "
 EMPTY_USER = "__poetry_source_empty_username__"  # Poetry's stand-in for "" (jaraco/keyring#687)
 
@@ -48,7 +50,11 @@ class RepositoryService(Service):
 
     def __init__(self, name: str) -> None:
         segments = _segments(name)  # the first is never alone, the prefix stands before it
-        if not {"", ".", ".."}.isdisjoint(segments[1:]) or ".." in segments or not name.isprintable():
+        if (
+            not {"", ".", ".."}.isdisjoint(segments[1:])
+            or ".." in segments
+            or not name.isprintable()
+        ):
             raise NotAskable(f"{name!r} cannot be part of a keyring entry's name")
         super().__init__(f"{_OF_POETRY}{name}")
 
@@ -65,8 +71,8 @@ class OwnService(Service):
 class UrlService(Service):
     """A whole URL, as pip asks for it: without its userinfo.
 
-    Raises :class:`NotAskable` for what is no http(s) URL, or has dot segments, which a backend with folders would
-    follow to another entry.
+    Raises :class:`NotAskable` for what is no http(s) URL, or has dot segments, which a backend with
+    folders would follow to another entry.
     """
 
     __slots__ = ()
@@ -88,7 +94,8 @@ class UrlService(Service):
 class HostService(Service):
     """The host of a URL, with the port if it names one, as pip asks for it.
 
-    Raises :class:`NotAskable` for a host that is called like an entry of Poetry's or ours, in any spelling.
+    Raises :class:`NotAskable` for a host that is called like an entry of Poetry's or ours, in any
+    spelling.
     """
 
     __slots__ = ()
@@ -118,7 +125,9 @@ class OwnEntry(NamedTuple):
         return str(OwnService(name)), self.user
 
     def old_address(self, name: str) -> Address | None:
-        """Where earlier versions kept it; ``None`` for a name that they cannot have kept one for."""
+        """Where earlier versions kept it; ``None`` for a name that they cannot have kept one
+        for.
+        """
         try:
             return str(RepositoryService(name)), self.old_user
         except NotAskable:
@@ -142,11 +151,15 @@ def login_address(name: str, username: str) -> Address | None:
 
 
 def is_reserved_user(username: str | None) -> bool:
-    """Whether entries under this name are no login of a user; case is ignored, as some backends ignore it.
+    """Whether entries under this name are no login of a user; case is ignored, as some backends
+    ignore it.
 
-    Nor is one that a backend with folders would follow to another entry: a project may name the user.
+    Nor is one that a backend with folders would follow to another entry: a project may name the
+    user.
     """
-    return username is not None and (username.casefold() in _RESERVED_USERS or ".." in _segments(username))
+    return username is not None and (
+        username.casefold() in _RESERVED_USERS or ".." in _segments(username)
+    )
 
 
 def _segments(part: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Standard output while a keyring is asked.
 
-Some backends, and tools that they start, print there. The output of ``repo token`` or ``--json`` is read by programs,
-so what a backend prints goes to standard error.
+Some backends, and tools that they start, print there. The output of ``repo token`` or ``--json`` is
+read by programs, so what a backend prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class _Diversion:
 
 
 def _divert_descriptor() -> int | None:
-    """A copy of descriptor 1, which is that of standard error now; ``None`` where one of them is closed."""
+    """A copy of descriptor 1, which is that of standard error now; ``None`` where one of them is
+    closed.
+    """
     copy = None
     try:
         copy = os.dup(1)
@@ -66,5 +68,7 @@ def _divert_descriptor() -> int | None:
 
 
 def _flush(stream: TextIO | None) -> None:
-    with suppress(AttributeError, OSError, ValueError):  # there is none, its reader has gone, it is closed
+    with suppress(
+        AttributeError, OSError, ValueError
+    ):  # there is none, its reader has gone, it is closed
         stream.flush()  # type: ignore[union-attr]

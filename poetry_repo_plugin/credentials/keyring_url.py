@@ -1,4 +1,6 @@
-"""Source 5: the keyring by URL, then by host, so that other backends (a cloud's own, say) get their chance."""
+"""Source 5: the keyring by URL, then by host, so that other backends (a cloud's own, say) get their
+chance.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Union
 
-from poetry_repo_plugin.credentials.base import Answer, Credential, Need, NotMine, Query, Source, Unheard
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Credential,
+    Need,
+    NotMine,
+    Query,
+    Source,
+    Unheard,
+)
 from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
 from poetry_repo_plugin.credentials.keyring_services import HostService, NotAskable, UrlService
 
@@ -15,8 +25,9 @@ class KeyringUrlSource:
     """Asks as pip does (``pip._internal.network.auth``): by the whole URL, then by ``host[:port]``.
 
     :param user_of: the user of a repository, whose entry alone will do; ``None`` for anybody's.
-    :param later: the sources behind this one. Before a refusal the keyring is asked only if one of them would answer,
-        because only then does the order matter. A listing asks for a user whom a URL names, and else not.
+    :param later: the sources behind this one. Before a refusal the keyring is asked only if one of
+        them would answer, because only then does the order matter. A listing asks for a user whom a
+        URL names, and else not.
     """
 
     name = "keyring by URL"
@@ -32,7 +43,9 @@ class KeyringUrlSource:
         self._user_of = user_of
 
     def get(self, query: Query) -> Answer:
-        """The entry of the index's URL, else of its host; for a host without a repository, of the host only."""
+        """The entry of the index's URL, else of its host; for a host without a repository, of the
+        host only.
+        """
         if not self._is_called_for(query):
             if query.allows(Need.PROCESS):
                 return NotMine("not asked before the repository refuses")
@@ -59,7 +72,9 @@ class KeyringUrlSource:
             except KeyringUnavailable as error:
                 return Unheard(str(error), "keyring-url") if error.gone else NotMine(str(error))
             if entry is not None:
-                return Credential(entry.secret, entry.username, "keyring-url", f"keyring entry {service}")
+                return Credential(
+                    entry.secret, entry.username, "keyring-url", f"keyring entry {service}"
+                )
         return NotMine(f"the keyring has no entry for {', '.join(map(str, services))}")
 
     def _is_called_for(self, query: Query) -> bool:

@@ -1,4 +1,6 @@
-"""Who made a short-lived token, asked for what: only the same question may have an earlier answer."""
+"""Who made a short-lived token, asked for what: only the same question may have an earlier
+answer.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from poetry_repo_plugin.credentials.token_cache import fingerprint
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.helper import HelperSource
 
-# The helpers' languages, known here by their names alone: what runs and reads helpers is loaded where one is set.
+# The helpers' languages, known here by their names alone: what runs and reads helpers is loaded
+# where one is set.
 PROTOCOLS = frozenset(("bazel", "git", "exec-credential"))
 
 
@@ -28,7 +31,9 @@ def identifies(source: Source | None) -> bool:
 
 
 def asked_about(source: Source, query: Query) -> str:
-    """What of the URL the answer depends on: a vendor and an ExecCredential plugin are only told the host."""
+    """What of the URL the answer depends on: a vendor and an ExecCredential plugin are only told
+    the host.
+    """
     if is_helper(source) and not identifies(source):
         return query.url.rstrip("/")  # Poetry takes a slash at the end off
     return str(Origin.of(query.url))
@@ -37,7 +42,9 @@ def asked_about(source: Source, query: Query) -> str:
 def maker_of(source: Source, asked_for: str) -> str:
     """A hash of which tool or helper it is, asked for what, as whom."""
     if is_helper(source):
-        return fingerprint(source.name, source.settings.protocol.value, *source.settings.command, asked_for)
+        return fingerprint(
+            source.name, source.settings.protocol.value, *source.settings.command, asked_for
+        )
     provider = PROVIDERS.get(source.name.removeprefix("provider:"))
     prefix = provider.account_variables if provider is not None else ""
     return fingerprint(source.name, asked_for, environ=os.environ, prefix=prefix)

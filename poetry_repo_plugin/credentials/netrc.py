@@ -12,10 +12,11 @@ from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, Need
 
 
 class NetrcSource:
-    """``$NETRC``, else ``~/.netrc`` or ``~/_netrc``, by host name (the format knows no port and no scheme).
+    """``$NETRC``, else ``~/.netrc`` or ``~/_netrc``, by host name (the format knows no port and no
+    scheme).
 
-    A ``default`` entry names no host, so it answers only after a refusal, and only for a repository: a stranger's host
-    need only refuse to be asked again.
+    A ``default`` entry names no host, so it answers only after a refusal, and only for a
+    repository: a stranger's host need only refuse to be asked again.
     """
 
     name = "netrc"
@@ -24,7 +25,9 @@ class NetrcSource:
         self._environ = environ
 
     def get(self, query: Query) -> Answer:
-        """The entry of the URL's host. A file that cannot be parsed is broken only for whom nothing else answered."""
+        """The entry of the URL's host. A file that cannot be parsed is broken only for whom nothing
+        else answered.
+        """
         file = self._file()
         if file is None:
             return NotMine("there is no netrc file")
@@ -34,10 +37,15 @@ class NetrcSource:
             return NotMine("its URL names no host")
         try:
             entries = netrc.netrc(str(file))
-        except (netrc.NetrcParseError, ValueError):  # the second for what is no UTF-8, and for a quote on Python 3.10
+        except (
+            netrc.NetrcParseError,
+            ValueError,
+        ):  # the second for what is no UTF-8, and for a quote on Python 3.10
             return Broken.because(f"{file} cannot be parsed", source=self.name)
         except OSError as error:
-            return Broken.because(f"{file} cannot be read ({(error.strerror or 'error').lower()})", source=self.name)
+            return Broken.because(
+                f"{file} cannot be read ({(error.strerror or 'error').lower()})", source=self.name
+            )
         may_search = bool(query.name) and query.allows(Need.SEARCH)
         default = may_search and "default" in entries.hosts
         known = default or (host in entries.hosts and host != "default")
@@ -47,7 +55,9 @@ class NetrcSource:
         username, _, password = found
         if query.username is not None and query.username != username:
             return NotMine(f"the entry for {host} in {file} is for another user")
-        return Credential(Secret(password or ""), username or "", self.name, f"{file}, machine {host}")
+        return Credential(
+            Secret(password or ""), username or "", self.name, f"{file}, machine {host}"
+        )
 
     def _file(self) -> Path | None:
         named = self._environ.get("NETRC")

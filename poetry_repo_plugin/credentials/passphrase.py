@@ -1,4 +1,6 @@
-"""The passphrase of a repository's client key, where it is kept: environment, ``auth.toml``, keyring."""
+"""The passphrase of a repository's client key, where it is kept: environment, ``auth.toml``,
+keyring.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,18 @@ from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE
 
 
 def find_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secret | None:
-    """The passphrase of ``name``'s client key; ``None`` if no place has it, or the keyring does not answer."""
+    """The passphrase of ``name``'s client key; ``None`` if no place has it, or the keyring does not
+    answer.
+    """
     try:
         return _stored(settings, gate, name, move=True)
     except KeyringUnavailable:
         return None
 
 
-def known_passphrase(settings: Settings, gate: KeyringGate, name: str, *, move: bool = True) -> Secret | None:
+def known_passphrase(
+    settings: Settings, gate: KeyringGate, name: str, *, move: bool = True
+) -> Secret | None:
     """The same. Raises ``Failure`` where it is in a keyring that does not answer.
 
     :param move: bring what an earlier version left elsewhere in the keyring to its place.

@@ -9,8 +9,8 @@ from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Pur
 
 
 class PluginSource:
-    """``http-basic.NAME`` and ``pypi-token.NAME`` that differ from the files: the one-vendor plugins fetch a token and
-    merge it. It counts like an environment variable, behind those.
+    """``http-basic.NAME`` and ``pypi-token.NAME`` that differ from the files: the one-vendor
+    plugins fetch a token and merge it. It counts like an environment variable, behind those.
     """
 
     name = ANOTHER_PLUGIN
@@ -19,7 +19,9 @@ class PluginSource:
         self._settings = settings
 
     def get(self, query: Query) -> Answer:
-        """As in Poetry, a token wins over a pair for an upload, and a pair over a token for everything else."""
+        """As in Poetry, a token wins over a pair for an upload, and a pair over a token for
+        everything else.
+        """
         if not query.name:
             return NotMine()
         found = [self._pair(query), self._token(query)]
@@ -33,10 +35,14 @@ class PluginSource:
         if password is None:
             return None
         user = username if username is not None else query.username or ""
-        return Credential(Secret(password), user, "env", f"{ANOTHER_PLUGIN} (http-basic.{query.name})")
+        return Credential(
+            Secret(password), user, "env", f"{ANOTHER_PLUGIN} (http-basic.{query.name})"
+        )
 
     def _token(self, query: Query) -> Credential | None:
         token = self._settings.added_token(query.name)
         if token is None:
             return None
-        return Credential(Secret(token), TOKEN_USER, "env", f"{ANOTHER_PLUGIN} (pypi-token.{query.name})")
+        return Credential(
+            Secret(token), TOKEN_USER, "env", f"{ANOTHER_PLUGIN} (pypi-token.{query.name})"
+        )

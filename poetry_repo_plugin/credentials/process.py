@@ -1,7 +1,9 @@
-"""The one way to run somebody else's program: no shell, a time limit, bounded output, nothing of ours leaked to it.
+"""The one way to run somebody else's program: no shell, a time limit, bounded output, nothing of
+ours leaked to it.
 
-Nothing secret is ever an argument (any user of the machine can list those): what a program must know goes to its
-standard input. What it writes to standard output is taken for a secret; standard error is for people and may be shown.
+Nothing secret is ever an argument (any user of the machine can list those): what a program must
+know goes to its standard input. What it writes to standard output is taken for a secret; standard
+error is for people and may be shown.
 """
 
 from __future__ import annotations
@@ -25,20 +27,22 @@ if TYPE_CHECKING:
 STDOUT_LIMIT = 1024 * 1024
 STDERR_LIMIT = 64 * 1024
 
-# Seconds that a program's output may stay open after the program has ended: one that starts a daemon (as git's
-# credential-cache does) may leave it holding our pipe, and is not waited for.
+# Seconds that a program's output may stay open after the program has ended: one that starts a
+# daemon (as git's credential-cache does) may leave it holding our pipe, and is not waited for.
 LINGER = 1.0
 
 # Seconds that a killed program gets to be gone.
 _REAP = 5.0
 
-# What Poetry's variables say of repositories. A user name may be a token and a URL may hold a password; what a program
-# must know of its own repository, it is told.
+# What Poetry's variables say of repositories. A user name may be a token and a URL may hold a
+# password; what a program must know of its own repository, it is told.
 _OF_REPOSITORIES = Pattern(
-    r"POETRY_(?:HTTP_BASIC|PYPI_TOKEN|CERTIFICATES|REPOSITORIES)_.*|POETRY_PYPI_MIRROR_URL", re.IGNORECASE | re.DOTALL
+    r"POETRY_(?:HTTP_BASIC|PYPI_TOKEN|CERTIFICATES|REPOSITORIES)_.*|POETRY_PYPI_MIRROR_URL",
+    re.IGNORECASE | re.DOTALL,
 )
 
-# Characters of a line that are looked at: more than is shown, and few enough for what may look at each more than once.
+# Characters of a line that are looked at: more than is shown, and few enough for what may look at
+# each more than once.
 _ENOUGH = 1000
 
 _ESCAPE_SEQUENCE = Pattern(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
@@ -51,7 +55,9 @@ _LOOKS_SECRET = Pattern(
 
 
 class ToolFailed(Exception):
-    """The program did not run to its end, or wrote too much. ``str()`` says why and may be shown."""
+    """The program did not run to its end, or wrote too much. ``str()`` says why and may be
+    shown.
+    """
 
 
 class ToolMissing(ToolFailed):
@@ -59,7 +65,9 @@ class ToolMissing(ToolFailed):
 
 
 class ToolTimeout(ToolFailed):
-    """The program took longer than its limit and was killed, with everything that it had started."""
+    """The program took longer than its limit and was killed, with everything that it had
+    started.
+    """
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,8 @@ class Finished:
 
     :param status: its exit status; negative is the signal that ended it (POSIX).
     :param stdout: everything it wrote there: taken for a secret, so not in the ``repr``.
-    :param stderr: what it wrote there, decoded, at most 64 KiB, as it came. Show :attr:`complaint` instead.
+    :param stderr: what it wrote there, decoded, at most 64 KiB, as it came. Show :attr:`complaint`
+    instead.
     """
 
     status: int
@@ -82,7 +91,11 @@ class Finished:
     @property
     def complaint(self) -> str:
         """How it ended and what it said, for a person: one line."""
-        ending = f"ended with status {self.status}" if self.status >= 0 else f"was ended by signal {-self.status}"
+        ending = (
+            f"ended with status {self.status}"
+            if self.status >= 0
+            else f"was ended by signal {-self.status}"
+        )
         said = presentable(self.stderr)
         return f"{ending}: {said}" if said else f"{ending} and said nothing"
 
@@ -93,23 +106,31 @@ class Finished:
         return f"failed ({how}): {presentable(self.stderr) or 'it said nothing'}"
 
 
-def run(argv: Sequence[str], *, input: bytes = b"", timeout: float, env: Mapping[str, str] | None = None) -> Finished:
+def run(
+    argv: Sequence[str], *, input: bytes = b"", timeout: float, env: Mapping[str, str] | None = None
+) -> Finished:
     """Run a program to its end and return what it left.
 
-    :param argv: the program (absolute, or a bare name that is looked for in the absolute folders of ``PATH``) and its
-        arguments. No secret belongs in here.
+    :param argv: the program (absolute, or a bare name that is looked for in the absolute folders of
+        ``PATH``) and its arguments. No secret belongs in here.
     :param input: what it finds on standard input, which is closed after it.
     :param timeout: in seconds; then the program and all that it started are killed.
-    :param env: variables set on top of our own environment, without what Poetry reads there for repositories.
+    :param env: variables set on top of our own environment, without what Poetry reads there for
+        repositories.
 
-    Raises :class:`ToolMissing`, :class:`ToolTimeout` and :class:`ToolFailed` (too much output). A failing exit status
-    is no error here: see :attr:`Finished.status`.
+    Raises :class:`ToolMissing`, :class:`ToolTimeout` and :class:`ToolFailed` (too much output). A
+    failing exit status is no error here: see :attr:`Finished.status`.
     """
     import threading
 
-    process = _start([_resolve(argv[0]), *argv[1:]], bool(input), {**handed_on(os.environ), **(env or {})})
+    process = _start(
+        [_resolve(argv[0]), *argv[1:]], bool(input), {**handed_on(os.environ), **(env or {})}
+    )
     deadline = time.monotonic() + timeout
-    out, err = _Reader(process.stdout, STDOUT_LIMIT), _Reader(process.stderr, STDERR_LIMIT, drop_rest=True)
+    out, err = (
+        _Reader(process.stdout, STDOUT_LIMIT),
+        _Reader(process.stderr, STDERR_LIMIT, drop_rest=True),
+    )
     threads = [
         threading.Thread(target=out.read, args=(lambda: _kill(process),), daemon=True),
         threading.Thread(target=err.read, daemon=True),
@@ -140,16 +161,19 @@ def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def presentable(text: str, *, lines: int = 3, width: int = 200) -> str:
-    """The first ``lines`` lines of somebody else's text as one line that is safe on a terminal and in a log.
+    """The first ``lines`` lines of somebody else's text as one line that is safe on a terminal and
+    in a log.
 
-    Escape sequences and control characters are removed, each line is cut at ``width`` characters, and what looks like a
-    secret becomes ``****``. Of a Python traceback only the last line is kept.
+    Escape sequences and control characters are removed, each line is cut at ``width`` characters,
+    and what looks like a secret becomes ``****``. Of a Python traceback only the last line is kept.
     """
     plain = [_line(line) for line in _ESCAPE_SEQUENCE.sub("", text).splitlines()]
     kept = [line for line in plain if line]
     if kept and kept[0].startswith("Traceback (most recent call last)"):
         kept = kept[-1:]
-    return " / ".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in kept[:lines])
+    return " / ".join(
+        line if len(line) <= width else f"{line[: width - 1]}…" for line in kept[:lines]
+    )
 
 
 def _line(line: str) -> str:
@@ -163,14 +187,20 @@ def _shown(program: str) -> str:
 
 
 def _resolve(program: str) -> str:
-    """The absolute path of ``program``. The current folder never counts: it may be a stranger's project."""
+    """The absolute path of ``program``. The current folder never counts: it may be a stranger's
+    project.
+    """
     if os.path.isabs(program):
         return program
     if os.path.basename(program) != program or not program:
         raise ToolMissing(f"{_shown(program)} is not an absolute path")
     import shutil
 
-    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(folder)]
+    folders = [
+        folder
+        for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)
+        if os.path.isabs(folder)
+    ]
     found = shutil.which(program, path=os.pathsep.join(folders)) if folders else None
     if found is None or not os.path.isabs(found):
         raise ToolMissing(f"{_shown(program)} is not on PATH")
@@ -180,7 +210,8 @@ def _resolve(program: str) -> str:
 def _start(argv: list[str], fed: bool, env: dict[str, str]) -> subprocess.Popen[bytes]:
     import subprocess
 
-    # A session of its own (POSIX): its group can be killed whole, and it has no terminal to ask for a password on.
+    # A session of its own (POSIX): its group can be killed whole, and it has no terminal to ask for
+    # a password on.
     flags = 0
     if sys.platform == "win32":  # pragma: no cover
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
@@ -207,7 +238,9 @@ def _wait(process: subprocess.Popen[bytes], deadline: float, program: str, timeo
         return process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
         _kill(process)
-        raise ToolTimeout(f"{_shown(program)} did not answer within {timeout:g} s and was stopped") from None
+        raise ToolTimeout(
+            f"{_shown(program)} did not answer within {timeout:g} s and was stopped"
+        ) from None
     except BaseException:  # Ctrl+C reaches us only: the program is in a session of its own
         _kill(process)
         raise
@@ -221,7 +254,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:  # reaped: its number may be another's by now
         return
     if sys.platform == "win32":  # pragma: no cover
-        taskkill = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
+        taskkill = os.path.join(
+            os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe"
+        )
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             command = [taskkill, "/T", "/F", "/PID", str(process.pid)]
             subprocess.run(command, capture_output=True, timeout=_REAP, check=False)  # noqa: S603
@@ -252,7 +287,9 @@ def _feed(stream: IO[bytes], text: bytes) -> None:
 
 
 class _Reader:
-    """Empties one pipe into memory, up to a limit; the pipe is closed by the thread that reads it."""
+    """Empties one pipe into memory, up to a limit; the pipe is closed by the thread that reads
+    it.
+    """
 
     def __init__(self, stream: IO[bytes] | None, limit: int, *, drop_rest: bool = False) -> None:
         assert stream is not None

@@ -12,7 +12,8 @@ from poetry_repo_plugin.credentials.token_cache import ShortLived
 
 
 class RecognisedSource:
-    """The vendor's own login, for a repository at that vendor that nothing was set or stored for. After a refusal.
+    """The vendor's own login, for a repository at that vendor that nothing was set or stored for.
+    After a refusal.
 
     :param kind_of: the provider that serves a URL's kind of server, or ``None``.
     """
@@ -25,7 +26,9 @@ class RecognisedSource:
         self._between = between
 
     def get(self, query: Query) -> Answer:
-        """What the vendor's command line tool says, if it is there; or what it said to an earlier command."""
+        """What the vendor's command line tool says, if it is there; or what it said to an earlier
+        command.
+        """
         chosen = self._kind_of(query.url) if query.name else None
         source = provider(chosen) if chosen is not None else None
         if source is None:

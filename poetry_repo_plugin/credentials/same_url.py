@@ -1,4 +1,5 @@
-"""Behind what is stored under the repository's own name: the login of another name for the same URL.
+"""Behind what is stored under the repository's own name: the login of another name for the same
+URL.
 
 Poetry looks a login up by URL: one that the user keeps for ``repositories.acme`` also serves a
 project that calls the same index ``company``.
@@ -12,7 +13,15 @@ from dataclasses import replace
 
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.origin import InvalidUrl, Prefix
-from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Purpose, Query, Source, Unusable
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Credential,
+    NotMine,
+    Purpose,
+    Query,
+    Source,
+    Unusable,
+)
 
 
 class SameUrlSource:

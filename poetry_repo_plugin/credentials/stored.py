@@ -25,7 +25,9 @@ from poetry_repo_plugin.credentials.keyring_services import is_reserved_user
 
 
 class StoredSource:
-    """``auth.toml`` and the keyring entries ``poetry-repository-NAME``, in Poetry's own order and spelling."""
+    """``auth.toml`` and the keyring entries ``poetry-repository-NAME``, in Poetry's own order and
+    spelling.
+    """
 
     name = "stored"
 
@@ -35,9 +37,9 @@ class StoredSource:
         self._bindings = bindings
 
     def get(self, query: Query) -> Answer:
-        """For an upload a token first, for everything else user name and password: the token may be for uploads only.
-        The keyring is asked only for what the files point to, or where a search is allowed. Nothing is looked up for
-        an origin that the name is not bound to.
+        """For an upload a token first, for everything else user name and password: the token may be
+        for uploads only. The keyring is asked only for what the files point to, or where a search
+        is allowed. Nothing is looked up for an origin that the name is not bound to.
         """
         if not query.name:
             return NotMine()
@@ -57,12 +59,16 @@ class StoredSource:
         if self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
             if login is None and token is None and not self._is_recorded(query.name):
-                return NotMine(f"nothing is stored in auth.toml; the keyring is asked for {' and '.join(bound)} only")
+                return NotMine(
+                    f"nothing is stored in auth.toml; the keyring is asked for {' and '.join(bound)} only"
+                )
             return Withheld(f"what is stored belongs to {' and '.join(bound)}", bound)
         in_order = (token, login) if query.purpose is Purpose.PUBLISH else (login, token)
         kept = [one for one in in_order if one is not None]
         if kept:
-            return self._first_of([one for one in kept if query.username in (None, one.username)], query, kept[0].file)
+            return self._first_of(
+                [one for one in kept if query.username in (None, one.username)], query, kept[0].file
+            )
         if not self._is_called_for(query):
             if query.allows(Need.PROCESS):
                 return NotMine("nothing is stored in auth.toml")
@@ -87,8 +93,8 @@ class StoredSource:
         return variable[1] or None if variable is not None else None
 
     def _first_of(self, kept: list[StoredLogin], query: Query, file: Path) -> Answer:
-        """The first that has a secret, in ``auth.toml`` or in the keyring. One behind it stands in where the keyring
-        has none, or there is no keyring; not where the keyring failed.
+        """The first that has a secret, in ``auth.toml`` or in the keyring. One behind it stands in
+        where the keyring has none, or there is no keyring; not where the keyring failed.
         """
         nothing: Answer = NotMine(f"what {file} holds is for another user")
         for one in kept:
@@ -97,7 +103,9 @@ class StoredSource:
             try:
                 found = self._of_named_user(query, one.username)
             except KeyringUnavailable as error:
-                nothing = Broken.because(f"its password is in the keyring, but {error}", source="keyring")
+                nothing = Broken.because(
+                    f"its password is in the keyring, but {error}", source="keyring"
+                )
                 if error.gone:
                     break
             else:
@@ -108,7 +116,9 @@ class StoredSource:
         return nothing
 
     def _from_file(self, name: str, kept: StoredLogin, secret: Secret) -> Credential:
-        """With the variable that puts another user in the place of the file's: it may be what is wrong."""
+        """With the variable that puts another user in the place of the file's: it may be what is
+        wrong.
+        """
         variable = self._settings.variable("HTTP_BASIC", name, "_USERNAME")
         login = self._settings.login(name)
         is_of_file = login is None or login.username == kept.username
@@ -118,8 +128,8 @@ class StoredSource:
         return Credential(secret, kept.username, "auth.toml", detail, mend=unset(variable[0]))
 
     def _of_named_user(self, query: Query, username: str) -> Credential | None:
-        """From the keyring, in one call. Poetry may have put a token for uploads there without a trace in a file: it is
-        tried when an upload as the named user was refused.
+        """From the keyring, in one call. Poetry may have put a token for uploads there without a
+        trace in a file: it is tried when an upload as the named user was refused.
         """
         found = None
         if query.fresh and query.purpose is Purpose.PUBLISH and query.username is None:
@@ -143,16 +153,22 @@ class StoredSource:
         """What the keyring may have although no file says so."""
         likely = self._user(query.name) or self._settings.project_username(query.name) or TOKEN_USER
         try:
-            found = self._from_keyring(query, query.username if query.username is not None else likely)
+            found = self._from_keyring(
+                query, query.username if query.username is not None else likely
+            )
         except KeyringUnavailable as error:
             if not error.gone:
                 return NotMine(str(error))
             return Unheard(f"nothing is stored in auth.toml, and {error}", "keyring")
         return found or NotMine("nothing is stored in auth.toml or under its name in the keyring")
 
-    def _from_keyring(self, query: Query, username: str, *, known: bool = False) -> Credential | None:
+    def _from_keyring(
+        self, query: Query, username: str, *, known: bool = False
+    ) -> Credential | None:
         """Raises :class:`KeyringUnavailable`."""
         entry = self._gate.stored(query.name, username, known=known)
         if entry is None:
             return None
-        return Credential(entry.secret, entry.username, "keyring", f"keyring entry poetry-repository-{query.name}")
+        return Credential(
+            entry.secret, entry.username, "keyring", f"keyring entry poetry-repository-{query.name}"
+        )

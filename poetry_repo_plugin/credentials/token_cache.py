@@ -1,4 +1,6 @@
-"""Tokens that end by themselves, kept in the keyring from one command to the next; never in a plain file."""
+"""Tokens that end by themselves, kept in the keyring from one command to the next; never in a plain
+file.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from poetry_repo_plugin.credentials.keyring_services import SHORT_LIVED
 
 
 class ShortLived:
-    """One entry for each repository; a keyring that is missing or fails only means that the tool is run again.
+    """One entry for each repository; a keyring that is missing or fails only means that the tool is
+    run again.
 
     :param keeps: whether anything is written to the keyring.
     :param now: the time, aware.
@@ -46,14 +49,20 @@ class ShortLived:
         except KeyringUnavailable:
             return None
         found = _parsed(kept, maker) if kept is not None else None
-        if found is None or found.expires_at is None or found.expires_at - self._now() <= RENEW_BEFORE[query.purpose]:
+        if (
+            found is None
+            or found.expires_at is None
+            or found.expires_at - self._now() <= RENEW_BEFORE[query.purpose]
+        ):
             return None
         with self._lock:
             self._recalled.add(found)
         return found
 
     def put(self, query: Query, maker: str, credential: Credential) -> bool:
-        """Keep ``credential`` until it runs out, and whether that was done; not with one that does not run out."""
+        """Keep ``credential`` until it runs out, and whether that was done; not with one that does
+        not run out.
+        """
         if credential.expires_at is None or not self._keeps:
             return False
         kept = {
@@ -72,7 +81,9 @@ class ShortLived:
         return True
 
     def is_recalled(self, credential: Credential) -> bool:
-        """Whether this one is of an earlier command: unlike one that was just made, it may have been withdrawn."""
+        """Whether this one is of an earlier command: unlike one that was just made, it may have
+        been withdrawn.
+        """
         with self._lock:
             return credential in self._recalled
 
@@ -80,15 +91,19 @@ class ShortLived:
 def fingerprint(*what: object, environ: Mapping[str, str] | None = None, prefix: str = "") -> str:
     """What made a token, as a hash: which tool or helper, asked for what, as whom.
 
-    :param environ: where the variables that begin with ``prefix`` choose the account: another account's token will
-        not do.
+    :param environ: where the variables that begin with ``prefix`` choose the account: another
+        account's token will not do.
     """
-    chosen = sorted((key, value) for key, value in (environ or {}).items() if prefix and key.startswith(prefix))
+    chosen = sorted(
+        (key, value) for key, value in (environ or {}).items() if prefix and key.startswith(prefix)
+    )
     return hashlib.sha256(json.dumps([*map(str, what), chosen]).encode()).hexdigest()
 
 
 def _parsed(text: Secret, maker: str) -> Credential | None:
-    """The credential in an entry; ``None`` for anything else than what :meth:`ShortLived.put` wrote."""
+    """The credential in an entry; ``None`` for anything else than what :meth:`ShortLived.put`
+    wrote.
+    """
     try:
         kept = parse_json(text.reveal())
         if not isinstance(kept, dict):
@@ -100,7 +115,9 @@ def _parsed(text: Secret, maker: str) -> Credential | None:
         expires_at = datetime.fromisoformat(kept["expires_at"])
     except (ValueError, KeyError, TypeError):
         return None
-    if expires_at.tzinfo is None or not all(isinstance(value, str) for value in (*texts, username or "")):
+    if expires_at.tzinfo is None or not all(
+        isinstance(value, str) for value in (*texts, username or "")
+    ):
         return None
     secret, source, detail, scheme = texts
     return Credential(Secret(secret), username, source, detail, scheme, expires_at)

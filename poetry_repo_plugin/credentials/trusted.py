@@ -24,15 +24,17 @@ class PublishingSource:
     """Source 7: trusted publishing, for an upload in CI; imports its parts only there.
 
     :param inner: the exchange for one query.
-    :param mode: ``automatic`` (the last source, silent where it is not offered) or ``always`` (the first, and a failure
-        where it cannot be had). Any other word is an error of the user's.
+    :param mode: ``automatic`` (the last source, silent where it is not offered) or ``always`` (the
+        first, and a failure where it cannot be had). Any other word is an error of the user's.
     :param minted: told of each token, before anybody else sees it.
     """
 
     name = "trusted publishing"
     needs = Need.PROCESS | Need.NETWORK
 
-    def __init__(self, inner: Callable[[Query], Source], mode: str, minted: Callable[[Credential], None]) -> None:
+    def __init__(
+        self, inner: Callable[[Query], Source], mode: str, minted: Callable[[Credential], None]
+    ) -> None:
         self._inner = inner
         self._mode = mode
         self._minted = minted

@@ -1,9 +1,10 @@
 """Trusted publishing: a CI job's identity is exchanged for a short-lived upload token.
 
-The protocol is the Python Package Index's (https://github.com/pypi/warehouse, ``docs/user/trusted-publishers/`` and
-``warehouse/oidc/``): ``GET /_/oidc/audience`` tells for whom the identity token must be made out, ``POST
-/_/oidc/mint-token`` takes it and answers with the upload token, good for 15 minutes there. The identity token comes
-from the library ``id``. The explanations follow https://github.com/pypa/gh-action-pypi-publish (``oidc-exchange.py``).
+The protocol is the Python Package Index's (https://github.com/pypi/warehouse,
+``docs/user/trusted-publishers/`` and ``warehouse/oidc/``): ``GET /_/oidc/audience`` tells for whom
+the identity token must be made out, ``POST /_/oidc/mint-token`` takes it and answers with the
+upload token, good for 15 minutes there. The identity token comes from the library ``id``. The
+explanations follow https://github.com/pypa/gh-action-pypi-publish (``oidc-exchange.py``).
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1")
 
 
 class Request(Protocol):
-    """Sends one request with the repository's own CA, client certificate and proxy, and with no credential.
+    """Sends one request with the repository's own CA, client certificate and proxy, and with no
+    credential.
 
-    It follows no redirect to another origin (the body holds an identity token) and has a time limit.
+    It follows no redirect to another origin (the body holds an identity token) and has a time
+    limit.
     """
 
     def __call__(self, method: str, url: str, json: object = None) -> tuple[int, object]:
@@ -40,33 +43,42 @@ class Request(Protocol):
 
         :param json: the body to send, as JSON.
 
-        Raises a :class:`RepoError`, or an :class:`OSError` (of which ``requests.RequestException`` is one), where no
-        answer came.
+        Raises a :class:`RepoError`, or an :class:`OSError` (of which ``requests.RequestException``
+        is one), where no answer came.
         """
 
 
 class TrustedPublishingSource:
-    """The last source of an upload in CI. Lazy: nothing is asked before :meth:`get`; the chain keeps the answer.
+    """The last source of an upload in CI. Lazy: nothing is asked before :meth:`get`; the chain
+    keeps the answer.
 
     :param request: how the index is asked.
     :param always: look for an identity even where no sign of a CI is seen in the environment
-        (``POETRY_REPO_PLUGIN_TRUSTED_PUBLISHING=always``). Whether to ask this source at all is the caller's decision.
-    :param allowed: an audience that the user has set for this repository, beside the index's own name.
+        (``POETRY_REPO_PLUGIN_TRUSTED_PUBLISHING=always``). Whether to ask this source at all is the
+        caller's decision.
+    :param allowed: an audience that the user has set for this repository, beside the index's own
+    name.
     """
 
     name = SOURCE
 
-    def __init__(self, request: Request, *, always: bool = False, allowed: str | None = None) -> None:
+    def __init__(
+        self, request: Request, *, always: bool = False, allowed: str | None = None
+    ) -> None:
         self._request = request
         self._always = always
         self._allowed = allowed
 
     def available(self) -> str | None:
-        """The CI whose environment this is, as it calls itself; ``None`` for none. No network, no process, no file."""
+        """The CI whose environment this is, as it calls itself; ``None`` for none. No network, no
+        process, no file.
+        """
         return ci_identity.detected()
 
     def get(self, query: Query) -> Answer:
-        """An upload token for the index at ``query.url``, if it offers trusted publishing and this is a CI job."""
+        """An upload token for the index at ``query.url``, if it offers trusted publishing and this
+        is a CI job.
+        """
         if query.purpose is not Purpose.PUBLISH:
             return NotMine("only for uploads")
         if query.username not in (None, USERNAME):
@@ -99,8 +111,12 @@ class TrustedPublishingSource:
                 return audience
             return _refused(audience, origin, name)
         if status >= 500:
-            return Broken.because(f"{origin} answered {status} when asked for its audience", Cause.SERVER_ERROR)
-        if status == 403 and isinstance(body, dict):  # the index knows the question: warehouse/oidc/views.py
+            return Broken.because(
+                f"{origin} answered {status} when asked for its audience", Cause.SERVER_ERROR
+            )
+        if status == 403 and isinstance(
+            body, dict
+        ):  # the index knows the question: warehouse/oidc/views.py
             return NotMine(f"{origin} has trusted publishing disabled")
         return NotMine(f"{origin} does not offer trusted publishing")
 
@@ -111,18 +127,28 @@ class TrustedPublishingSource:
         status, body = answer
         if not isinstance(body, dict):
             cause = Cause.SERVER_ERROR if status >= 500 else Cause.CREDENTIAL_REJECTED
-            return Broken.because(f"{origin} answered {status} without a reason when asked for an upload token", cause)
+            return Broken.because(
+                f"{origin} answered {status} without a reason when asked for an upload token", cause
+            )
         if 200 <= status < 300 and body.get("success", True) is True:
             token = body.get("token")
             if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
-                return Broken.because(f"{origin} answered with something that is no upload token", Cause.SERVER_ERROR)
+                return Broken.because(
+                    f"{origin} answered with something that is no upload token", Cause.SERVER_ERROR
+                )
             expires_at = expiry.from_json(body.get("expires"))
-            return Credential(Secret(token), USERNAME, SOURCE, f"trusted publishing ({ci})", expires_at=expires_at)
+            return Credential(
+                Secret(token), USERNAME, SOURCE, f"trusted publishing ({ci})", expires_at=expires_at
+            )
         claims = ci_identity.claims(identity)
         why = f"{origin} refused to trust this job: {_reasons(body, identity)}; the claims it saw: {_rendered(claims)}"
         if _is_reusable_workflow(claims):
-            why += "; the job runs in a reusable workflow, whose own name is what the index compares"
-        return Broken.because(why, Cause.SERVER_ERROR if status >= 500 else Cause.CREDENTIAL_REJECTED)
+            why += (
+                "; the job runs in a reusable workflow, whose own name is what the index compares"
+            )
+        return Broken.because(
+            why, Cause.SERVER_ERROR if status >= 500 else Cause.CREDENTIAL_REJECTED
+        )
 
     def _ask(
         self, origin: Origin, method: str, endpoint: str, json: object = None
@@ -136,7 +162,10 @@ class TrustedPublishingSource:
             return Broken.because(error.message, Cause.SERVER_ERROR, error.hint)
         except OSError as error:
             cause = Cause.TIMEOUT if isinstance(error, TimeoutError) else Cause.REFUSED
-            return Broken.because(f"{origin} could not be asked for an upload token ({presentable(str(error))})", cause)
+            return Broken.because(
+                f"{origin} could not be asked for an upload token ({presentable(str(error))})",
+                cause,
+            )
 
 
 def _refused(audience: str, origin: Origin, name: str) -> Broken:
@@ -155,7 +184,8 @@ def variable_of(name: str) -> str:
 
 
 def mask(credential: Credential) -> None:
-    """Tell the CI to keep a minted token out of its log; its protocol is to print it once, in a command.
+    """Tell the CI to keep a minted token out of its log; its protocol is to print it once, in a
+    command.
 
     GitHub's runner looks for commands in both streams (actions/runner, ``ScriptHandler.cs``); data
     may be on stdout.
@@ -166,11 +196,12 @@ def mask(credential: Credential) -> None:
 
 
 def mask_lines(credential: Credential) -> list[str]:
-    """The lines that make the CI hide a minted token in its logs, to be printed as they are (the caller's doing).
+    """The lines that make the CI hide a minted token in its logs, to be printed as they are (the
+    caller's doing).
 
     They hold the token: that is GitHub's protocol
-    (https://docs.github.com/actions/reference/workflow-commands-for-github-actions, "Masking a value in a log"), and
-    the reason why there are none anywhere else.
+    (https://docs.github.com/actions/reference/workflow-commands-for-github-actions, "Masking a
+    value in a log"), and the reason why there are none anywhere else.
     """
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return []
@@ -188,7 +219,9 @@ def _reasons(body: dict[str, object], identity: Secret) -> str:
         if isinstance(error, dict)
     ]
     text = ", ".join(reasons) or str(body.get("message") or "no reason given")
-    return presentable(" ".join(text.replace(identity.reveal(), "****").split()), lines=1, width=500)
+    return presentable(
+        " ".join(text.replace(identity.reveal(), "****").split()), lines=1, width=500
+    )
 
 
 def _rendered(claims: dict[str, str]) -> str:

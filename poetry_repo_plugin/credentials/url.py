@@ -13,12 +13,15 @@ USER_IN_URL = "user name of the URL"
 class GivenSource:
     """A credential that was given for this command, or that a project's source URL carries.
 
-    :param given: finds it for a query; the credential says itself whether it is ``option`` or ``url``.
+    :param given: finds it for a query; the credential says itself whether it is ``option`` or
+        ``url``.
     :param name: how it is called in ``repo show``.
     """
 
     def __init__(
-        self, given: Callable[[Query], Union[Credential, Unusable, None]], name: str = "command line or URL"
+        self,
+        given: Callable[[Query], Union[Credential, Unusable, None]],
+        name: str = "command line or URL",
     ) -> None:
         self._given = given
         self.name = name

@@ -1,4 +1,6 @@
-"""Runs the commands of the demo: the Poetry that runs, in a process of its own, its output as it comes."""
+"""Runs the commands of the demo: the Poetry that runs, in a process of its own, its output as it
+comes.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ class Runner:
     """Runs one command after the other.
 
     :param environment: what they see.
-    :param colour: whether they print in colour, as they would on the terminal that shows their output.
+    :param colour: whether they print in colour, as they would on the terminal that shows their
+        output.
     :param show: takes their output, piece by piece.
     """
 
@@ -58,7 +61,12 @@ class Runner:
 
         Raises :class:`Stopped` where somebody wants the demo to end.
         """
-        poetry = [sys.executable, "-c", _SAME_POETRY.format(path=sys.path), *(["--ansi"] if self.colour else [])]
+        poetry = [
+            sys.executable,
+            "-c",
+            _SAME_POETRY.format(path=sys.path),
+            *(["--ansi"] if self.colour else []),
+        ]
         with open(stdin or os.devnull, "rb") as source:
             process = subprocess.Popen(  # noqa: S603
                 [*poetry, *words],

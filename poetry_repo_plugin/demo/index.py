@@ -1,4 +1,6 @@
-"""The private index: pypiserver behind TLS, a required client certificate and a password, on this machine only."""
+"""The private index: pypiserver behind TLS, a required client certificate and a password, on this
+machine only.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,18 @@ class Index:
     """A running index; as a context manager it serves and, at the end, closes.
 
     :param packages: the folder that it serves, and where uploads go.
-    :param context: the server's side of TLS; whether a client certificate is required is said there.
+    :param context: the server's side of TLS; whether a client certificate is required is said
+    there.
     """
 
-    def __init__(self, packages: Path, context: ssl.SSLContext, username: str, password: str) -> None:
+    def __init__(
+        self, packages: Path, context: ssl.SSLContext, username: str, password: str
+    ) -> None:
         self._server = _Server(context)
         self._server.set_app(_locked(_pypiserver(packages, username, password), username, password))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
 
     def __enter__(self) -> Index:
         self._thread.start()
@@ -72,14 +79,19 @@ def _pypiserver(packages: Path, username: str, password: str) -> Application:
 
 
 def _locked(application: Application, username: str, password: str) -> Application:
-    """``application``, with 401 for a wrong password, as RFC 7235 and other indexes have it; pypiserver says 403."""
+    """``application``, with 401 for a wrong password, as RFC 7235 and other indexes have it;
+    pypiserver says 403.
+    """
     expected = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if _same(environ.get("HTTP_AUTHORIZATION", ""), expected):
             return application(environ, start_response)
         text = b"401 Unauthorized\n"
-        headers = {"WWW-Authenticate": 'Basic realm="demo", charset="UTF-8"', "Content-Length": str(len(text))}
+        headers = {
+            "WWW-Authenticate": 'Basic realm="demo", charset="UTF-8"',
+            "Content-Length": str(len(text)),
+        }
         start_response("401 Unauthorized", list(headers.items()))
         return [text]
 
@@ -104,7 +116,9 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    """One thread for each connection, and the handshake in that thread: a slow client stops no other."""
+    """One thread for each connection, and the handshake in that thread: a slow client stops no
+    other.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -124,7 +138,9 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Shake hands, then serve (:class:`socketserver.ThreadingMixIn`'s hook)."""
         request.settimeout(_PATIENCE)
-        connection = self._context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+        connection = self._context.wrap_socket(
+            request, server_side=True, do_handshake_on_connect=False
+        )
         try:
             connection.do_handshake()
         except OSError:
@@ -137,8 +153,9 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
 
 
 def _dismiss(connection: ssl.SSLSocket) -> None:
-    """Let a client read why its handshake failed: with TLS 1.3 it may have sent its request already, and closing at
-    once would reset the connection before it has seen our alert."""
+    """Let a client read why its handshake failed: with TLS 1.3 it may have sent its request
+    already, and closing at once would reset the connection before it has seen our alert.
+    """
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_WR)
         connection.settimeout(_LINGER)

@@ -1,4 +1,6 @@
-"""The certificates of the demo: a CA of its own, the index's certificate, and a developer's with an encrypted key."""
+"""The certificates of the demo: a CA of its own, the index's certificate, and a developer's with an
+encrypted key.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ WRONG_PASSWORD_FILE = "secrets/wrong-password"
 
 
 def prepare(room: Room) -> ssl.SSLContext:
-    """Make all of it, put the developer's share below the home, and return the server's side of TLS."""
+    """Make all of it, put the developer's share below the home, and return the server's side of
+    TLS.
+    """
     import trustme
 
     authority = trustme.CA(organization_name="Acme Ltd.", organization_unit_name="Demo CA")
@@ -38,7 +42,9 @@ def prepare(room: Room) -> ssl.SSLContext:
     }.items():
         room.write(name, f"{secret}\n").chmod(0o600)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", organization_name="Acme Ltd.", not_after=until).configure_cert(context)
+    authority.issue_cert(
+        "127.0.0.1", organization_name="Acme Ltd.", not_after=until
+    ).configure_cert(context)
     authority.configure_trust(context)
     context.verify_mode = ssl.CERT_REQUIRED
     return context

@@ -1,4 +1,6 @@
-"""The throwaway home: one temporary folder, and an environment in which Poetry sees nothing else."""
+"""The throwaway home: one temporary folder, and an environment in which Poetry sees nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _HIDDEN = (
     *("VIRTUAL_ENV", "VIRTUALENV_", "CONDA_", "XDG_"),
     *("REQUESTS_CA", "CURL_CA", "SSL_CERT", "NO_COLOR"),
 )
-_REMOVAL = 5.0  # seconds in which a folder has to go: processes that were killed may take a moment to die
+_REMOVAL = (
+    5.0  # seconds in which a folder has to go: processes that were killed may take a moment to die
+)
 
 
 class Room:
@@ -29,7 +33,9 @@ class Room:
     """
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.gettempdir()).absolute() / f"poetry-repo-demo-{secrets.token_hex(4)}"
+        self.path = (
+            Path(tempfile.gettempdir()).absolute() / f"poetry-repo-demo-{secrets.token_hex(4)}"
+        )
 
     def __enter__(self) -> Room:
         try:
@@ -38,7 +44,9 @@ class Room:
                 folder.mkdir()
         except OSError as error:
             self.close()
-            raise StateError(f"The demo's folder {self.path} cannot be made: {error.strerror or error}.") from None
+            raise StateError(
+                f"The demo's folder {self.path} cannot be made: {error.strerror or error}."
+            ) from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +84,9 @@ class Room:
         return file
 
     def environment(self, *, colour: bool) -> dict[str, str]:
-        """What a command sees: the room as its home, no keyring, no proxy, none of the person's own settings."""
+        """What a command sees: the room as its home, no keyring, no proxy, none of the person's own
+        settings.
+        """
         kept = {
             name: value
             for name, value in os.environ.items()

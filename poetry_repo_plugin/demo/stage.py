@@ -32,7 +32,8 @@ class Shown:
 def perform(screen: Screen, signals: Signals) -> Shown:
     """All of it; afterwards the index is closed and the folder is gone.
 
-    Raises :class:`Astray` where a command did something else, :class:`Stopped` where somebody ended it.
+    Raises :class:`Astray` where a command did something else, :class:`Stopped` where somebody ended
+    it.
     """
     started = time.monotonic()
     with Room() as room:
@@ -41,7 +42,9 @@ def perform(screen: Screen, signals: Signals) -> Shown:
         with Index(room.packages, context, USERNAME, PASSWORD) as index:
             scenes = story(index.url, index.upload_url)
             _introduce(screen, room, index)
-            runner = Runner(room.environment(colour=screen.colour), screen.colour, screen.piece, signals)
+            runner = Runner(
+                room.environment(colour=screen.colour), screen.colour, screen.piece, signals
+            )
             for before, scene in zip([None, *scenes], scenes, strict=False):
                 screen.title(scene.title)
                 if before is None or before.folder != scene.folder:
@@ -49,7 +52,9 @@ def perform(screen: Screen, signals: Signals) -> Shown:
                 for step in scene.steps:
                     _play(screen, runner, room, scene.folder, step)
     steps = [step for scene in scenes for step in scene.steps]
-    return Shown(len(steps), sum(step.cause is not None for step in steps), time.monotonic() - started)
+    return Shown(
+        len(steps), sum(step.cause is not None for step in steps), time.monotonic() - started
+    )
 
 
 def _introduce(screen: Screen, room: Room, index: Index) -> None:
@@ -76,11 +81,15 @@ def _play(screen: Screen, runner: Runner, room: Room, folder: str, step: Step) -
 
 
 def judge(step: Step, finished: Finished) -> None:
-    """See that a command did what it was meant to: the exit code, and what it says. Raises :class:`Astray`."""
+    """See that a command did what it was meant to: the exit code, and what it says. Raises
+    :class:`Astray`.
+    """
     command = f"`poetry {' '.join(step.words[:2])}`"
     wanted = 0 if step.cause is None else 1
     if finished.code != wanted:
-        raise Astray(f"The demo went wrong: {command} ended with exit code {finished.code}, not {wanted}.")
+        raise Astray(
+            f"The demo went wrong: {command} ended with exit code {finished.code}, not {wanted}."
+        )
     shows = step.shows if step.cause is None else f"[{step.cause.value}]"
     if shows not in finished.text:
         raise Astray(f"The demo went wrong: {command} did not say {shows!r}.")

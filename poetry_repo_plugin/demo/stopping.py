@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the third is not on Windows, the last only there
+_NAMES = (
+    "SIGINT",
+    "SIGTERM",
+    "SIGHUP",
+    "SIGBREAK",
+)  # the third is not on Windows, the last only there
 
 
 class Stopped(KeyboardInterrupt):
@@ -18,8 +23,9 @@ class Stopped(KeyboardInterrupt):
 class Signals:
     """Within it, a signal is remembered, and raises :class:`Stopped` only where the demo waits.
 
-    So nothing that was started is lost between being started and being known, and no second Ctrl-C interrupts the
-    clearing up. A signal that is ignored already (``nohup``, a background job) stays ignored.
+    So nothing that was started is lost between being started and being known, and no second Ctrl-C
+    interrupts the clearing up. A signal that is ignored already (``nohup``, a background job) stays
+    ignored.
     """
 
     def __init__(self) -> None:
@@ -39,7 +45,9 @@ class Signals:
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
-        """Where the demo waits: here, a signal raises :class:`Stopped`, also one that came before."""
+        """Where the demo waits: here, a signal raises :class:`Stopped`, also one that came
+        before.
+        """
         self._waiting = True
         try:
             if self._arrived:

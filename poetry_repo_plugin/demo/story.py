@@ -44,7 +44,12 @@ class Step:
         """The words, an option and its value together."""
         groups: list[str] = []
         for word in self.words:
-            if groups and groups[-1].startswith("-") and " " not in groups[-1] and not word.startswith("-"):
+            if (
+                groups
+                and groups[-1].startswith("-")
+                and " " not in groups[-1]
+                and not word.startswith("-")
+            ):
                 groups[-1] += f" {_quoted(word)}"
             else:
                 groups.append(_quoted(word))
@@ -97,7 +102,12 @@ def _certificates() -> tuple[Step, ...]:
         Step(
             (
                 *("repo", "certs", "acme"),
-                *("--client-cert", f"~/{material.CLIENT_CERT}", "--client-key", f"~/{material.CLIENT_KEY}"),
+                *(
+                    "--client-cert",
+                    f"~/{material.CLIENT_CERT}",
+                    "--client-key",
+                    f"~/{material.CLIENT_KEY}",
+                ),
                 *("--passphrase-stdin", "--plaintext"),
             ),
             "A client certificate; its key is a file of its own, and encrypted.",
@@ -120,7 +130,9 @@ def _login() -> tuple[Step, ...]:
             cause=Cause.CREDENTIAL_REJECTED,
             stdin=material.WRONG_PASSWORD_FILE,
         ),
-        Step(words, "The right one; there are {braces} and an ö in it.", stdin=material.PASSWORD_FILE),
+        Step(
+            words, "The right one; there are {braces} and an ö in it.", stdin=material.PASSWORD_FILE
+        ),
     )
 
 
@@ -141,7 +153,9 @@ def _using() -> tuple[Step, ...]:
 
 def _looking() -> tuple[Step, ...]:
     return (
-        Step(("repo", "list"), "Every repository, and where its credential comes from.", shows="acme"),
+        Step(
+            ("repo", "list"), "Every repository, and where its credential comes from.", shows="acme"
+        ),
         Step(("repo", "doctor", "acme"), "And is it well?", shows="client-cert"),
     )
 
@@ -150,4 +164,8 @@ def _quoted(word: str) -> str:
     """For a shell; ``~`` is left to it, and quotes are those that one would type."""
     if word.startswith("~/"):
         return f"~/{shlex.quote(word[2:])}"
-    return f'"{word}"' if shlex.quote(word) != word and not set(word) & set('"$`\\!') else shlex.quote(word)
+    return (
+        f'"{word}"'
+        if shlex.quote(word) != word and not set(word) & set('"$`\\!')
+        else shlex.quote(word)
+    )

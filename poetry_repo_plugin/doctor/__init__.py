@@ -1,4 +1,5 @@
-"""Finding out what is wrong: each repository from its host name to its upload URL, and this machine's settings.
+"""Finding out what is wrong: each repository from its host name to its upload URL, and this
+machine's settings.
 
     report      findings, and the document that ``--json`` prints
     render      the report for a terminal
@@ -12,5 +13,6 @@
     file_audit  credentials written into files
     mend        what ``--fix`` does
 
-Causes and hints come from ``http.failures``, as everywhere; what an answer is, from ``http.responses``.
+Causes and hints come from ``http.failures``, as everywhere; what an answer is, from
+``http.responses``.
 """

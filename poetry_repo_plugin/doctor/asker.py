@@ -21,7 +21,12 @@ from poetry_repo_plugin.http.matching import Grant
 T = TypeVar("T")
 
 OF_CREDENTIAL = frozenset(
-    {Cause.CREDENTIAL_MISSING, Cause.CREDENTIAL_REJECTED, Cause.CREDENTIAL_EXPIRED, Cause.ORIGIN_MISMATCH}
+    {
+        Cause.CREDENTIAL_MISSING,
+        Cause.CREDENTIAL_REJECTED,
+        Cause.CREDENTIAL_EXPIRED,
+        Cause.ORIGIN_MISMATCH,
+    }
 )
 # What a vendor's line of advice is about.
 _ADVISED = OF_CREDENTIAL | {Cause.NOT_AN_UPLOAD_URL}
@@ -37,46 +42,78 @@ class Asker:
     """
 
     def __init__(
-        self, access: Access, repository: Repository, grant: Grant, *, timeout: float, patience: float
+        self,
+        access: Access,
+        repository: Repository,
+        grant: Grant,
+        *,
+        timeout: float,
+        patience: float,
     ) -> None:
         self._access = access
         self._repository = repository
         self._grant = grant
         self._timeout = timeout
         self._patience = patience
-        self._profile = profile_of(repository.index_url or repository.publish_url or "", repository.name)
+        self._profile = profile_of(
+            repository.index_url or repository.publish_url or "", repository.name
+        )
 
     def _look_up(self, query: Query | None, allowed: Need) -> Resolution:
         """The chain's answer. Raises :class:`Failure` if it takes too long."""
         asked = query._replace(allowed=allowed) if query is not None else None
         try:
-            return within(self._patience, lambda: self._access.chain.resolve(asked) if asked else Resolution(None))
+            return within(
+                self._patience,
+                lambda: self._access.chain.resolve(asked) if asked else Resolution(None),
+            )
         except TimeoutError:
             raise self._failure(
                 Cause.TIMEOUT, f"looking its credential up took longer than {self._patience:g} s"
             ) from None
 
     def _refused(self, check: str, error: Failure) -> Finding:
-        advice = self._profile.advice.rstrip(".") if self._profile is not None and error.cause in _ADVISED else ""
+        advice = (
+            self._profile.advice.rstrip(".")
+            if self._profile is not None and error.cause in _ADVISED
+            else ""
+        )
         finding = failed(check, error, note=advice)
         return self._softened(finding) if check == "upload" else finding
 
     @property
     def _is_derived(self) -> bool:
-        """Whether the publish URL just follows from the index URL: perhaps nobody here wants to publish."""
+        """Whether the publish URL just follows from the index URL: perhaps nobody here wants to
+        publish.
+        """
         repository = self._repository
-        return repository.index_url is not None and publish_url_of(repository.index_url) == repository.publish_url
+        return (
+            repository.index_url is not None
+            and publish_url_of(repository.index_url) == repository.publish_url
+        )
 
     def _softened(self, finding: Finding) -> Finding:
         """Who only installs has not failed where nobody said that uploads go there."""
-        return replace(finding, state=State.WARN) if self._is_derived and finding.state is State.FAIL else finding
+        return (
+            replace(finding, state=State.WARN)
+            if self._is_derived and finding.state is State.FAIL
+            else finding
+        )
 
     def _described(self, credential: Credential) -> str:
         """Who, and from where; never the secret, which some servers take as the user name."""
-        hidden = not credential.secret or (self._profile is not None and self._profile.token_is_username)
+        hidden = not credential.secret or (
+            self._profile is not None and self._profile.token_is_username
+        )
         who = f"{credential.username}, from" if credential.username and not hidden else "from"
-        detail = f" ({credential.detail})" if credential.detail not in (credential.source, "") else ""
-        left = f", {remaining(credential.expires_at)} left" if credential.expires_at is not None else ""
+        detail = (
+            f" ({credential.detail})" if credential.detail not in (credential.source, "") else ""
+        )
+        left = (
+            f", {remaining(credential.expires_at)} left"
+            if credential.expires_at is not None
+            else ""
+        )
         return f"{who} {credential.source}{detail}{left}"
 
     def _about(self, credential: Credential | None, finding: Finding) -> Finding:

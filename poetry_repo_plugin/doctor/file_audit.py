@@ -18,7 +18,8 @@ _LOCKED_URL = re.compile(r'^(url\s*=\s*)"((?:[^"\\]|\\.)*)"[ \t]*$')
 
 
 def login_in(url: str) -> tuple[str, str, Secret] | None:
-    """``url`` without its userinfo, and the user name and secret in it; ``None`` where there is no secret.
+    """``url`` without its userinfo, and the user name and secret in it; ``None`` where there is no
+    secret.
 
     A user name alone is none, except where the server takes its token as the user name.
     """
@@ -37,14 +38,17 @@ def login_in(url: str) -> tuple[str, str, Secret] | None:
 
 
 def lines_with_password(text: str) -> Iterator[int]:
-    """The numbers of the lines in which a URL holds a user name and a password; a variable's name is none."""
+    """The numbers of the lines in which a URL holds a user name and a password; a variable's name
+    is none.
+    """
     for number, line in enumerate(text.splitlines(), 1):
         if any(_has_password(found[0]) for found in _URL.finditer(line)):
             yield number
 
 
 def sources_with_login(text: str) -> dict[str, tuple[str, str, Secret]]:
-    """The sources of a ``pyproject.toml`` whose URLs hold a secret, and what :func:`login_in` says of them.
+    """The sources of a ``pyproject.toml`` whose URLs hold a secret, and what :func:`login_in` says
+    of them.
 
     Raises :class:`StateError` for a text that cannot be parsed.
     """
@@ -70,9 +74,9 @@ def without_logins(text: str, names: Collection[str]) -> str:
 def strip_lock(text: str, owned: Callable[[str], bool]) -> str:
     """``text`` (a ``poetry.lock``) with no userinfo in the URLs of package sources.
 
-    Only ``[package.source]`` of an index (type ``legacy``) whose bare URL ``owned`` knows is touched: Poetry looks such
-    an index up by its name, so nothing is lost. Every other byte stays; a text in which that cannot be made sure is
-    given back as it is.
+    Only ``[package.source]`` of an index (type ``legacy``) whose bare URL ``owned`` knows is
+    touched: Poetry looks such an index up by its name, so nothing is lost. Every other byte stays;
+    a text in which that cannot be made sure is given back as it is.
     """
     lines = text.splitlines(keepends=True)
     block: list[int] = []
@@ -80,7 +84,11 @@ def strip_lock(text: str, owned: Callable[[str], bool]) -> str:
         if not line.startswith("["):
             block.append(number)
             continue
-        if block and _header(lines, block) == "[package.source]" and any(_is_legacy(lines[at]) for at in block):
+        if (
+            block
+            and _header(lines, block) == "[package.source]"
+            and any(_is_legacy(lines[at]) for at in block)
+        ):
             _strip(lines, block, owned)
         block = [number]
     new = "".join(lines)
@@ -131,6 +139,11 @@ def _bare(data: dict[str, object], owned: Callable[[str], bool]) -> dict[str, ob
     for package in packages if isinstance(packages, list) else []:
         source = package.get("source") if isinstance(package, dict) else None
         login = login_in(str(source.get("url", ""))) if isinstance(source, dict) else None
-        if isinstance(source, dict) and source.get("type") == "legacy" and login is not None and owned(login[0]):
+        if (
+            isinstance(source, dict)
+            and source.get("type") == "legacy"
+            and login is not None
+            and owned(login[0])
+        ):
             source["url"] = login[0]
     return data

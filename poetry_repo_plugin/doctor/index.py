@@ -8,7 +8,14 @@ from typing import Union
 
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.names import is_pypi
-from poetry_repo_plugin.credentials.base import DIAGNOSIS, EVERYTHING, FIRST_REQUEST, Need, Purpose, Resolution
+from poetry_repo_plugin.credentials.base import (
+    DIAGNOSIS,
+    EVERYTHING,
+    FIRST_REQUEST,
+    Need,
+    Purpose,
+    Resolution,
+)
 from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
 from poetry_repo_plugin.http.checks import check_index
@@ -43,19 +50,29 @@ class Answers(Asker):
         try:
             resolution = self._resolved(FIRST_REQUEST if is_open else EVERYTHING)
         except Failure as error:
-            return failed("credential", error), skipped("index", "not reached, because credential failed")
+            return failed("credential", error), skipped(
+                "index", "not reached, because credential failed"
+            )
         if resolution.credential is None and is_open:
             return self._not_needed(), self._of_index(stranger)
         if resolution.credential is None and not _is_closed(stranger):
-            return skipped("credential", "none is set; whether one is needed cannot be told"), self._of_index(stranger)
+            return skipped(
+                "credential", "none is set; whether one is needed cannot be told"
+            ), self._of_index(stranger)
         # What it answers to everyone alike says nothing of the credential.
         alike = isinstance(stranger, Judgement) and stranger.answer is Answer.REFUSED
         return self._of_both(self._ask_index(strict=not alike), resolution, is_open)
 
-    def _of_both(self, known: Outcome, resolution: Resolution, is_open: bool) -> tuple[Finding, Finding]:
+    def _of_both(
+        self, known: Outcome, resolution: Resolution, is_open: bool
+    ) -> tuple[Finding, Finding]:
         """What the answer to a request with the credential says of both."""
-        if isinstance(known, Failure) and (known.cause in OF_CREDENTIAL or resolution.broken is not None):
-            return self._refused("credential", known), skipped("index", "not reached, because credential failed")
+        if isinstance(known, Failure) and (
+            known.cause in OF_CREDENTIAL or resolution.broken is not None
+        ):
+            return self._refused("credential", known), skipped(
+                "index", "not reached, because credential failed"
+            )
         return self._accepted(known, resolution, is_open), self._of_index(known)
 
     def _accepted(self, known: Outcome | None, resolution: Resolution, is_open: bool) -> Finding:
@@ -86,7 +103,9 @@ class Answers(Asker):
         return self._about(credential, known(check, f"{self._described(credential)}; {why}"))
 
     def _not_needed(self) -> Finding:
-        """The index is open, and no request shows a credential: is there one, and is it in order?"""
+        """The index is open, and no request shows a credential: is there one, and is it in
+        order?
+        """
         try:
             resolution = self._resolved(DIAGNOSIS)
         except Failure as error:
@@ -102,10 +121,16 @@ class Answers(Asker):
         """A warning for what will not work where a credential is needed."""
         host = self._grant.origin.netloc
         if resolution.broken is not None:
-            return failed("credential", unanswered(self._repository, resolution.broken, host=host), state=State.WARN)
+            return failed(
+                "credential",
+                unanswered(self._repository, resolution.broken, host=host),
+                state=State.WARN,
+            )
         withheld = withheld_of(resolution) if resolution.credential is None else None
         if withheld is not None:
-            message = f"what is stored belongs to {' and '.join(withheld.bound_to)} and is not sent here"
+            message = (
+                f"what is stored belongs to {' and '.join(withheld.bound_to)} and is not sent here"
+            )
             error = failure(Cause.ORIGIN_MISMATCH, message, self._repository, host=host)
             return failed("credential", error, state=State.WARN)
         return None
@@ -115,7 +140,9 @@ class Answers(Asker):
         query = self._grant.query
         if query is None and is_pypi(self._repository.name):
             url = self._repository.publish_url or ""
-            query = self._access.matcher.grant_for(url, owner=self._repository.name, purpose=Purpose.PUBLISH).query
+            query = self._access.matcher.grant_for(
+                url, owner=self._repository.name, purpose=Purpose.PUBLISH
+            ).query
         return self._look_up(query, allowed)
 
     def _ask_index(self, *, anonymous: bool = False, strict: bool = True) -> Outcome:

@@ -16,7 +16,13 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.core.servers import is_vendor_host
 from poetry_repo_plugin.core.variables import env_key
-from poetry_repo_plugin.doctor.file_audit import is_owned, lines_with_password, login_in, sources_with_login, strip_lock
+from poetry_repo_plugin.doctor.file_audit import (
+    is_owned,
+    lines_with_password,
+    login_in,
+    sources_with_login,
+    strip_lock,
+)
 from poetry_repo_plugin.doctor.report import Finding, State
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure_of, hint_for
@@ -32,20 +38,28 @@ def look_around(access: Access) -> list[Finding]:
         *_credentials_in_files(access),
         *_project(access),
         *_names(access),
-        *(finding for repository in access.catalogue for finding in _repository(access, repository)),
+        *(
+            finding
+            for repository in access.catalogue
+            for finding in _repository(access, repository)
+        ),
     ]
 
 
 def permissions(access: Access) -> Iterator[Finding]:
     """Files of settings that others can read or change."""
     if is_folder_loose(access):
-        message = f"{access.settings.folder} can be changed by others, and with it what is sent where"
+        message = (
+            f"{access.settings.folder} can be changed by others, and with it what is sent where"
+        )
         yield Finding("permissions", State.FAIL, message, hint=FIX)
     for file in loose_files(access):
         mode = file.stat().st_mode & 0o777
         # Whoever can write there decides what is sent where, and which helper is run.
         open_to_write = bool(mode & 0o022)
-        message = f"{file} can be {'changed' if open_to_write else 'read'} by others (mode {mode:04o})"
+        message = (
+            f"{file} can be {'changed' if open_to_write else 'read'} by others (mode {mode:04o})"
+        )
         yield Finding("permissions", State.FAIL if open_to_write else State.WARN, message, hint=FIX)
 
 
@@ -69,10 +83,14 @@ def lock_file(access: Access) -> Path | None:
 
 
 def publish_urls_with_login(access: Access) -> dict[str, str]:
-    """Names whose ``repositories.NAME.url`` in the user's ``config.toml`` holds a secret, and those URLs."""
+    """Names whose ``repositories.NAME.url`` in the user's ``config.toml`` holds a secret, and those
+    URLs.
+    """
     settings = access.settings
     urls = {name: settings.user_publish_url(name) for name in settings.names()}
-    return {name: url for name, url in urls.items() if url is not None and login_in(url) is not None}
+    return {
+        name: url for name, url in urls.items() if url is not None and login_in(url) is not None
+    }
 
 
 def source_urls(access: Access) -> list[str]:
@@ -84,7 +102,9 @@ def source_urls(access: Access) -> list[str]:
 
 def _credentials_in_files(access: Access) -> Iterator[Finding]:
     for name in publish_urls_with_login(access):
-        message = f"the URL of repositories.{name} in {access.settings.config_file} holds a password"
+        message = (
+            f"the URL of repositories.{name} in {access.settings.config_file} holds a password"
+        )
         yield Finding("credentials", State.FAIL, message, hint=FIX)
     project, lock = access.catalogue.project, lock_file(access)
     if project is not None:
@@ -110,7 +130,9 @@ def _lines(name: str, text: str, hint: Hint | None) -> Iterator[Finding]:
     if lines:
         more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
         where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:3]))}{more}"
-        yield Finding("credentials", State.FAIL, f"{name}: a URL holds a password ({where})", hint=hint)
+        yield Finding(
+            "credentials", State.FAIL, f"{name}: a URL holds a password ({where})", hint=hint
+        )
 
 
 def _project(access: Access) -> Iterator[Finding]:
@@ -120,7 +142,10 @@ def _project(access: Access) -> Iterator[Finding]:
         yield Finding("legacy", State.FAIL, message, hint=repo("migrate"))
     for problem in project.problems if project is not None else ():
         yield Finding("sources", State.FAIL, problem.removesuffix("."))
-    ignored = [*(project.ignored if project is not None else ()), *access.settings.ignored_in_local()]
+    ignored = [
+        *(project.ignored if project is not None else ()),
+        *access.settings.ignored_in_local(),
+    ]
     for line in (*ignored, *access.tls.project_trust.ignored()):
         yield Finding("ignored", State.WARN, line.removesuffix("."))
 
@@ -140,26 +165,42 @@ def _names(access: Access) -> Iterator[Finding]:
 
 def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
     name = repository.name
-    plain = [url for url in repository.urls if _is_plain_http(url) and _is_sent(access, repository, url)]
+    plain = [
+        url for url in repository.urls if _is_plain_http(url) and _is_sent(access, repository, url)
+    ]
     if plain:
-        too = next((f", the proxy {proxy} included" for url in plain if (proxy := _proxy_for(url))), "")
-        message = f"{name}: its credential goes over plain http, readable for whoever is on the way{too}"
+        too = next(
+            (f", the proxy {proxy} included" for url in plain if (proxy := _proxy_for(url))), ""
+        )
+        message = (
+            f"{name}: its credential goes over plain http, readable for whoever is on the way{too}"
+        )
         yield Finding("plain-http", State.WARN, message)
     provider = access.settings.user_settings(name).provider or repository.project.provider
-    if provider is not None and provider != "gitlab" and repository.urls:  # a GitLab is known from CI only
+    if (
+        provider is not None and provider != "gitlab" and repository.urls
+    ):  # a GitLab is known from CI only
         strange = [url for url in repository.urls if not is_vendor_host(provider, url)]
         if strange:
-            message = (
-                f"{name}: its provider {provider} has nothing for {redact(strange[0])}, which is no host of {provider}"
-            )
+            message = f"{name}: {redact(strange[0])} is no host of its provider {provider}"
             yield Finding("provider", State.WARN, message, hint=repo("login", name))
     wanted = access.tls.settings_of(repository)
     files = {"cert": wanted.ca, "client-cert": wanted.client_cert, "client-key": wanted.client_key}
-    missing = {key: file for key, file in files.items() if isinstance(file, Path) and not os.path.exists(file)}
+    missing = {
+        key: file
+        for key, file in files.items()
+        if isinstance(file, Path) and not os.path.exists(file)
+    }
     subjects = {"cert": Subject.CA, "client-key": Subject.CLIENT_KEY}
     for key, file in missing.items():
         hint = hint_for(Cause.TLS_FILE_MISSING, repository, subject=subjects.get(key))
-        yield Finding("files", State.FAIL, f"certificates.{name}.{key}: {file} does not exist", hint=hint, about=name)
+        yield Finding(
+            "files",
+            State.FAIL,
+            f"certificates.{name}.{key}: {file} does not exist",
+            hint=hint,
+            about=name,
+        )
     if wanted.client_cert is None or "client-cert" in missing:
         return
     expiring = _expiring(access, repository, wanted.client_cert)
@@ -189,7 +230,9 @@ def _expiring(access: Access, repository: Repository, file: Path) -> Finding | N
 def _is_sent(access: Access, repository: Repository, url: str) -> bool:
     """Whether a credential that can be seen would go to ``url``."""
     here = access.bindings.allows(repository.name, Kind.CREDENTIAL, url) is not False
-    return not is_pypi(repository.name) and shows_credential(access.settings, repository, stored=here)
+    return not is_pypi(repository.name) and shows_credential(
+        access.settings, repository, stored=here
+    )
 
 
 def _proxy_for(url: str) -> str | None:

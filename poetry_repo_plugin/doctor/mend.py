@@ -17,7 +17,13 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Credential, Query, Withheld
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.doctor import local
-from poetry_repo_plugin.doctor.file_audit import is_owned, login_in, sources_with_login, strip_lock, without_logins
+from poetry_repo_plugin.doctor.file_audit import (
+    is_owned,
+    login_in,
+    sources_with_login,
+    strip_lock,
+    without_logins,
+)
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.ops.credential_store import Logins
 
@@ -49,14 +55,18 @@ def _permissions(access: Access, mended: Mended) -> None:
         try:
             folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~0o022)
         except OSError as error:
-            mended.left.append(f"{folder} is left as it is: {(error.strerror or str(error)).lower()}.")
+            mended.left.append(
+                f"{folder} is left as it is: {(error.strerror or str(error)).lower()}."
+            )
         else:
             mended.done.append(f"{folder} can be changed by you only.")
     for file in local.loose_files(access):
         try:
             file.chmod(0o600)
         except OSError as error:
-            mended.left.append(f"{file} is left as it is: {(error.strerror or str(error)).lower()}.")
+            mended.left.append(
+                f"{file} is left as it is: {(error.strerror or str(error)).lower()}."
+            )
         else:
             mended.done.append(f"{file} is private now (0600).")
 
@@ -67,7 +77,9 @@ def _publish_urls(access: Access, mended: Mended) -> None:
         if login is not None and _keep(access, name, login, mended):
             with Changes(access.settings) as changes:
                 changes.save_publish_url(name, login[0])
-            mended.done.append(f"{access.settings.config_file}: repositories.{name}.url holds no password any more.")
+            mended.done.append(
+                f"{access.settings.config_file}: repositories.{name}.url holds no password any more."
+            )
 
 
 def _pyproject(access: Access, mended: Mended) -> None:
@@ -84,15 +96,21 @@ def _pyproject(access: Access, mended: Mended) -> None:
 
     if not _rewritten(access, project.path, rewrite):
         return
-    mended.done.extend(f"pyproject.toml: the URL of the source {name} holds no password any more." for name in kept)
+    mended.done.extend(
+        f"pyproject.toml: the URL of the source {name} holds no password any more." for name in kept
+    )
     mended.done.extend(f"pyproject.toml: {change}." for change in changes)
     if local.lock_file(access) is not None:
-        mended.left.append("The sources in pyproject.toml have changed, so poetry.lock is out of date: poetry lock")
+        mended.left.append(
+            "The sources in pyproject.toml have changed, so poetry.lock is out of date: poetry lock"
+        )
 
 
 def _lock(access: Access, mended: Mended) -> None:
     file, urls = local.lock_file(access), local.source_urls(access)
-    if file is not None and _rewritten(access, file, lambda text: strip_lock(text, lambda url: is_owned(url, urls))):
+    if file is not None and _rewritten(
+        access, file, lambda text: strip_lock(text, lambda url: is_owned(url, urls))
+    ):
         mended.done.append("poetry.lock: the URLs of its sources hold no password any more.")
 
 
@@ -106,7 +124,9 @@ def _rewritten(access: Access, file: Path, rewrite: Callable[[str], str]) -> boo
 
 
 def _keep(access: Access, name: str, login: tuple[str, str, Secret], mended: Mended) -> bool:
-    """Store what a URL holds under ``name``, unless something else is stored there; whether it is safe there now."""
+    """Store what a URL holds under ``name``, unless something else is stored there; whether it is
+    safe there now.
+    """
     url, username, secret = login
     variable = placeholder_in(username, secret)
     if variable is not None:
@@ -127,7 +147,9 @@ def _keep(access: Access, name: str, login: tuple[str, str, Secret], mended: Men
         return False
     home = access.bindings.home(name)
     if home.stranger_among([url]) is not None:
-        mended.left.append(f"{name} belongs to {home}; the login in the URL {url} of this project is not kept for it.")
+        mended.left.append(
+            f"{name} belongs to {home}; the login in the URL {url} of this project is not kept for it."
+        )
         return False
     logins = Logins(access.settings, access.gate, access.notices, access.bindings)
     mended.done.append(

@@ -32,7 +32,9 @@ class Route:
     :param resolve: ``socket.getaddrinfo``, or a stand-in.
     """
 
-    def __init__(self, access: Access, grant: Grant, url: str, timeout: float, resolve: Resolve) -> None:
+    def __init__(
+        self, access: Access, grant: Grant, url: str, timeout: float, resolve: Resolve
+    ) -> None:
         self._access = access
         self._grant = grant
         self._timeout = timeout
@@ -48,7 +50,9 @@ class Route:
 
     @property
     def probable(self) -> bool:
-        """Whether we can go this way ourselves, without requests: directly, or through a plain http proxy."""
+        """Whether we can go this way ourselves, without requests: directly, or through a plain http
+        proxy.
+        """
         return self.proxy is None or self.proxy.is_plain
 
     def dns(self) -> Finding:
@@ -60,10 +64,16 @@ class Route:
         whose = f"the proxy {self.proxy}, which resolves {self.origin.host}" if self.proxy else ""
         if _is_address(host):
             self._addresses = [host]
-            why = f"through {whose}" if whose else f"{host} is an address, so there is nothing to look up"
+            why = (
+                f"through {whose}"
+                if whose
+                else f"{host} is an address, so there is nothing to look up"
+            )
             return fine("dns", why)
         try:
-            found = within(self._timeout, lambda: self._resolve(host, port, type=socket.SOCK_STREAM))
+            found = within(
+                self._timeout, lambda: self._resolve(host, port, type=socket.SOCK_STREAM)
+            )
         except TimeoutError:
             return self._unresolved(host, f"no answer within {self._timeout:g} s")
         except (OSError, UnicodeError) as error:
@@ -89,7 +99,11 @@ class Route:
             return fine("connect", f"the proxy {self.proxy} {does}")
         where = f"port {self.origin.port} at {reached} answers"
         if took > _SLOW and first != self._addresses[:1]:
-            return Finding("connect", State.WARN, f"{where}, but only after {first[0]} did not for {took:.0f} s")
+            return Finding(
+                "connect",
+                State.WARN,
+                f"{where}, but only after {first[0]} did not for {took:.0f} s",
+            )
         return fine("connect", where)
 
     def open(self) -> socket.socket:
@@ -117,9 +131,13 @@ class Route:
 
     def _unresolved(self, host: str, why: str) -> Finding:
         if self.proxy is not None:
-            return failed("dns", self._of_proxy(f"the name of the proxy {host} cannot be resolved ({why})"))
+            return failed(
+                "dns", self._of_proxy(f"the name of the proxy {host} cannot be resolved ({why})")
+            )
         message = f"the name {host} cannot be resolved ({why})"
-        return failed("dns", failure(Cause.DNS, message, self._grant.repository, host=self.origin.netloc))
+        return failed(
+            "dns", failure(Cause.DNS, message, self._grant.repository, host=self.origin.netloc)
+        )
 
     def _unconnected(self, error: OSError) -> Finding:
         found = self._access.tls.explain(self._grant, error, look_closer=False)
@@ -130,7 +148,9 @@ class Route:
         if self.proxy is not None:
             said = why if cause is Cause.PROXY else f"the proxy {self.proxy} cannot be used: {why}"
             return failed("connect", self._of_proxy(said))
-        return failed("connect", failure(cause, why, self._grant.repository, host=self.origin.netloc))
+        return failed(
+            "connect", failure(cause, why, self._grant.repository, host=self.origin.netloc)
+        )
 
     def _of_proxy(self, message: str) -> Failure:
         variable = variable_of(self._given or "", self.origin.scheme)

@@ -1,4 +1,6 @@
-"""The report for a terminal of 80 columns, also one without colour, and one that knows ASCII only."""
+"""The report for a terminal of 80 columns, also one without colour, and one that knows ASCII
+only.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,17 @@ WIDTH = 80
 
 _MARKS = {State.OK: "✓", State.WARN: "!", State.FAIL: "✗", State.SKIP: "-"}
 _WORDS = {State.OK: "ok", State.WARN: "warn", State.FAIL: "FAIL", State.SKIP: "skip"}
-_STYLES = {State.OK: "fg=green", State.WARN: "fg=yellow", State.FAIL: "fg=red;options=bold", State.SKIP: ""}
+_STYLES = {
+    State.OK: "fg=green",
+    State.WARN: "fg=yellow",
+    State.FAIL: "fg=red;options=bold",
+    State.SKIP: "",
+}
 _TITLE = "options=bold"
 # What our messages hold beside ASCII.
-_PLAIN = str.maketrans({"…": "...", "→": "->", "’": "'", "“": '"', "”": '"', "–": "-", "✓": "+", "✗": "x"})
+_PLAIN = str.maketrans(
+    {"…": "...", "→": "->", "’": "'", "“": '"', "”": '"', "–": "-", "✓": "+", "✗": "x"}
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,9 @@ class Line:
 
 
 def lines(report: Report, encoding: str = "utf-8", note: str = "") -> list[Line]:
-    """The report, grouped by repository, the summary last. Every line can be written in ``encoding``."""
+    """The report, grouped by repository, the summary last. Every line can be written in
+    ``encoding``.
+    """
     marks = _MARKS if _fits("".join(_MARKS.values()), encoding) else _WORDS
     found: list[Line] = []
     for examined in report.repositories:
@@ -66,7 +77,9 @@ def summary(report: Report) -> str:
 
 
 def failures(report: Report) -> str:
-    """Which repositories failed and where, so that nobody searches a long report; empty where none did."""
+    """Which repositories failed and where, so that nobody searches a long report; empty where none
+    did.
+    """
     failed = []
     for examined in report.repositories:
         checks = [finding.check for finding in examined.checks if finding.state is State.FAIL]
@@ -76,7 +89,9 @@ def failures(report: Report) -> str:
 
 
 def writable(text: str, encoding: str) -> str:
-    """``text`` as the stream can take it; what it cannot is escaped, so that a name stays recognisable."""
+    """``text`` as the stream can take it; what it cannot is escaped, so that a name stays
+    recognisable.
+    """
     text = printable(text)
     if _fits(text, encoding):
         return text

@@ -31,7 +31,8 @@ class Finding:
     :param check: one of :data:`CHECKS`, or a short word for what is found on this machine.
     :param message: a clause, without a secret; where a server is the matter it is "it".
     :param hint: a command to type.
-    :param about: the repository that a finding of this machine repeats a check of; it is shown once only.
+    :param about: the repository that a finding of this machine repeats a check of; it is shown once
+        only.
     :param failure: what it stands for, where that is the failure of a repository.
     :param expires_at: when the credential or certificate that it is about ends, if that is known.
     """

@@ -58,8 +58,8 @@ class Limits:
 def choose(catalogue: Catalogue, settings: Settings, wanted: Sequence[str]) -> list[Repository]:
     """The repositories to look at: the named ones, or all that have a URL.
 
-    PyPI is among all of them only where something is set for it: a run in an ordinary place goes to no public server.
-    Raises :class:`InputError` for a name that is not known, or has no URL.
+    PyPI is among all of them only where something is set for it: a run in an ordinary place goes to
+    no public server. Raises :class:`InputError` for a name that is not known, or has no URL.
     """
     if not wanted:
         known = (repository for repository in catalogue if repository.urls)
@@ -82,7 +82,8 @@ def examine(
 ) -> list[Examined]:
     """Walk all of them side by side; the results are in the order given.
 
-    :param access: makes one for each, so that a helper that hangs for one repository keeps no lock that others need.
+    :param access: makes one for each, so that a helper that hangs for one repository keeps no lock
+        that others need.
     :param tell: told each repository and check as it begins, from several threads.
     """
     walks = [Walk(access(), repository, limits, tell, resolve) for repository in repositories]
@@ -106,9 +107,13 @@ def examine(
 
 
 class Walk:
-    """One repository. Its files are read, and a passphrase is asked for, when it is made; the rest is :meth:`run`."""
+    """One repository. Its files are read, and a passphrase is asked for, when it is made; the rest
+    is :meth:`run`.
+    """
 
-    def __init__(self, access: Access, repository: Repository, limits: Limits, tell: Tell, resolve: Resolve) -> None:
+    def __init__(
+        self, access: Access, repository: Repository, limits: Limits, tell: Tell, resolve: Resolve
+    ) -> None:
         self._access = access
         self._repository = repository
         self._limits = limits
@@ -122,7 +127,9 @@ class Walk:
         self._proxy: str | None = None
         purpose = Purpose.INDEX if repository.index_url else Purpose.PUBLISH
         try:
-            self._grant = access.matcher.grant_for(self._url, owner=repository.name, purpose=purpose)
+            self._grant = access.matcher.grant_for(
+                self._url, owner=repository.name, purpose=purpose
+            )
             self._material = prepare(access, repository, self._grant)
         except InvalidUrl as error:
             cause = Cause.NOT_AN_INDEX if repository.index_url else Cause.NOT_AN_UPLOAD_URL
@@ -162,17 +169,31 @@ class Walk:
         upload, credential = uploads.check(self._blocked(but=("index",)) or self._silent())
         self._add(self._attributed([upload]))
         if repository.index_url is None:
-            self._add([credential or answers.at_rest("not tried"), skipped("index", "it is for publishing only")])
+            self._add(
+                [
+                    credential or answers.at_rest("not tried"),
+                    skipped("index", "it is for publishing only"),
+                ]
+            )
 
     def _attributed(self, findings: Iterable[Finding]) -> list[Finding]:
-        """A failure of TLS that shows only when a request is made belongs to the check of that name."""
+        """A failure of TLS that shows only when a request is made belongs to the check of that
+        name.
+        """
         settled, moved = [], ""
         for finding in findings:
-            check = "client-cert" if finding.cause in OF_CLIENT and finding.check == "index" else finding.check
+            check = (
+                "client-cert"
+                if finding.cause in OF_CLIENT and finding.check == "index"
+                else finding.check
+            )
             check = "tls" if finding.cause in _OF_SERVER and finding.check == "index" else check
             if check != finding.check:
                 self._found[check] = replace(finding, check=check)
-                finding, moved = skipped(finding.check, f"not reached, because {check} failed"), check
+                finding, moved = (
+                    skipped(finding.check, f"not reached, because {check} failed"),
+                    check,
+                )
             settled.append(finding)
         if not moved:
             return settled
@@ -198,7 +219,12 @@ class Walk:
     def _silent(self) -> str:
         """Why an origin whose index got no answer is not asked for uploads as well."""
         index = self._found.get("index")
-        gone = index is not None and index.cause in (Cause.TIMEOUT, Cause.REFUSED, Cause.DNS, Cause.PROXY)
+        gone = index is not None and index.cause in (
+            Cause.TIMEOUT,
+            Cause.REFUSED,
+            Cause.DNS,
+            Cause.PROXY,
+        )
         return "not reached, because index failed" if gone else ""
 
 

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
     from poetry_repo_plugin.tls.certificate import CertificateFacts
     from poetry_repo_plugin.tls.handshake import Peer
 
-# What a handshake means when it concerns the client's certificate; bound to another origin, it was not offered.
+# What a handshake means when it concerns the client's certificate; bound to another origin, it was
+# not offered.
 OF_CLIENT = frozenset(
     {
         Cause.ORIGIN_MISMATCH,
         *(Cause.CLIENT_CERT_REQUIRED, Cause.CLIENT_CERT_REJECTED, Cause.CLIENT_CERT_EXPIRED),
-        *(Cause.CLIENT_KEY_MISSING, Cause.CLIENT_KEY_MISMATCH, Cause.PASSPHRASE_MISSING, Cause.PASSPHRASE_WRONG),
+        *(
+            Cause.CLIENT_KEY_MISSING,
+            Cause.CLIENT_KEY_MISMATCH,
+            Cause.PASSPHRASE_MISSING,
+            Cause.PASSPHRASE_WRONG,
+        ),
     }
 )
 
@@ -40,7 +46,8 @@ _PLAIN_HTTP = "plain http: whoever is on the way can read and change what is sen
 class Material:
     """What the files of one repository hold, looked at before anything is connected.
 
-    :param plain: a context without the client certificate; ``None`` for plain http, and where ``ca_failure`` says why.
+    :param plain: a context without the client certificate; ``None`` for plain http, and where
+        ``ca_failure`` says why.
     :param identity_failure: why the client certificate cannot be offered.
     :param concerns: what is odd about it.
     """
@@ -54,7 +61,9 @@ class Material:
 
 
 def prepare(access: Access, repository: Repository, grant: Grant) -> Material:
-    """Read and check the files; may ask for a passphrase, so it is called before several walk side by side."""
+    """Read and check the files; may ask for a passphrase, so it is called before several walk side
+    by side.
+    """
     from poetry_repo_plugin.tls.context import build_context
     from poetry_repo_plugin.tls.identity import load_identity
 
@@ -83,7 +92,9 @@ class Security:
     :param reached: ``""``, or why the server cannot be asked ("connect failed").
     """
 
-    def __init__(self, access: Access, grant: Grant, route: Route, material: Material, timeout: float) -> None:
+    def __init__(
+        self, access: Access, grant: Grant, route: Route, material: Material, timeout: float
+    ) -> None:
         self._access = access
         self._grant = grant
         self._route = route
@@ -109,7 +120,9 @@ class Security:
         if error is not None:
             peer = self._look()  # a server refuses us after we have accepted it
         facts = peer.certificate if peer is not None else None
-        return replace(self._of_peer(peer), expires_at=facts.not_after if facts is not None else None)
+        return replace(
+            self._of_peer(peer), expires_at=facts.not_after if facts is not None else None
+        )
 
     def client_certificate(self, reached: str) -> Finding:
         """Whether one is wanted, offered and accepted."""
@@ -122,7 +135,9 @@ class Security:
         if self._grant.origin.scheme != "https":
             return skipped(check, "plain http knows no client certificates")
         refusal = material.identity_failure or self._refusal
-        if refusal is not None and (material.identity_failure is not None or refusal.cause in OF_CLIENT):
+        if refusal is not None and (
+            material.identity_failure is not None or refusal.cause in OF_CLIENT
+        ):
             return failed(check, refusal)
         expiring = self._expiring()
         if expiring is not None:
@@ -135,9 +150,14 @@ class Security:
         if peer is None or peer.asks_client_certificate is None:
             return fine(check, f"{self._who()}: let in")
         asked = peer.asks_client_certificate
-        return fine(check, f"{self._who()}: accepted" if asked else f"{self._who()}; the server does not ask for it")
+        return fine(
+            check,
+            f"{self._who()}: accepted"
+            if asked
+            else f"{self._who()}; the server does not ask for it",
+        )
 
-    # -- the handshake -------------------------------------------------------------------------------------------------
+    # -- the handshake
 
     def _handshake(self) -> Peer | None:
         """Who answered; what refused us is in ``_refusal``."""
@@ -146,7 +166,9 @@ class Security:
         origin, context = self._grant.origin, self._context()
         assert context is not None
         try:
-            return handshake(origin.host, origin.port, context, timeout=self._timeout, connect=self._route.open)
+            return handshake(
+                origin.host, origin.port, context, timeout=self._timeout, connect=self._route.open
+            )
         except OSError as error:
             self._refusal = self._explained(error)
         return None
@@ -158,12 +180,16 @@ class Security:
             return failure(Cause.TIMEOUT, message, repository, host=host)
         found, proxy = None, self._route.proxy_url
         with suppress(TimeoutError):  # it may connect again, and ask a helper again
-            found = within(_EXPLAINING, lambda: self._access.tls.explain(self._grant, error, proxy=proxy))
+            found = within(
+                _EXPLAINING, lambda: self._access.tls.explain(self._grant, error, proxy=proxy)
+            )
         message = f"the TLS handshake fails ({type(error).__name__})."
         return found or failure(Cause.SERVER_ERROR, message, repository, host=host)
 
     def _context(self) -> ssl.SSLContext | None:
-        """What requests will use, or as much of it as there is: a helper may be run for the client certificate."""
+        """What requests will use, or as much of it as there is: a helper may be run for the client
+        certificate.
+        """
         plain = self._material.plain
         if self._material.identity_failure is not None:
             return plain
@@ -173,7 +199,9 @@ class Security:
             self._material = replace(self._material, identity_failure=error)
         except TimeoutError:
             message = f"its helper gave no client certificate within {self._timeout:g} s."
-            late = failure(Cause.TIMEOUT, message, self._grant.repository, host=self._grant.origin.netloc)
+            late = failure(
+                Cause.TIMEOUT, message, self._grant.repository, host=self._grant.origin.netloc
+            )
             self._material = replace(self._material, identity_failure=late)
         return plain
 
@@ -184,33 +212,56 @@ class Security:
         origin, seconds = self._grant.origin, min(3.0, self._timeout)
         return look_at(origin.host, origin.port, timeout=seconds, connect=self._route.open)
 
-    # -- words ---------------------------------------------------------------------------------------------------------
+    # -- words
 
     def _of_peer(self, peer: Peer | None) -> Finding:
         facts = peer.certificate if peer is not None else None
         version = f"{peer.version}, " if peer is not None and peer.version else ""
         if not self._material.settings.verify:
             repository = self._grant.repository
-            what, hint = self._access.tls.unverified(repository.name if repository is not None else "NAME")
-            message = f"{version}its certificate is not verified ({what}): whoever answers is believed"
+            what, hint = self._access.tls.unverified(
+                repository.name if repository is not None else "NAME"
+            )
+            message = (
+                f"{version}its certificate is not verified ({what}): whoever answers is believed"
+            )
             return Finding("tls", State.WARN, message, hint=hint)
         if facts is None:
             return fine("tls", f"{version}its certificate is trusted")
         if facts.days_left() < SOON:
-            return Finding("tls", State.WARN, f"{version}its certificate expires on {_until(facts)}")
-        relaxed = ", checked without Python's stricter X.509 rules" if self._material.settings.relaxed else ""
-        whose = f"the certificate of {facts.name} by {facts.issuer_name}, valid until {_until(facts)}"
+            return Finding(
+                "tls", State.WARN, f"{version}its certificate expires on {_until(facts)}"
+            )
+        relaxed = (
+            ", checked without Python's stricter X.509 rules"
+            if self._material.settings.relaxed
+            else ""
+        )
+        whose = (
+            f"the certificate of {facts.name} by {facts.issuer_name}, valid until {_until(facts)}"
+        )
         return fine("tls", f"{version}{whose}{relaxed}")
 
     def _without_identity(self, reached: str) -> Finding:
         repository = self._grant.repository
-        if repository is not None and self._access.tls.has_identity(repository) and not self._grant.identify:
-            return skipped("client-cert", "the one that is set belongs to another origin and is not offered here")
+        if (
+            repository is not None
+            and self._access.tls.has_identity(repository)
+            and not self._grant.identify
+        ):
+            return skipped(
+                "client-cert",
+                "the one that is set belongs to another origin and is not offered here",
+            )
         if reached:
             return skipped("client-cert", "none is set")
         peer = self._look() if self._route.probable else None
         self.asks_in_vain = peer is not None and peer.asks_client_certificate is True
-        more = "; the server asks for one, optionally" if self.asks_in_vain else ", and none is demanded"
+        more = (
+            "; the server asks for one, optionally"
+            if self.asks_in_vain
+            else ", and none is demanded"
+        )
         return skipped("client-cert", f"none is set{more}")
 
     def _expiring(self) -> Finding | None:
@@ -218,7 +269,9 @@ class Security:
         hint = hint_for(Cause.CLIENT_CERT_EXPIRED, self._grant.repository)
         facts = self._material.identity
         if facts is not None and facts.days_left() < SOON:
-            return Finding("client-cert", State.WARN, f"{facts.name} expires on {_until(facts)}", hint=hint)
+            return Finding(
+                "client-cert", State.WARN, f"{facts.name} expires on {_until(facts)}", hint=hint
+            )
         if self._material.concerns:
             return Finding("client-cert", State.WARN, "; ".join(self._material.concerns), hint=hint)
         return None
@@ -226,7 +279,9 @@ class Security:
     def _who(self) -> str:
         facts = self._material.identity
         return (
-            f"{facts.name}, valid until {_until(facts)}" if facts is not None else "the one that its helper hands out"
+            f"{facts.name}, valid until {_until(facts)}"
+            if facts is not None
+            else "the one that its helper hands out"
         )
 
 

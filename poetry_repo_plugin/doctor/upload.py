@@ -1,4 +1,6 @@
-"""The check ``upload``: whether the publish URL takes uploads and the credential, without uploading anything."""
+"""The check ``upload``: whether the publish URL takes uploads and the credential, without uploading
+anything.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,13 @@ from poetry_repo_plugin.ops.publish import prepare_upload
 
 
 class Uploads(Asker):
-    """Sends an upload of nothing: a server that refuses the credential does so before it looks for a file."""
+    """Sends an upload of nothing: a server that refuses the credential does so before it looks for
+    a file.
+    """
 
     def check(self, blocked: str) -> tuple[Finding, Finding | None]:
-        """The check ``upload``, without uploading; and what it says of the credential, if it was asked.
+        """The check ``upload``, without uploading; and what it says of the credential, if it was
+        asked.
 
         :param blocked: ``""``, or why the origin of the index is not asked again.
         """
@@ -31,7 +36,9 @@ class Uploads(Asker):
         except InvalidUrl as error:
             return failed("upload", self._failure(Cause.NOT_AN_UPLOAD_URL, str(error))), None
         profile = profile_of(url, repository.name)
-        if is_pypi(repository.name) or (profile is not None and profile.kind in ("pypi", "testpypi")):
+        if is_pypi(repository.name) or (
+            profile is not None and profile.kind in ("pypi", "testpypi")
+        ):
             return skipped("upload", "it cannot be asked without an upload"), None
         try:
             prepare_upload(self._access, repository.name, None, None, None, None)
@@ -42,7 +49,9 @@ class Uploads(Asker):
         return self._try_upload(url)
 
     def _try_upload(self, url: str) -> tuple[Finding, Finding | None]:
-        grant = self._access.matcher.grant_for(url, owner=self._repository.name, purpose=Purpose.PUBLISH)
+        grant = self._access.matcher.grant_for(
+            url, owner=self._repository.name, purpose=Purpose.PUBLISH
+        )
         try:
             sent = self._look_up(grant.query, EVERYTHING)
         except Failure as error:
@@ -53,23 +62,33 @@ class Uploads(Asker):
             if outcome.cause not in OF_CREDENTIAL:
                 return refused, None
             if outcome.cause is Cause.CREDENTIAL_MISSING and (ci := self._mints_in()) is not None:
-                return skipped("upload", f"in {ci}, trusted publishing gets a credential when it is time"), None
+                return skipped(
+                    "upload", f"in {ci}, trusted publishing gets a credential when it is time"
+                ), None
             if outcome.cause is Cause.CREDENTIAL_MISSING and self._is_derived:
-                return skipped("upload", f"{outcome.message.removesuffix('.')} (needed for publishing only)"), None
+                return skipped(
+                    "upload", f"{outcome.message.removesuffix('.')} (needed for publishing only)"
+                ), None
             return refused, self._refused("credential", outcome)
         wrong = self._wrong_upload(outcome)
         if wrong is not None:
             return self._softened(wrong), None
         if sent.credential is None:
-            return fine("upload", "answers uploads, and asks for no credential"), fine("credential", "none is needed")
+            return fine("upload", "answers uploads, and asks for no credential"), fine(
+                "credential", "none is needed"
+            )
         who = self._described(sent.credential)
         if isinstance(self._post(url, anonymous=True), Failure):
-            return fine("upload", "answers uploads and accepts the credential"), fine("credential", f"{who}: accepted")
+            return fine("upload", "answers uploads and accepts the credential"), fine(
+                "credential", f"{who}: accepted"
+            )
         untold = "whether it accepts the credential cannot be told without an upload"
         return fine("upload", f"answers uploads; {untold}"), fine("credential", f"{who}; {untold}")
 
     def _mints_in(self) -> str | None:
-        """The CI that this is, if an upload here would get a token for the job's identity. None is minted to look."""
+        """The CI that this is, if an upload here would get a token for the job's identity. None is
+        minted to look.
+        """
         from poetry_repo_plugin.credentials.ci_identity import detected
 
         mode = self._access.settings.environ.get(MODE_VARIABLE) or "automatic"

@@ -1,4 +1,6 @@
-"""Poetry's authenticator: the sessions and requests of one repository, and what others ask it for."""
+"""Poetry's authenticator: the sessions and requests of one repository, and what others ask it
+for.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def no_auth(request: Any) -> Any:
-    """Given to sessions so that requests reads no netrc of its own; our adapter decides what is sent."""
+    """Given to sessions so that requests reads no netrc of its own; our adapter decides what is
+    sent.
+    """
     return request
 
 
@@ -59,7 +63,12 @@ def request(
     **options: Any,
 ) -> requests.Response:
     """Poetry's own retries, with our word for what they ended in."""
-    from poetry_repo_plugin.hooks.explain import explain_answer, explain_end, is_empty_page, judge_answer
+    from poetry_repo_plugin.hooks.explain import (
+        explain_answer,
+        explain_end,
+        is_empty_page,
+        judge_answer,
+    )
 
     run = current()
     url = with_brackets(url)
@@ -77,7 +86,9 @@ def request(
     if owner is not None:
         run.answers.note(owner, 404 if empty else response.status_code, judged)
         if response.status_code in run.ignored_codes(owner) and response.status_code >= 400:
-            response.status_code = 404  # Poetry's “not here”; without it, all but 401 and 403 would end the command
+            response.status_code = (
+                404  # Poetry's “not here”; without it, all but 401 and 403 would end the command
+            )
             return response
     found = explain_answer(run.access, owner, url, judged)
     if found is not None:
@@ -93,11 +104,13 @@ def add_repository(original: Callable[..., None], self: Any, name: str, url: str
     current().add_live(name, url)
 
 
-# -- what others ask for; what Poetry itself does with the answers, our adapter does better ----------------------------
+# -- what others ask for; what Poetry itself does with the answers, our adapter does better
 
 
 def get_credentials_for_url(original: Any, self: Any, url: str) -> Any:
-    """Nothing for Poetry's own requests (the adapter carries the header); the real answer for other plugins."""
+    """Nothing for Poetry's own requests (the adapter carries the header); the real answer for other
+    plugins.
+    """
     from poetry.utils.password_manager import HTTPAuthCredential
 
     if is_asked_by_us():
@@ -111,7 +124,8 @@ def get_credentials_for_url(original: Any, self: Any, url: str) -> Any:
 def get_http_auth(original: Any, self: Any, name: str) -> Any:
     """The credential for uploads to the repository ``name``.
 
-    Poetry asks while it prepares one, be it a dry run: then no tool is run and no identity made out.
+    Poetry asks while it prepares one, be it a dry run: then no tool is run and no identity made
+    out.
     """
     from poetry_repo_plugin.credentials.base import DIAGNOSIS, EVERYTHING, Purpose
 
@@ -127,13 +141,15 @@ def get_pypi_token(original: Any, self: Any, name: str) -> str | None:
 
 
 def get_certs_for_url(original: Any, self: Any, url: str) -> Any:
-    """The files of what we use. In Poetry's own requests the adapter brings a context in their place."""
+    """The files of what we use. In Poetry's own requests the adapter brings a context in their
+    place.
+    """
     return _certificates_at(split_userinfo(url)[0], owner=current().owners.get(self))
 
 
 def get_certs_for_repository(original: Any, self: Any, name: str) -> Any:
-    """The same; Poetry's own answer would take a project's word for any repository, which does no harm where it hands
-    it on to our ``upload``.
+    """The same; Poetry's own answer would take a project's word for any repository, which does no
+    harm where it hands it on to our ``upload``.
     """
     from poetry_repo_plugin.credentials.base import Purpose
 
@@ -180,5 +196,7 @@ def _certificates_at(url: str | None, **where: Any) -> Any:
     if grant.repository is None:
         return RepositoryCertificateConfig()
     found = access.tls.settings_of(grant.repository, identify=grant.identify, origin=grant.origin)
-    ca = found.ca if isinstance(found.ca, Path) else None  # Poetry has no word for the system's store
+    ca = (
+        found.ca if isinstance(found.ca, Path) else None
+    )  # Poetry has no word for the system's store
     return RepositoryCertificateConfig(ca, found.client_cert, found.verify)

@@ -1,11 +1,13 @@
 """What Poetry caches under a repository's name, kept apart by the URL that it came from.
 
-Poetry names a folder of its cache after the repository, so that a project that reuses a name would say what another
-one's packages require, and which hashes their files have. Below that folder, each URL has one of its own. There
-``poetry cache list`` still shows the name, and ``poetry cache clear NAME --all`` clears all of it.
+Poetry names a folder of its cache after the repository, so that a project that reuses a name would
+say what another one's packages require, and which hashes their files have. Below that folder, each
+URL has one of its own. There ``poetry cache list`` still shows the name, and ``poetry cache clear
+NAME --all`` clears all of it.
 
-What lies directly in the name's folder is plain Poetry's. Nobody knows from which URL it came, so it is neither read
-nor written; only PyPI's is, because Poetry lets no project give PyPI another URL.
+What lies directly in the name's folder is plain Poetry's. Nobody knows from which URL it came, so
+it is neither read nor written; only PyPI's is, because Poetry lets no project give PyPI another
+URL.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ _URLS = "urls"
 
 
 def settle_cache(repository: Any) -> None:
-    """Give Poetry's ``repository`` a cache that holds only what came from its URL, and that survives its accidents.
+    """Give Poetry's ``repository`` a cache that holds only what came from its URL, and that
+    survives its accidents.
 
     PyPI's folder is plain Poetry's own.
     """
@@ -33,7 +36,11 @@ def settle_cache(repository: Any) -> None:
 
     folder, url = repository._cache_dir, repository._url
     if not is_pypi(repository.name) or url != builtin_index_url():
-        folder = folder / _URLS / hashlib.sha256(url.rstrip("/").encode("utf-8", "replace")).hexdigest()[:32]
+        folder = (
+            folder
+            / _URLS
+            / hashlib.sha256(url.rstrip("/").encode("utf-8", "replace")).hexdigest()[:32]
+        )
     repository._cache_dir = folder
     repository._release_cache = ReleaseCache(folder)
     authenticator = repository.session
@@ -43,7 +50,9 @@ def settle_cache(repository: Any) -> None:
 
 
 class ReleaseCache(FileCache[dict[str, Any]]):
-    """What each release requires. A damaged entry counts as not there; a disk that is full means no cache."""
+    """What each release requires. A damaged entry counts as not there; a disk that is full means no
+    cache.
+    """
 
     def get(self, key: str) -> dict[str, Any] | None:
         """See Poetry's."""

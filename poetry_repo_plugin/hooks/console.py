@@ -1,7 +1,9 @@
-"""What Poetry writes for people shows URLs as they are, user name and password included; here it is shown without.
+"""What Poetry writes for people shows URLs as they are, user name and password included; here it is
+shown without.
 
-Some of its lines (each session's address, each step of the resolver) are written at ``-vvv`` only, others always.
-Its spinner, drawn by a thread ten times a second, would wipe away a question: it waits for the answer.
+Some of its lines (each session's address, each step of the resolver) are written at ``-vvv`` only,
+others always. Its spinner, drawn by a thread ten times a second, would wipe away a question: it
+waits for the answer.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import Any
 from poetry_repo_plugin.core.prompts import turn
 from poetry_repo_plugin.core.terminal import tamed
 
-# Commands whose output is for people. That of others (``export``) may be data, which is nobody's to change.
+# Commands whose output is for people. That of others (``export``) may be data, which is nobody's to
+# change.
 FOR_PEOPLE = frozenset(
     (
         *("add", "build", "install", "lock", "publish", "remove", "sync", "update"),
@@ -23,7 +26,9 @@ FOR_PEOPLE = frozenset(
 
 
 def mask_outputs(command: str) -> None:
-    """Hide secrets and tame what a terminal would act on, in all that ``command`` writes; again does nothing new."""
+    """Hide secrets and tame what a terminal would act on, in all that ``command`` writes; again
+    does nothing new.
+    """
     from cleo.io.outputs.stream_output import StreamOutput
 
     original: Any = getattr(StreamOutput, "_write", None)

@@ -1,4 +1,6 @@
-"""How a command ends: our errors in the form that Poetry prints well, and Poetry's own put into our words."""
+"""How a command ends: our errors in the form that Poetry prints well, and Poetry's own put into our
+words.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +34,16 @@ if TYPE_CHECKING:
 _FAILED = frozenset((429, *range(500, 1000)))
 _TIMEOUT = 5.0  # seconds, for connecting and for each read
 
-# -- an error of ours, on its way to the screen ------------------------------------------------------------------------
+# -- an error of ours, on its way to the screen
 
 _lock = threading.Lock()
 _said: set[str] = set()
 
 
 class Reported(_Base):
-    """A failure on its way to the screen. Parallel downloads raise it once each; it is printed once."""
+    """A failure on its way to the screen. Parallel downloads raise it once each; it is printed
+    once.
+    """
 
     def __init__(self, error: RepoError) -> None:
         self.lines = error.lines_for_ci()
@@ -50,14 +54,20 @@ class Reported(_Base):
         return "\n".join(self.lines)
 
     def get_text(self, debug: bool = False, indent: str = "", strip: bool = False) -> str:
-        """The text as Poetry's executor and application ask for it; a line that points back from the second time on."""
+        """The text as Poetry's executor and application ask for it; a line that points back from
+        the second time on.
+        """
         with _lock:
             again = str(self) in _said
             _said.add(str(self))
         if again:
             return f"{indent}{'(as above)' if strip else '<fg=default;options=dark>(as above)</>'}"
         width = width_of(sys.stderr)
-        text = str(self) if strip else markup(self.lines, width - len(indent) if width is not None else None)
+        text = (
+            str(self)
+            if strip
+            else markup(self.lines, width - len(indent) if width is not None else None)
+        )
         return "\n".join(f"{indent}{line}" for line in text.splitlines())
 
 
@@ -88,7 +98,8 @@ def is_reported(error: BaseException) -> bool:
 
 
 def markup(lines: list[str], width: int | None = None) -> str:
-    """The message in red, the command that mends it as Poetry shows commands; what is in them is not markup.
+    """The message in red, the command that mends it as Poetry shows commands; what is in them is
+    not markup.
 
     :param width: of the terminal in columns, if it is one.
     """
@@ -119,11 +130,12 @@ def _teach_old_poetry() -> None:
     ExceptionTrace.render = render  # type: ignore[method-assign]
 
 
-# -- a request that has ended ------------------------------------------------------------------------------------------
+# -- a request that has ended
 
 
 def explain_end(access: Access, owner: str | None, url: str, error: Exception) -> Failure | None:
-    """Why a request to ``url`` has failed for good: the last connection error is the context of what Poetry raises.
+    """Why a request to ``url`` has failed for good: the last connection error is the context of
+    what Poetry raises.
 
     :param owner: the repository on whose behalf it was made.
     """
@@ -169,7 +181,9 @@ def judge_answer(owner: str | None, url: str, response: Response) -> Judgement |
     return found
 
 
-def explain_answer(access: Access, owner: str | None, url: str, found: Judgement | None) -> Failure | None:
+def explain_answer(
+    access: Access, owner: str | None, url: str, found: Judgement | None
+) -> Failure | None:
     """An answer that Poetry would misread: a server that fails for one that lacks the package, and
     a page to log in for an empty one.
     """
@@ -201,14 +215,14 @@ def _is_for_page(url: str) -> bool:
     return not is_file(url)
 
 
-# -- a command that has failed -----------------------------------------------------------------------------------------
+# -- a command that has failed
 
 
 class Answers:
     """Which repositories had nothing at all: do they lack the package, or is there no index?
 
-    A 404 or an empty page tells nothing: an index answers so for what it does not have. So this is asked only when the
-    command has failed anyway, and only of repositories that had nothing at all.
+    A 404 or an empty page tells nothing: an index answers so for what it does not have. So this is
+    asked only when the command has failed anyway, and only of repositories that had nothing at all.
     """
 
     def __init__(self) -> None:
@@ -224,13 +238,15 @@ class Answers:
             self._had_nothing[name] = nothing and self._had_nothing.get(name, True)
 
     def explain(self, access: Access) -> Iterator[Failure]:
-        """The repositories of which the root is not there either, or to which no credential can be told to be good; one
-        request at most for each that had nothing.
+        """The repositories of which the root is not there either, or to which no credential can be
+        told to be good; one request at most for each that had nothing.
         """
         from poetry_repo_plugin.http.checks import check_index
         from poetry_repo_plugin.http.responses import Answer
 
-        for name in [name for name, nothing in self._had_nothing.items() if nothing and not is_pypi(name)]:
+        for name in [
+            name for name, nothing in self._had_nothing.items() if nothing and not is_pypi(name)
+        ]:
             doubt = access.doubt(name)
             if doubt is not None:
                 yield doubt
@@ -250,7 +266,9 @@ class Answers:
 
 
 def explain_legacy(command: Command, error: Exception) -> None:
-    """Add the hint to Poetry's own message, where ``default`` or ``secondary`` are what it refused."""
+    """Add the hint to Poetry's own message, where ``default`` or ``secondary`` are what it
+    refused.
+    """
     from poetry_repo_plugin.config.project import read_project
 
     folder = project_folder(command)

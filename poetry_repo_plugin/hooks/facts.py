@@ -76,20 +76,26 @@ def project_folder(command: Command) -> Path | None:
 
 
 def surroundings(command: Command) -> Surroundings:
-    """What ``command`` finds: the user's folder, the project's, and what this Poetry has built in."""
+    """What ``command`` finds: the user's folder, the project's, and what this Poetry has built
+    in.
+    """
     from poetry_repo_plugin.ops.session import Surroundings
 
     note_project(getattr(command.application, "_poetry", None))
-    return Surroundings(config_folder(), project_folder(command), builtin_pypi(), dotted_keys(), memory)
+    return Surroundings(
+        config_folder(), project_folder(command), builtin_pypi(), dotted_keys(), memory
+    )
 
 
-# -- the configuration in memory, and what of it a project's files brought there --------------------------------------
+# -- the configuration in memory, and what of it a project's files brought there
 
 _brought: WeakKeyDictionary[Any, list[Leaf]] = WeakKeyDictionary()  # by configuration
 
 
 def memory() -> tuple[Mapping[str, Any], list[Leaf]]:
-    """What the configuration holds now, and what of it comes from projects; nothing where Poetry has not made it."""
+    """What the configuration holds now, and what of it comes from projects; nothing where Poetry
+    has not made it.
+    """
     config = poetry_config()
     return (config.raw(), _brought.get(config, [])) if config is not None else ({}, [])
 
@@ -102,7 +108,10 @@ def note_project(poetry: Any) -> None:
     from poetry_repo_plugin.config.document import read_toml
 
     note_leaves(config, leaves_of(read_toml(Path(file).parent / "poetry.toml")))
-    sources = ((str(source.get("name")), source.get("url")) for source in poetry.local_config.get("source", []))
+    sources = (
+        (str(source.get("name")), source.get("url"))
+        for source in poetry.local_config.get("source", [])
+    )
     note_leaves(config, ((("repositories", name, "url"), url) for name, url in sources))
 
 

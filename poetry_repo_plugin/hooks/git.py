@@ -1,4 +1,6 @@
-"""A git dependency over https: the credential of exactly that repository, and of no other host or path."""
+"""A git dependency over https: the credential of exactly that repository, and of no other host or
+path.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 def get_credentials_for_git_url(original: Any, self: Any, url: str) -> Any:
     """Called by Poetry's git backend just before it connects; from here on its transport asks us.
 
-    The backend is loaded for git dependencies only, so what we replace in it is replaced now; it does
-    without the answer, which is for others. A URL with userinfo is dulwich's to read.
+    The backend is loaded for git dependencies only, so what we replace in it is replaced now; it
+    does without the answer, which is for others. A URL with userinfo is dulwich's to read.
     """
     import poetry.vcs.git.backend
     from poetry.utils.password_manager import HTTPAuthCredential
@@ -43,7 +45,9 @@ def get_credentials_for_git_url(original: Any, self: Any, url: str) -> Any:
 
 
 def _get_transport_and_path(original: Any, location: str, *arguments: Any, **options: Any) -> Any:
-    """dulwich's client for ``location``, on a connection pool that sends our credential to that repository only."""
+    """dulwich's client for ``location``, on a connection pool that sends our credential to that
+    repository only.
+    """
     run = current()
     run.git_refusals.pop(location, None)
 
@@ -51,17 +55,23 @@ def _get_transport_and_path(original: Any, location: str, *arguments: Any, **opt
         run.git_refusals[location] = error
 
     try:
-        pool = credential_pool(run.access, location, options.get("config"), report=run.report, refused=refused)
+        pool = credential_pool(
+            run.access, location, options.get("config"), report=run.report, refused=refused
+        )
     except RepoError as error:
         raise run.report(error) from None
     if pool is not None:
-        options = {key: value for key, value in options.items() if key not in ("username", "password")}
+        options = {
+            key: value for key, value in options.items() if key not in ("username", "password")
+        }
         options["pool_manager"] = pool
     return original(location, *arguments, **options)
 
 
 def _clone_with_system_git(original: Any, *arguments: Any, **options: Any) -> Any:
-    """What Poetry tries after a 401: the system's git may know a credential. If not, the 401 is what is told."""
+    """What Poetry tries after a 401: the system's git may know a credential. If not, the 401 is
+    what is told.
+    """
     try:
         return original(*arguments, **options)
     except Exception:
@@ -79,12 +89,15 @@ def credential_pool(
     report: Callable[[Failure], Exception] = lambda error: error,
     refused: Callable[[Failure], None] = lambda error: None,
 ) -> GitPool | None:
-    """A connection pool for dulwich, or ``None`` where no repository is configured for ``url`` (or it is not http).
+    """A connection pool for dulwich, or ``None`` where no repository is configured for ``url`` (or
+    it is not http).
 
-    A URL with userinfo of its own is left to dulwich. Raises ``Failure`` for TLS material that is broken.
+    A URL with userinfo of its own is left to dulwich. Raises ``Failure`` for TLS material that is
+    broken.
 
     :param report: turns a failure into the exception that Poetry prints well.
-    :param refused: told of a 401, which dulwich raises and Poetry answers by trying the system's git.
+    :param refused: told of a 401, which dulwich raises and Poetry answers by trying the system's
+    git.
     """
     from poetry_repo_plugin.credentials.base import Purpose
 
@@ -107,17 +120,24 @@ def credential_pool(
 
 
 def _use_contexts(manager: Any, access: Access, grant: Grant) -> None:
-    """Make ``manager`` connect with the repository's TLS settings; where a redirect leads, its client certificate is
-    not offered.
+    """Make ``manager`` connect with the repository's TLS settings; where a redirect leads, its
+    client certificate is not offered.
     """
     connect = manager.connection_from_host
 
     def connection_from_host(
-        host: str | None, port: int | None = None, scheme: str | None = "http", pool_kwargs: Any = None
+        host: str | None,
+        port: int | None = None,
+        scheme: str | None = "http",
+        pool_kwargs: Any = None,
     ) -> Any:
         where = f"{scheme}://{host}:{port}/" if port else f"{scheme}://{host}/"
-        context = access.tls.context(grant if _is_at(where, grant) else grant._replace(identify=False))
-        own = {} if context is None else {"ssl_context": context, "ca_certs": None, "cert_reqs": None}
+        context = access.tls.context(
+            grant if _is_at(where, grant) else grant._replace(identify=False)
+        )
+        own = (
+            {} if context is None else {"ssl_context": context, "ca_certs": None, "cert_reqs": None}
+        )
         return connect(host, port=port, scheme=scheme, pool_kwargs={**(pool_kwargs or {}), **own})
 
     manager.connection_from_host = connection_from_host
@@ -137,7 +157,9 @@ def _was_redirected(response: Any) -> bool:
 
 
 class GitPool:
-    """A urllib3 pool manager that adds an Authorization header below one prefix, and follows no redirect with it."""
+    """A urllib3 pool manager that adds an Authorization header below one prefix, and follows no
+    redirect with it.
+    """
 
     def __init__(
         self,
@@ -159,7 +181,8 @@ class GitPool:
         self._credential = access.credential(grant, EVERYTHING)
 
     def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Any:
-        """As ``urllib3.PoolManager.request``, which drops the header when a redirect leaves the host.
+        """As ``urllib3.PoolManager.request``, which drops the header when a redirect leaves the
+        host.
 
         Raises what ``report`` makes of a failed connection and of a 403; a 401 goes on to dulwich.
         """
@@ -185,7 +208,9 @@ class GitPool:
         while True:
             sent = self._credential
             own = {} if sent is None else {"Authorization": sent.authorization()}
-            response = self._manager.request(method, url, *arguments, headers={**headers, **own}, **options)
+            response = self._manager.request(
+                method, url, *arguments, headers={**headers, **own}, **options
+            )
             if _was_redirected(response):
                 return response
             if response.status == 200:

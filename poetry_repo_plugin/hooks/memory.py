@@ -10,8 +10,9 @@ from poetry_repo_plugin.hooks.facts import note_leaves, note_project, poetry_con
 
 
 def create_poetry(original: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """It merges a folder's ``poetry.toml`` and sources into the one configuration of the process, and is called for
-    every dependency in a folder as well. Plugins that it activates may merge theirs.
+    """It merges a folder's ``poetry.toml`` and sources into the one configuration of the process,
+    and is called for every dependency in a folder as well. Plugins that it activates may merge
+    theirs.
     """
     config = poetry_config()
     before = list(leaves_of(config.raw())) if config is not None else []

@@ -1,16 +1,25 @@
 """The methods of Poetry that are replaced, in one table.
 
-Poetry opens connections from many places (the pool, the executor, fresh Poetry instances for builds and for
-``poetry self``, the publisher, direct URLs, git), but all of them pass through a few methods. Those are replaced on
-their classes, once, after a check that they are what we expect; a Poetry in which one is missing is left as it is,
-with one line of explanation. Nothing is read or resolved here: that happens when a request needs it.
+Poetry opens connections from many places (the pool, the executor, fresh Poetry instances for builds
+and for ``poetry self``, the publisher, direct URLs, git), but all of them pass through a few
+methods. Those are replaced on their classes, once, after a check that they are what we expect; a
+Poetry in which one is missing is left as it is, with one line of explanation. Nothing is read or
+resolved here: that happens when a request needs it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.hooks import authenticator, git, memory, prefetch, publisher, repository, run
+from poetry_repo_plugin.hooks import (
+    authenticator,
+    git,
+    memory,
+    prefetch,
+    publisher,
+    repository,
+    run,
+)
 from poetry_repo_plugin.hooks.facts import poetry_version
 from poetry_repo_plugin.hooks.seam import Seam
 
@@ -46,23 +55,53 @@ SEAMS: tuple[Seam, ...] = (
     # Sessions and requests
     Seam(_AUTHENTICATOR, "add_repository", authenticator.add_repository, ("self", "name", "url")),
     Seam(_AUTHENTICATOR, "create_session", authenticator.create_session, ("self",)),
-    Seam(_AUTHENTICATOR, "request", authenticator.request, ("self", "method", "url", "raise_for_status")),
-    Seam(_AUTHENTICATOR, "get_credentials_for_url", authenticator.get_credentials_for_url, ("self", "url")),
-    Seam(_AUTHENTICATOR, "get_credentials_for_git_url", git.get_credentials_for_git_url, ("self", "url")),
+    Seam(
+        _AUTHENTICATOR,
+        "request",
+        authenticator.request,
+        ("self", "method", "url", "raise_for_status"),
+    ),
+    Seam(
+        _AUTHENTICATOR,
+        "get_credentials_for_url",
+        authenticator.get_credentials_for_url,
+        ("self", "url"),
+    ),
+    Seam(
+        _AUTHENTICATOR,
+        "get_credentials_for_git_url",
+        git.get_credentials_for_git_url,
+        ("self", "url"),
+    ),
     Seam(_AUTHENTICATOR, "get_certs_for_url", authenticator.get_certs_for_url, ("self", "url")),
-    Seam(_AUTHENTICATOR, "get_certs_for_repository", authenticator.get_certs_for_repository, ("self", "name")),
+    Seam(
+        _AUTHENTICATOR,
+        "get_certs_for_repository",
+        authenticator.get_certs_for_repository,
+        ("self", "name"),
+    ),
     Seam(_AUTHENTICATOR, "get_http_auth", authenticator.get_http_auth, ("self", "name")),
     Seam(_AUTHENTICATOR, "get_pypi_token", authenticator.get_pypi_token, ("self", "name")),
     Seam(_CERTIFICATES, "create", None, ("repository", "config")),
     Seam(_CREDENTIAL, "__init__", None, ("self", "username", "password")),
-    # From 2.1 on it asks the keyring before every install; with us a request does that, if it needs it.
+    # From 2.1 on it asks the keyring before every install; with us a request does that, if it needs
+    # it.
     Seam(_KEYRING, "preflight_check", lambda original, io=None, config=None: None, optional=True),
     # Uploads
     Seam(
         _PUBLISHER,
         "publish",
         publisher.publish,
-        ("self", "repository_name", "username", "password", "cert", "client_cert", "dry_run", "skip_existing"),
+        (
+            "self",
+            "repository_name",
+            "username",
+            "password",
+            "cert",
+            "client_cert",
+            "dry_run",
+            "skip_existing",
+        ),
     ),
     Seam(_UPLOADER, "make_session", publisher.make_session, ("self",)),
     Seam(
@@ -73,9 +112,24 @@ SEAMS: tuple[Seam, ...] = (
     ),
     # What our adapters and our cache build on
     Seam(_CACHE, "_load_from_cache", None, ("self", "request")),
-    Seam(_CACHE, "_cache_set", None, ("self", "cache_url", "request", "response", "body", "expires_time")),
-    Seam("cachecontrol.serialize:Serializer", "prepare_response", None, ("self", "request", "cached", "body_file")),
-    Seam(_ADAPTER, "build_connection_pool_key_attributes", None, ("self", "request", "verify", "cert")),
+    Seam(
+        _CACHE,
+        "_cache_set",
+        None,
+        ("self", "cache_url", "request", "response", "body", "expires_time"),
+    ),
+    Seam(
+        "cachecontrol.serialize:Serializer",
+        "prepare_response",
+        None,
+        ("self", "request", "cached", "body_file"),
+    ),
+    Seam(
+        _ADAPTER,
+        "build_connection_pool_key_attributes",
+        None,
+        ("self", "request", "verify", "cert"),
+    ),
     Seam(_ADAPTER, "cert_verify", None, ("self", "conn", "url", "verify", "cert")),
     Seam(_ADAPTER, "add_headers", None, ("self", "request")),
 )
@@ -91,7 +145,9 @@ _fits: bool | None = None
 
 
 def inject(command: Command, io: IO) -> None:
-    """Make Poetry's connections ours for this command. Called before each command; again does nothing new."""
+    """Make Poetry's connections ours for this command. Called before each command; again does
+    nothing new.
+    """
     if _fits is None:
         _fit(io)
     if _fits:

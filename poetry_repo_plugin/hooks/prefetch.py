@@ -1,8 +1,9 @@
 """Latency hidden: what Poetry is about to ask of a repository is asked at the same time.
 
-Poetry asks one question after the other. Here its solver and its installer tell what they need as soon as they know
-(:mod:`prefetch_plan`), threads ask for it (:mod:`prefetch_crew`), and Poetry finds the answer there, or waits for it
-(:mod:`single_flight`). Where these seams do not fit, Poetry goes on without, and nothing is wrong.
+Poetry asks one question after the other. Here its solver and its installer tell what they need as
+soon as they know (:mod:`prefetch_plan`), threads ask for it (:mod:`prefetch_crew`), and Poetry
+finds the answer there, or waits for it (:mod:`single_flight`). Where these seams do not fit, Poetry
+goes on without, and nothing is wrong.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _hosts: Hosts | None = None
 
 
 def start(command: str) -> None:
-    """Make Poetry ask ahead, if ``command`` is one that asks much and nobody has switched it off."""
+    """Make Poetry ask ahead, if ``command`` is one that asks much and nobody has switched it
+    off.
+    """
     global _crew, _fits
     name, _, rest = command.partition(" ")
     if not (command in _COMMANDS or (name == "self" and rest)) or not _is_wanted():
@@ -78,22 +81,27 @@ def _most_workers() -> int:
     return MOST if wanted is None else max(0, min(MOST, int(wanted)))
 
 
-# -- the replacements --------------------------------------------------------------------------------------------------
+# -- the replacements
 
 
-def _init_repository(original: Callable[..., None], self: Any, *arguments: Any, **options: Any) -> None:
+def _init_repository(
+    original: Callable[..., None], self: Any, *arguments: Any, **options: Any
+) -> None:
     from poetry.repositories.single_page_repository import SinglePageRepository
 
     from poetry_repo_plugin.hooks.single_flight import Flights, OneFlight
 
     original(self, *arguments, **options)
-    # In the place of Poetry's `functools.cache`, which lets two threads ask the same. A single page is one for all.
+    # In the place of Poetry's `functools.cache`, which lets two threads ask the same. A single page
+    # is one for all.
     flights = OneFlight if isinstance(self, SinglePageRepository) else Flights
     self.get_page = flights(self._get_page, keep=True)
     setattr(self, _FLIGHTS, {})
 
 
-def _once_at_a_time(original: Callable[..., Any], self: Any, *arguments: Any, **options: Any) -> Any:
+def _once_at_a_time(
+    original: Callable[..., Any], self: Any, *arguments: Any, **options: Any
+) -> Any:
     from poetry_repo_plugin.hooks.single_flight import Flights
 
     flights = getattr(self, _FLIGHTS, None)
@@ -142,7 +150,8 @@ _PAGE = "poetry.repositories.link_sources.base:LinkSource"
 _PROVIDER = "poetry.puzzle.provider:Provider"
 _SOLVER = "poetry.puzzle.solver:Solver"
 
-# As `patches.SEAMS`; but where one of these is missing, Poetry goes on without any of them, and nothing is said.
+# As `patches.SEAMS`; but where one of these is missing, Poetry goes on without any of them, and
+# nothing is said.
 SEAMS: tuple[Seam, ...] = (
     Seam(_HTTP_REPOSITORY, "__init__", _init_repository, ("self", "name", "url")),
     Seam(_HTTP_REPOSITORY, "_get_page", None, ("self", "name")),
@@ -151,7 +160,9 @@ SEAMS: tuple[Seam, ...] = (
     Seam(_PYPI, "_get_release_info", _once_at_a_time, ("self", "name", "version")),
     Seam(_PYPI, "find_links_for_package", _once_at_a_time, ("self", "package")),
     Seam(_LEGACY, "_get_release_info", _once_at_a_time, ("self", "name", "version")),
-    Seam("poetry.repositories.repository_pool:RepositoryPool", "get_priority", None, ("self", "name")),
+    Seam(
+        "poetry.repositories.repository_pool:RepositoryPool", "get_priority", None, ("self", "name")
+    ),
     Seam(_PAGE, "versions", None, ("self", "name")),
     Seam(_PAGE, "links_for_version", None, ("self", "name", "version")),
     Seam(_PAGE, "yanked", None, ("self", "name", "version")),

@@ -1,4 +1,6 @@
-"""The threads that ask ahead. They start when a host turns out to be far, and never hold anybody up at the end."""
+"""The threads that ask ahead. They start when a host turns out to be far, and never hold anybody up
+at the end.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ class Crew:
         while self._threads < self._allowed and len(self._tasks) > self._idle:
             self._threads += 1
             self._idle += 1
-            threading.Thread(target=self._work, name="poetry-repo-plugin-ahead", daemon=True).start()
+            threading.Thread(
+                target=self._work, name="poetry-repo-plugin-ahead", daemon=True
+            ).start()
 
     def _work(self) -> None:
         with asking_ahead():

@@ -1,4 +1,6 @@
-"""What is known of a name's releases, read from pages and from Poetry's cache as Poetry itself does."""
+"""What is known of a name's releases, read from pages and from Poetry's cache as Poetry itself
+does.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def page_of(repository: Any, name: str) -> Any:
 def best_release(
     pages: list[tuple[Any, Any]], name: str, constraint: Any, dependency: Any, rejected: set[Any]
 ) -> tuple[Any, Any, Any] | None:
-    """The release that Poetry's ``Repository.find_packages`` and ``Provider.search_for`` put first."""
+    """The release that Poetry's ``Repository.find_packages`` and ``Provider.search_for`` put
+    first.
+    """
     eligible: dict[Any, tuple[Any, Any]] = {}
     for repository, page in pages:
         for version in list(page.versions(name)) if page is not None else ():
@@ -38,13 +42,18 @@ def best_release(
 
 def _is_too_recent(repository: Any, page: Any, name: str, version: Any) -> bool:
     """``solver.min-release-age``, from Poetry 2.4 on."""
-    if getattr(repository, "_min_release_age_cutoff", None) is None or name in repository._min_release_age_exclude:
+    if (
+        getattr(repository, "_min_release_age_cutoff", None) is None
+        or name in repository._min_release_age_exclude
+    ):
         return False
     return bool(repository._is_version_too_recent(page.links_for_version(name, version)))
 
 
 def release_info(repository: Any, page: Any, name: str, version: Any) -> dict[str, Any] | None:
-    """What Poetry will know of a release: from its cache, else fetched; ``None`` where that is not for us."""
+    """What Poetry will know of a release: from its cache, else fetched; ``None`` where that is not
+    for us.
+    """
     cached = _cached(repository, name, version)
     if cached is not None:
         return cached
@@ -55,7 +64,9 @@ def release_info(repository: Any, page: Any, name: str, version: Any) -> dict[st
 
 
 def has_metadata(page: Any, name: str, version: Any) -> bool:
-    """Whether Poetry reads no archive: all wheels have their metadata beside them (PEP 658), and there is one."""
+    """Whether Poetry reads no archive: all wheels have their metadata beside them (PEP 658), and
+    there is one.
+    """
     wheels = [link for link in page.links_for_version(name, version) if link.is_wheel]
     return bool(wheels) and all(link.has_metadata for link in wheels)
 
@@ -66,7 +77,9 @@ def is_cached(repository: Any, name: str, version: Any) -> bool:
 
 
 def _cached(repository: Any, name: str, version: Any) -> dict[str, Any] | None:
-    """From Poetry's cache of releases, without its way of deleting what another thread is just writing."""
+    """From Poetry's cache of releases, without its way of deleting what another thread is just
+    writing.
+    """
     if repository._disable_cache:
         return None
     try:
@@ -74,5 +87,7 @@ def _cached(repository: Any, name: str, version: Any) -> dict[str, Any] | None:
         found = json.loads(path.read_bytes()[10:])  # behind the date of its end
     except (OSError, ValueError):
         return None
-    current = isinstance(found, dict) and found.get("_cache_version") == str(repository.CACHE_VERSION)
+    current = isinstance(found, dict) and found.get("_cache_version") == str(
+        repository.CACHE_VERSION
+    )
     return found if current else None

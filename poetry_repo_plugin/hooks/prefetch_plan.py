@@ -1,4 +1,6 @@
-"""What the solver is about to ask, worked out ahead of it from the same facts, by the same rules."""
+"""What the solver is about to ask, worked out ahead of it from the same facts, by the same
+rules.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,21 @@ from poetry.repositories.legacy_repository import LegacyRepository
 from poetry.repositories.pypi_repository import PyPiRepository
 from poetry.repositories.repository_pool import Priority
 
-from poetry_repo_plugin.hooks.prefetch_pages import best_release, has_metadata, is_cached, page_of, release_info
+from poetry_repo_plugin.hooks.prefetch_pages import (
+    best_release,
+    has_metadata,
+    is_cached,
+    page_of,
+    release_info,
+)
 from poetry_repo_plugin.hooks.single_flight import Flights
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.hooks.prefetch_crew import Crew
 
-_MOST_VERSIONS = 8  # of a name, that are looked at because this project's Python does not suit the newer ones
+_MOST_VERSIONS = (
+    8  # of a name, that are looked at because this project's Python does not suit the newer ones
+)
 
 
 class _Need(NamedTuple):
@@ -84,7 +94,7 @@ class Plan:
             self._constraints[need] = constraint if both.is_empty() else both
         self._crew.add(lambda: self._look(need, dependency))
 
-    # -- in the threads ahead ------------------------------------------------------------------------------------------
+    # -- in the threads ahead
 
     def _look(self, need: _Need, dependency: Any) -> None:
         """Fetch the pages of a name, then the release that the solver will take."""
@@ -116,11 +126,21 @@ class Plan:
                 return []
             found = [self._pool.repository(need.source)]
         else:
-            found = [one for one in self._pool.repositories if self._pool.get_priority(one.name) is Priority.PRIMARY]
-        return found if all(isinstance(getattr(one, "get_page", None), Flights) for one in found) else []
+            found = [
+                one
+                for one in self._pool.repositories
+                if self._pool.get_priority(one.name) is Priority.PRIMARY
+            ]
+        return (
+            found
+            if all(isinstance(getattr(one, "get_page", None), Flights) for one in found)
+            else []
+        )
 
     def _locked(self, dependency: Any) -> Any:
-        """The package of the lock file that the solver will take, as Poetry's ``Provider.get_locked`` has it."""
+        """The package of the lock file that the solver will take, as Poetry's
+        ``Provider.get_locked`` has it.
+        """
         if dependency.name in self._provider.use_latest:
             return None
         for one in self._provider._locked.get(dependency.name, ()):
@@ -146,7 +166,9 @@ class Plan:
             try:
                 if isinstance(repository, LegacyRepository):
                     page: Any = repository.get_page(need.name)
-                    if version not in list(page.versions(need.name)) or not has_metadata(page, need.name, version):
+                    if version not in list(page.versions(need.name)) or not has_metadata(
+                        page, need.name, version
+                    ):
                         continue
                 repository._get_release_info(need.name, version)
             except PackageNotFoundError:
@@ -196,7 +218,9 @@ class Plan:
             self._follow_from(one, dependency, extras)
 
     def _parse(self, line: str) -> Any:
-        """The requirement; ``None`` for one that is not valid. Many packages require the same: parsing is slow."""
+        """The requirement; ``None`` for one that is not valid. Many packages require the same:
+        parsing is slow.
+        """
         if line not in self._parsed:
             try:
                 self._parsed[line] = Dependency.create_from_pep_508(line)
@@ -205,7 +229,9 @@ class Plan:
         return self._parsed[line]
 
     def _follow_from(self, required: Any, parent: Any, extras: Iterable[str]) -> None:
-        """Follow a requirement of ``parent``'s release, unless it does not apply (``Provider.complete_package``)."""
+        """Follow a requirement of ``parent``'s release, unless it does not apply
+        (``Provider.complete_package``).
+        """
         if required.in_extras and not set(required.in_extras).intersection(extras):
             return
         if required.is_optional() and not required.in_extras:
@@ -230,7 +256,11 @@ def pages_of(operations: Iterable[Any], chooser: Any) -> list[Callable[[], objec
     tasks: list[Callable[[], object]] = []
     for operation in operations:
         package = operation.package
-        if operation.job_type == "uninstall" or operation.skipped or package.source_type not in (None, "legacy"):
+        if (
+            operation.job_type == "uninstall"
+            or operation.skipped
+            or package.source_type not in (None, "legacy")
+        ):
             continue
         repository = _repository_of(package, chooser._pool)
         if not isinstance(getattr(repository, "get_page", None), Flights):
@@ -243,8 +273,8 @@ def pages_of(operations: Iterable[Any], chooser: Any) -> list[Callable[[], objec
 
 
 def _repository_of(package: Any, pool: Any) -> Any:
-    """Where Poetry will look for its files; ``None`` where that is for Poetry to complain of: a lock
-    file may name a source that the project no longer has.
+    """Where Poetry will look for its files; ``None`` where that is for Poetry to complain of: a
+    lock file may name a source that the project no longer has.
     """
     name = package.source_reference if package.source_type else "pypi"
     if pool.has_repository(name):

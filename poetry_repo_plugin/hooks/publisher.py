@@ -1,4 +1,6 @@
-"""Poetry's publisher: where an upload goes, with which credential, and what is asked before and after."""
+"""Poetry's publisher: where an upload goes, with which credential, and what is asked before and
+after.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def publish(
         self._poetry.config.merge({"repositories": _nested((*keys, "url"), upload.url)})
     run.uploads[self._uploader] = upload
     with asked_by_us():
-        original(self, repository_name, username, password, cert, client_cert, dry_run, skip_existing)
+        original(
+            self, repository_name, username, password, cert, client_cert, dry_run, skip_existing
+        )
 
 
 def _nested(keys: tuple[str, ...], value: str) -> Any:
@@ -55,8 +59,15 @@ def upload(
     dry_run: bool = False,
     skip_existing: bool = False,
 ) -> None:
-    """Check before the first byte, ask a person for what turns out to be missing, and offer to keep it."""
-    from poetry_repo_plugin.ops.publish import ask_for_credential, check_before_upload, lacked_credential, offer_to_keep
+    """Check before the first byte, ask a person for what turns out to be missing, and offer to keep
+    it.
+    """
+    from poetry_repo_plugin.ops.publish import (
+        ask_for_credential,
+        check_before_upload,
+        lacked_credential,
+        offer_to_keep,
+    )
 
     run = current()
     known = run.uploads.get(self)

@@ -12,19 +12,41 @@ if TYPE_CHECKING:
 def remember_environment(session: Session) -> None:
     """Let ``session`` look for proxies and CA bundles in the environment once for each server.
 
-    For each request, requests goes twice through all environment variables (on macOS and Windows through the system's
-    settings as well), for the proxy of a host and whether the host is an exception.
+    For each request, requests goes twice through all environment variables (on macOS and Windows
+    through the system's settings as well), for the proxy of a host and whether the host is an
+    exception.
     """
     merge = session.merge_environment_settings
     known: dict[tuple[Any, ...], Any] = {}
 
-    def merge_environment_settings(url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+    def merge_environment_settings(
+        url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
         try:
             server = urlsplit(url)
-            own = (session.trust_env, session.stream, session.verify, session.cert, *session.proxies.items())
-            key = (server.scheme, server.hostname, server.port, stream, verify, cert, own, *proxies.items())
+            own = (
+                session.trust_env,
+                session.stream,
+                session.verify,
+                session.cert,
+                *session.proxies.items(),
+            )
+            key = (
+                server.scheme,
+                server.hostname,
+                server.port,
+                stream,
+                verify,
+                cert,
+                own,
+                *proxies.items(),
+            )
             found = known.get(key)
-        except (ValueError, TypeError, AttributeError):  # a bad port, an option that is no key or is None
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+        ):  # a bad port, an option that is no key or is None
             return merge(url, proxies, stream, verify, cert)
         if found is None:
             found = known[key] = merge(url, proxies, stream, verify, cert)

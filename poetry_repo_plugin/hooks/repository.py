@@ -12,20 +12,27 @@ from poetry_repo_plugin.hooks.cache import settle_cache
 from poetry_repo_plugin.hooks.run import current
 
 
-def init_repository(original: Callable[..., None], self: Any, name: str, url: str, **options: Any) -> None:
-    """A repository keeps its URL without userinfo (which would land in poetry.lock), and we learn of it.
+def init_repository(
+    original: Callable[..., None], self: Any, name: str, url: str, **options: Any
+) -> None:
+    """A repository keeps its URL without userinfo (which would land in poetry.lock), and we learn
+    of it.
 
     Poetry names a folder of its cache after it, wherever that leads.
     """
     run = current()
     if not is_folder_name(name):
         raise run.report(
-            InputError(f"The source {name[:100]!r} cannot be used: its name leads out of Poetry's cache, or is none.")
+            InputError(
+                f"The source {name[:100]!r} cannot be used: its name leads out of Poetry's cache, or is none."
+            )
         )
     bare = split_userinfo(url)[0]
     if redact(bare) != bare:
         raise run.report(
-            InputError(f"The URL of the source {name!r} holds a credential that is not written as a URL wants it.")
+            InputError(
+                f"The URL of the source {name!r} holds a credential that is not written as a URL wants it."
+            )
         )
     original(self, name, bare, **options)
     settle_cache(self)
@@ -33,7 +40,9 @@ def init_repository(original: Callable[..., None], self: Any, name: str, url: st
     run.add_live(name, url)
 
 
-def find_links_for_package(original: Callable[..., list[Any]], self: Any, package: Any) -> list[Any]:
+def find_links_for_package(
+    original: Callable[..., list[Any]], self: Any, package: Any
+) -> list[Any]:
     """Where an index links to, its CA is trusted."""
     links = original(self, package)
     matcher = current().access.matcher

@@ -1,4 +1,6 @@
-"""What one command shares: the access, the connections, and which authenticator works for which repository."""
+"""What one command shares: the access, the connections, and which authenticator works for which
+repository.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from poetry_repo_plugin.http.auth import Access
     from poetry_repo_plugin.ops.publish import Upload
 
-_KEPT = 64  # idle connections to a host; with fewer, those of more workers are closed and opened again
+_KEPT = (
+    64  # idle connections to a host; with fewer, those of more workers are closed and opened again
+)
 _HOSTS = 64
 
 
@@ -55,7 +59,9 @@ class Run:
 
     @cached_property
     def pools(self) -> PoolManager:
-        """The connections of all of Poetry's sessions: it reads a page with one and downloads the file with another."""
+        """The connections of all of Poetry's sessions: it reads a page with one and downloads the
+        file with another.
+        """
         with self._lock:
             if "pools" in self.__dict__:
                 return self.__dict__["pools"]  # type: ignore[no-any-return]  # another thread was first
@@ -88,7 +94,9 @@ class Run:
                 self.access.matcher.add_live(name, url)
 
     def adopt(self, poetry: Any) -> None:
-        """Learn of the repositories that exist already, where another plugin had Poetry built before this command."""
+        """Learn of the repositories that exist already, where another plugin had Poetry built
+        before this command.
+        """
         note_project(poetry)
         for repository in getattr(getattr(poetry, "pool", None), "all_repositories", ()):
             session, url = getattr(repository, "session", None), getattr(repository, "_url", None)
@@ -99,12 +107,20 @@ class Run:
                 self.add_live(repository.name, url)
 
     def ignored_codes(self, name: str) -> frozenset[int]:
-        """The error codes, but for 401 and 403, that mean “not here” with the repository ``name``."""
+        """The error codes, but for 401 and 403, that mean “not here” with the repository
+        ``name``.
+        """
         repository = self.access.catalogue.find(name)
-        return self.access.ignored_codes(repository) - {401, 403} if repository is not None else frozenset()
+        return (
+            self.access.ignored_codes(repository) - {401, 403}
+            if repository is not None
+            else frozenset()
+        )
 
     def report(self, error: RepoError, instead_of: BaseException | None = None) -> Exception:
-        """The exception that this Poetry prints well, once; of the kind of ``instead_of`` as well."""
+        """The exception that this Poetry prints well, once; of the kind of ``instead_of`` as
+        well.
+        """
         from poetry_repo_plugin.hooks.explain import reported
 
         return reported(error, instead_of)
@@ -123,12 +139,16 @@ class Run:
 
     @property
     def _wiped(self) -> str:
-        """What takes the line of Poetry's spinner away (as it does itself); it draws itself again below."""
+        """What takes the line of Poetry's spinner away (as it does itself); it draws itself again
+        below.
+        """
         return "\r\x1b[2K" if self.io.error_output.is_decorated() else ""
 
 
 _current: Run | None = None
-_asking = threading.local()  # .depth > 0 while Poetry asks on behalf of a request that our adapter will carry
+_asking = (
+    threading.local()
+)  # .depth > 0 while Poetry asks on behalf of a request that our adapter will carry
 
 
 def begin(command: Command, io: IO, watch: Callable[[Hosts], None]) -> None:
@@ -153,19 +173,25 @@ def current() -> Run:
 
 
 def explain_not_found(error: Exception) -> None:
-    """The command ends with ``error``: say so where a repository that had nothing turns out to be no index at all."""
+    """The command ends with ``error``: say so where a repository that had nothing turns out to be
+    no index at all.
+    """
     from poetry_repo_plugin.core.wrapping import width_of
     from poetry_repo_plugin.hooks.explain import is_reported, markup
 
     if _current is None or is_reported(error) or "access" not in _current.__dict__:
         return
     for found in _current.answers.explain(_current.access):
-        _current.io.write_error_line(markup(found.lines_for_ci(), width_of(_current.io.error_output)))
+        _current.io.write_error_line(
+            markup(found.lines_for_ci(), width_of(_current.io.error_output))
+        )
 
 
 @contextmanager
 def asked_by_us() -> Iterator[None]:
-    """Within it Poetry's own look-ups of credentials and certificates find nothing: our adapter carries them."""
+    """Within it Poetry's own look-ups of credentials and certificates find nothing: our adapter
+    carries them.
+    """
     _asking.depth = getattr(_asking, "depth", 0) + 1
     try:
         yield

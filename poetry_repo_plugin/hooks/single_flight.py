@@ -1,7 +1,7 @@
 """Each question once at a time: whoever asks for what is under way waits for it.
 
-What a thread ahead of Poetry has found is kept until Poetry takes it. What it failed at is dropped, and Poetry tries
-itself; but for “there is no such package”, which is an answer.
+What a thread ahead of Poetry has found is kept until Poetry takes it. What it failed at is dropped,
+and Poetry tries itself; but for “there is no such package”, which is an answer.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Flights:
     """Calls by their arguments.
 
     :param call: what is called.
-    :param keep: remember answers for good, as ``functools.cache`` does; else Poetry is given each once, and calls
-        anew the next time.
+    :param keep: remember answers for good, as ``functools.cache`` does; else Poetry is given each
+        once, and calls anew the next time.
     """
 
     def __init__(self, call: Callable[..., Any], *, keep: bool) -> None:
@@ -111,7 +111,9 @@ class Flights:
         flight.over.set()
 
     def _note_taken(self, key: Hashable, flight: _Flight) -> None:
-        """Poetry has its answer: what is given once is gone, and so is “not found”, which it asks for anew."""
+        """Poetry has its answer: what is given once is gone, and so is “not found”, which it asks
+        for anew.
+        """
         if is_ahead():
             return
         with self._lock:
@@ -125,7 +127,9 @@ class OneFlight(Flights):
     """As :class:`Flights`, of a call whose answer is the same whatever its arguments are."""
 
     def __call__(self, *arguments: Any) -> Any:
-        """The answer. Raises what the call raises; that there is no page, with the name that was asked for."""
+        """The answer. Raises what the call raises; that there is no page, with the name that was
+        asked for.
+        """
         try:
             return super().__call__("")
         except PackageNotFoundError as error:

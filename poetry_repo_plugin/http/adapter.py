@@ -1,8 +1,9 @@
 """The adapter through which every request of Poetry travels.
 
-It carries what :class:`~poetry_repo_plugin.http.auth.Access` allows: the TLS context, the Authorization header (put on
-for the wire only, so that no copy, cache, log or exception keeps it), one renewal after a refusal, and the turning of
-failures that trying again cannot help into one clear error.
+It carries what :class:`~poetry_repo_plugin.http.auth.Access` allows: the TLS context, the
+Authorization header (put on for the wire only, so that no copy, cache, log or exception keeps it),
+one renewal after a refusal, and the turning of failures that trying again cannot help into one
+clear error.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ _SECONDS_FOR_ANSWER = 15.0
 
 
 class Headers(CaseInsensitiveDict[str]):
-    """Headers that remember, where requests copies them for a redirect, which request was answered with it."""
+    """Headers that remember, where requests copies them for a redirect, which request was answered
+    with it.
+    """
 
     def __init__(self, headers: Any, hop: Hop) -> None:
         super().__init__(headers)
@@ -79,15 +82,18 @@ class Trip:
 class _Carrier(HTTPAdapter):
     """What both adapters do.
 
-    :param access: gives what decides what a request may carry; called when the first request is sent.
+    :param access: gives what decides what a request may carry; called when the first request is
+        sent.
     :param report: turns a failure into the exception that Poetry prints well.
     :param owner: the repository on whose behalf this session works, if it is known.
     :param given: a credential from the command line.
     :param context: a TLS context from the command line, instead of the repository's.
     :param judge: turn a 401 or 403 into an error; else the caller reads it.
-    :param strict: judge them also where the settings declare them harmless, as every upload is judged.
+    :param strict: judge them also where the settings declare them harmless, as every upload is
+        judged.
     :param pools: connections that are shared with other adapters; their keys hold the TLS context.
-    :param budget: the question is ours: the time for it, in which the beginning of each answer is read at once.
+    :param budget: the question is ours: the time for it, in which the beginning of each answer is
+        read at once.
     :param anonymous: send no credential at all, to see what a repository does then.
     """
 
@@ -127,7 +133,9 @@ class _Carrier(HTTPAdapter):
         return self._get_access()
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Poetry downloads a file with another session than it reads the page with; the connection is the same."""
+        """Poetry downloads a file with another session than it reads the page with; the connection
+        is the same.
+        """
         if self._pools is None:
             super().init_poolmanager(*arguments, **options)
         else:
@@ -139,7 +147,7 @@ class _Carrier(HTTPAdapter):
             self.poolmanager = PoolManager()
         super().close()
 
-    # -- the request ---------------------------------------------------------------------------------------------------
+    # -- the request
 
     def send(
         self,
@@ -153,13 +161,20 @@ class _Carrier(HTTPAdapter):
     ) -> Response:
         """Send ``request`` with what it may carry.
 
-        Raises what ``report`` makes of a failure that is final; everything else as requests does, for Poetry to
-        try again.
+        Raises what ``report`` makes of a failure that is final; everything else as requests does,
+        for Poetry to try again.
         """
         request.headers.pop("Authorization", None)
         request.headers.pop("Cookie", None)
         whole_url, given = request.url, self._take_userinfo(request)
-        how = {"stream": stream, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies, **options}
+        how = {
+            "stream": stream,
+            "timeout": timeout,
+            "verify": verify,
+            "cert": cert,
+            "proxies": proxies,
+            **options,
+        }
         try:
             grant, led_away = self._grant_for(request, given)
             self._give_cookies(grant, request)
@@ -168,7 +183,9 @@ class _Carrier(HTTPAdapter):
                 self._access.hosts.check(grant, request)
             response = self._travel(trip, request, how)
             if response.is_redirect:
-                request.headers = Headers(request.headers, Hop(cast("str", request.url), grant, led_away))
+                request.headers = Headers(
+                    request.headers, Hop(cast("str", request.url), grant, led_away)
+                )
             return response
         except InvalidUrl:
             return super().send(request, **how)
@@ -183,7 +200,9 @@ class _Carrier(HTTPAdapter):
             request.url = whole_url  # Poetry may send it again
 
     def _grant_for(self, request: PreparedRequest, given: Credential | None) -> tuple[Grant, bool]:
-        """What ``request`` may carry, and whether another origin's redirect led to it. Raises :class:`InvalidUrl`."""
+        """What ``request`` may carry, and whether another origin's redirect led to it. Raises
+        :class:`InvalidUrl`.
+        """
         url, hop = cast("str", request.url), getattr(request.headers, "hop", None)
         owner, led_away = self._owner(), False
         if hop is not None:
@@ -193,7 +212,9 @@ class _Carrier(HTTPAdapter):
             given = self._given
             if hop is not None and Origin.of(url) == hop.grant.origin:
                 given = hop.grant.given
-        grant = self._access.matcher.grant_for(url, owner=owner, purpose=self._purpose, led_away=led_away, given=given)
+        grant = self._access.matcher.grant_for(
+            url, owner=owner, purpose=self._purpose, led_away=led_away, given=given
+        )
         if hop is not None and not led_away:
             self._access.note_upgrade(grant, hop.grant.origin)
         if self._anonymous:
@@ -225,14 +246,20 @@ class _Carrier(HTTPAdapter):
                 whose = self._owner() or trip.grant.origin.netloc
                 self._access.notices.once(f"{whose}: {odd}.")
         if response.status_code < 400:
-            proof = request.url if response.status_code < 300 and request.method in ("GET", "POST") else None
+            proof = (
+                request.url
+                if response.status_code < 300 and request.method in ("GET", "POST")
+                else None
+            )
             self._access.succeeded(trip.grant, trip.sent, proof)
         self._access.hosts.settle(trip.grant, response.status_code, trip.seconds)
         return response
 
     def _flow(self, trip: Trip, request: PreparedRequest) -> Generator[Attempt, Reply, None]:
         allowed = EVERYTHING if self._purpose is Purpose.PUBLISH else FIRST_REQUEST
-        flow = self._access.flow(trip.grant, cast("str", request.url), allowed=allowed, strict=self._strict)
+        flow = self._access.flow(
+            trip.grant, cast("str", request.url), allowed=allowed, strict=self._strict
+        )
         trip.find = next(flow).find
         return flow
 
@@ -260,7 +287,9 @@ class _Carrier(HTTPAdapter):
         return response
 
     def _settle_ahead(self, trip: Trip, response: Response) -> Response:
-        """An answer for a request ahead, which goes on only with one that is no refusal of any kind."""
+        """An answer for a request ahead, which goes on only with one that is no refusal of any
+        kind.
+        """
         status = response.status_code
         self._access.hosts.settle(trip.grant, status, trip.seconds)
         if status < 400 or (status == 404 and not self._access.means_refusal(trip.grant, status)):
@@ -276,7 +305,9 @@ class _Carrier(HTTPAdapter):
         response: Response,
         how: dict[str, Any],
     ) -> Attempt | None:
-        """What to send after ``response``; ``None`` where that is the answer. Raises :class:`Failure`."""
+        """What to send after ``response``; ``None`` where that is the answer. Raises
+        :class:`Failure`.
+        """
         request.headers.pop("Authorization", None)
         reply = Reply(response.status_code, trip.sent)
         if response.status_code >= 400:
@@ -289,12 +320,16 @@ class _Carrier(HTTPAdapter):
             return None
         return attempt
 
-    def _probe(self, trip: Trip, attempt: Attempt, like: PreparedRequest, how: dict[str, Any]) -> Reply:
+    def _probe(
+        self, trip: Trip, attempt: Attempt, like: PreparedRequest, how: dict[str, Any]
+    ) -> Reply:
         """Ask, past any cache, for what was there before."""
         from requests import Request
 
         headers = {
-            name: like.headers[name] for name in ("User-Agent", "Accept", "Accept-Encoding") if name in like.headers
+            name: like.headers[name]
+            for name in ("User-Agent", "Accept", "Accept-Encoding")
+            if name in like.headers
         }
         request = Request("GET", attempt.probe, headers).prepare()
         aside = self._trips[request] = Trip(trip.grant, trip.proxies, attempt.find)
@@ -310,8 +345,8 @@ class _Carrier(HTTPAdapter):
         return Reply(response.status_code, aside.sent)
 
     def _exchange(self, request: PreparedRequest, **how: Any) -> Response:
-        """One request and its answer. Of an answer that nobody but us looks into the beginning is read, in a time that
-        the server cannot draw out.
+        """One request and its answer. Of an answer that nobody but us looks into the beginning is
+        read, in a time that the server cannot draw out.
         """
         if self._budget is not None:
             with self._budget as budget:
@@ -335,14 +370,20 @@ class _Carrier(HTTPAdapter):
         return pool
 
     def _read_tls_page(self, grant: Grant, response: Response) -> None:
-        """Raise what a page says about TLS: nginx ends the handshake well and refuses afterwards."""
+        """Raise what a page says about TLS: nginx ends the handshake well and refuses
+        afterwards.
+        """
         if response.status_code == 400:
-            found = self._for_purpose(grant, self._access.tls.explain_answer(grant, 400, response.content[:2000]))
+            found = self._for_purpose(
+                grant, self._access.tls.explain_answer(grant, 400, response.content[:2000])
+            )
             if found is not None:
                 raise found
 
     def _is_about_content(self, response: Response) -> bool:
-        """Artifactory answers 403 for a file that exists already; ``--skip-existing`` wants to see that."""
+        """Artifactory answers 403 for a file that exists already; ``--skip-existing`` wants to see
+        that.
+        """
         return (
             self._purpose is Purpose.PUBLISH
             and response.status_code == 403
@@ -360,7 +401,9 @@ class _Carrier(HTTPAdapter):
         return Credential(secret or Secret(""), username, "url", "the URL itself")
 
     def _is_led_away(self, hop: Hop, url: str) -> bool:
-        """Whether another origin's redirect led to ``url``: then nothing secret travels, nor ever again on this way."""
+        """Whether another origin's redirect led to ``url``: then nothing secret travels, nor ever
+        again on this way.
+        """
         if hop.grant.uncertain:  # whoever answered may be a stranger on the same host
             return True
         if hop.led_away or url == hop.url:  # the same URL: it is sent again, from the start
@@ -368,12 +411,16 @@ class _Carrier(HTTPAdapter):
         if Origin.of(url) == hop.grant.origin:
             return False
         mine = hop.grant.query.name if hop.grant.query is not None else ""
-        onward = self._access.matcher.grant_for(url, owner=hop.owner or self._owner(), purpose=self._purpose)
+        onward = self._access.matcher.grant_for(
+            url, owner=hop.owner or self._owner(), purpose=self._purpose
+        )
         return not mine or onward.query is None or onward.query.name != mine
 
-    # -- what is carried, at the moment when the connection needs it ---------------------------------------------------
+    # -- what is carried, at the moment when the connection needs it
 
-    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
         """The pool's key, with the repository's own context in the place of paths and switches."""
         host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
         context = self._context(request)
@@ -394,9 +441,11 @@ class _Carrier(HTTPAdapter):
         if trip.sent is not None:
             request.headers["Authorization"] = trip.sent.authorization()
 
-    def build_response(self, req: PreparedRequest, resp: Any, *arguments: Any, **options: Any) -> Response:
-        """The response, and a cache's view of its request, know nothing of the header. The server's words for its
-        status are printed by Poetry as they are.
+    def build_response(
+        self, req: PreparedRequest, resp: Any, *arguments: Any, **options: Any
+    ) -> Response:
+        """The response, and a cache's view of its request, know nothing of the header. The server's
+        words for its status are printed by Poetry as they are.
         """
         req.headers.pop("Authorization", None)
         response = super().build_response(req, resp, *arguments, **options)
@@ -408,13 +457,18 @@ class _Carrier(HTTPAdapter):
         return response
 
     def _give_cookies(self, grant: Grant, request: PreparedRequest) -> None:
-        """Add the cookies of exactly the origin that the request goes to, and of the repository there.
+        """Add the cookies of exactly the origin that the request goes to, and of the repository
+        there.
 
-        A cookie may stand for the password that it was an answer to, but belongs to a host with all its ports, and to
-        http as well unless its server says otherwise (RFC 6265, 8.5 and 8.6).
+        A cookie may stand for the password that it was an answer to, but belongs to a host with all
+        its ports, and to http as well unless its server says otherwise (RFC 6265, 8.5 and 8.6).
         """
         jar = self._cookies.get(_jar_of(grant))
-        header = cast("Any", get_cookie_header)(jar, request) if jar is not None and not grant.uncertain else None
+        header = (
+            cast("Any", get_cookie_header)(jar, request)
+            if jar is not None and not grant.uncertain
+            else None
+        )
         if header is not None:
             request.headers["Cookie"] = header
 
@@ -425,7 +479,7 @@ class _Carrier(HTTPAdapter):
         own = self._own_context() if self._own_context is not None else None
         return own if own is not None else self._access.tls.context(trip.grant)
 
-    # -- failures ------------------------------------------------------------------------------------------------------
+    # -- failures
 
     def _explain(self, trip: Trip, error: Exception) -> None:
         """Raise the failure that ``error`` means, unless Poetry's own retries may help."""
@@ -436,10 +490,18 @@ class _Carrier(HTTPAdapter):
             raise found from error
 
     def _for_purpose(self, grant: Grant, found: Failure | None) -> Failure | None:
-        if found is None or found.cause is not Cause.NOT_AN_INDEX or self._purpose is not Purpose.PUBLISH:
+        if (
+            found is None
+            or found.cause is not Cause.NOT_AN_INDEX
+            or self._purpose is not Purpose.PUBLISH
+        ):
             return found
         repository, hint, publish = grant.repository, None, None
-        if grant.origin.scheme == "http" and repository is not None and repository.publish_url is not None:
+        if (
+            grant.origin.scheme == "http"
+            and repository is not None
+            and repository.publish_url is not None
+        ):
             publish, index = (
                 url.replace("http://", "https://", 1) if Origin.of(url) == grant.origin else url
                 for url in (repository.publish_url, repository.index_url or repository.publish_url)
@@ -447,11 +509,15 @@ class _Carrier(HTTPAdapter):
             if ByVariable.PUBLISH_URL not in repository.variables:
                 hint = repo("add", repository.name, index, "--publish-url", publish)
         where = grant.origin.netloc
-        return failure(Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=where, url=publish, hint=hint)
+        return failure(
+            Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=where, url=publish, hint=hint
+        )
 
 
 def _jar_of(grant: Grant) -> tuple[Origin, str]:
-    """Whose cookies: one session downloads the files of all repositories, and several may share a host."""
+    """Whose cookies: one session downloads the files of all repositories, and several may share a
+    host.
+    """
     if grant.repository is None or grant.stray:
         return grant.origin, ""
     return grant.origin, grant.repository.name
@@ -465,7 +531,9 @@ def _words_of(response: Response, sent: Credential | None) -> str:
 
 
 def _seconds_for_answer(timeout: Any) -> float:
-    """How long the answer to an upload may take: longer than the limit that Poetry sets for each of its reads."""
+    """How long the answer to an upload may take: longer than the limit that Poetry sets for each of
+    its reads.
+    """
     read = timeout[1] if isinstance(timeout, tuple) else timeout
     return max(_SECONDS_FOR_ANSWER, 2 * read if isinstance(read, (int, float)) else 0)
 
@@ -479,8 +547,8 @@ class CachingAdapter(_Carrier, CarefulAdapter):
 
 
 class RefusingAdapter(BaseAdapter):
-    """For all that is neither http nor https, where a hostile or broken index may lead. Requests would raise something
-    that Poetry takes for the network, and tries again.
+    """For all that is neither http nor https, where a hostile or broken index may lead. Requests
+    would raise something that Poetry takes for the network, and tries again.
     """
 
     def __init__(

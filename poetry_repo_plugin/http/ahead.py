@@ -1,7 +1,9 @@
-"""Requests ahead of Poetry: which host may be asked ahead, and how such a request differs from Poetry's own.
+"""Requests ahead of Poetry: which host may be asked ahead, and how such a request differs from
+Poetry's own.
 
-A request ahead spends nothing but time: it asks nobody for a credential, tries nothing twice, reads no archive. Where
-it cannot go on so, it is :class:`Abandoned`; Poetry asks for the same itself, and meets whatever there is to meet.
+A request ahead spends nothing but time: it asks nobody for a credential, tries nothing twice, reads
+no archive. Where it cannot go on so, it is :class:`Abandoned`; Poetry asks for the same itself, and
+meets whatever there is to meet.
 """
 
 from __future__ import annotations
@@ -72,7 +74,9 @@ def keeping_records(records: list[logging.LogRecord]) -> Iterator[None]:
 
 
 class HoldBack(logging.Filter):
-    """Keeps back what threads ahead log; who takes their answer logs it, at the time when Poetry would have."""
+    """Keeps back what threads ahead log; who takes their answer logs it, at the time when Poetry
+    would have.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether ``record`` is written now."""
@@ -87,8 +91,8 @@ class HoldBack(logging.Filter):
 class Hosts:
     """What the hosts of a run have answered so far; for all threads.
 
-    :ivar on_change: called with the place where one accepts its first request, or ``None``, and the number of requests
-        at a time that are worth it from now on.
+    :ivar on_change: called with the place where one accepts its first request, or ``None``, and the
+        number of requests at a time that are worth it from now on.
     """
 
     def __init__(self) -> None:
@@ -102,7 +106,11 @@ class Hosts:
     @staticmethod
     def place(grant: Grant) -> object:
         """What a success stands for: this repository, with its credential, at this origin."""
-        return (grant.repository.name if grant.repository is not None else "", grant.query, grant.origin)
+        return (
+            grant.repository.name if grant.repository is not None else "",
+            grant.query,
+            grant.origin,
+        )
 
     def settle(self, grant: Grant, status: int, seconds: float | None) -> None:
         """Learn from the answer to a request.
@@ -135,14 +143,20 @@ class Hosts:
     def check(self, grant: Grant, request: PreparedRequest) -> None:
         """Raise :class:`Abandoned` where ``request`` may not be made ahead."""
         path = urlsplit(request.url or "").path.lower()
-        if grant.origin in self._refused or request.method != "GET" or str(path).endswith(_ARCHIVES):
+        if (
+            grant.origin in self._refused
+            or request.method != "GET"
+            or str(path).endswith(_ARCHIVES)
+        ):
             raise Abandoned
         place = self.place(grant)
         if place not in self._accepted:
             raise NotYet(place)
 
     def workers(self) -> int:
-        """How many requests ahead are worth it at a time, by the host that is the farthest; 0 for none."""
+        """How many requests ahead are worth it at a time, by the host that is the farthest; 0 for
+        none.
+        """
         return max(map(self._workers_for, list(self._recent)), default=0)
 
     def _workers_for(self, origin: Origin) -> int:
@@ -154,7 +168,9 @@ class Hosts:
 
     def are_near(self) -> bool:
         """Whether all hosts were measured, and none is far."""
-        return bool(self._recent) and len(self._measured) == len(self._recent) and not self.workers()
+        return (
+            bool(self._recent) and len(self._measured) == len(self._recent) and not self.workers()
+        )
 
 
 def is_failure(status: int) -> bool:

@@ -1,7 +1,7 @@
 """What a request may carry: its credential and its TLS context.
 
-One :class:`Access` serves a whole run and all of its threads. Nothing is read, asked or built before a request needs
-it, and everything is read, asked and built once.
+One :class:`Access` serves a whole run and all of its threads. Nothing is read, asked or built
+before a request needs it, and everything is read, asked and built once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,15 @@ from poetry_repo_plugin.http.connections import Connections
 from poetry_repo_plugin.http.failures import unanswered, withheld_of
 from poetry_repo_plugin.http.matching import Grant, Matcher, unmistakable
 from poetry_repo_plugin.http.recorder import Recorder
-from poetry_repo_plugin.http.refusals import UNCERTAIN, Action, Refusal, Reply, Why, action_for, explain_refusal
+from poetry_repo_plugin.http.refusals import (
+    UNCERTAIN,
+    Action,
+    Refusal,
+    Reply,
+    Why,
+    action_for,
+    explain_refusal,
+)
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.external import OutsideSource
@@ -49,8 +57,8 @@ _MOST_TRIES = 3  # as it is, after a challenge, after one renewal
 class Attempt(NamedTuple):
     """One request to send.
 
-    :param find: finds what it carries. Called when there is a connection: an answer from a cache needs none. Raises
-        :class:`Failure`.
+    :param find: finds what it carries. Called when there is a connection: an answer from a cache
+        needs none. Raises :class:`Failure`.
     :param probe: a URL to GET in its place, to see whether it is still there.
     """
 
@@ -64,7 +72,8 @@ class Access:
     :ivar matcher: says whose repository a URL belongs to.
     :ivar tls: makes the contexts, and explains connections that fail.
     :ivar hosts: knows which hosts may be asked ahead of Poetry.
-    :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or returns ``None``.
+    :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or
+        returns ``None``.
     :param outside: the source that runs helpers.
     :param recorder: keeps what the answers teach; ``None`` to only look.
     """
@@ -103,13 +112,17 @@ class Access:
         self._doubts: dict[str, Failure] = {}
 
     def credential(self, grant: Grant, allowed: Need) -> Credential | None:
-        """What to send, or ``None``. Where everything is allowed, a broken source raises :class:`Failure`."""
+        """What to send, or ``None``. Where everything is allowed, a broken source raises
+        :class:`Failure`.
+        """
         if grant.uncertain:
             self._warn_of_uncertain(grant)
         if grant.given is not None or grant.query is None:
             return grant.given
         ended = self._ended.get(grant.query)
-        if ended is not None:  # the index wants a credential, and none can be had any more: nothing goes without
+        if (
+            ended is not None
+        ):  # the index wants a credential, and none can be had any more: nothing goes without
             raise ended
         resolution = self.chain.resolve(grant.query._replace(allowed=allowed))
         self._warn_if_withheld(grant, resolution)
@@ -118,7 +131,9 @@ class Access:
         return resolution.credential if self.may_go(grant, resolution.credential) else None
 
     def known_credential(self, grant: Grant) -> Credential | None:
-        """As :meth:`credential`, for a request ahead: nobody is asked, and what is not known ends it."""
+        """As :meth:`credential`, for a request ahead: nobody is asked, and what is not known ends
+        it.
+        """
         if grant.given is not None or grant.query is None:
             return grant.given
         known = self.chain.known(grant.query._replace(allowed=FIRST_REQUEST))
@@ -127,11 +142,12 @@ class Access:
         return known.credential if self.may_go(grant, known.credential) else None
 
     def may_go(self, grant: Grant, credential: Credential | None) -> bool:
-        """Whether ``credential`` may go where the request goes, if it is one that names a host and nothing else (an
-        entry of a netrc or of a keyring).
+        """Whether ``credential`` may go where the request goes, if it is one that names a host and
+        nothing else (an entry of a netrc or of a keyring).
 
-        Not over http to a host that is known for https. Nor to a stranger's host that is trusted only because of what
-        a project says of one of its repositories, or because that one is not verified.
+        Not over http to a host that is known for https. Nor to a stranger's host that is trusted
+        only because of what a project says of one of its repositories, or because that one is not
+        verified.
         """
         if credential is None or credential.source not in ("netrc", "keyring-url"):
             return True
@@ -141,13 +157,22 @@ class Access:
         return grant.origin.scheme != "http" or self._is_meant_for_http(grant.origin)
 
     def _is_meant_for_http(self, origin: Origin) -> bool:
-        meant = {own.origin for name in self.settings.names() for own in self.bindings.of(name, Kind.CREDENTIAL)}
+        meant = {
+            own.origin
+            for name in self.settings.names()
+            for own in self.bindings.of(name, Kind.CREDENTIAL)
+        }
         for name in self.settings.names():
-            for url in (self.settings.user_settings(name).url, self.settings.user_publish_url(name)):
+            for url in (
+                self.settings.user_settings(name).url,
+                self.settings.user_publish_url(name),
+            ):
                 with suppress(InvalidUrl):
                     meant.add(Origin.of(url or ""))
         known = meant | {own.origin for repository in self.catalogue for own in repository.prefixes}
-        return origin in meant or not any(own.scheme == "https" and own.host == origin.host for own in known)
+        return origin in meant or not any(
+            own.scheme == "https" and own.host == origin.host for own in known
+        )
 
     def flow(
         self,
@@ -157,14 +182,15 @@ class Access:
         allowed: Need = FIRST_REQUEST,
         strict: bool = False,
     ) -> Generator[Attempt, Reply, None]:
-        """Yields what to send, and is sent what came back; it ends when the last answer is the one to hand on.
+        """Yields what to send, and is sent what came back; it ends when the last answer is the one
+        to hand on.
 
         Raises :class:`Failure` where a repository's refusal is final.
 
         :param url: of the request, without userinfo.
         :param allowed: what finding the first credential may take.
-        :param strict: a 401 or 403 counts also where the settings declare it harmless: for uploads, and for questions
-            about a credential.
+        :param strict: a 401 or 403 counts also where the settings declare it harmless: for uploads,
+            and for questions about a credential.
         """
         tried: tuple[Credential, ...] = ()
         attempt = Attempt(partial(self.credential, grant, allowed))
@@ -180,7 +206,9 @@ class Access:
                 return
             attempt = Attempt(partial(_found, fresh))
 
-    def _after_refusal(self, refused: Refusal, strict: bool) -> Generator[Attempt, Reply, Credential | None]:
+    def _after_refusal(
+        self, refused: Refusal, strict: bool
+    ) -> Generator[Attempt, Reply, Credential | None]:
         """A credential to try again with, or ``None`` to hand the answer on."""
         grant, sent = refused.grant, refused.sent
         repository, query = grant.repository, grant.query
@@ -214,7 +242,9 @@ class Access:
         why = Why(resolution, renewed, reading and not is_ignored, self._is_proven(grant))
         found = explain_refusal(refused, action, why)
         if action is Action.DOUBT and (renewed or reading or query is None):
-            self._doubts.setdefault(repository.name, found)  # told if it turns out that all was answered so
+            self._doubts.setdefault(
+                repository.name, found
+            )  # told if it turns out that all was answered so
             return None
         if sent is not None and query is not None and resolution.broken is not None:
             self._ended[query] = found
@@ -249,7 +279,9 @@ class Access:
         return found if self.may_go(grant, found) else None
 
     def _ask_again(self, grant: Grant, sent: Credential | None, status: int) -> Resolution:
-        """What there is beside ``sent``, which was refused: its helper is told, and all sources are asked."""
+        """What there is beside ``sent``, which was refused: its helper is told, and all sources are
+        asked.
+        """
         query = grant.query
         if sent is not None and query is not None and self._recorder is not None:
             self._recorder.refused(query, sent, status)
@@ -257,19 +289,26 @@ class Access:
             return Resolution(grant.given)
         full = query._replace(allowed=EVERYTHING)
         beside = sent is not None and sent.source == "keyring" and query.purpose is Purpose.PUBLISH
-        return self.chain.renew(full, sent) if sent and (beside or _renewable(sent)) else self.chain.resolve(full)
+        return (
+            self.chain.renew(full, sent)
+            if sent and (beside or _renewable(sent))
+            else self.chain.resolve(full)
+        )
 
     def doubt(self, name: str) -> Failure | None:
-        """Why it may be that the repository had nothing: it hides what one may not see, and no credential can be told
-        to be good.
+        """Why it may be that the repository had nothing: it hides what one may not see, and no
+        credential can be told to be good.
         """
         return self._doubts.get(name)
 
-    def _may_have_run_out(self, query: Query | None, sent: Credential | None) -> Generator[Attempt, Reply, bool]:
-        """A 404 of a server that hides what one may not see can mean that ``sent`` is no longer good.
+    def _may_have_run_out(
+        self, query: Query | None, sent: Credential | None
+    ) -> Generator[Attempt, Reply, bool]:
+        """A 404 of a server that hides what one may not see can mean that ``sent`` is no longer
+        good.
 
-        What it had before in this run is asked for again. Before it had anything, a token that was made just now is
-        good, so nothing is there. What can only be uploaded to is taken for gone.
+        What it had before in this run is asked for again. Before it had anything, a token that was
+        made just now is good, so nothing is there. What can only be uploaded to is taken for gone.
         """
         if sent is None or query is None or not query.name:
             return False
@@ -284,7 +323,9 @@ class Access:
         return not is_new or self.chain.is_on_trial(query, sent)
 
     def means_refusal(self, grant: Grant, status: int) -> bool:
-        """Whether ``status`` says that the credential is missing, wrong or expired, at this kind of server."""
+        """Whether ``status`` says that the credential is missing, wrong or expired, at this kind of
+        server.
+        """
         if status in (401, 403):
             return True
         if status < 400:
@@ -293,7 +334,9 @@ class Access:
 
     @staticmethod
     def _statuses(grant: Grant) -> tuple[frozenset[int], frozenset[int]]:
-        """How this kind of server answers to an expired credential, and to none, beside 401 and 403."""
+        """How this kind of server answers to an expired credential, and to none, beside 401 and
+        403.
+        """
         profile = None
         if grant.repository is not None and grant.query is not None:
             profile = profile_of(grant.query.url, grant.repository.name)
@@ -302,18 +345,26 @@ class Access:
         return profile.expired_statuses, profile.stranger_statuses
 
     def ignored_codes(self, repository: Repository) -> frozenset[int]:
-        """The codes that the user or the project declared to mean “not here” with this repository."""
+        """The codes that the user or the project declared to mean “not here” with this
+        repository.
+        """
         own = self.settings.user_settings(repository.name).ignore_error_codes
         return frozenset((*own, *repository.project.ignore_error_codes))
 
     def _ignored(self, repository: Repository, query: Query | None) -> frozenset[int]:
-        """As :meth:`ignored_codes`; a project does not hide that its index was refused what belongs elsewhere."""
-        withheld = query is not None and self.bindings.allows(repository.name, Kind.CREDENTIAL, query.url) is False
+        """As :meth:`ignored_codes`; a project does not hide that its index was refused what belongs
+        elsewhere.
+        """
+        withheld = (
+            query is not None
+            and self.bindings.allows(repository.name, Kind.CREDENTIAL, query.url) is False
+        )
         own = self.settings.user_settings(repository.name).ignore_error_codes
         return frozenset(own) if withheld else self.ignored_codes(repository)
 
     def succeeded(self, grant: Grant, sent: Credential | None, url: str | None = None) -> None:
-        """The repository accepted what was sent: tell its helper, and bind what was stored before the plugin came.
+        """The repository accepted what was sent: tell its helper, and bind what was stored before
+        the plugin came.
 
         :param url: what was there, if it can be asked for again.
         """
@@ -345,11 +396,21 @@ class Access:
             recorder.bind(repository, Kind.CERTIFICATE, query.url)
 
     def note_upgrade(self, grant: Grant, before: Origin) -> None:
-        """Say once which URL to write where ``before``, http, has sent a request on to https at the same host."""
+        """Say once which URL to write where ``before``, http, has sent a request on to https at the
+        same host.
+        """
         repository = grant.repository
-        if (before.scheme, grant.origin.scheme) != ("http", "https") or before.host != grant.origin.host:
+        if (before.scheme, grant.origin.scheme) != (
+            "http",
+            "https",
+        ) or before.host != grant.origin.host:
             return
-        if repository is None or repository.index_url is None or grant.query is None or not grant.query.name:
+        if (
+            repository is None
+            or repository.index_url is None
+            or grant.query is None
+            or not grant.query.name
+        ):
             return
         url = repository.index_url.replace("http://", "https://", 1)
         self.notices.once(
@@ -380,4 +441,6 @@ def _found(credential: Credential) -> Credential:
 
 
 def _renewable(credential: Credential) -> bool:
-    return credential.expires_at is not None or credential.source.startswith(("helper", "provider:"))
+    return credential.expires_at is not None or credential.source.startswith(
+        ("helper", "provider:")
+    )

@@ -1,4 +1,6 @@
-"""The beginning of an answer, in a size and a time that can be borne: a hostile server sends what it likes."""
+"""The beginning of an answer, in a size and a time that can be borne: a hostile server sends what
+it likes.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,20 @@ LONGEST_WAIT = 60  # seconds before a request is tried again, five times at most
 _LONGEST_REASON = 300  # characters
 _ESCAPES = Pattern(r"\x1b(?:\[[0-?]{0,30}[ -/]{0,9}[@-~]|\][^\x07\x1b]{0,300}(?:\x07|\x1b\\)?|.)")
 # Every repetition is bounded: a hostile page must not make it slow.
-TITLE = Pattern(rb"<(?:title|h1|h2)\b[^<>]{0,200}>(.{0,200}?)</(?:title|h1|h2)", re.DOTALL | re.IGNORECASE)
+TITLE = Pattern(
+    rb"<(?:title|h1|h2)\b[^<>]{0,200}>(.{0,200}?)</(?:title|h1|h2)", re.DOTALL | re.IGNORECASE
+)
 ENCODINGS = "gzip, deflate"  # those that are unpacked here
 
 
 def cut(response: Any, *, most: int = ENOUGH, patience: float = PATIENCE) -> None:
-    """Make the beginning of the body all there is of it; a body that has been read already stays, and one that breaks
-    off is what came of it.
+    """Make the beginning of the body all there is of it; a body that has been read already stays,
+    and one that breaks off is what came of it.
 
     :param response: a ``requests.Response`` from an adapter.
     :param most: bytes, on the wire and unpacked.
-    :param patience: seconds after which the rest is not waited for; one read may take the request's own time limit.
+    :param patience: seconds after which the rest is not waited for; one read may take the request's
+    own time limit.
     """
     from urllib3.exceptions import HTTPError
 
@@ -52,7 +57,9 @@ def read_beginning(response: Any, *, most: int, patience: float) -> None:
             pieces.append(piece)
             size, ended = size + len(piece), not piece
     finally:
-        response._content = _unpacked(b"".join(pieces), response.headers.get("content-encoding", ""), most)
+        response._content = _unpacked(
+            b"".join(pieces), response.headers.get("content-encoding", ""), most
+        )
         response._content_consumed = True
         if not ended:
             response.close()
@@ -64,14 +71,30 @@ def _unpacked(packed: bytes, encoding: str, most: int) -> bytes:
         return packed[:most]
     if encoding.lower() not in ("gzip", "x-gzip", "deflate"):
         return b""
-    for format in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # some servers send "deflate" without zlib's header
+    for format in (
+        zlib.MAX_WBITS | 32,
+        -zlib.MAX_WBITS,
+    ):  # some servers send "deflate" without zlib's header
         with suppress(zlib.error):
             return zlib.decompressobj(format).decompress(packed, most)
     return b""
 
 
 # What a page of an index leads to: files, their metadata (PEP 658) and signatures.
-_FILES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tgz", ".egg", ".exe", ".msi", ".rpm", ".metadata", ".asc")
+_FILES = (
+    ".whl",
+    ".gz",
+    ".zip",
+    ".bz2",
+    ".xz",
+    ".tgz",
+    ".egg",
+    ".exe",
+    ".msi",
+    ".rpm",
+    ".metadata",
+    ".asc",
+)
 
 
 def is_file(url: str) -> bool:
@@ -87,14 +110,18 @@ def is_metadata(url: str) -> bool:
 def reason_of(response: Any, *secrets: str) -> str:
     """The reason that a server gives for its refusal, for a message; ``""`` where it gives none.
 
-    That is a status line of its own words, a line of text, a message in JSON or the title of a page; at most 300
-    printable characters of it.
+    That is a status line of its own words, a line of text, a message in JSON or the title of a
+    page; at most 300 printable characters of it.
 
     :param response: a ``requests.Response``, of which the body was read.
     :param secrets: what was sent, in case that the server says it again.
     """
     said = [response.reason or "", _text_of(response) or title_of(response) or ""]
-    usual = {_usual(response.status_code), f"{response.status_code} {_usual(response.status_code)}", ""}
+    usual = {
+        _usual(response.status_code),
+        f"{response.status_code} {_usual(response.status_code)}",
+        "",
+    }
     for text in said:
         for secret in filter(None, secrets):
             text = text.replace(secret, "****")
@@ -127,7 +154,9 @@ def _text_of(response: Any) -> str:
 
 
 def _message_in(document: object, depth: int = 3) -> str:
-    """The first message in an error as the servers word it: Artifactory, GitLab, Azure, Problem Details (RFC 9457)."""
+    """The first message in an error as the servers word it: Artifactory, GitLab, Azure, Problem
+    Details (RFC 9457).
+    """
     if isinstance(document, str):
         return document
     if isinstance(document, list):
@@ -135,14 +164,17 @@ def _message_in(document: object, depth: int = 3) -> str:
         return _message_in(document, depth - 1) if depth else ""
     if not isinstance(document, dict) or not depth:
         return ""
-    found = (document.get(key) for key in ("message", "detail", "reason", "error", "errors", "title"))
+    found = (
+        document.get(key) for key in ("message", "detail", "reason", "error", "errors", "title")
+    )
     return next(filter(None, (_message_in(one, depth - 1) for one in found)), "")
 
 
 def settle_retry_after(response: Any) -> None:
     """Make ``Retry-After`` a number of seconds that can be waited for.
 
-    Poetry takes a date (RFC 9110, 10.2.3) for a number, which ends the command, and waits as long as it is told.
+    Poetry takes a date (RFC 9110, 10.2.3) for a number, which ends the command, and waits as long
+    as it is told.
     """
     given = response.headers.get("retry-after")
     if given is not None:
@@ -164,7 +196,9 @@ def _seconds(text: str) -> int:
 def is_html(response: Any) -> bool:
     """Whether it says that it is HTML."""
     kind = response.headers.get("content-type", "").lower()
-    return str(kind).startswith(("text/html", "application/xhtml", "application/vnd.pypi.simple.v1+html"))
+    return str(kind).startswith(
+        ("text/html", "application/xhtml", "application/vnd.pypi.simple.v1+html")
+    )
 
 
 def title_of(response: Any) -> str | None:

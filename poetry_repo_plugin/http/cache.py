@@ -1,7 +1,9 @@
-"""Poetry's HTTP cache, in which an entry that is half written or damaged counts as not there (poetry#11048).
+"""Poetry's HTTP cache, in which an entry that is half written or damaged counts as not there
+(poetry#11048).
 
-From Poetry 2.4 on, an entry is two files: the body, and the rest. Parallel runs, a full disk and a lost power supply
-leave one without the other, or a part of one. What is read here is whole, or it is fetched anew.
+From Poetry 2.4 on, an entry is two files: the body, and the rest. Parallel runs, a full disk and a
+lost power supply leave one without the other, or a part of one. What is read here is whole, or it
+is fetched anew.
 
 What we write, plain Poetry reads: the rest of an entry has one more key, which it passes over.
 """
@@ -39,14 +41,17 @@ _DAMAGE = (OSError, ValueError, TypeError, LookupError, AttributeError)
 def write_whole(path: Path, data: Any, mode: int = 0o666, folder_mode: int = 0o777) -> None:
     """Write ``data`` to ``path``: all of it or nothing, whoever else reads and writes there.
 
-    It is not forced to the disk, which would cost more than the cache saves; a reader notices what got lost.
+    It is not forced to the disk, which would cost more than the cache saves; a reader notices what
+    got lost.
 
     Raises :class:`OSError`; what was there stays then.
     """
     path.parent.mkdir(folder_mode, parents=True, exist_ok=True)
     draft = path.with_name(f".{token_hex(8)}.tmp")
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        descriptor = os.open(
+            draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode
+        )
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         os.replace(draft, path)
@@ -88,7 +93,9 @@ _CAREFUL = {FileCache: CarefulFileCache, SeparateBodyFileCache: CarefulSeparateB
 
 
 def careful(cache: Any, folder: Path | None = None) -> Any:
-    """The same cache, but careful; in ``folder``, if one is given. Another plugin's kind stays as it is."""
+    """The same cache, but careful; in ``folder``, if one is given. Another plugin's kind stays as
+    it is.
+    """
     kind = _CAREFUL.get(type(cache))
     if kind is None:
         return cache
@@ -133,7 +140,9 @@ class CarefulController(CacheController):  # type: ignore[misc]  # cachecontrol 
                 body.close()
         return response
 
-    def _respond(self, request: PreparedRequest, entry: Any, body: IO[bytes] | None) -> HTTPResponse | None:
+    def _respond(
+        self, request: PreparedRequest, entry: Any, body: IO[bytes] | None
+    ) -> HTTPResponse | None:
         mark = entry.get(_MARK)
         response: HTTPResponse | None = self.serializer.prepare_response(request, entry, body)
         if response is not None:
@@ -152,7 +161,9 @@ class CarefulController(CacheController):  # type: ignore[misc]  # cachecontrol 
             if not isinstance(self.cache, SeparateBodyBaseCache):
                 super()._cache_set(cache_url, request, response, body, expires_time)
                 return
-            mark = vars(response).get(_MARK)  # where a 304 renews the rest of an entry, its body stays
+            mark = vars(response).get(
+                _MARK
+            )  # where a 304 renews the rest of an entry, its body stays
             if body is not None:
                 mark = [len(body), zlib.crc32(body)]
                 self.cache.set_body(cache_url, body)
@@ -169,7 +180,9 @@ def _marked(data: bytes, mark: list[int] | None) -> bytes:
 
 
 def _promised_size(answer: Any) -> int | None:
-    """The ``Content-Length`` of a stored response; the body is stored as it came, so it is the file's size."""
+    """The ``Content-Length`` of a stored response; the body is stored as it came, so it is the
+    file's size.
+    """
     promised = CaseInsensitiveDict(answer["headers"]).get("content-length", "")
     return int(promised) if promised.isdigit() else None
 
@@ -200,8 +213,9 @@ class CarefulAdapter(CacheControlAdapter):  # type: ignore[misc]  # cachecontrol
     def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
         """Send ``request``, or answer it from the cache.
 
-        An entry may go away while the server is asked whether it is still good. “Not modified” answers nothing then,
-        and the request is sent once more, past the cache: another process may be renewing the entry right now.
+        An entry may go away while the server is asked whether it is still good. “Not modified”
+        answers nothing then, and the request is sent once more, past the cache: another process may
+        be renewing the entry right now.
         """
         self._forget_conditions(request)
         response: Response = super().send(request, *arguments, **options)
@@ -213,6 +227,8 @@ class CarefulAdapter(CacheControlAdapter):  # type: ignore[misc]  # cachecontrol
 
     @staticmethod
     def _forget_conditions(request: PreparedRequest) -> None:
-        """Poetry sends a request again as it is: the conditions are those of an entry that may be gone by now."""
+        """Poetry sends a request again as it is: the conditions are those of an entry that may be
+        gone by now.
+        """
         for name in _CONDITIONS:
             request.headers.pop(name, None)

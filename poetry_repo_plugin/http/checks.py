@@ -1,4 +1,6 @@
-"""Questions to a repository: what ``login``, ``certs`` and ``doctor`` ask before they believe or store anything."""
+"""Questions to a repository: what ``login``, ``certs`` and ``doctor`` ask before they believe or
+store anything.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Verdict(Enum):
     ACCEPTED = "accepted"
     OPEN = "the index is open to everyone, so it could not be verified"
     SILENT = "its root answers as if nothing were there, so it could not be verified"
-    UNTOLD = "what it answers without a credential could not be found out, so it could not be verified"
+    UNTOLD = (
+        "what it answers without a credential could not be found out, so it could not be verified"
+    )
     UNASKABLE = "its server cannot be asked without uploading, so it could not be verified"
 
 
@@ -51,13 +55,15 @@ def ask(
     redirects: bool = True,
     timeout: float = TIMEOUT,
 ) -> Any:
-    """One request on behalf of ``repository``; returns the ``requests.Response`` with the beginning of its body.
+    """One request on behalf of ``repository``; returns the ``requests.Response`` with the beginning
+    of its body.
 
-    A POST follows no redirect, as Poetry's uploads follow none. Raises :class:`Failure` for every failure,
-    passing ones included, and for a 401 or 403.
+    A POST follows no redirect, as Poetry's uploads follow none. Raises :class:`Failure` for every
+    failure, passing ones included, and for a 401 or 403.
 
     :param strict: judge a 401 or 403 also where the settings say that it is harmless for a page.
-    :param timeout: seconds, for connecting and for each read; the whole takes at most half as much again.
+    :param timeout: seconds, for connecting and for each read; the whole takes at most half as much
+    again.
     """
     from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError
@@ -77,7 +83,9 @@ def ask(
             raise _unasked(access, repository, url, error, purpose) from None
 
 
-def check_login(access: Access, repository: Repository, url: str, credential: Credential) -> Verdict:
+def check_login(
+    access: Access, repository: Repository, url: str, credential: Credential
+) -> Verdict:
     """Whether ``repository`` accepts ``credential`` at ``url``, its index or its upload URL.
 
     Raises :class:`Failure` where it refuses, cannot be reached, or is no index at all.
@@ -213,7 +221,9 @@ def check_nothing_uploaded(repository: Repository, url: str, response: Any) -> J
     return found
 
 
-def _check_upload(access: Access, repository: Repository, url: str, credential: Credential) -> Verdict:
+def _check_upload(
+    access: Access, repository: Repository, url: str, credential: Credential
+) -> Verdict:
     asked = partial(ask, access, repository, url, method="POST", purpose=Purpose.PUBLISH)
     check_nothing_uploaded(repository, url, asked(given=credential))
     try:
@@ -241,21 +251,27 @@ def _wrong(repository: Repository, url: str, found: Judgement) -> Failure | None
     return failure(found.cause, found.detail, repository, host=host, hint=hint)
 
 
-def exchange(access: Access, name: str, method: str, url: str, json: object = None) -> tuple[int, object]:
-    """One step of trusted publishing with the upload host of repository ``name``: its CA, client certificate and
-    proxy, no credential.
+def exchange(
+    access: Access, name: str, method: str, url: str, json: object = None
+) -> tuple[int, object]:
+    """One step of trusted publishing with the upload host of repository ``name``: its CA, client
+    certificate and proxy, no credential.
 
-    Returns the status and the decoded body. Raises :class:`Failure` where there is no answer; follows no
-    redirect, because the body holds an identity token.
+    Returns the status and the decoded body. Raises :class:`Failure` where there is no answer;
+    follows no redirect, because the body holds an identity token.
     """
     from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError
 
     repository = access.catalogue.get(name)
     budget = Budget(_IN_ALL * TIMEOUT)
-    with _session(access, repository, Purpose.PUBLISH, None, anonymous=True, budget=budget, judge=False) as session:
+    with _session(
+        access, repository, Purpose.PUBLISH, None, anonymous=True, budget=budget, judge=False
+    ) as session:
         try:
-            response = session.request(method, url, json=json, timeout=TIMEOUT, allow_redirects=False)
+            response = session.request(
+                method, url, json=json, timeout=TIMEOUT, allow_redirects=False
+            )
         except (RequestException, HTTPError, OSError) as error:
             raise _unasked(access, repository, url, error, Purpose.PUBLISH) from None
     try:
@@ -265,24 +281,32 @@ def exchange(access: Access, name: str, method: str, url: str, json: object = No
 
 
 def given_proxy(url: str) -> str | None:
-    """The proxy that a request to ``url`` takes, as it is written in the environment, or ``None``."""
+    """The proxy that a request to ``url`` takes, as it is written in the environment, or
+    ``None``.
+    """
     from requests.utils import get_environ_proxies, select_proxy
 
     return select_proxy(url, get_environ_proxies(url))
 
 
 def proxy_of(url: str) -> str | None:
-    """The URL of the proxy that a request to ``url`` takes (it may hold a password), or ``None``."""
+    """The URL of the proxy that a request to ``url`` takes (it may hold a password), or
+    ``None``.
+    """
     found = given_proxy(url)
     return found if not found or "://" in found else f"http://{found}"
 
 
 def index_page(url: str) -> str:
-    """The URL of an index as Poetry asks for it: with a slash at its end, unless it is a single page."""
+    """The URL of an index as Poetry asks for it: with a slash at its end, unless it is a single
+    page.
+    """
     return url if url.endswith(("/", ".html", ".htm")) else f"{url}/"
 
 
-def _unasked(access: Access, repository: Repository, url: str, error: Exception, purpose: Purpose) -> Failure:
+def _unasked(
+    access: Access, repository: Repository, url: str, error: Exception, purpose: Purpose
+) -> Failure:
     """Why there is no answer, in the words that every connection is explained in."""
     from urllib3.exceptions import ProtocolError
 
@@ -291,7 +315,11 @@ def _unasked(access: Access, repository: Repository, url: str, error: Exception,
     if found is not None:
         return found
     broken_off = isinstance(error, ProtocolError)
-    message = "its answer breaks off." if broken_off else f"it could not be asked ({type(error).__name__})."
+    message = (
+        "its answer breaks off."
+        if broken_off
+        else f"it could not be asked ({type(error).__name__})."
+    )
     return failure(Cause.SERVER_ERROR, message, repository, host=grant.origin.netloc)
 
 

@@ -173,7 +173,9 @@ class Contexts:
             return False
         return self.has_identity(repository) or repository.name in self._handed_out_to
 
-    def _build(self, repository: Repository, grant: Grant) -> tuple[ssl.SSLContext | Failure | None, datetime | None]:
+    def _build(
+        self, repository: Repository, grant: Grant
+    ) -> tuple[ssl.SSLContext | Failure | None, datetime | None]:
         """The context, and when to build it anew: a helper's client certificate may expire soon."""
         settings = self.settings_of(repository, identify=grant.identify, origin=grant.origin)
         if _is_elsewhere(grant.origin, repository):

@@ -58,7 +58,10 @@ _BY_VARIABLE = {
 
 
 def hint_for(
-    cause: Cause, repository: Repository | None, url: str | None = None, subject: Subject | None = None
+    cause: Cause,
+    repository: Repository | None,
+    url: str | None = None,
+    subject: Subject | None = None,
 ) -> Hint | None:
     """The command that mends ``cause``, or ``None`` where there is none.
 
@@ -131,7 +134,9 @@ def failure(
     )
 
 
-def failure_of(found: Failure, repository: Repository | None, *, host: str = "", hint: Hint | None = None) -> Failure:
+def failure_of(
+    found: Failure, repository: Repository | None, *, host: str = "", hint: Hint | None = None
+) -> Failure:
     """``found``, now that it is known for which repository; one that is known stays as it is."""
     if found.repository is not None:
         return found
@@ -148,11 +153,15 @@ def failure_of(found: Failure, repository: Repository | None, *, host: str = "",
 
 
 def withheld_of(resolution: Resolution) -> Withheld | None:
-    """The stored credential that was not sent because it belongs elsewhere, if that is what happened."""
+    """The stored credential that was not sent because it belongs elsewhere, if that is what
+    happened.
+    """
     return next((answer for _, answer in resolution.steps if isinstance(answer, Withheld)), None)
 
 
 def unanswered(repository: Repository, broken: Broken, *, host: str) -> Failure:
     """A source that is responsible and cannot answer."""
     found = broken.failure
-    return failure(found.cause, f"no credential: {broken.why}", repository, host=host, hint=found.hint)
+    return failure(
+        found.cause, f"no credential: {broken.why}", repository, host=host, hint=found.hint
+    )

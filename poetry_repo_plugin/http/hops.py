@@ -19,10 +19,18 @@ class Hop(NamedTuple):
 
     @property
     def owner(self) -> str | None:
-        """The repository on whose behalf the next hop is made, if it goes to a place of that repository."""
-        return self.grant.repository.name if self.grant.repository is not None and not self.grant.stray else None
+        """The repository on whose behalf the next hop is made, if it goes to a place of that
+        repository.
+        """
+        return (
+            self.grant.repository.name
+            if self.grant.repository is not None and not self.grant.stray
+            else None
+        )
 
     @property
     def trusted_by(self) -> str | None:
-        """The repository whose CA is still trusted where a redirect leads; its secrets stay behind."""
+        """The repository whose CA is still trusted where a redirect leads; its secrets stay
+        behind.
+        """
         return self.grant.repository.name if self.grant.repository is not None else None

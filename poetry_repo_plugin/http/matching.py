@@ -14,19 +14,25 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import DEFAULT_PORTS, InvalidUrl, Origin, Prefix, UncertainPath
 from poetry_repo_plugin.credentials.base import Credential, Purpose, Query
 
-_PYPI_FILES = "https://files.pythonhosted.org"  # https://docs.pypi.org/api/: where PyPI keeps its files
+_PYPI_FILES = (
+    "https://files.pythonhosted.org"  # https://docs.pypi.org/api/: where PyPI keeps its files
+)
 
 
 class Grant(NamedTuple):
     """What one request may carry.
 
-    :param repository: whose settings apply; ``None`` for a host that no repository is configured for.
+    :param repository: whose settings apply; ``None`` for a host that no repository is configured
+        for.
     :param query: how to find its credential; ``None`` where none may be sent.
     :param identify: whether the repository's client certificate may be offered.
-    :param given: a credential from the command line or the URL itself; nothing else is looked up then.
-    :param stray: it goes to the repository's host, but to none of its paths, and nothing of the repository led there.
+    :param given: a credential from the command line or the URL itself; nothing else is looked up
+        then.
+    :param stray: it goes to the repository's host, but to none of its paths, and nothing of the
+        repository led there.
     :param led_away: another origin's redirect led there; nothing secret travels.
-    :param uncertain: servers may read the path in different ways, so nothing secret travels, nor where it leads.
+    :param uncertain: servers may read the path in different ways, so nothing secret travels, nor
+    where it leads.
     """
 
     origin: Origin
@@ -60,7 +66,9 @@ class Matcher:
             self._grants.clear()
 
     def add_link(self, name: str, url: str) -> None:
-        """The index ``name`` links to the file ``url``: its settings apply to it, wherever that is."""
+        """The index ``name`` links to the file ``url``: its settings apply to it, wherever that
+        is.
+        """
         self._linked[url] = name
         self._unplaced.append((url, name))
 
@@ -96,7 +104,11 @@ class Matcher:
         plain = self._before_upgrade(prefix.origin, url)
         if plain is not None:
             return self._upgraded(self._decide(plain, owner, purpose, led_away), url)
-        repository = self._owner_of(prefix, owner) if purpose is not Purpose.GIT else self._git_owner_of(prefix)
+        repository = (
+            self._owner_of(prefix, owner)
+            if purpose is not Purpose.GIT
+            else self._git_owner_of(prefix)
+        )
         if purpose is Purpose.PUBLISH and owner is not None:
             repository = self.catalogue.get(owner)
         if repository is None:
@@ -106,25 +118,41 @@ class Matcher:
         anchor = self._anchor(repository, prefix, url, purpose)
         identify = self.bindings.allows(repository.name, Kind.CERTIFICATE, anchor) is not False
         if is_pypi(repository.name) and purpose is not Purpose.PUBLISH:
-            return Grant(prefix.origin, repository, None, identify)  # PyPI's index is public; its token is for uploads
+            return Grant(
+                prefix.origin, repository, None, identify
+            )  # PyPI's index is public; its token is for uploads
         mine = owner is not None and owner.lower() == repository.name.lower()
         if not mine and purpose is Purpose.INDEX and not self._is_among(prefix, repository):
             # A direct URL, or another index's link: strangers may share the host.
-            return Grant(prefix.origin, repository, Query("", f"{prefix.origin}/", purpose), identify, stray=True)
+            return Grant(
+                prefix.origin,
+                repository,
+                Query("", f"{prefix.origin}/", purpose),
+                identify,
+                stray=True,
+            )
         query = Query(
-            repository.name, anchor, purpose, username=repository.username_for(upload=purpose is Purpose.PUBLISH)
+            repository.name,
+            anchor,
+            purpose,
+            username=repository.username_for(upload=purpose is Purpose.PUBLISH),
         )
         return Grant(prefix.origin, repository, query, identify)
 
     def _before_upgrade(self, origin: Origin, url: str) -> str | None:
         """``url`` as plain http at port 80, if a repository is known there and none at https.
 
-        Its server sends everybody on to https at the same host: what may go there over http may go so as well.
+        Its server sends everybody on to https at the same host: what may go there over http may go
+        so as well.
         """
         if (origin.scheme, origin.port) != ("https", DEFAULT_PORTS["https"]) or self._at(origin):
             return None
         before = Origin("http", origin.host, DEFAULT_PORTS["http"])
-        return f"{before}{urlsplit(url)._replace(scheme='', netloc='').geturl()}" if self._at(before) else None
+        return (
+            f"{before}{urlsplit(url)._replace(scheme='', netloc='').geturl()}"
+            if self._at(before)
+            else None
+        )
 
     def _upgraded(self, known: Grant, url: str) -> Grant:
         """``known``, decided for http, as it is at ``url``, which is https."""
@@ -140,22 +168,37 @@ class Matcher:
         return known._replace(origin=Origin.of(url), query=query, identify=identify)
 
     def _uncertain(self, origin: Origin, owner: str | None) -> Grant:
-        """The repository's CA is trusted; nothing else of it goes where it is not plain what the server reads."""
+        """The repository's CA is trusted; nothing else of it goes where it is not plain what the
+        server reads.
+        """
         here = {one.name: one for _, one in self._at(origin)}
         only = next(iter(here.values())) if len(here) == 1 else None
         repository = (self.catalogue.find(owner) if owner is not None else None) or only
         return Grant(origin, repository, stray=True, uncertain=True)
 
-    def _stranger(self, prefix: Prefix, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Grant:
-        """A host that no repository is configured for: its files, a direct URL, a redirect's target."""
+    def _stranger(
+        self, prefix: Prefix, url: str, owner: str | None, purpose: Purpose, led_away: bool
+    ) -> Grant:
+        """A host that no repository is configured for: its files, a direct URL, a redirect's
+        target.
+        """
         known = self.catalogue.find(owner) if owner is not None else None
         if led_away or (known is None and purpose is not Purpose.INDEX):
             return Grant(prefix.origin, known, led_away=led_away)
         if known is not None:
-            bound = [other for other in self.bindings.of(known.name, Kind.CREDENTIAL) if other.contains(prefix)]
+            bound = [
+                other
+                for other in self.bindings.of(known.name, Kind.CREDENTIAL)
+                if other.contains(prefix)
+            ]
             if bound:  # asked for once, and not for every file
                 anchor = str(max(bound, key=lambda other: other.depth))
-                return Grant(prefix.origin, known, Query(known.name, anchor, purpose), self._certified(known, url))
+                return Grant(
+                    prefix.origin,
+                    known,
+                    Query(known.name, anchor, purpose),
+                    self._certified(known, url),
+                )
         query = Query("", f"{prefix.origin}/", purpose)
         if known is not None and is_pypi(known.name) and str(prefix.origin) == _PYPI_FILES:
             allowed = self.bindings.allows(known.name, Kind.CERTIFICATE, known.index_url or "")
@@ -163,16 +206,24 @@ class Matcher:
         return Grant(prefix.origin, known, query, False)
 
     def _is_among(self, prefix: Prefix, repository: Repository) -> bool:
-        """Whether ``prefix`` lies below a URL of the repository, or below one that its owner has logged in to."""
-        for place in repository.download_prefixes:  # nearly always one of these, and each new URL comes by
+        """Whether ``prefix`` lies below a URL of the repository, or below one that its owner has
+        logged in to.
+        """
+        for (
+            place
+        ) in repository.download_prefixes:  # nearly always one of these, and each new URL comes by
             if place.contains(prefix):
                 return True
         bound = self.bindings.of(repository.name, Kind.CREDENTIAL)
         return any(place.contains(prefix) for place in bound) or self._is_linked(prefix, repository)
 
     def _is_linked(self, prefix: Prefix, repository: Repository) -> bool:
-        """Whether the repository's index links there, in another spelling than the one that is asked for."""
-        while self._unplaced:  # a page may have thousands of links, of which nobody asks for one in another spelling
+        """Whether the repository's index links there, in another spelling than the one that is
+        asked for.
+        """
+        while (
+            self._unplaced
+        ):  # a page may have thousands of links, of which nobody asks for one in another spelling
             url, name = self._unplaced.popleft()
             with suppress(InvalidUrl):
                 self._linked_places[Prefix.of(url)] = name
@@ -188,23 +239,32 @@ class Matcher:
         covering = [(own.depth, repository) for own, repository in here if own.contains(prefix)]
         if covering:
             deepest = max(depth for depth, _ in covering)
-            here_names = {repository.name: repository for depth, repository in covering if depth == deepest}
+            here_names = {
+                repository.name: repository for depth, repository in covering if depth == deepest
+            }
         else:
             here_names = {repository.name: repository for _, repository in here}
             if owner is None and len(here_names) > 1:
                 return None  # strangers share this host, and the path belongs to none of them
-        mine = next((own for name, own in here_names.items() if owner and name.lower() == owner.lower()), None)
-        in_project = (repository for repository in here_names.values() if repository.priority is not None)
+        mine = next(
+            (own for name, own in here_names.items() if owner and name.lower() == owner.lower()),
+            None,
+        )
+        in_project = (
+            repository for repository in here_names.values() if repository.priority is not None
+        )
         return mine or next(in_project, None) or next(iter(here_names.values()), None)
 
     def _git_owner_of(self, prefix: Prefix) -> Repository | None:
-        """The repository that was configured for exactly this git URL, or for its like over http; ``.git`` at its end
-        makes no difference.
+        """The repository that was configured for exactly this git URL, or for its like over http;
+        ``.git`` at its end makes no difference.
         """
         for repository in self.catalogue:
             for url in repository.urls:
                 with suppress(InvalidUrl):
-                    if _git_path(prefix) == _git_path(Prefix.of(url)) and prefix.origin in _secured(Origin.of(url)):
+                    if _git_path(prefix) == _git_path(Prefix.of(url)) and prefix.origin in _secured(
+                        Origin.of(url)
+                    ):
                         return repository
         return None
 
@@ -219,12 +279,18 @@ class Matcher:
 
     @staticmethod
     def _anchor(repository: Repository, prefix: Prefix, url: str, purpose: Purpose) -> str:
-        """The repository's own URL at this origin, so that its answer is looked up once and not for every file."""
+        """The repository's own URL at this origin, so that its answer is looked up once and not for
+        every file.
+        """
         if purpose is Purpose.GIT:
             return url
         for own in repository.urls:
             with suppress(InvalidUrl):
-                if Prefix.of(own) == prefix if purpose is Purpose.PUBLISH else Origin.of(own) == prefix.origin:
+                if (
+                    Prefix.of(own) == prefix
+                    if purpose is Purpose.PUBLISH
+                    else Origin.of(own) == prefix.origin
+                ):
                     return own
         return url
 
@@ -241,8 +307,8 @@ def _secured(origin: Origin) -> tuple[Origin, ...]:
 
 
 def unmistakable(url: str) -> str:
-    """``url`` as a connection takes it: a look-alike of a letter shows as ``xn--…``; only the origin where
-    the path is uncertain.
+    """``url`` as a connection takes it: a look-alike of a letter shows as ``xn--…``; only the
+    origin where the path is uncertain.
     """
     try:
         prefix = Prefix.of(url)

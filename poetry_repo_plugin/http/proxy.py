@@ -19,7 +19,9 @@ _SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 def fault_of(proxy: str) -> str | None:
-    """Why no request can go through ``proxy``, a URL from the environment, however often it is tried."""
+    """Why no request can go through ``proxy``, a URL from the environment, however often it is
+    tried.
+    """
     scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
     if not scheme and re.match(r"[A-Za-z][A-Za-z0-9+-]*:", proxy):
         return "its URL has no scheme: it begins with http://"  # urllib3 takes the host for one
@@ -41,7 +43,9 @@ def _has_socks() -> bool:
 
 
 def variable_of(proxy: str, scheme: str, environ: Mapping[str, str] = os.environ) -> str | None:
-    """The environment variable that sends requests of ``scheme`` through ``proxy``, if it is one that does."""
+    """The environment variable that sends requests of ``scheme`` through ``proxy``, if it is one
+    that does.
+    """
     wanted = proxy.removeprefix("http://").rstrip("/")
     for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
         value = environ.get(name)
@@ -65,7 +69,9 @@ class Proxy:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if not parts.hostname:
             raise ValueError("it names no host")
-        if "@" in f"{parts.path}{parts.query}{parts.fragment}":  # of its password, which is not written as a URL wants
+        if (
+            "@" in f"{parts.path}{parts.query}{parts.fragment}"
+        ):  # of its password, which is not written as a URL wants
             raise ValueError("its password holds a character that must be percent-encoded")
         remember(unquote(parts.netloc.rpartition("@")[0].partition(":")[2]))
         port = parts.port or DEFAULT_PORTS.get(parts.scheme, 1080)
@@ -84,7 +90,9 @@ class Proxy:
         """Its ``Proxy-Authorization``, where it wants one."""
         if not self.userinfo:
             return {}
-        return {"Proxy-Authorization": f"Basic {base64.b64encode(unquote(self.userinfo).encode()).decode()}"}
+        return {
+            "Proxy-Authorization": f"Basic {base64.b64encode(unquote(self.userinfo).encode()).decode()}"
+        }
 
     def tunnel(self, origin: Origin, timeout: float) -> socket.socket:
         """A socket that leads to ``origin``. Raises :class:`OSError`, also where the proxy refuses.

@@ -1,4 +1,6 @@
-"""What the answers of a run teach, kept: to where a secret belongs, and what a helper wants to hear of its own."""
+"""What the answers of a run teach, kept: to where a secret belongs, and what a helper wants to hear
+of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a refusal means: from where it came, its status, what was sent and whether that was good before."""
+"""What a refusal means: from where it came, its status, what was sent and whether that was good
+before.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Prefix
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import NONE_SET, OUTSIDE, Credential, NotMine, Resolution, Unusable
+from poetry_repo_plugin.credentials.base import (
+    NONE_SET,
+    OUTSIDE,
+    Credential,
+    NotMine,
+    Resolution,
+    Unusable,
+)
 from poetry_repo_plugin.credentials.providers.registry import mending_command
 from poetry_repo_plugin.http.bodies import is_file
 from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
@@ -73,7 +82,9 @@ class Refusal(NamedTuple):
 
     @property
     def login_url(self) -> str:
-        """The URL to log in to: that of the pages or files beside it, of the whole origin where files lie elsewhere."""
+        """The URL to log in to: that of the pages or files beside it, of the whole origin where
+        files lie elsewhere.
+        """
         origin = f"{self.grant.origin}/"
         path = urlsplit(self.url).path
         if self.place is Place.ELSEWHERE and is_file(self.url):
@@ -111,7 +122,8 @@ _ANY = None
 _HIDDEN = 0
 _Row = tuple[Place, "int | None", "bool | None", "bool | None", Action]
 
-# Place, status (or hidden), sent something, that was good before → action. The first row that fits counts.
+# Place, status (or hidden), sent something, that was good before → action. The first row that fits
+# counts.
 _ROWS: tuple[_Row, ...] = (
     (Place.NOBODY, _ANY, _ANY, _ANY, Action.HAND_ON),
     (Place.UNCERTAIN, _HIDDEN, _ANY, _ANY, Action.HAND_ON),
@@ -141,7 +153,7 @@ def action_for(refusal: Refusal, *, proven: bool) -> Action:
     raise AssertionError(seen)
 
 
-# -- in words ----------------------------------------------------------------------------------------
+# -- in words
 
 UNCERTAIN = "a path that not every server reads alike (dots, escapes)"
 
@@ -151,7 +163,8 @@ class Why(NamedTuple):
 
     :param resolution: what there is to send, and why there is nothing else.
     :param renewed: what was refused was made anew because the one before it was refused.
-    :param reading: it was for a page or file, which a 403 of some servers says that they do not have.
+    :param reading: it was for a page or file, which a 403 of some servers says that they do not
+        have.
     :param proven: the repository accepted a credential earlier in this run.
     """
 
@@ -192,14 +205,24 @@ def _mismatch(refused: Refusal, repository: Repository) -> Failure:
 
 def _forbidden(refused: Refusal, repository: Repository, why: Why) -> Failure:
     sent, host = refused.sent, refused.grant.origin.netloc
-    credential = f"the credential{_whose(sent, repository, refused.url)}" if sent is not None else "the credential"
+    credential = (
+        f"the credential{_whose(sent, repository, refused.url)}"
+        if sent is not None
+        else "the credential"
+    )
     if why.proven:
         message = f"it forbids this (403), although it accepted {credential} for other things."
     else:
         origin = f" from {sent.detail}" if sent is not None else ""
         message = f"it forbids this (403), although {credential}{origin} was issued a moment ago."
     message += _said(refused.reason) + _note(refused, repository)
-    return failure(Cause.FORBIDDEN, message + _way_out(refused, repository, why), repository, host=host, status=403)
+    return failure(
+        Cause.FORBIDDEN,
+        message + _way_out(refused, repository, why),
+        repository,
+        host=host,
+        status=403,
+    )
 
 
 def _rejected(refused: Refusal, repository: Repository, sent: Credential, why: Why) -> Failure:
@@ -213,7 +236,11 @@ def _rejected(refused: Refusal, repository: Repository, sent: Credential, why: W
     if why.renewed and not hidden:
         hint = None
         message = f"it refused {whose}, and a new one as well ({status}).{tail}"
-    elif hidden or sent.expires_at is not None or (sent.source.startswith("provider:") and status != 403):
+    elif (
+        hidden
+        or sent.expires_at is not None
+        or (sent.source.startswith("provider:") and status != 403)
+    ):
         cause = Cause.CREDENTIAL_EXPIRED
         broken = why.resolution.broken
         hint = (broken.failure.hint if broken is not None else None) or mending_command(sent.source)
@@ -226,9 +253,15 @@ def _rejected(refused: Refusal, repository: Repository, sent: Credential, why: W
             message = f"it no longer accepts {whose}{too} ({status}).{tail}{no_other}"
     elif status == 403:
         said = _said(refused.reason)
-        message = f"{whose} has no right to this (403).{said}{tail}{_way_out(refused, repository, why)}"
+        message = (
+            f"{whose} has no right to this (403).{said}{tail}{_way_out(refused, repository, why)}"
+        )
     else:
-        first = " It goes before what is stored: set it anew, or unset it." if sent.source == "env" else ""
+        first = (
+            " It goes before what is stored: set it anew, or unset it."
+            if sent.source == "env"
+            else ""
+        )
         message = f"it refused {whose} ({status}).{first}{tail}"
     return failure(cause, message, repository, host=host, url=url, hint=hint, status=status)
 
@@ -272,17 +305,28 @@ def _nothing_sent(refused: Refusal, repository: Repository, why: Why) -> Failure
             f"it asks for a credential ({status}), and the stored one belongs to "
             f"{' and '.join(withheld.bound_to)}, not to {url}; nothing was sent."
         )
-        return failure(Cause.ORIGIN_MISMATCH, message, repository, host=host, url=url, status=status)
+        return failure(
+            Cause.ORIGIN_MISMATCH, message, repository, host=host, url=url, status=status
+        )
     if resolution.broken is not None:
         return unanswered(repository, resolution.broken, host=host)
     found = next((answer for _, answer in resolution.steps if isinstance(answer, Unusable)), None)
     clue = None if found is None else found.why
     message = f"it asks for a credential ({status}) and none is configured"
-    said = [answer.why for name, answer in resolution.steps if name == OUTSIDE and isinstance(answer, NotMine)]
+    said = [
+        answer.why
+        for name, answer in resolution.steps
+        if name == OUTSIDE and isinstance(answer, NotMine)
+    ]
     if clue is None and said and said[0] not in ("", NONE_SET):
-        message, clue = f"it asks for a credential ({status}), and its helper or provider has none", said[0]
+        message, clue = (
+            f"it asks for a credential ({status}), and its helper or provider has none",
+            said[0],
+        )
     message += f": {clue}." if clue else "."
     message += _said(refused.reason) if status == 403 else ""
     message += _way_out(refused, repository, why)
     hint = None if found is None else found.hint
-    return failure(Cause.CREDENTIAL_MISSING, message, repository, host=host, hint=hint, status=status)
+    return failure(
+        Cause.CREDENTIAL_MISSING, message, repository, host=host, hint=hint, status=status
+    )

@@ -28,11 +28,15 @@ ENOUGH = 256 * 1024  # bytes of a body that are read: the root of a mirror of Py
 # Every repetition is bounded: a hostile page must not make them slow.
 _PASSWORD = Pattern(rb"type\s{0,9}=\s{0,9}[\"']?\s{0,9}password\b")
 # Not as a part of a name: a project may be called django-sso, or flask-login.
-_WORDS = Pattern(rb"(?<![\w.-])(?:log[ -]?[io]n|(?:single[ -])?sign(?:ing)?[ -]?(?:in|on)|sso)(?![\w-])")
+_WORDS = Pattern(
+    rb"(?<![\w.-])(?:log[ -]?[io]n|(?:single[ -])?sign(?:ing)?[ -]?(?:in|on)|sso)(?![\w-])"
+)
 _OF_INDEX = Pattern(rb"\blinks for\b|\bsimple index\b|\bindex of\b")
 _MARK = Pattern(rb"<meta\s[^<>]{0,100}\bpypi:repository-version\b")  # PEP 629
 _LINK = Pattern(rb"<a\s[^<>]{0,300}?\bhref\b")
-_FIELD = Pattern(rb"<input\b(?![^<>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?(?:submit|button|reset|image))")
+_FIELD = Pattern(
+    rb"<input\b(?![^<>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?(?:submit|button|reset|image))"
+)
 
 
 class Answer(Enum):
@@ -165,11 +169,13 @@ def _status_line(response: Response) -> str:
     return f"{response.status_code} {response.reason or ''}".strip()
 
 
-# -- bodies --------------------------------------------------------------------------------------
+# -- bodies
 
 
 def is_login_page(response: Response) -> bool:
-    """Whether it is an HTML page that asks who one is, or that sends one on to somebody who does."""
+    """Whether it is an HTML page that asks who one is, or that sends one on to somebody who
+    does.
+    """
     return is_html(response) and _asks_who(response.content.lower(), _project_of(response))
 
 

@@ -33,7 +33,9 @@ def check_upload(grant: Grant, request: PreparedRequest, response: Response) -> 
 
 
 def redirect_target(url: str, response: Response) -> str | None:
-    """Where a redirect of ``url`` leads, if a hint may say so: on the same host, not from https to http."""
+    """Where a redirect of ``url`` leads, if a hint may say so: on the same host, not from https to
+    http.
+    """
     target = urljoin(url, response.headers.get("location") or url)
     try:
         here, there = Origin.of(url), Origin.of(target)
@@ -45,7 +47,9 @@ def redirect_target(url: str, response: Response) -> str | None:
 
 
 def onward(request: PreparedRequest, response: Response) -> str | None:
-    """Where an upload goes on to: the URL that a redirect names, if it only adds a slash at the end."""
+    """Where an upload goes on to: the URL that a redirect names, if it only adds a slash at the
+    end.
+    """
     location = response.headers.get("location")
     if response.status_code not in (301, 302, 303, 307, 308) or location is None:
         return None
@@ -55,7 +59,9 @@ def onward(request: PreparedRequest, response: Response) -> str | None:
 
 
 def rewind(request: PreparedRequest) -> bool:
-    """Put a body back to its beginning, so that the request can be repeated; whether that was possible."""
+    """Put a body back to its beginning, so that the request can be repeated; whether that was
+    possible.
+    """
     body: Any = request.body
     if body is None or isinstance(body, (bytes, str)):
         return True

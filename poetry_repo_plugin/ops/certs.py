@@ -1,4 +1,6 @@
-"""A repository's CA and client certificate: checked as a whole, then stored under Poetry's own keys."""
+"""A repository's CA and client certificate: checked as a whole, then stored under Poetry's own
+keys.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,11 @@ class Shown:
     client: list[CertificateFacts] = field(default_factory=list)
 
 
-def check(settings: TlsSettings, seen: Callable[[ClientIdentity], None] = lambda identity: None) -> list[str]:
-    """Parse everything that ``settings`` name: the CA is one, the key fits, the passphrase opens it, nothing expired.
+def check(
+    settings: TlsSettings, seen: Callable[[ClientIdentity], None] = lambda identity: None
+) -> list[str]:
+    """Parse everything that ``settings`` name: the CA is one, the key fits, the passphrase opens
+    it, nothing expired.
 
     :param seen: told of the client certificate; what is to be said of its end is not in the result.
 
@@ -61,7 +66,9 @@ def check(settings: TlsSettings, seen: Callable[[ClientIdentity], None] = lambda
     return [warning.rstrip(".") for warning in warnings]
 
 
-def show(settings: TlsSettings, ask: AskPassphrase | None = None, unverified: str = "--insecure") -> Shown:
+def show(
+    settings: TlsSettings, ask: AskPassphrase | None = None, unverified: str = "--insecure"
+) -> Shown:
     """What is set; a file that does not do hides nothing of the others.
 
     :param ask: asks for the passphrase of a file that cannot be shown without it.
@@ -77,7 +84,9 @@ def show(settings: TlsSettings, ask: AskPassphrase | None = None, unverified: st
         except Failure as error:
             if error.cause is Cause.PASSPHRASE_MISSING:
                 shown.rows.append(("", error.detail))
-            elif error.cause is not Cause.CLIENT_CERT_EXPIRED or not shown.client:  # else it is shown
+            elif (
+                error.cause is not Cause.CLIENT_CERT_EXPIRED or not shown.client
+            ):  # else it is shown
                 shown.problems.append(error)
     return shown
 
@@ -88,7 +97,9 @@ def _show_ca(settings: TlsSettings, shown: Shown, _: AskPassphrase | None) -> No
     from poetry_repo_plugin.tls.trust import load_ca
 
     if not isinstance(settings.ca, Path):
-        shown.rows.append(("ca", "the system's store" if settings.ca == "system" else "Poetry's default"))
+        shown.rows.append(
+            ("ca", "the system's store" if settings.ca == "system" else "Poetry's default")
+        )
         return
     shown.rows.append(("ca", str(settings.ca)))
     for facts in load_ca(settings.ca).facts:
@@ -109,7 +120,9 @@ def _show_client(settings: TlsSettings, shown: Shown, ask: AskPassphrase | None)
     if found is None and ask is not None and (secret := ask()) is not None:
         found, passphrase = facts_of(settings.client_cert, secret), lambda: secret
         if found is None:
-            load_identity(settings.client_cert, settings.client_key, passphrase)  # says that it is the wrong one
+            load_identity(
+                settings.client_cert, settings.client_key, passphrase
+            )  # says that it is the wrong one
     if found is None:
         shown.rows.append(("", "its passphrase is not known, so it cannot be read"))
         return
@@ -127,7 +140,9 @@ def note(changes: Changes, name: str, wish: TlsSettings, *, ca: bool, identity: 
     keys: dict[str, str | bool | None] = {}
     own: dict[str, object] = {"relaxed": True if wish.relaxed else None}
     if ca:
-        keys["cert"] = False if not wish.verify else str(wish.ca) if wish.ca not in (None, "system") else None
+        keys["cert"] = (
+            False if not wish.verify else str(wish.ca) if wish.ca not in (None, "system") else None
+        )
         own["ca"] = "system" if wish.ca == "system" else None
     if identity:
         keys["client-cert"] = str(wish.client_cert) if wish.client_cert is not None else None
@@ -145,11 +160,15 @@ class Passphrases:
     gate: KeyringGate
     notices: Notices
 
-    def keep(self, changes: Changes, name: str, passphrase: Secret, *, plaintext: bool = False) -> str:
-        """Keep it in the keyring, or in ``auth.toml`` only if that was asked for, and write ``changes``.
+    def keep(
+        self, changes: Changes, name: str, passphrase: Secret, *, plaintext: bool = False
+    ) -> str:
+        """Keep it in the keyring, or in ``auth.toml`` only if that was asked for, and write
+        ``changes``.
 
-        That the keyring is about to get it is written down first, so that ``--unset`` finds it. Returns where it is.
-        Raises ``InputError`` where there is no keyring and plain text was not asked for, ``StateError``.
+        That the keyring is about to get it is written down first, so that ``--unset`` finds it.
+        Returns where it is. Raises ``InputError`` where there is no keyring and plain text was not
+        asked for, ``StateError``.
         """
         trial = changes.copy()
         trial.save_passphrase(name, passphrase)
@@ -171,11 +190,13 @@ class Passphrases:
         return f"the keyring ({backend})"
 
     def forget(self, changes: Changes, name: str, gone: Sequence[str] = ()) -> bool:
-        """Remove it from the keyring, then write ``changes`` and that it is gone; whether the keyring did it.
+        """Remove it from the keyring, then write ``changes`` and that it is gone; whether the
+        keyring did it.
 
         :param gone: entries that are gone from the keyring already.
 
-        Where the keyring does not do it, that is said, and remembered: the next command tries again.
+        Where the keyring does not do it, that is said, and remembered: the next command tries
+        again.
         """
         trial = changes.copy()
         trial.save_passphrase(name, None)
@@ -187,7 +208,9 @@ class Passphrases:
         commit(changes, [*gone, str(OwnService(name))] if was_there and is_gone else gone)
         return is_gone
 
-    def _keep_in_keyring(self, name: str, passphrase: Secret, *, was_there: bool) -> tuple[str, Secret | None]:
+    def _keep_in_keyring(
+        self, name: str, passphrase: Secret, *, was_there: bool
+    ) -> tuple[str, Secret | None]:
         """The backend that has it now, and what it had before."""
         try:
             earlier = self.gate.own(name, PASSPHRASE) if was_there else None
@@ -209,7 +232,9 @@ class Passphrases:
             self.gate.forget_own(name, PASSPHRASE)
         except KeyringUnavailable as error:
             entry = f"{OwnService(name)} (user {PASSPHRASE.user})"
-            self.notices.once(f"{name}: the passphrase may be left in the keyring, as {entry}, because {error}.")
+            self.notices.once(
+                f"{name}: the passphrase may be left in the keyring, as {entry}, because {error}."
+            )
             return False
         return True
 
@@ -230,14 +255,20 @@ class Passphrases:
 
 
 def note_unset(changes: Changes, name: str) -> None:
-    """Note that everything about TLS that the files hold for ``name`` goes, but for the passphrase."""
+    """Note that everything about TLS that the files hold for ``name`` goes, but for the
+    passphrase.
+    """
     changes.save_certificates(name, {"cert": None, "client-cert": None})
-    changes.save_user_settings(name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None})
+    changes.save_user_settings(
+        name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None}
+    )
 
 
 def _describe(facts: CertificateFacts) -> list[tuple[str, str]]:
     left = facts.days_left()
-    remark = "expired" if left < 0 else f"{left} days left" + (" (renew it soon)" if left < SOON else "")
+    remark = (
+        "expired" if left < 0 else f"{left} days left" + (" (renew it soon)" if left < SOON else "")
+    )
     rows = [
         ("  subject", facts.subject or facts.name),
         ("  issuer", facts.issuer),

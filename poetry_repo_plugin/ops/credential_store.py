@@ -1,4 +1,6 @@
-"""Storing and forgetting logins: the keyring with ``auth.toml`` behind it, in Poetry's own places."""
+"""Storing and forgetting logins: the keyring with ``auth.toml`` behind it, in Poetry's own
+places.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ from poetry_repo_plugin.credentials.keyring_services import (
     Service,
 )
 
-_OUTSIDE = ("helper", "helper-protocol", "provider")  # keys of our file: who is asked in the place of a stored secret
+_OUTSIDE = (
+    "helper",
+    "helper-protocol",
+    "provider",
+)  # keys of our file: who is asked in the place of a stored secret
 
 
 @dataclass(frozen=True)
@@ -97,15 +103,17 @@ class Logins:
         further: bool = False,
         changes: Changes | None = None,
     ) -> Stored:
-        """Keep a user name and a secret where Poetry looks for them, bound to the owners of ``urls``.
+        """Keep a user name and a secret where Poetry looks for them, bound to the owners of
+        ``urls``.
 
-        A token (user ``__token__``) is kept so that Poetry alone finds it for uploads and downloads alike. A keyring
-        that is missing or breaks at this moment is said aloud, and ``auth.toml`` is used. What was kept for the name
-        before goes, and so does a helper or provider that was set for it, because that would win.
+        A token (user ``__token__``) is kept so that Poetry alone finds it for uploads and downloads
+        alike. A keyring that is missing or breaks at this moment is said aloud, and ``auth.toml``
+        is used. What was kept for the name before goes, and so does a helper or provider that was
+        set for it, because that would win.
 
-        What the keyring is about to get, and where it belongs, is written down first: whoever is killed in between
-        leaves nothing that a stranger may ask for or that a logout does not find. Raises ``StateError``; everything
-        is as it was then, or the message says what is not.
+        What the keyring is about to get, and where it belongs, is written down first: whoever is
+        killed in between leaves nothing that a stranger may ask for or that a logout does not find.
+        Raises ``StateError``; everything is as it was then, or the message says what is not.
 
         :param further: ``urls`` are further ones; what the name was bound to stays.
         :param changes: what else is to be written, together with this.
@@ -127,23 +135,30 @@ class Logins:
         except StateError as error:
             raise self._undone(login, keyring, error) from None
         if self.settings.auth_file in changes.loosened:
-            self.notices.once(f"{self.settings.auth_file} could be read by others; it is private (0600) now.")
+            self.notices.once(
+                f"{self.settings.auth_file} could be read by others; it is private (0600) now."
+            )
         if why is not None:
             self.notices.once(f"Stored in plain text, in {self.settings.auth_file}, because {why}.")
         self._remove_doubtful(name, doubtful)
         if had_helper:
             self._forget_token(name)
-        place = f"the keyring ({keyring.backend})" if keyring.backend is not None else str(self.settings.auth_file)
+        place = (
+            f"the keyring ({keyring.backend})"
+            if keyring.backend is not None
+            else str(self.settings.auth_file)
+        )
         return Stored(place, tuple(self.bindings.of(name, Kind.CREDENTIAL)))
 
     def forget(self, name: str, *, thorough: bool = True) -> Forgotten:
         """Remove every credential that is stored for ``name``. Raises ``StateError``.
 
-        Where a keyring cannot be asked and something of ours may be left in it, that is said aloud, and what leads to
-        the entry stays: the user's name, and the record of where the secret belongs.
+        Where a keyring cannot be asked and something of ours may be left in it, that is said aloud,
+        and what leads to the entry stays: the user's name, and the record of where the secret
+        belongs.
 
-        :param thorough: also where no file says that the keyring has something: a token that ``poetry config`` put
-            there leaves no trace.
+        :param thorough: also where no file says that the keyring has something: a token that
+            ``poetry config`` put there leaves no trace.
         """
         trial = Changes(self.settings)
         self.note_forgotten(trial, name)
@@ -156,7 +171,11 @@ class Logins:
 
     def forget_in_keyring(self, name: str, *, thorough: bool = True) -> Forgotten:
         """Remove what the keyring has of ``name``. The files are left to :meth:`note_forgotten`."""
-        settings, own, in_keyring = self.settings, self.settings.user_settings(name), self._in_keyring(name)
+        settings, own, in_keyring = (
+            self.settings,
+            self.settings.user_settings(name),
+            self._in_keyring(name),
+        )
         has_helper = self._has_helper(name)
         found = settings.login(name) is not None or settings.token(name) is not None or has_helper
         gone, left = [], None
@@ -173,8 +192,12 @@ class Logins:
             self.notices.once(_left(RepositoryService(name), left))
         return Forgotten(found or bool(gone), left, tuple(gone))
 
-    def note_forgotten(self, changes: Changes, name: str, forgotten: Forgotten | None = None) -> None:
-        """Take out of the files what they hold of the credential, but for what leads to an entry that is left."""
+    def note_forgotten(
+        self, changes: Changes, name: str, forgotten: Forgotten | None = None
+    ) -> None:
+        """Take out of the files what they hold of the credential, but for what leads to an entry
+        that is left.
+        """
         own = self.settings.user_settings(name)
         record: dict[str, object] = {Kind.CREDENTIAL.value: None, USERS: None}
         is_left = forgotten is not None and forgotten.left is not None
@@ -196,8 +219,12 @@ class Logins:
                 self.notices.once(_left(OwnService(name), error))
             return False
 
-    def _keep_in_keyring(self, login: _Login, earlier: set[str]) -> tuple[_Keyring, KeyringUnavailable | None]:
-        """Keep the secret in the keyring; without one nothing is changed, and the reason is given."""
+    def _keep_in_keyring(
+        self, login: _Login, earlier: set[str]
+    ) -> tuple[_Keyring, KeyringUnavailable | None]:
+        """Keep the secret in the keyring; without one nothing is changed, and the reason is
+        given.
+        """
         name, username = login.name, login.username
         own = self.settings.user_settings(name)
         before: dict[str, object] = {
@@ -217,7 +244,9 @@ class Logins:
         except KeyringUnavailable as error:
             return keyring, error
 
-    def _note(self, changes: Changes, login: _Login, *, in_keyring: bool, doubtful: set[str]) -> None:
+    def _note(
+        self, changes: Changes, login: _Login, *, in_keyring: bool, doubtful: set[str]
+    ) -> None:
         """Note what the files are to hold of a login.
 
         :param doubtful: users of whom the keyring may have something that is of no use any more.
@@ -228,18 +257,28 @@ class Logins:
         else:
             changes.save_login(name, login.username, secret)
         self.bindings.record_for_login(name, login.urls, further=login.further, changes=changes)
-        changes.save_user_settings(name, {**dict.fromkeys(_OUTSIDE), USERS: sorted(doubtful) or None})
+        changes.save_user_settings(
+            name, {**dict.fromkeys(_OUTSIDE), USERS: sorted(doubtful) or None}
+        )
 
     def _undone(self, login: _Login, keyring: _Keyring, error: StateError) -> StateError:
-        """Put the keyring and our record back as they were; the error that says what could not be."""
+        """Put the keyring and our record back as they were; the error that says what could not
+        be.
+        """
         left = []
         if keyring.backend is not None:
             try:
                 self._put_back(login.name, login.username, keyring.earlier)
             except KeyringUnavailable as why:
-                left.append(f"the keyring holds the new secret as {RepositoryService(login.name)}, because {why}")
+                left.append(
+                    f"the keyring holds the new secret as {RepositoryService(login.name)}, because {why}"
+                )
         if keyring.before is not None:
-            record = {Kind.CREDENTIAL.value: keyring.before[Kind.CREDENTIAL.value]} if left else keyring.before
+            record = (
+                {Kind.CREDENTIAL.value: keyring.before[Kind.CREDENTIAL.value]}
+                if left
+                else keyring.before
+            )
             try:
                 with Changes(self.settings) as changes:
                     changes.save_user_settings(login.name, record)
@@ -266,7 +305,9 @@ class Logins:
             self.gate.forget(name, username)
 
     def _in_keyring(self, name: str) -> set[str]:
-        """The users under whose names the keyring should have something for ``name``, or may have."""
+        """The users under whose names the keyring should have something for ``name``, or may
+        have.
+        """
         login = self.settings.login(name)
         named = {login.username} if login is not None and login.secret is None else set()
         return named | set(self.settings.user_settings(name).keyring_users)
@@ -277,16 +318,22 @@ class Logins:
 
 
 def commit(changes: Changes, gone: Sequence[str]) -> None:
-    """Write ``changes``. Where that fails, say that the keyring's entries ``gone`` are gone. Raises ``StateError``."""
+    """Write ``changes``. Where that fails, say that the keyring's entries ``gone`` are gone. Raises
+    ``StateError``.
+    """
     try:
         changes.commit()
     except StateError as error:
         entries = dict.fromkeys(gone)
-        raise not_quite(error, [f"{entry} is gone from the keyring" for entry in entries], error.hint) from None
+        raise not_quite(
+            error, [f"{entry} is gone from the keyring" for entry in entries], error.hint
+        ) from None
 
 
 def check_username(username: str) -> str:
-    """``username``, if Basic authentication can carry it (RFC 7617, 2). Raises :class:`InputError`."""
+    """``username``, if Basic authentication can carry it (RFC 7617, 2). Raises
+    :class:`InputError`.
+    """
     if ":" in username or any(ord(char) < 32 or ord(char) == 127 for char in username):
         raise InputError("A user name cannot hold a colon or a control character (RFC 7617).")
     return username

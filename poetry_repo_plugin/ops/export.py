@@ -1,4 +1,6 @@
-"""Client certificates in the one form that plain Poetry, pip and requests take: PEM with its key in plain."""
+"""Client certificates in the one form that plain Poetry, pip and requests take: PEM with its key in
+plain.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def export_identity(settings: TlsSettings, target: Path) -> None:
 
 
 def is_plain(settings: TlsSettings) -> bool:
-    """Whether plain Poetry can use the client certificate as it is: one PEM, its key not encrypted."""
+    """Whether plain Poetry can use the client certificate as it is: one PEM, its key not
+    encrypted.
+    """
     from poetry_repo_plugin.tls.pem import pem_blocks
     from poetry_repo_plugin.tls.settings import read_file
 

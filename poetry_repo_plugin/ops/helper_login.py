@@ -27,7 +27,8 @@ _NT = os.name == "nt"  # where a backslash separates folders and escapes nothing
 
 @dataclass(frozen=True)
 class Tried:
-    """What a helper or provider handed out (``None`` if that was a client certificate only), and what to keep.
+    """What a helper or provider handed out (``None`` if that was a client certificate only), and
+    what to keep.
 
     :param source: who was asked, and with what ``query``.
     :param what: how it is called in a message.
@@ -45,14 +46,22 @@ class Tried:
     unsent: tuple[str, ...] = ()
 
 
-def try_helper(repository: Repository, words: str, protocol: str | None, url: str, more: Sequence[str] = ()) -> Tried:
+def try_helper(
+    repository: Repository, words: str, protocol: str | None, url: str, more: Sequence[str] = ()
+) -> Tried:
     """Run a credential helper for ``url``; its protocol is found out unless it is told.
 
-    :param words: the command as one would type it; ``more`` are further words of it, taken as they are.
+    :param words: the command as one would type it; ``more`` are further words of it, taken as they
+        are.
 
     Raises ``InputError`` for a command that is none, ``Failure`` for one that has no credential.
     """
-    from poetry_repo_plugin.credentials.helper import HelperSettings, HelperSource, detect, login_again
+    from poetry_repo_plugin.credentials.helper import (
+        HelperSettings,
+        HelperSource,
+        detect,
+        login_again,
+    )
     from poetry_repo_plugin.credentials.helper_protocols import HelperProtocol
 
     command, query = (*_absolute(words), *more), _query(repository, url)
@@ -65,7 +74,9 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
         speaks, answer = detected.protocol, detected.answer
     else:
         if protocol not in set(HelperProtocol):
-            raise no_choice(protocol, "a helper's protocol", (known.value for known in HelperProtocol))
+            raise no_choice(
+                protocol, "a helper's protocol", (known.value for known in HelperProtocol)
+            )
         speaks, answer = HelperProtocol(protocol), None
     source = HelperSource(HelperSettings(command, speaks))
     answer = answer or source.ask(query)
@@ -73,34 +84,43 @@ def try_helper(repository: Repository, words: str, protocol: str | None, url: st
     credential = None
     if answer.identity is None or isinstance(answer.credential, Credential):
         credential = _credential(repository, answer.credential, url)
-    return Tried(credential, source, query, f"the helper {command[0]}", own, answer.identity, answer.unsent)
+    return Tried(
+        credential, source, query, f"the helper {command[0]}", own, answer.identity, answer.unsent
+    )
 
 
 def try_provider(repository: Repository, name: str, url: str) -> Tried:
     """Ask a vendor's own tool for a token for ``url``.
 
-    Raises ``InputError`` for an unknown provider or a host that is not that vendor's, ``Failure`` where
-    the tool has no token.
+    Raises ``InputError`` for an unknown provider or a host that is not that vendor's, ``Failure``
+    where the tool has no token.
     """
     from poetry_repo_plugin.credentials.providers.registry import provider
 
     if name == "oidc":
-        raise InputError("Trusted publishing needs no login: `poetry publish` in CI uses it when nothing else is set.")
+        raise InputError(
+            "Trusted publishing needs no login: `poetry publish` in CI uses it when nothing else is set."
+        )
     source = provider(name)
     if source is None:
         raise no_choice(name, "a provider", PROVIDERS)
     if name != "gitlab" and not is_vendor_host(name, url):
-        raise InputError(f"{url} is not a host of {name}; its tokens go to its own hosts only. Nothing was stored.")
+        raise InputError(
+            f"{url} is not a host of {name}; its tokens go to its own hosts only. Nothing was stored."
+        )
     query = _query(repository, url)
     credential = _credential(repository, source.get(query), url)
     return Tried(credential, source, query, f"the provider {name}", {"provider": name})
 
 
 def judge(
-    repository: Repository, found: Tried, ask: Callable[[Tried], Verdict | None], note: Callable[[str], None]
+    repository: Repository,
+    found: Tried,
+    ask: Callable[[Tried], Verdict | None],
+    note: Callable[[str], None],
 ) -> tuple[Tried, Verdict | None]:
-    """What the repository says to what was found. As git does, a helper of its protocol is told, and after a 401 it is
-    asked once more.
+    """What the repository says to what was found. As git does, a helper of its protocol is told,
+    and after a 401 it is asked once more.
 
     :param ask: asks the repository.
     :param note: told why a helper could not be told.
@@ -118,7 +138,11 @@ def judge(
         try:
             verdict = ask(found)
         except Failure as error:
-            if error.status != 401 or not isinstance(found.source, HelperSource) or not found.source.is_told:
+            if (
+                error.status != 401
+                or not isinstance(found.source, HelperSource)
+                or not found.source.is_told
+            ):
                 raise
             tell(found.source.erase)
             again = None if is_last else found.source.get(found.query)
@@ -138,7 +162,9 @@ def keep(access: Access, found: Tried) -> bool:
 
     if access.outside is None or found.credential is None:
         return False
-    return access.outside.keep(found.query, found.source, HelperAnswer(found.credential, found.identity))
+    return access.outside.keep(
+        found.query, found.source, HelperAnswer(found.credential, found.identity)
+    )
 
 
 def _query(repository: Repository, url: str) -> Query:
@@ -152,12 +178,15 @@ def _credential(repository: Repository, answer: Answer, url: str) -> Credential:
         return answer
     if isinstance(answer, Broken):
         raise unanswered(repository, answer, host=repository.host)
-    message = f"there is no credential for {url} there" + (f": {answer.why}." if answer.why else ".")
+    message = f"there is no credential for {url} there" + (
+        f": {answer.why}." if answer.why else "."
+    )
     raise failure(Cause.CREDENTIAL_MISSING, message, repository)
 
 
 def _absolute(words: str) -> tuple[str, ...]:
-    """The command with its program as an absolute path, so that neither PATH nor a project can change it later.
+    """The command with its program as an absolute path, so that neither PATH nor a project can
+    change it later.
 
     A path with blanks in it needs no quotes of its own where there is such a program.
     """

@@ -22,7 +22,8 @@ def require_home(
     *,
     urls: Iterable[str] | None = None,
 ) -> None:
-    """Stop before a new secret goes to a place that only a project's file takes for the repository's.
+    """Stop before a new secret goes to a place that only a project's file takes for the
+    repository's.
 
     The user has said elsewhere where the name belongs, whatever the word was, and has not said
     that it moved. Raises :class:`Failure` (``origin-mismatch``).
@@ -45,8 +46,8 @@ def require_home(
 def bind(access: Access, repository: Repository, kind: Kind, url: str, changes: Changes) -> None:
     """Note that what is stored belongs to ``url`` as well.
 
-    What was not bound yet keeps the place that the user's own settings name, too; where they name none, the
-    repository's own URLs, to which it went so far.
+    What was not bound yet keeps the place that the user's own settings name, too; where they name
+    none, the repository's own URLs, to which it went so far.
     """
     own: Iterable[str] = ()
     if not access.bindings.of(repository.name, kind):

@@ -1,4 +1,6 @@
-"""``repo login``: ask the repository what it says to a secret, then keep it, bound to where it belongs."""
+"""``repo login``: ask the repository what it says to a secret, then keep it, bound to where it
+belongs.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +146,9 @@ class Login:
         """Let the repository judge what a helper or provider hands out, then keep its name."""
         if found.unsent:
             headers = ", ".join(found.unsent)
-            self._out.warn(f"{self._name}: its helper also hands out {headers}; only Authorization is sent.")
+            self._out.warn(
+                f"{self._name}: its helper also hands out {headers}; only Authorization is sent."
+            )
         session, target = self._session, self._target
         found, verdict = self._judge(found)
         unset = dict.fromkeys(("helper", "helper-protocol", "provider"))
@@ -194,10 +198,14 @@ class Login:
             return "Nothing was stored. --no-verify stores it unasked."
         return "Nothing was stored."
 
-    # -- asking --------------------------------------------------------------------------------
+    # -- asking
 
-    def _ask(self, credential: Credential | None, identity: HelperIdentity | None = None) -> Verdict | None:
-        """What the repository says; ``None`` where it was not asked, or takes a certificate alone."""
+    def _ask(
+        self, credential: Credential | None, identity: HelperIdentity | None = None
+    ) -> Verdict | None:
+        """What the repository says; ``None`` where it was not asked, or takes a certificate
+        alone.
+        """
         if not self._verify or (credential is None and identity is None):
             return None
         target, session = self._target, self._session
@@ -239,7 +247,9 @@ class Login:
         return answer if isinstance(answer, Credential) else None
 
     def _remembered(self) -> Changes:
-        """Note that a new repository is remembered, and that its certificate belongs to the further URL."""
+        """Note that a new repository is remembered, and that its certificate belongs to the further
+        URL.
+        """
         target, session = self._target, self._session
         changes = Changes(session.settings)
         if target.is_new:
@@ -248,7 +258,7 @@ class Login:
             bind(session.access, self._repository, Kind.CERTIFICATE, target.added, changes)
         return changes
 
-    # -- telling -------------------------------------------------------------------------------
+    # -- telling
 
     def _tell_verdict(self, verdict: Verdict | None) -> None:
         if verdict is not None and verdict is not Verdict.ACCEPTED:
@@ -284,7 +294,9 @@ class Login:
         found = ahead(self._session.access, self._repository, credential)
         for where, urls in found.items():
             goes = " and ".join(urls)
-            self._out.warn(f"{self._name}: {where} holds another credential, which goes to {goes} instead of this.")
+            self._out.warn(
+                f"{self._name}: {where} holds another credential, which goes to {goes} instead of this."
+            )
 
 
 def _mending(hint: Hint | None, target: Target) -> Hint | None:

@@ -1,4 +1,6 @@
-"""Which credential comes before the one that ``login`` has stored, so that nobody wonders why it is not used."""
+"""Which credential comes before the one that ``login`` has stored, so that nobody wonders why it is
+not used.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from poetry_repo_plugin.http.auth import Access
 def ahead(access: Access, repository: Repository, stored: Credential) -> dict[str, list[str]]:
     """Where another credential than ``stored`` is found first, and the URLs that it goes to.
 
-    Only a URL, the environment and other plugins are looked at: ``login`` takes a helper away, and nothing is asked
-    on the way.
+    Only a URL, the environment and other plugins are looked at: ``login`` takes a helper away, and
+    nothing is asked on the way.
     """
     before: list[Source] = [
         source

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
-from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError, Subject, UnknownNameError
+from poetry_repo_plugin.core.errors import (
+    Cause,
+    Failure,
+    InputError,
+    RepoError,
+    Subject,
+    UnknownNameError,
+)
 from poetry_repo_plugin.core.hints import command, is_name, repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
@@ -45,7 +52,8 @@ class Upload:
 
     :param given: a credential from the command line; it wins over everything stored.
     :param username: only a credential of this user will do.
-    :param offered: ``given`` was typed at a prompt; whether to keep it is asked when the upload is done.
+    :param offered: ``given`` was typed at a prompt; whether to keep it is asked when the upload is
+        done.
     :param context: the TLS context of ``--cert`` and ``--client-cert``, built on first use.
     :param identifies: ``--client-cert`` was given.
     :param trusts: ``--cert`` was given.
@@ -61,12 +69,17 @@ class Upload:
     trusts: bool = False
 
     def with_option(self, error: RepoError) -> RepoError:
-        """``error`` with the option of ``poetry publish`` to mend, where one goes before what is stored."""
+        """``error`` with the option of ``poetry publish`` to mend, where one goes before what is
+        stored.
+        """
         if not isinstance(error, Failure):
             return error
         is_of_ca = error.cause is Cause.UNKNOWN_CA or error.subject is Subject.CA
         is_of_client = error.cause in _OF_CLIENT_CERT and error.subject is not Subject.CA
-        options = [(is_of_ca and self.trusts, "--cert"), (is_of_client and self.identifies, "--client-cert")]
+        options = [
+            (is_of_ca and self.trusts, "--cert"),
+            (is_of_client and self.identifies, "--client-cert"),
+        ]
         option = next((option for is_meant, option in options if is_meant), None)
         if option is not None:
             error.hint = command("poetry", "publish", "-r", self.repository.name, option, "PATH")
@@ -93,8 +106,12 @@ def prepare_upload(
         elif "://" in error.given:
             error.hint = repo("add", "NAME", error.given, "--publish-only")
         raise
-    url = _upload_url(repository) if name is not None else None  # plain `poetry publish` is to PyPI, by Poetry's word
-    for line in access.tls.project_trust.ignored_for(repository.name):  # said before Poetry draws its progress
+    url = (
+        _upload_url(repository) if name is not None else None
+    )  # plain `poetry publish` is to PyPI, by Poetry's word
+    for line in access.tls.project_trust.ignored_for(
+        repository.name
+    ):  # said before Poetry draws its progress
         access.notices.once(line)
     upload = Upload(repository, url, username=username)
     if username is None and password is not None:
@@ -112,10 +129,12 @@ def prepare_upload(
 def check_before_upload(
     access: Access, upload: Upload, make_session: Callable[[], requests.Session], terminal: bool
 ) -> None:
-    """Stop before the first byte of a file if it would be refused: no credential for a server that wants one.
+    """Stop before the first byte of a file if it would be refused: no credential for a server that
+    wants one.
 
-    A server that asks for none is believed when it says so: an upload without a file is answered with anything but
-    401 or 403. With a terminal, the credential is asked for instead. Raises ``Failure``.
+    A server that asks for none is believed when it says so: an upload without a file is answered
+    with anything but 401 or 403. With a terminal, the credential is asked for instead. Raises
+    ``Failure``.
     """
     url = upload.url or ""
     try:
@@ -148,8 +167,8 @@ def check_before_upload(
 
 
 def lacked_credential(upload: Upload, error: Exception) -> bool:
-    """Whether ``error`` is that a server wants a credential which had none to say to :func:`check_before_upload`: it
-    looks at the file first.
+    """Whether ``error`` is that a server wants a credential which had none to say to
+    :func:`check_before_upload`: it looks at the file first.
     """
     return upload.given is None and getattr(error, "cause", None) is Cause.CREDENTIAL_MISSING
 
@@ -161,7 +180,9 @@ def ask_for_credential(access: Access, upload: Upload) -> None:
 
 
 def _require_home(access: Access, upload: Upload, kind: Kind, *, terminal: bool) -> None:
-    """A secret that is given for a name does not go where only a project puts it; on a terminal a person decides."""
+    """A secret that is given for a name does not go where only a project puts it; on a terminal a
+    person decides.
+    """
     from poetry_repo_plugin.core.prompts import confirm
     from poetry_repo_plugin.ops.home import require_home
 
@@ -173,8 +194,8 @@ def _require_home(access: Access, upload: Upload, kind: Kind, *, terminal: bool)
 
 
 def offer_to_keep(access: Access, upload: Upload) -> None:
-    """After an upload with a credential that was typed in: ask whether to store it. The upload is done whatever
-    becomes of that.
+    """After an upload with a credential that was typed in: ask whether to store it. The upload is
+    done whatever becomes of that.
     """
     if not upload.offered or upload.given is None:
         return
@@ -194,7 +215,9 @@ def offer_to_keep(access: Access, upload: Upload) -> None:
         access.notices.once(f"Stored in {place}.")
 
 
-def _refused_without(upload: Upload, make_session: Callable[[], requests.Session]) -> Exception | None:
+def _refused_without(
+    upload: Upload, make_session: Callable[[], requests.Session]
+) -> Exception | None:
     """The refusal of an upload without a credential, or ``None`` where the server takes it."""
     if is_pypi(upload.repository.name):
         message = "an upload needs a token, and none is configured."
@@ -214,18 +237,24 @@ def _prompt(access: Access, upload: Upload) -> Credential:
     from poetry_repo_plugin.http.checks import check_login
 
     repository = upload.repository
-    access.notices.once(f"{repository.name} ({Origin.of(upload.url or '').netloc}) asks for a credential.")
+    access.notices.once(
+        f"{repository.name} ({Origin.of(upload.url or '').netloc}) asks for a credential."
+    )
     username = upload.username or ""
     if not username and not is_pypi(repository.name):
         username = ask("User name (empty for a token): ").strip()
     what = "Token: " if username in ("", TOKEN_USER) else f"Password of {username}: "
     given = Credential(ask_secret(what), username or TOKEN_USER, "option", "the terminal")
-    check_login(access, replace(repository, index_url=None, publish_url=upload.url), upload.url or "", given)
+    check_login(
+        access, replace(repository, index_url=None, publish_url=upload.url), upload.url or "", given
+    )
     return given
 
 
 def trusted_publishing(access: Access, query: Query, *, always: bool) -> Source:
-    """The exchange of this job's identity for a token, with the repository's own CA and client certificate."""
+    """The exchange of this job's identity for a token, with the repository's own CA and client
+    certificate.
+    """
     from poetry_repo_plugin.credentials.trusted_publishing import TrustedPublishingSource
     from poetry_repo_plugin.http.checks import exchange
 
@@ -237,7 +266,9 @@ def trusted_publishing(access: Access, query: Query, *, always: bool) -> Source:
 
 
 def _allowed_audience(access: Access, query: Query) -> str | None:
-    """The audience that the user has set for this repository, unless its name belongs to another place."""
+    """The audience that the user has set for this repository, unless its name belongs to another
+    place.
+    """
     home = access.bindings.home(query.name)
     if home.stranger_among([query.url], whole_origin=True) is not None:
         return None
@@ -245,7 +276,9 @@ def _allowed_audience(access: Access, query: Query) -> str | None:
 
 
 def _upload_url(repository: Repository) -> str:
-    """Where uploads go. What somebody has set as publish URL is believed, whatever it looks like."""
+    """Where uploads go. What somebody has set as publish URL is believed, whatever it looks
+    like.
+    """
     index = repository.index_url
     if repository.publish_url is not None:
         return repository.publish_url
@@ -259,7 +292,11 @@ def _upload_url(repository: Repository) -> str:
 
 
 def _own_context(
-    access: Access, repository: Repository, url: str | None, cert: Path | None, client_cert: Path | None
+    access: Access,
+    repository: Repository,
+    url: str | None,
+    cert: Path | None,
+    client_cert: Path | None,
 ) -> Callable[[], Any]:
     built: list[Any] = []
 
@@ -272,10 +309,14 @@ def _own_context(
             if cert is not None:
                 settings = replace(settings, ca=cert.expanduser().absolute(), verify=True)
             if client_cert is not None:
-                settings = replace(settings, client_cert=client_cert.expanduser().absolute(), client_key=None)
+                settings = replace(
+                    settings, client_cert=client_cert.expanduser().absolute(), client_key=None
+                )
             try:
                 built.append(
-                    build_context(settings, seen=lambda identity: access.tls.warn_of_end(repository, identity))
+                    build_context(
+                        settings, seen=lambda identity: access.tls.warn_of_end(repository, identity)
+                    )
                 )
             except Failure as error:
                 host = Origin.of(url).netloc if url is not None else ""

@@ -1,4 +1,6 @@
-"""What one command works with: the user's settings, the repositories, the keyring, the access to servers."""
+"""What one command works with: the user's settings, the repositories, the keyring, the access to
+servers.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,14 @@ from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.credentials.base import FIRST_REQUEST, Credential, Purpose, Query, Source, Unusable
+from poetry_repo_plugin.credentials.base import (
+    FIRST_REQUEST,
+    Credential,
+    Purpose,
+    Query,
+    Source,
+    Unusable,
+)
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.environment import EnvironmentSource, EnvironmentUser
 from poetry_repo_plugin.credentials.external import OutsideSource
@@ -135,12 +144,15 @@ class Session:
         return self._assemble(self.bindings)
 
     def trial(self, name: str, url: str) -> Access:
-        """For a question to ``url`` with what belongs to ``name``, before it is bound to it; keeps nothing."""
+        """For a question to ``url`` with what belongs to ``name``, before it is bound to it; keeps
+        nothing.
+        """
         there = replace(self, catalogue=self.catalogue.as_if_at(name, url))
         return there._assemble(Bindings(self.settings, trial=(name, url)), recording=False)
 
     def look(self) -> Access:
-        """Decides as :attr:`access` does, says nothing and keeps nothing: a second look sees the same.
+        """Decides as :attr:`access` does, says nothing and keeps nothing: a second look sees the
+        same.
 
         First successes bind nothing, short-lived tokens are not kept, helpers are not told how
         their answers fared (git's would forget a refused one), and no token is minted for an
@@ -165,7 +177,9 @@ class Session:
         return self.terminal and confirm(question)
 
     def ask_passphrase(self, repository: Repository) -> Secret | None:
-        """The passphrase of a client key as a person types it, asked for once; ``None`` where nobody can."""
+        """The passphrase of a client key as a person types it, asked for once; ``None`` where
+        nobody can.
+        """
         from poetry_repo_plugin.core.prompts import ask_secret
 
         name = repository.name
@@ -181,8 +195,9 @@ class Session:
     def new_name(self, given: str) -> str:
         """``given``, if a further repository can be called so beside those that are known.
 
-        Raises :class:`InputError`, also where Poetry would take it for one that is known: it does not tell names apart
-        by case (its pool) or by ``-``, ``_`` and ``.`` (its environment variables).
+        Raises :class:`InputError`, also where Poetry would take it for one that is known: it does
+        not tell names apart by case (its pool) or by ``-``, ``_`` and ``.`` (its environment
+        variables).
         """
         name = names.check_name(given)
         from_environment = {known for known, _ in self.settings.environment_repositories()}
@@ -199,7 +214,9 @@ class Session:
 
 def _read(where: Surroundings) -> tuple[Settings, Catalogue]:
     folder = where.project_folder
-    settings = Settings(where.config_folder, folder, dotted_keys=where.dotted_keys, memory=where.memory)
+    settings = Settings(
+        where.config_folder, folder, dotted_keys=where.dotted_keys, memory=where.memory
+    )
     project = read_project(folder / "pyproject.toml") if folder is not None else None
     return settings, Catalogue(settings, project, where.pypi)
 
@@ -217,7 +234,8 @@ def assemble(
     """The access of one run, with the sources of DESIGN section 5 in their order.
 
     :param bindings: others than those of ``settings``.
-    :param recording: whether anything is kept or told to helpers; without it, nothing is minted either.
+    :param recording: whether anything is kept or told to helpers; without it, nothing is minted
+    either.
     """
     bindings = bindings or Bindings(settings)
     known = _Known(catalogue)
@@ -241,7 +259,9 @@ def assemble(
     mode = "never"
     if recording:
         mode = (settings.environ.get(MODE_VARIABLE) or "automatic").strip().lower()
-    publishing = PublishingSource(lambda query: _trusted_publishing(access, query, mode), mode, _mask)
+    publishing = PublishingSource(
+        lambda query: _trusted_publishing(access, query, mode), mode, _mask
+    )
     if mode == "always":
         sources.insert(0, publishing)
     elif mode != "never":
@@ -288,7 +308,9 @@ class _Known:
 
     def user_in_url(self, query: Query) -> Credential | None:
         """A user name without a password, as servers want it where the token is the user name."""
-        profile = profile_of(query.url) if query.name and query.allowed is not FIRST_REQUEST else None
+        profile = (
+            profile_of(query.url) if query.name and query.allowed is not FIRST_REQUEST else None
+        )
         if profile is None or not profile.token_is_username:
             return None
         for repository in self._named(query):
@@ -299,7 +321,9 @@ class _Known:
 
     def provider(self, name: str) -> str | None:
         """The provider that the project names for a repository."""
-        if name not in self._providers:  # asked for with every request, and a project's file stays as it is
+        if (
+            name not in self._providers
+        ):  # asked for with every request, and a project's file stays as it is
             found = self.catalogue.find(name)
             self._providers[name] = found.project.provider if found is not None else None
         return self._providers[name]

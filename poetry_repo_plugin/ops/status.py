@@ -1,4 +1,6 @@
-"""What is known of each repository, for ``list`` and ``show``: never a secret, and no network is used."""
+"""What is known of each repository, for ``list`` and ``show``: never a secret, and no network is
+used.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,16 @@ if TYPE_CHECKING:
 
 SOON = timedelta(days=30)
 
-# DESIGN section 5: the list of sources by their names. What is not in it is asked behind netrc, and has no number.
-_IN_ORDER = ("command line or URL", "env", "helper or provider", "stored", "keyring by URL", "netrc")
+# DESIGN section 5: the list of sources by their names. What is not in it is asked behind netrc, and
+# has no number.
+_IN_ORDER = (
+    "command line or URL",
+    "env",
+    "helper or provider",
+    "stored",
+    "keyring by URL",
+    "netrc",
+)
 _NUMBERS = {source: number for number, source in enumerate((*_IN_ORDER, "trusted publishing"), 1)}
 
 # Shown only where they have an answer.
@@ -43,8 +53,9 @@ _ONLY_IF_FOUND = (ANOTHER_PLUGIN, USER_IN_URL)
 
 @dataclass(frozen=True)
 class TlsSummary:
-    """``ca`` is a path, ``system`` or ``None``; ``problem`` is what is wrong with the client certificate's file, and
-    ``ca_problem`` with the CA's; ``unverified`` is what switches verification off, if that is so.
+    """``ca`` is a path, ``system`` or ``None``; ``problem`` is what is wrong with the client
+    certificate's file, and ``ca_problem`` with the CA's; ``unverified`` is what switches
+    verification off, if that is so.
     """
 
     verify: bool
@@ -58,7 +69,9 @@ class TlsSummary:
 
     @property
     def left(self) -> str:
-        """How long the client certificate is still good, in brackets; empty where that is not known."""
+        """How long the client certificate is still good, in brackets; empty where that is not
+        known.
+        """
         if self.expires_at is None:
             return ""
         if self.expires_at <= now():
@@ -78,7 +91,9 @@ class Summary:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the credential stops working, as far as its source or the credential itself says so."""
+        """When the credential stops working, as far as its source or the credential itself says
+        so.
+        """
         credential = self.resolution.credential
         if credential is None:
             return None
@@ -96,7 +111,9 @@ class Summary:
 
     @property
     def username(self) -> str | None:
-        """The user name; masked where it may be the secret itself: at such a server, or with an empty password."""
+        """The user name; masked where it may be the secret itself: at such a server, or with an
+        empty password.
+        """
         credential = self.resolution.credential
         if credential is None or not credential.username:
             return None
@@ -108,7 +125,9 @@ class Summary:
 
     @property
     def credential_text(self) -> str:
-        """The same for a person, on one line. That nobody has logged in is no fault, and should not read like one."""
+        """The same for a person, on one line. That nobody has logged in is no fault, and should not
+        read like one.
+        """
         credential = self.resolution.credential
         if credential is None:
             return "no login" if self.state == "missing" else self.state
@@ -162,10 +181,18 @@ class Summary:
 
 
 def summarise(access: Access, repository: Repository) -> Summary:
-    """Put together what is known of ``repository``; the credential comes from the loop that requests use."""
+    """Put together what is known of ``repository``; the credential comes from the loop that
+    requests use.
+    """
     name = repository.name
-    url = repository.publish_url if is_pypi(name) else repository.index_url or repository.publish_url
-    purpose = Purpose.PUBLISH if url == repository.publish_url and url != repository.index_url else Purpose.INDEX
+    url = (
+        repository.publish_url if is_pypi(name) else repository.index_url or repository.publish_url
+    )
+    purpose = (
+        Purpose.PUBLISH
+        if url == repository.publish_url and url != repository.index_url
+        else Purpose.INDEX
+    )
     belongs_to = access.bindings.of(name, Kind.CREDENTIAL)
     bound = [*belongs_to, *access.bindings.of(name, Kind.CERTIFICATE)]
     if url is None:  # another project's, say: what is stored is still there
@@ -181,15 +208,21 @@ def summarise(access: Access, repository: Repository) -> Summary:
 
 
 def explain_steps(resolution: Resolution) -> list[str]:
-    """What each source said, for ``repo show``, under the numbers of the README's list. What has no number is left out
-    where it has nothing to say.
+    """What each source said, for ``repo show``, under the numbers of the README's list. What has no
+    number is left out where it has nothing to say.
     """
     lines = []
     for source, answer in resolution.steps:
         number = _NUMBERS.get(source)
-        if number is None and isinstance(answer, NotMine) and (source in _ONLY_IF_FOUND or not answer.why):
+        if (
+            number is None
+            and isinstance(answer, NotMine)
+            and (source in _ONLY_IF_FOUND or not answer.why)
+        ):
             continue
-        lines.append(f"{f'{number}.' if number is not None else '  '} {source}: {_explain_step(answer)}")
+        lines.append(
+            f"{f'{number}.' if number is not None else '  '} {source}: {_explain_step(answer)}"
+        )
     return lines
 
 
@@ -249,8 +282,8 @@ def _ca_problem(ca: CaSetting) -> str | None:
 
 
 def warnings_of(summary: Summary) -> list[str]:
-    """A line for a credential that cannot be had, one for a CA that cannot be used, and one for a client certificate
-    with under 30 days left, or one that has expired or cannot be used at all.
+    """A line for a credential that cannot be had, one for a CA that cannot be used, and one for a
+    client certificate with under 30 days left, or one that has expired or cannot be used at all.
     """
     return [
         *_warn_of_credential(summary),
@@ -282,5 +315,9 @@ def _warn_of_client(name: str, tls: TlsSummary) -> list[str]:
     moment = tls.expires_at
     if moment is None or moment - now() > SOON:
         return []
-    when = f"expired on {moment:%Y-%m-%d}" if moment <= now() else f"expires in {remaining(moment)} ({moment:%Y-%m-%d})"
+    when = (
+        f"expired on {moment:%Y-%m-%d}"
+        if moment <= now()
+        else f"expires in {remaining(moment)} ({moment:%Y-%m-%d})"
+    )
     return [f"Repository {name}: its client certificate {when}. Try: {mend}"]

@@ -117,7 +117,9 @@ def explain_verification(error: ssl.SSLCertVerificationError, attempt: Attempt) 
         detail = f"{check} refuses its certificate chain: {said}; the CA itself may be trusted"
         return Failure(Cause.UNKNOWN_CA, detail, subject=Subject.STRICT_X509)
     hint = Hint() if code in _UNFIT else None
-    return Failure(Cause.UNKNOWN_CA, _unknown_ca(code, said, attempt), subject=Subject.CA, hint=hint)
+    return Failure(
+        Cause.UNKNOWN_CA, _unknown_ca(code, said, attempt), subject=Subject.CA, hint=hint
+    )
 
 
 def explain_host_name(said: str, attempt: Attempt) -> Failure:

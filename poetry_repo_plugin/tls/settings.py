@@ -114,7 +114,9 @@ def parsing(path: Path, subject: Subject) -> Iterator[None]:
 
 
 def _is_panic(error: BaseException) -> bool:
-    """Whether the Rust half of ``cryptography`` gave up, as on an IV of odd length; that is no ``Exception``."""
+    """Whether the Rust half of ``cryptography`` gave up, as on an IV of odd length; that is no
+    ``Exception``.
+    """
     return type(error).__module__ == "pyo3_runtime"
 
 

@@ -1,8 +1,9 @@
 """The arena: a company's own index, a hostile server, and a user who is logged in to the first.
 
-The hosts have names (``company.example``, ``evil.example``, …) that only the test's proxy knows, so that every request
-for them passes it, as the attacker would wish. The hostile server has certificates that the user's machine trusts and
-asks for a client certificate: whatever a client is ready to give away, it gets.
+The hosts have names (``company.example``, ``evil.example``, …) that only the test's proxy knows, so
+that every request for them passes it, as the attacker would wish. The hostile server has
+certificates that the user's machine trusts and asks for a client certificate: whatever a client is
+ready to give away, it gets.
 """
 
 from __future__ import annotations
@@ -41,7 +42,15 @@ LOOT = (USER, PASSWORD, TOKEN, PASSPHRASE)
 
 # Certificates name these; ``*.evil.example`` stands for all that an attacker may register.
 EVIL_HOSTS = (
-    *(EVIL, f"*.{EVIL}", f"{HOST}.{EVIL}", HOST, "xn--cmpany-wqf.example", "127.0.0.1", "localhost"),
+    *(
+        EVIL,
+        f"*.{EVIL}",
+        f"{HOST}.{EVIL}",
+        HOST,
+        "xn--cmpany-wqf.example",
+        "127.0.0.1",
+        "localhost",
+    ),
     f"poetry-repository-{HOST}",
 )
 
@@ -67,14 +76,18 @@ class Ledger:
 
 
 def stolen(requests: Iterable[RecordedRequest], own: Iterable[str] = ()) -> int:
-    """Bytes of credential in ``requests``: every header that authenticates, and any of :data:`LOOT` anywhere.
+    """Bytes of credential in ``requests``: every header that authenticates, and any of :data:`LOOT`
+    anywhere.
 
     :param own: header values that the attacker wrote himself.
     """
     total = 0
     for request in requests:
         for name, value in request.raw_headers:
-            if name.lower() in ("authorization", "proxy-authorization", "cookie") and value not in own:
+            if (
+                name.lower() in ("authorization", "proxy-authorization", "cookie")
+                and value not in own
+            ):
                 total += len(value)
         total += sum(len(secret) for secret in LOOT if request.carries(secret))
     return total
@@ -98,7 +111,7 @@ class Arena:
     shared: tuple[str, ...] = ("/team-evil/", "/team-ab/", "/evil/")
     own: set[str] = field(default_factory=set)
 
-    # -- the user ------------------------------------------------------------------------------------------------------
+    # -- the user
 
     def project(
         self,
@@ -111,14 +124,23 @@ class Arena:
         """A project; ``url`` is that of its source ``company``."""
         listed = {**({NAME: url} if url is not None else {}), **(sources or {})}
         text = "".join(
-            tomlkit.dumps({"tool": {"poetry": {"source": [{"name": name, "url": where, "priority": priority}]}}}) + "\n"
+            tomlkit.dumps(
+                {
+                    "tool": {
+                        "poetry": {"source": [{"name": name, "url": where, "priority": priority}]}
+                    }
+                }
+            )
+            + "\n"
             for name, where in listed.items()
         )
         return self.home.write_project(dependencies=dependencies, extra=text + extra)
 
     def locked(self) -> list[str]:
         """``name-version`` of the packages in the lock file."""
-        return sorted(f"{package['name']}-{package['version']}" for package in self.home.lock()["package"])
+        return sorted(
+            f"{package['name']}-{package['version']}" for package in self.home.lock()["package"]
+        )
 
     def settle(self, file: str, *keys: str, value: object) -> None:
         """Set ``keys`` of a file in the configuration folder; ``None`` removes them."""
@@ -153,12 +175,15 @@ class Arena:
         self.home.environ.pop("POETRY_VIRTUALENVS_CREATE", None)
         return make_venv(folder)
 
-    # -- the attacker --------------------------------------------------------------------------------------------------
+    # -- the attacker
 
     def at_evil(self) -> list[RecordedRequest]:
-        """What reached the attacker: his server, the strangers on the company's host, and every request that a proxy
-        could read."""
-        strangers = [request for request in self.company.requests if request.path.startswith(self.shared)]
+        """What reached the attacker: his server, the strangers on the company's host, and every
+        request that a proxy could read.
+        """
+        strangers = [
+            request for request in self.company.requests if request.path.startswith(self.shared)
+        ]
         return [*self.evil.requests, *strangers, *self.proxy.requests]
 
     def loot(self) -> int:
@@ -185,14 +210,18 @@ class Arena:
             index = self.evil.index
             if not index.read_access.permits(request.authorization):
                 return index.read_access.challenge()
-            return index.get(bare) if index.serves(bare.path) else Response.text(404, "nothing here")
+            return (
+                index.get(bare) if index.serves(bare.path) else Response.text(404, "nothing here")
+            )
 
         self.home.environ["HTTP_PROXY"] = self.proxy.origin
         self.proxy.respond = answer
 
     def assert_nothing_lost(self) -> None:
         """The end of every attack."""
-        assert self.loot() == 0, [(request.method, request.target, request.raw_headers) for request in self.at_evil()]
+        assert self.loot() == 0, [
+            (request.method, request.target, request.raw_headers) for request in self.at_evil()
+        ]
         assert self.peers() == set()
 
 
@@ -206,9 +235,13 @@ def assert_clean(done: Finished) -> None:
 
 
 def new_company(certs: CertificateFactory) -> IndexServer:
-    """The company's server: team-a's index needs a password and takes a client certificate; strangers are beside it."""
+    """The company's server: team-a's index needs a password and takes a client certificate;
+    strangers are beside it.
+    """
     server = IndexServer(
-        tls=server_context(certs.server(HOST, f"www.{HOST}", "127.0.0.1", "localhost"), certs.ca, require=False),
+        tls=server_context(
+            certs.server(HOST, f"www.{HOST}", "127.0.0.1", "localhost"), certs.ca, require=False
+        ),
         prefix="/team-a/simple/",
         credentials={USER: PASSWORD, "__token__": TOKEN},
     )
@@ -225,7 +258,10 @@ def new_evil(certs: CertificateFactory) -> IndexServer:
 def new_proxy(company: IndexServer, evil: IndexServer) -> ProxyServer:
     """Leads ``company.example:443`` to the company and everything else to the attacker."""
     return _Nowhere(
-        hosts={f"{HOST}:443": ("127.0.0.1", company.port), f"{HOST}.:443": ("127.0.0.1", company.port)},
+        hosts={
+            f"{HOST}:443": ("127.0.0.1", company.port),
+            f"{HOST}.:443": ("127.0.0.1", company.port),
+        },
         evil=evil,
     )
 
@@ -259,7 +295,9 @@ STORAGES = ("auth.toml", "keyring", "helper")
 
 
 def log_in(home: PoetryHome, storage: str, certs: CertificateFactory) -> None:
-    """What a user does once: client certificate with a passphrase, then the login. Real commands."""
+    """What a user does once: client certificate with a passphrase, then the login. Real
+    commands.
+    """
     if storage == "keyring":
         home.keyring = FILE_KEYRING
     cert = certs.directory / "client.crt"
@@ -270,7 +308,9 @@ def log_in(home: PoetryHome, storage: str, certs: CertificateFactory) -> None:
     home.ok("repo", "certs", NAME, *files, *plain, stdin=PASSPHRASE, cwd=home.root)
     if storage == "helper":
         script = home.root / "helper"
-        script.write_text(f"#!/bin/sh\ncat >/dev/null\nprintf 'username={USER}\\npassword={PASSWORD}\\n'\n")
+        script.write_text(
+            f"#!/bin/sh\ncat >/dev/null\nprintf 'username={USER}\\npassword={PASSWORD}\\n'\n"
+        )
         script.chmod(0o700)
         home.ok("repo", "login", NAME, "--helper", str(script), "--protocol", "git", cwd=home.root)
     else:
@@ -292,7 +332,12 @@ def restored(server: IndexServer) -> Iterator[IndexServer]:
 def copy_home(template: PoetryHome, root: Path, zygote: Zygote) -> WarmHome:
     """The same user once more, for one test."""
     shutil.copytree(template.root, root)
-    home = WarmHome(root, template.executable, dict(template.environ), template.keyring, zygote=zygote)
+    home = WarmHome(
+        root, template.executable, dict(template.environ), template.keyring, zygote=zygote
+    )
     for file in home.config.glob("*.toml"):  # a helper's path
-        file.write_text(file.read_text(encoding="utf-8").replace(str(template.root), str(root)), encoding="utf-8")
+        file.write_text(
+            file.read_text(encoding="utf-8").replace(str(template.root), str(root)),
+            encoding="utf-8",
+        )
     return home

@@ -1,4 +1,6 @@
-"""What the attacks share: servers and logged-in users for a session, an arena for each test, and the sum at the end."""
+"""What the attacks share: servers and logged-in users for a session, an arena for each test, and
+the sum at the end.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ def proxy_server(company_server: IndexServer, evil_server: IndexServer) -> Itera
 def users(
     tmp_path_factory: pytest.TempPathFactory, certs: CertificateFactory, proxy_server: ProxyServer
 ) -> Callable[[str], PoetryHome]:
-    """The home of a user who is logged in, by where the credential is stored. Each is made once, by real commands."""
+    """The home of a user who is logged in, by where the credential is stored. Each is made once, by
+    real commands.
+    """
     made: dict[str, PoetryHome] = {}
 
     def user(storage: str) -> PoetryHome:
@@ -105,11 +109,15 @@ def arena(
     ledger: Ledger,
     zygote: Zygote,
 ) -> Iterator[Arena]:
-    """A logged-in user, the company and the attacker; at the end the attacker must have got nothing."""
+    """A logged-in user, the company and the attacker; at the end the attacker must have got
+    nothing.
+    """
     template = users(storage)
     with restored(company_server) as company, restored(evil_server) as evil:
         proxy_server.clear()
-        found = Arena(company, evil, proxy_server, copy_home(template, tmp_path / "home", zygote), certs)
+        found = Arena(
+            company, evil, proxy_server, copy_home(template, tmp_path / "home", zygote), certs
+        )
         yield found
         proxy_server.respond = None
         ledger.attacks += 1

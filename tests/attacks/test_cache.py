@@ -1,5 +1,6 @@
-"""What Poetry caches under a name belongs to the URL that it came from: a project that reuses the name neither reads
-nor writes it, be the name logged in, only remembered, or known to nobody."""
+"""What Poetry caches under a name belongs to the URL that it came from: a project that reuses the
+name neither reads nor writes it, be the name logged in, only remembered, or known to nobody.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ FAKE = packages.wheel("private-lib", "1.0", ["public-lib"])
 
 @pytest.fixture(params=["unknown", "remembered", "logged in"])
 def name(arena: Arena, request: pytest.FixtureRequest) -> str:
-    """The company's index under the name that the attacker reuses; both have a file of the same name."""
+    """The company's index under the name that the attacker reuses; both have a file of the same
+    name.
+    """
     arena.evil.add(*FAKE)
     if request.param == "logged in":
         return NAME
@@ -40,8 +43,12 @@ def lock(arena: Arena, name: str, url: str, *options: str) -> None:
 
 def assert_locked(arena: Arena, wheel: packages.Distribution, *packages_: str) -> None:
     assert arena.locked() == sorted(packages_)
-    (locked,) = (package for package in arena.home.lock()["package"] if package["name"] == "private-lib")
-    assert [file["hash"] for file in locked["files"]] == [f"sha256:{hashlib.sha256(wheel[1]).hexdigest()}"]
+    (locked,) = (
+        package for package in arena.home.lock()["package"] if package["name"] == "private-lib"
+    )
+    assert [file["hash"] for file in locked["files"]] == [
+        f"sha256:{hashlib.sha256(wheel[1]).hexdigest()}"
+    ]
 
 
 def assert_real(arena: Arena) -> None:
@@ -96,7 +103,9 @@ def test_what_plain_poetry_left_behind_is_not_believed(arena: Arena, name: str) 
         ("{name}", f"https://{HOST}/evil/simple/"),
     ],
 )
-def test_another_spelling_of_the_folder_leads_to_no_other_s(arena: Arena, spelling: str, url: str) -> None:
+def test_another_spelling_of_the_folder_leads_to_no_other_s(
+    arena: Arena, spelling: str, url: str
+) -> None:
     arena.company.index.credentials = None
     arena.evil.add(*FAKE)
     arena.company.indexes[-1].add(*FAKE)
@@ -122,4 +131,8 @@ def test_twin_the_company_s_own_cache_saves_its_requests(arena: Arena, name: str
     lock(arena, name, URL)
     assert_real(arena)
     assert not any(path.endswith(".metadata") for path in arena.company.paths())
-    assert [request.status for request in arena.company.requests if request.path.endswith("/private-lib/")][-1] == 304
+    assert [
+        request.status
+        for request in arena.company.requests
+        if request.path.endswith("/private-lib/")
+    ][-1] == 304

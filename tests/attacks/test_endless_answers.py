@@ -30,7 +30,9 @@ PAGES: dict[str, Callable[[], Response]] = {
 }
 
 
-def measured(arena: Arena, *words: str, stdin: str = "") -> tuple[subprocess.CompletedProcess[str], int]:
+def measured(
+    arena: Arena, *words: str, stdin: str = ""
+) -> tuple[subprocess.CompletedProcess[str], int]:
     """A command of its own process, and the most MiB that it took."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(arena.home.executable), *words],
@@ -61,7 +63,10 @@ def to(path: str, kind: str, status: int = 200) -> Callable[[RecordedRequest], R
 def test_an_index_without_an_end(arena: Arena, command: str, kind: str) -> None:
     arena.company.respond = to("/team-a/simple/", kind)
     arena.project(url=URL)
-    words = {"login": ("repo", "login", NAME, "--username", USER, "--password-stdin"), "doctor": ("repo", "doctor")}
+    words = {
+        "login": ("repo", "login", NAME, "--username", USER, "--password-stdin"),
+        "doctor": ("repo", "doctor"),
+    }
     started = time.monotonic()
     done, mib = measured(arena, *words[command], stdin=PASSWORD)
     assert time.monotonic() - started < LONGEST
@@ -90,10 +95,13 @@ def test_an_answer_to_an_upload_without_an_end(arena: Arena, kind: str) -> None:
 def test_an_exchange_without_an_end(arena: Arena, step: str, kind: str) -> None:
     """Trusted publishing asks an index that it knows nothing of."""
     payload = base64.urlsafe_b64encode(b'{"aud": "%s"}' % EVIL.encode()).decode().rstrip("=")
-    arena.home.environ.update(GITLAB_CI="true", GITHUB_ACTIONS="", EVIL_EXAMPLE_ID_TOKEN=f"x.{payload}.x")
+    arena.home.environ.update(
+        GITLAB_CI="true", GITHUB_ACTIONS="", EVIL_EXAMPLE_ID_TOKEN=f"x.{payload}.x"
+    )
     endless = to(f"/_/oidc/{step}", kind)
     arena.evil.respond = lambda request: (
-        endless(request) or (Response.json({"audience": EVIL}) if request.path == "/_/oidc/audience" else None)
+        endless(request)
+        or (Response.json({"audience": EVIL}) if request.path == "/_/oidc/audience" else None)
     )
     started = time.monotonic()
     done = publish(arena, "evil", f"https://{EVIL}/upload/")
@@ -125,13 +133,19 @@ def test_a_token_that_is_nested_without_an_end(arena: Arena) -> None:
     ("text", "cause"),
     [
         (b"-----BEGIN CERTIFICATE-----\n" * 37_000, "no complete PEM block"),
-        (b"".join(b"-----BEGIN %d-----\n" % number for number in range(50_000)), "no complete PEM block"),
+        (
+            b"".join(b"-----BEGIN %d-----\n" % number for number in range(50_000)),
+            "no complete PEM block",
+        ),
         (os.urandom(1024) * 3 * 1024, "is larger than"),
     ],
     ids=["begins", "labels", "size"],
 )
 def test_a_projects_ca_file_that_takes_long(arena: Arena, text: bytes, cause: str) -> None:
-    arena.project(sources={"evil": f"https://{EVIL}/simple/"}, extra='[tool.poetry-repo-plugin.evil]\nca = "ca.pem"\n')
+    arena.project(
+        sources={"evil": f"https://{EVIL}/simple/"},
+        extra='[tool.poetry-repo-plugin.evil]\nca = "ca.pem"\n',
+    )
     (arena.home.project / "ca.pem").write_bytes(text)
     for words in (("repo", "list"), ("repo", "certs", "evil"), ("repo", "doctor", "evil")):
         started = time.monotonic()
@@ -144,7 +158,12 @@ def test_a_projects_ca_file_that_takes_long(arena: Arena, text: bytes, cause: st
 def test_twin_a_long_bundle(arena: Arena) -> None:
     """A thousand CAs with comments."""
     ca = (arena.certs.directory / "ca.pem").read_bytes()
-    arena.project(sources={"evil": f"https://{EVIL}/simple/"}, extra='[tool.poetry-repo-plugin.evil]\nca = "ca.pem"\n')
-    (arena.home.project / "ca.pem").write_bytes(b"".join(b"# number %d\n%s" % (n, ca) for n in range(1000)))
+    arena.project(
+        sources={"evil": f"https://{EVIL}/simple/"},
+        extra='[tool.poetry-repo-plugin.evil]\nca = "ca.pem"\n',
+    )
+    (arena.home.project / "ca.pem").write_bytes(
+        b"".join(b"# number %d\n%s" % (n, ca) for n in range(1000))
+    )
     done = arena.home.ok("repo", "doctor", "evil")
     assert "is trusted" in done.text or "the certificate of" in done.text, done.text

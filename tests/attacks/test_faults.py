@@ -1,4 +1,6 @@
-"""Things break in the middle: connections, servers, disks, and the person at the keyboard has enough."""
+"""Things break in the middle: connections, servers, disks, and the person at the keyboard has
+enough.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,16 @@ from tests.poetry_process import PoetryHome
 from tests.servers import Response
 from tests.servers.faults import at, drip, once, reset_body
 
-LOGIN = ("repo", "login", NAME, "--username", USER, "--password-stdin", "--plaintext", "--no-verify")
+LOGIN = (
+    "repo",
+    "login",
+    NAME,
+    "--username",
+    USER,
+    "--password-stdin",
+    "--plaintext",
+    "--no-verify",
+)
 NEW = "a-new-passw0rd"
 
 
@@ -32,7 +43,9 @@ def wheel_path(name: str = "private_lib") -> str:
 
 
 class TestServers:
-    def test_resets_in_the_middle_of_a_page_and_of_a_file(self, arena: Arena, tmp_path: Path) -> None:
+    def test_resets_in_the_middle_of_a_page_and_of_a_file(
+        self, arena: Arena, tmp_path: Path
+    ) -> None:
         """It is tried again, with the credential; what is installed is whole."""
         arena.company.index.core_metadata = False
         arena.company.index.ranges = False
@@ -87,11 +100,17 @@ class TestServers:
         def slowly(response: Response) -> Response:
             assert isinstance(response.body, bytes)
             dripping = drip(response.body, 0.05, piece=50)
-            return Response(200, dripping.body, [*response.header_pairs(), *dripping.header_pairs()], pause=0.05)
+            return Response(
+                200, dripping.body, [*response.header_pairs(), *dripping.header_pairs()], pause=0.05
+            )
 
         arena.company.respond = at(
             "/team-a/simple/",
-            lambda request: slowly(index.get(request)) if index.read_access.permits(request.authorization) else None,
+            lambda request: (
+                slowly(index.get(request))
+                if index.read_access.permits(request.authorization)
+                else None
+            ),
         )
         arena.project("private-lib", url=URL)
         arena.home.ok("lock")
@@ -123,7 +142,9 @@ class TestInterrupts:
             stdout=child,
             stderr=child,
             start_new_session=True,
-            preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # which makes it the controlling terminal
+            preexec_fn=lambda: os.close(
+                os.open(os.ttyname(0), os.O_RDWR)
+            ),  # which makes it the controlling terminal
         )
         text = read_until(parent, b"Password of")
         time.sleep(0.3)
@@ -241,7 +262,10 @@ MANY = 20
 @pytest.fixture
 def fresh(home: PoetryHome) -> Iterator[PoetryHome]:
     """A user who has nothing yet, and no credential but what he types."""
-    names = "".join(f'[repositories.r{number}]\nurl = "https://r{number}.example/upload/"\n' for number in range(MANY))
+    names = "".join(
+        f'[repositories.r{number}]\nurl = "https://r{number}.example/upload/"\n'
+        for number in range(MANY)
+    )
     (home.config / "config.toml").write_text(names)
     yield home
     assert not list(home.config.glob(".*.tmp"))
@@ -257,7 +281,9 @@ def test_many_logins_at_once(fresh: PoetryHome) -> None:
     with ThreadPoolExecutor(MANY) as pool:
         assert set(pool.map(log_in, range(MANY))) == {0}
     logins = fresh.toml("auth.toml")["http-basic"]
-    assert {name: login["password"] for name, login in logins.items()} == {f"r{n}": f"pw{n}" for n in range(MANY)}
+    assert {name: login["password"] for name, login in logins.items()} == {
+        f"r{n}": f"pw{n}" for n in range(MANY)
+    }
     own = fresh.toml("poetry-repo-plugin.toml")["repositories"]
     assert {name: entry["credential-origins"] for name, entry in own.items()} == {
         f"r{n}": [f"https://r{n}.example"] for n in range(MANY)

@@ -1,4 +1,6 @@
-"""Names, URLs and servers' words on their way to the screen: no runnable text, no escape sequence, no secret."""
+"""Names, URLs and servers' words on their way to the screen: no runnable text, no escape sequence,
+no secret.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def test_no_shown_command_holds_a_name_that_is_none(arena: Arena, name: str, wor
     done = arena.home.run(*asked)
     assert not any(line.strip().startswith("Try: touch") for line in done.text.splitlines())
     for command in commands_in(done):
-        assert all(is_name(word) or word.startswith(("-", "https://", "/", "…")) for word in command), command
+        assert all(
+            is_name(word) or word.startswith(("-", "https://", "/", "…")) for word in command
+        ), command
         assert "evil.example" not in " ".join(command)
 
 
@@ -61,7 +65,9 @@ class TestSecrets:
     @pytest.mark.parametrize("command", ["add", "login", "show", "doctor", "certs", "logout"])
     def test_a_url_in_the_place_of_the_name(self, arena: Arena, command: str) -> None:
         for password in (PASSWORD, "p" * 120, ODD):
-            done = arena.home.fails("repo", command, f"https://{USER}:{password}@company.example/team-a/simple/")
+            done = arena.home.fails(
+                "repo", command, f"https://{USER}:{password}@company.example/team-a/simple/"
+            )
             assert password not in done.text
             assert password[:15] not in done.text
 
@@ -70,22 +76,34 @@ class TestSecrets:
         for password in ("s3cret/w1th", "1234/w1th#s3cret"):
             proxy = f"http://{USER}:{password}@proxy.example:3128"
             arena.home.environ.update(HTTPS_PROXY=proxy, https_proxy=proxy)
-            for words in (("repo", "doctor", "--timeout", "2"), ("repo", "doctor", "--timeout", "2", "--json")):
+            for words in (
+                ("repo", "doctor", "--timeout", "2"),
+                ("repo", "doctor", "--timeout", "2", "--json"),
+            ):
                 done = arena.home.run(*words)
                 for part in password.replace("#", "/").split("/"):
                     assert part not in done.text, done.text
 
     def test_a_url_whose_password_has_a_blank(self, arena: Arena) -> None:
         arena.project()
-        done = arena.home.run("repo", "add", "odd", f"https://{USER}:my s3cret-pass@company.example/simple/")
+        done = arena.home.run(
+            "repo", "add", "odd", f"https://{USER}:my s3cret-pass@company.example/simple/"
+        )
         assert "s3cret-pass" not in done.text
 
     @pytest.mark.parametrize(
-        "words", ["list", "list --json", "show odd", "doctor --timeout 2", "doctor --json --timeout 2"]
+        "words",
+        ["list", "list --json", "show odd", "doctor --timeout 2", "doctor --json --timeout 2"],
     )
     def test_a_url_without_its_scheme(self, arena: Arena, words: str) -> None:
         arena.project(sources={"odd": f"{USER}:{TOKEN}@company.example/simple/"})
-        arena.settle("config.toml", "repositories", "odder", "url", value=f"{USER}:{TOKEN}@company.example/up/")
+        arena.settle(
+            "config.toml",
+            "repositories",
+            "odder",
+            "url",
+            value=f"{USER}:{TOKEN}@company.example/up/",
+        )
         done = arena.home.run("repo", *words.split())
         assert TOKEN not in done.text, done.text
 
@@ -104,14 +122,26 @@ class TestSecrets:
                 return None
             plain = base64.b64decode(sent.partition(" ")[2]).decode()
             body = f"{sent} {plain} {json.dumps(plain)}".encode()
-            return Response(status, reason=f"No {sent}", body=body, headers=[("Content-Type", "text/plain")])
+            return Response(
+                status, reason=f"No {sent}", body=body, headers=[("Content-Type", "text/plain")]
+            )
 
         arena.company.respond = answer
         arena.settle("config.toml", "repositories", NAME, "url", value=UPLOAD)
         arena.project("private-lib", url=URL)
         arena.dist()
         basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        for words in (("lock", "-vvv"), ("publish", "-r", NAME, "-vvv"), ("repo", "doctor", NAME, "--json")):
+        for words in (
+            ("lock", "-vvv"),
+            ("publish", "-r", NAME, "-vvv"),
+            ("repo", "doctor", NAME, "--json"),
+        ):
             done = arena.home.run(*words)
-            for form in (PASSWORD, PASSWORD[:15], basic, basic.rstrip("="), json.dumps(PASSWORD)[1:-1]):
+            for form in (
+                PASSWORD,
+                PASSWORD[:15],
+                basic,
+                basic.rstrip("="),
+                json.dumps(PASSWORD)[1:-1],
+            ):
                 assert form not in done.text, done.text

@@ -25,14 +25,21 @@ from tests.servers import ProxyServer
 class TestProxies:
     def test_a_proxy_sees_tunnels_only(self, arena: Arena) -> None:
         """Its own login goes to it, the repository's does not."""
-        with ProxyServer(credentials={"proxy-user": "proxy-pass"}, hosts=arena.proxy.hosts) as proxy:
-            arena.home.environ["HTTPS_PROXY"] = proxy.with_userinfo(proxy.origin, "proxy-user:proxy-pass")
+        with ProxyServer(
+            credentials={"proxy-user": "proxy-pass"}, hosts=arena.proxy.hosts
+        ) as proxy:
+            arena.home.environ["HTTPS_PROXY"] = proxy.with_userinfo(
+                proxy.origin, "proxy-user:proxy-pass"
+            )
             arena.project("private-lib", url=URL)
             done = arena.home.ok("lock", "-vvv")
         assert {request.method for request in proxy.requests} == {"CONNECT"}
         assert {request.authorization for request in proxy.requests} == {None}
         own = {
-            value for request in proxy.requests for name, value in request.raw_headers if name == "Proxy-Authorization"
+            value
+            for request in proxy.requests
+            for name, value in request.raw_headers
+            if name == "Proxy-Authorization"
         }
         assert len(own) == 1
         assert stolen(proxy.requests, own) == 0
@@ -83,8 +90,12 @@ class TestNetrc:
         assert arena.locked() == ["private-lib-1.0"]
         assert_clean(done)
 
-    def test_an_entry_does_not_go_over_http_where_it_was_https(self, arena: Arena, tmp_path: Path) -> None:
-        """A netrc knows no scheme. The company's host is known for https, so nothing goes in the clear."""
+    def test_an_entry_does_not_go_over_http_where_it_was_https(
+        self, arena: Arena, tmp_path: Path
+    ) -> None:
+        """A netrc knows no scheme. The company's host is known for https, so nothing goes in the
+        clear.
+        """
         self._entry(arena, tmp_path, HOST)
         arena.tap_plain_http()
         arena.project("public-lib", sources={"other": f"http://{HOST}/simple/"})
@@ -104,7 +115,9 @@ class TestNetrc:
 
     @staticmethod
     def _entry(arena: Arena, folder: Path, host: str) -> None:
-        (folder / "netrc").write_text(f"machine {host} login {USER} password {PASSWORD}\n", encoding="utf-8")
+        (folder / "netrc").write_text(
+            f"machine {host} login {USER} password {PASSWORD}\n", encoding="utf-8"
+        )
         arena.home.environ["NETRC"] = str(folder / "netrc")
 
 
@@ -128,9 +141,10 @@ def test_variables_with_odd_names(arena: Arena) -> None:
     arena.home.environ.update(ODD)
     arena.project("private-lib", url=URL)
     done = arena.home.ok("lock")
-    assert {request.authorization and request.authorization.password for request in arena.company.requests} == {
-        PASSWORD
-    }
+    assert {
+        request.authorization and request.authorization.password
+        for request in arena.company.requests
+    } == {PASSWORD}
     assert arena.evil.requests == []
     assert_clean(done)
     assert_clean(arena.home.ok("repo", "list"))
@@ -149,7 +163,9 @@ class TestBundles:
         assert "[tls-file-" in done.text
         assert arena.company.requests == []
         assert_clean(done)
-        arena.settle("config.toml", "certificates", NAME, "cert", value=str(arena.certs.directory / "ca.pem"))
+        arena.settle(
+            "config.toml", "certificates", NAME, "cert", value=str(arena.certs.directory / "ca.pem")
+        )
         arena.home.ok("lock")
 
 
@@ -166,7 +182,9 @@ def test_a_path_with_the_current_folder(arena: Arena, path: str) -> None:
             (folder / name).chmod(0o700)
     arena.home.environ["PATH"] = path.format(path="/usr/bin:/bin")
     arena.proxy.respond = lambda request: None
-    arena.project("public-lib", url=AWS, extra='[tool.poetry-repo-plugin.company]\nprovider = "aws"\n')
+    arena.project(
+        "public-lib", url=AWS, extra='[tool.poetry-repo-plugin.company]\nprovider = "aws"\n'
+    )
     done = arena.home.fails("lock")
     assert not (arena.home.root / "pwned").exists()
     assert arena.evil.requests == []
@@ -177,7 +195,9 @@ def test_twin_a_program_on_the_path_is_run(arena: Arena, tmp_path: Path) -> None
     (tmp_path / "aws").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 3\n")
     (tmp_path / "aws").chmod(0o700)
     arena.home.environ["PATH"] = f"{tmp_path}:/usr/bin:/bin"
-    arena.project("public-lib", url=AWS, extra='[tool.poetry-repo-plugin.company]\nprovider = "aws"\n')
+    arena.project(
+        "public-lib", url=AWS, extra='[tool.poetry-repo-plugin.company]\nprovider = "aws"\n'
+    )
     arena.home.fails("lock")
     assert (tmp_path / "ran").exists()
     assert EVIL not in str(arena.evil.requests)

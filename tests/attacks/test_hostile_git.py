@@ -27,7 +27,9 @@ class TestGit:
         url = "https://git.example/repo.git"
         arena.settle("config.toml", "repositories", "gitted", "url", value=url)
         arena.settle("config.toml", "certificates", "gitted", "client-cert", value=str(cert))
-        arena.settle("auth.toml", "http-basic", "gitted", value={"username": USER, "password": PASSWORD})
+        arena.settle(
+            "auth.toml", "http-basic", "gitted", value={"username": USER, "password": PASSWORD}
+        )
         bound = {"credential-origins": [url], "certificate-origins": [url]}
         arena.settle("poetry-repo-plugin.toml", "repositories", "gitted", value=bound)
         # dulwich reads the variables of other programs.
@@ -38,14 +40,20 @@ class TestGit:
     def test_it_is_the_only_one_that_gets_anything(self, arena: Arena, git: GitServer) -> None:
         with git as server:
             arena.proxy.hosts["git.example:443"] = ("127.0.0.1", server.port)
-            for url in (f"https://{EVIL}/repo.git", "https://git.example/other.git", f"https://{HOST}/evil/repo.git"):
+            for url in (
+                f"https://{EVIL}/repo.git",
+                "https://git.example/other.git",
+                f"https://{HOST}/evil/repo.git",
+            ):
                 arena.project(f"from-git @ git+{url}", url=URL)
                 assert arena.home.run("lock").code == 1
             assert server.authorizations() == arena.company.authorizations() == []
             server.respond = redirect_all(AWAY)
             arena.project("from-git @ git+https://git.example/repo.git", url=URL)
             assert arena.home.run("lock").code == 1
-            assert {request.peer for request in server.requests if request.path.startswith("/repo")} == {"alice-at-git"}
+            assert {
+                request.peer for request in server.requests if request.path.startswith("/repo")
+            } == {"alice-at-git"}
             assert any(request.path == "/repo.git/info/refs" for request in arena.evil.requests)
             arena.assert_nothing_lost()
 

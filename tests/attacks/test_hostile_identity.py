@@ -1,4 +1,6 @@
-"""In CI: an index asks for the job's identity, made out for somebody else, at whom it would use it."""
+"""In CI: an index asks for the job's identity, made out for somebody else, at whom it would use
+it.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,27 @@ from tests.poetry_process import Finished
 from tests.servers.messages import RecordedRequest, Response
 
 AUDIENCES = (
-    *("npm:registry.npmjs.org", "urn:pulumi:org:acme", "AzureADTokenExchange", "sts.amazonaws.com."),
+    *(
+        "npm:registry.npmjs.org",
+        "urn:pulumi:org:acme",
+        "AzureADTokenExchange",
+        "sts.amazonaws.com.",
+    ),
     *("sts.amazonaws.com", "pypi", "PyPI", "testpypi", "sigstore", HOST, f"https://{HOST}"),
-    *(f"https://{EVIL}@{HOST}/", f"https://{EVIL}:443@{HOST}", f"https://{HOST}/@{EVIL}", f"{EVIL}:8443"),
-    *(f"https://{HOST}\\@{EVIL}", f"{EVIL}.", f"{EVIL}.{HOST}", f"x.{EVIL}", f"{EVIL} {HOST}", f"\n{HOST}"),
+    *(
+        f"https://{EVIL}@{HOST}/",
+        f"https://{EVIL}:443@{HOST}",
+        f"https://{HOST}/@{EVIL}",
+        f"{EVIL}:8443",
+    ),
+    *(
+        f"https://{HOST}\\@{EVIL}",
+        f"{EVIL}.",
+        f"{EVIL}.{HOST}",
+        f"x.{EVIL}",
+        f"{EVIL} {HOST}",
+        f"\n{HOST}",
+    ),
 )
 
 
@@ -57,14 +76,18 @@ def forget_password(arena: Arena) -> None:
 
 
 def publish(arena: Arena, name: str, upload: str) -> Finished:
-    table = f'[tool.poetry-repo-plugin.{name}]\npublish-url = "{upload}"\naudience = "{AUDIENCES[0]}"\n'
+    table = (
+        f'[tool.poetry-repo-plugin.{name}]\npublish-url = "{upload}"\naudience = "{AUDIENCES[0]}"\n'
+    )
     arena.project(sources={name: EVIL_URL if EVIL in upload else URL}, extra=table)
     arena.dist()
     return arena.home.run("publish", "-r", name)
 
 
 @pytest.mark.parametrize("audience", AUDIENCES)
-def test_an_identity_made_out_for_somebody_else(arena: Arena, tokens: GithubTokens, audience: str) -> None:
+def test_an_identity_made_out_for_somebody_else(
+    arena: Arena, tokens: GithubTokens, audience: str
+) -> None:
     """Not for any other name, also where the project says that it may be."""
     minting = arena.evil.respond = Minting(audience)
     done = publish(arena, "evil", f"https://{EVIL}/upload/")
@@ -74,8 +97,12 @@ def test_an_identity_made_out_for_somebody_else(arena: Arena, tokens: GithubToke
     assert (minting.identities, tokens.requests) == ([], [])
 
 
-@pytest.mark.parametrize("audience", [EVIL, EVIL.upper(), f"https://{EVIL}", f"https://{EVIL}:443/upload/"])
-def test_twin_one_made_out_for_the_upload_host_itself(arena: Arena, tokens: GithubTokens, audience: str) -> None:
+@pytest.mark.parametrize(
+    "audience", [EVIL, EVIL.upper(), f"https://{EVIL}", f"https://{EVIL}:443/upload/"]
+)
+def test_twin_one_made_out_for_the_upload_host_itself(
+    arena: Arena, tokens: GithubTokens, audience: str
+) -> None:
     """It is good for nobody else."""
     minting = arena.evil.respond = Minting(audience)
     arena.own.add(f"Basic {base64.b64encode(b'__token__:minted').decode()}")

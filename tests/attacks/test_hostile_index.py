@@ -1,4 +1,6 @@
-"""The company's own server gives hostile answers: it was broken into, or is a mirror of somebody else's."""
+"""The company's own server gives hostile answers: it was broken into, or is a mirror of somebody
+else's.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,9 @@ def authorized(arena: Arena) -> set[str]:
 
 
 def test_redirects_to_another_origin(arena: Arena, tmp_path: Path) -> None:
-    """Pages and files, with each status: the redirect is followed, and takes nothing along; nor does a permanent one
-    that was remembered, when the company is itself again."""
+    """Pages and files, with each status: the redirect is followed, and takes nothing along; nor
+    does a permanent one that was remembered, when the company is itself again.
+    """
     pages = [f"page-{status}" for status in STATUSES]
     files = [f"file-{status}" for status in STATUSES]
     answers = {}
@@ -54,13 +57,19 @@ def test_redirects_to_another_origin(arena: Arena, tmp_path: Path) -> None:
         wheel = packages.wheel(name, "1.0")
         arena.evil.add(*wheel)
         arena.company.add(*wheel)
-        for path in [f"simple/{name}/"] if name in pages else [f"files/{wheel[0]}", f"files/{wheel[0]}.metadata"]:
+        for path in (
+            [f"simple/{name}/"]
+            if name in pages
+            else [f"files/{wheel[0]}", f"files/{wheel[0]}.metadata"]
+        ):
             answers[f"/team-a/{path}"] = redirect(f"{AWAY}/{path}", status)
     arena.company.respond = by_path(answers)
     site_packages = arena.use_venv(tmp_path / "venv")
     arena.project(*pages, *files, url=URL)
     arena.home.ok("install", "--no-root")
-    assert installed(site_packages) == sorted(f"{name.replace('-', '_')}-1.0" for name in [*pages, *files])
+    assert installed(site_packages) == sorted(
+        f"{name.replace('-', '_')}-1.0" for name in [*pages, *files]
+    )
     assert set(answers) <= authorized(arena)
     assert len(arena.evil.paths("GET")) >= 20
     arena.assert_nothing_lost()
@@ -71,8 +80,9 @@ def test_redirects_to_another_origin(arena: Arena, tmp_path: Path) -> None:
 
 
 def test_redirects_back_and_to_plain_http(arena: Arena) -> None:
-    """What was led away comes back without the credential, also after a step inside the other origin; and no redirect
-    takes it to http on the same host."""
+    """What was led away comes back without the credential, also after a step inside the other
+    origin; and no redirect takes it to http on the same host.
+    """
     arena.tap_plain_http()
     names = ("goes-back", "goes-round", "goes-plain")
     wheels = {name: packages.wheel(name, "1.0") for name in names}
@@ -92,29 +102,41 @@ def test_redirects_back_and_to_plain_http(arena: Arena) -> None:
         done = arena.home.run("lock")
         assert_clean(done)
     assert authorized(arena) == set(first)
-    assert {request.status for request in arena.company.requests if request.path.endswith(".whl")} == {401}
+    assert {
+        request.status for request in arena.company.requests if request.path.endswith(".whl")
+    } == {401}
     assert [request.target for request in arena.proxy.requests if request.method == "GET"]
 
 
 def test_a_redirect_during_login_takes_no_password_along(arena: Arena) -> None:
     """Also not in the second step, inside the other origin."""
     arena.company.respond = at("/team-a/simple/", redirect(f"{AWAY}/one", 302))
-    arena.evil.respond = by_path({"/one": redirect("/two", 302), "/two": redirect("/two?again", 302)})
+    arena.evil.respond = by_path(
+        {"/one": redirect("/two", 302), "/two": redirect("/two?again", 302)}
+    )
     words = ("--username", USER, "--password-stdin", "--plaintext")
     done = arena.home.run("repo", "login", NAME, *words, stdin=PASSWORD, cwd=arena.home.root)
     assert {"/one", "/two"} <= set(arena.evil.paths())
     assert_clean(done)
 
 
-def test_twin_a_redirect_on_the_same_origin_keeps_the_credential(arena: Arena, tmp_path: Path) -> None:
-    """And one to a store elsewhere, which fails once: what is tried again starts with the credential again."""
+def test_twin_a_redirect_on_the_same_origin_keeps_the_credential(
+    arena: Arena, tmp_path: Path
+) -> None:
+    """And one to a store elsewhere, which fails once: what is tried again starts with the
+    credential again.
+    """
     path = f"/team-a/files/{PRIVATE[0]}"
     answers = iter([Response(503), *[Response(200, PRIVATE[1])] * 20])
     arena.evil.respond = lambda request: next(answers)
     arena.company.index.core_metadata = False
     page = redirect(f"https://{HOST}/team-a/simple/private-lib/?moved", 302)
     arena.company.respond = lambda request: (
-        (redirect(f"https://store.{EVIL}/x.whl?signature=1") if request.authorization is not None else None)
+        (
+            redirect(f"https://store.{EVIL}/x.whl?signature=1")
+            if request.authorization is not None
+            else None
+        )
         if request.path == path
         else (page if request.query == "" and request.path.endswith("/private-lib/") else None)
     )
@@ -122,7 +144,9 @@ def test_twin_a_redirect_on_the_same_origin_keeps_the_credential(arena: Arena, t
     arena.project("private-lib", url=URL)
     arena.home.ok("install", "--no-root")
     assert installed(site_packages) == ["private_lib-1.0"]
-    assert [request.path for request in arena.company.requests if request.authorization is None] == []
+    assert [
+        request.path for request in arena.company.requests if request.authorization is None
+    ] == []
 
 
 def test_a_cookie_does_not_go_over_plain_http(arena: Arena) -> None:
@@ -133,8 +157,13 @@ def test_a_cookie_does_not_go_over_plain_http(arena: Arena) -> None:
     first, second = (packages.wheel(name, "1.0") for name in ("alpha", "beta"))
     arena.company.add_all((first, second))
     cookie = Response(200, first[1], {"Set-Cookie": "SESSION=s3ssion; Path=/"})
-    arena.company.respond = lambda request: cookie if request.path == f"/team-a/files/{first[0]}" else None
-    ours = [f"{wheel[0].split('-')[0]} @ https://{HOST}/team-a/files/{wheel[0]}" for wheel in (first, second)]
+    arena.company.respond = lambda request: (
+        cookie if request.path == f"/team-a/files/{first[0]}" else None
+    )
+    ours = [
+        f"{wheel[0].split('-')[0]} @ https://{HOST}/team-a/files/{wheel[0]}"
+        for wheel in (first, second)
+    ]
     arena.project(*ours, f"omega @ http://{HOST}/files/{name}", url=URL)
     arena.home.ok("lock")
     assert [request.path for request in arena.company.requests if "cookie" in request.headers]
@@ -143,7 +172,9 @@ def test_a_cookie_does_not_go_over_plain_http(arena: Arena) -> None:
 
 @pytest.mark.parametrize("redirected", [False, True])
 def test_a_cookie_does_not_go_to_another_port(arena: Arena, redirected: bool) -> None:
-    """Cookies belong to a host with all its ports (RFC 6265, 8.5); ours stay where they were set."""
+    """Cookies belong to a host with all its ports (RFC 6265, 8.5); ours stay where they were
+    set.
+    """
     name, content = packages.wheel("omega", "1.0")
     arena.evil.add(name, content)
     first, second = (packages.wheel(name, "1.0") for name in ("alpha", "beta"))
@@ -155,10 +186,15 @@ def test_a_cookie_does_not_go_to_another_port(arena: Arena, redirected: bool) ->
         answers[f"/team-a/files/{name}"] = Response(302, b"", {**jar, "Location": away})
         away = f"https://{HOST}/team-a/files/{name}"
     arena.company.respond = lambda request: answers.get(request.path)
-    ours = [f"{wheel[0].split('-')[0]} @ https://{HOST}/team-a/files/{wheel[0]}" for wheel in (first, second)]
+    ours = [
+        f"{wheel[0].split('-')[0]} @ https://{HOST}/team-a/files/{wheel[0]}"
+        for wheel in (first, second)
+    ]
     arena.project(*ours, f"omega @ {away}", url=URL)
     arena.home.ok("lock")
-    assert [request.path for request in arena.company.requests if "cookie" in request.headers], "the twin"
+    assert [request.path for request in arena.company.requests if "cookie" in request.headers], (
+        "the twin"
+    )
     assert [request for request in arena.evil.requests if request.method == "GET"]
 
 
@@ -196,9 +232,13 @@ CHALLENGES = (
 
 
 def test_strange_challenges(arena: Arena) -> None:
-    """Nobody is asked for a token, nothing is tried again, and nothing of it reaches the terminal."""
+    """Nobody is asked for a token, nothing is tried again, and nothing of it reaches the
+    terminal.
+    """
     headers = [("WWW-Authenticate", line) for line in CHALLENGES]
-    arena.company.respond = lambda request: Response(401, b"\x1b[31mno", headers, reason="\x1b[31mNo")
+    arena.company.respond = lambda request: Response(
+        401, b"\x1b[31mno", headers, reason="\x1b[31mNo"
+    )
     arena.project("private-lib", url=URL)
     done = arena.home.fails("lock")
     assert "[credential-rejected]" in done.text
@@ -222,7 +262,9 @@ def page_of(links: dict[str, str]) -> Response:
 
 
 def test_links_to_other_places(arena: Arena, tmp_path: Path) -> None:
-    """A file may lie anywhere, and is fetched from there; the credential and the client certificate stay."""
+    """A file may lie anywhere, and is fetched from there; the credential and the client certificate
+    stay.
+    """
     arena.tap_plain_http()
     places = {
         "other-host": f"{AWAY}/files/",
@@ -261,7 +303,9 @@ def test_links_to_other_places(arena: Arena, tmp_path: Path) -> None:
 )
 def test_links_that_lead_to_no_index(arena: Arena, tmp_path: Path, href: str) -> None:
     (tmp_path / PRIVATE[0]).write_bytes(PRIVATE[1])
-    arena.company.respond = at("/team-a/simple/", page_of({PRIVATE[0]: href.replace("/etc", str(tmp_path))}))
+    arena.company.respond = at(
+        "/team-a/simple/", page_of({PRIVATE[0]: href.replace("/etc", str(tmp_path))})
+    )
     arena.project("private-lib", url=URL)
     before = set(tmp_path.rglob(PRIVATE[0]))
     done = arena.home.fails("lock")
@@ -285,11 +329,17 @@ def bodies(kind: str) -> Response:
     if kind == "huge":
         return huge(HUGE)
     if kind == "bomb":
-        return Response(200, gzip.compress(bytes(HUGE), 1), {"Content-Encoding": "gzip", "Content-Type": "text/html"})
+        return Response(
+            200,
+            gzip.compress(bytes(HUGE), 1),
+            {"Content-Encoding": "gzip", "Content-Type": "text/html"},
+        )
     return drip(b"no" * 1000, 0.2)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, "huge"), (400, "bomb"), (403, "drip"), (404, "huge")])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, "huge"), (400, "bomb"), (403, "drip"), (404, "huge")]
+)
 def test_the_body_of_a_refusal_is_bounded(arena: Arena, status: int, kind: str) -> None:
     """In memory and in time: 200 MB, 200 MB once unpacked, and 400 s."""
     answer = bodies(kind)

@@ -37,12 +37,16 @@ STRANGE = (
 def outside_of(arena: Arena, root: Path) -> set[Path]:
     """Every path below ``root`` but for Poetry's cache and the user's settings."""
     mine = (arena.home.root / "cache", arena.home.config, arena.home.keyring_home)
-    return {path for path in root.rglob("*") if not any(path.is_relative_to(folder) for folder in mine)}
+    return {
+        path for path in root.rglob("*") if not any(path.is_relative_to(folder) for folder in mine)
+    }
 
 
 @pytest.mark.parametrize("name", LEADS_OUT.values(), ids=LEADS_OUT)
 def test_a_name_that_is_no_folder_of_the_cache(arena: Arena, tmp_path: Path, name: str) -> None:
-    """Poetry names a folder after it; nothing is written elsewhere, and nothing of it acts on the terminal."""
+    """Poetry names a folder after it; nothing is written elsewhere, and nothing of it acts on the
+    terminal.
+    """
     name = name.format(outside=tmp_path)
     arena.project("public-lib", sources={name: EVIL_URL})
     before = outside_of(arena, tmp_path)
@@ -54,7 +58,9 @@ def test_a_name_that_is_no_folder_of_the_cache(arena: Arena, tmp_path: Path, nam
 
 
 def test_strange_names_are_only_names(arena: Arena, tmp_path: Path) -> None:
-    """They lock, nobody's credential goes with them, no file appears elsewhere, and lists show them harmlessly."""
+    """They lock, nobody's credential goes with them, no file appears elsewhere, and lists show them
+    harmlessly.
+    """
     arena.project("public-lib", sources=dict.fromkeys(STRANGE, EVIL_URL))
     before = outside_of(arena, tmp_path)
     done = arena.home.ok("lock", "-v")
@@ -77,11 +83,24 @@ def test_a_strange_name_that_is_refused(arena: Arena, tmp_path: Path, name: str)
     assert_clean(done)
 
 
-WORDS = ("../escape", "a/b", "", "quo'te", "\x1b[31mred", "new\nline", "x" * 300, "<error>x</error>", "ｐypi", "a..b")
+WORDS = (
+    "../escape",
+    "a/b",
+    "",
+    "quo'te",
+    "\x1b[31mred",
+    "new\nline",
+    "x" * 300,
+    "<error>x</error>",
+    "ｐypi",
+    "a..b",
+)
 
 
 def test_names_as_words(arena: Arena, tmp_path: Path) -> None:
-    """What cannot be a name in every file, variable and keyring is not taken for one, and nothing is written."""
+    """What cannot be a name in every file, variable and keyring is not taken for one, and nothing
+    is written.
+    """
     arena.project(url=URL)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.toml")}
     for number, name in enumerate(WORDS):

@@ -87,14 +87,19 @@ def test_a_cookie_of_the_company_stays_as_well(arena: Arena) -> None:
         return Response(401) if leads_out(request) else None
 
     arena.company.respond = answer
-    arena.project(url=URL, extra=f'\n[tool.poetry.dependencies]\nalpha = "*"\n"{UP["dots"]}/team-evil/x" = "*"\n')
+    arena.project(
+        url=URL,
+        extra=f'\n[tool.poetry.dependencies]\nalpha = "*"\n"{UP["dots"]}/team-evil/x" = "*"\n',
+    )
     arena.home.fails("lock")
     assert_nothing_went_out(arena)
 
 
 @pytest.mark.parametrize("how", ["a direct URL", "a source"])
 def test_nor_does_it_go_to_strangers_on_its_host(arena: Arena, tmp_path: Path, how: str) -> None:
-    """Poetry downloads the files of all repositories, and of none, in one session; its twin asks the company twice."""
+    """Poetry downloads the files of all repositories, and of none, in one session; its twin asks
+    the company twice.
+    """
     first, second = packages.wheel("alpha", "1.0"), packages.wheel("beta", "1.0")
     arena.company.add_all((first, second))
     strange = packages.wheel("gamma", "1.0")
@@ -129,7 +134,10 @@ def test_nor_does_it_go_to_strangers_on_its_host(arena: Arena, tmp_path: Path, h
 def test_twin_escapes_in_the_names_of_files_are_ordinary(arena: Arena) -> None:
     """A local version has a plus sign, which indexes escape, some of them twice."""
     name, content = packages.wheel("torch", "2.0+cpu")
-    page = b"".join(f'<a href="/team-a/files/{spelled}">{name}</a>'.encode() for spelled in (name.replace("+", "%2B"),))
+    page = b"".join(
+        f'<a href="/team-a/files/{spelled}">{name}</a>'.encode()
+        for spelled in (name.replace("+", "%2B"),)
+    )
 
     def answer(request: RecordedRequest) -> Response | None:
         if request.authorization is None:

@@ -43,8 +43,9 @@ REUSED = {
     ],
 )
 def test_a_name_that_is_reused_gets_nothing(arena: Arena, reused: str, storage: str) -> None:
-    """The run goes on without, a public package still locks, and the warning names both origins and the way out. An
-    index that refuses then ends the run with ``origin-mismatch``."""
+    """The run goes on without, a public package still locks, and the warning names both origins and
+    the way out. An index that refuses then ends the run with ``origin-mismatch``.
+    """
     url, origin = REUSED[reused]
     arena.tap_plain_http()
     arena.project("public-lib", url=url)
@@ -55,7 +56,9 @@ def test_a_name_that_is_reused_gets_nothing(arena: Arena, reused: str, storage: 
     assert f"asked for by {origin}" in done.err
     assert f"poetry repo login {NAME} --url {origin}" in done.err
     assert done.err.count("is not sent there") == 1
-    assert len(arena.home.keyring_calls()) == calls, "nothing is looked up for a stranger, a passphrase included"
+    assert len(arena.home.keyring_calls()) == calls, (
+        "nothing is looked up for a stranger, a passphrase included"
+    )
     assert_clean(done)
 
     arena.refuse()
@@ -71,9 +74,10 @@ def test_twin_the_company_itself_gets_everything(arena: Arena, storage: str) -> 
     arena.project("private-lib", url=URL)
     arena.home.ok("lock")
     assert arena.locked() == ["private-lib-1.0"]
-    assert {(request.authorization and request.authorization.password) for request in arena.company.requests} == {
-        PASSWORD
-    }
+    assert {
+        (request.authorization and request.authorization.password)
+        for request in arena.company.requests
+    } == {PASSWORD}
     assert {request.peer for request in arena.company.requests} == {"alice-laptop"}
 
 
@@ -97,23 +101,35 @@ SAME_PLACE = (f"https://{HOST}.:443/team-a/simple/", f"HTTPS://{HOST.upper()}/te
 
 
 def test_look_alikes(arena: Arena) -> None:
-    """Every name is bound to the company's origin; only spellings of that origin get its password."""
+    """Every name is bound to the company's origin; only spellings of that origin get its
+    password.
+    """
     sources = {f"company{number}": url for number, url in enumerate((*LOOK_ALIKES, *SAME_PLACE))}
     for name in sources:
-        arena.settle("auth.toml", "http-basic", name, value={"username": USER, "password": PASSWORD})
-        arena.settle("poetry-repo-plugin.toml", "repositories", name, value={"credential-origins": [BOUND]})
-    arena.own.add("Basic Y29tcGFueS5leGFtcGxlOjQ0Mw==")  # company.example:443, which the project itself wrote
+        arena.settle(
+            "auth.toml", "http-basic", name, value={"username": USER, "password": PASSWORD}
+        )
+        arena.settle(
+            "poetry-repo-plugin.toml", "repositories", name, value={"credential-origins": [BOUND]}
+        )
+    arena.own.add(
+        "Basic Y29tcGFueS5leGFtcGxlOjQ0Mw=="
+    )  # company.example:443, which the project itself wrote
     arena.project("public-lib", sources=sources)
     done = arena.home.ok("lock")
     assert len(arena.evil.requests) >= 7
-    authorized = [request.path for request in arena.company.requests if request.authorization is not None]
+    authorized = [
+        request.path for request in arena.company.requests if request.authorization is not None
+    ]
     assert authorized == ["/team-a/simple/public-lib/"] * len(SAME_PLACE)
     assert "https://xn--cmpany-wqf.example/team-a/simple" in done.err
     assert "cоmpany" not in done.err
     assert_clean(done)
 
 
-@pytest.mark.parametrize("url", [rf"https://{HOST}\@{EVIL}/simple/", rf"https://{EVIL}\@{HOST}/simple/"])
+@pytest.mark.parametrize(
+    "url", [rf"https://{HOST}\@{EVIL}/simple/", rf"https://{EVIL}\@{HOST}/simple/"]
+)
 def test_a_url_that_parsers_read_differently_is_refused(arena: Arena, url: str) -> None:
     arena.project("public-lib", url=url)
     done = arena.home.fails("lock")
@@ -137,14 +153,27 @@ ca = "{ca}"
 publish-url = "https://evil.example/upload/"
 provider = "aws"
 """
-IGNORED = ("helper", "command", "password", "token", "verify", "insecure", "url", "origins", "client-cert", "ca")
+IGNORED = (
+    "helper",
+    "command",
+    "password",
+    "token",
+    "verify",
+    "insecure",
+    "url",
+    "origins",
+    "client-cert",
+    "ca",
+)
 
 
 @pytest.fixture
 def marker(arena: Arena) -> Path:
     """A program of the attacker's; it must not run."""
     program = arena.home.project / "pwn"
-    program.write_text(f"#!/bin/sh\ntouch {arena.home.root}/pwned\nprintf 'username=a\\npassword=b\\n'\n")
+    program.write_text(
+        f"#!/bin/sh\ntouch {arena.home.root}/pwned\nprintf 'username=a\\npassword=b\\n'\n"
+    )
     program.chmod(0o700)
     return program
 
@@ -169,7 +198,9 @@ class TestTheTable:
         assert_clean(done)
 
     @pytest.mark.parametrize("outside", ["link.pem", "../../ca.pem", "{directory}/ca.pem"])
-    def test_cannot_switch_verification_off_nor_name_a_ca_outside(self, arena: Arena, outside: str) -> None:
+    def test_cannot_switch_verification_off_nor_name_a_ca_outside(
+        self, arena: Arena, outside: str
+    ) -> None:
         """Without the CA of this machine's own settings, the server is a stranger."""
         del arena.home.environ["REQUESTS_CA_BUNDLE"]
         (arena.home.root.parent / "ca.pem").write_bytes(arena.certs.ca.pem)
@@ -182,12 +213,15 @@ class TestTheTable:
     def test_twin_a_ca_inside_the_project_is_believed(self, arena: Arena) -> None:
         del arena.home.environ["REQUESTS_CA_BUNDLE"]
         (arena.home.project / "own.pem").write_bytes(arena.certs.ca.pem)
-        arena.project("private-lib", url=URL, extra='[tool.poetry-repo-plugin.company]\nca = "own.pem"\n')
+        arena.project(
+            "private-lib", url=URL, extra='[tool.poetry-repo-plugin.company]\nca = "own.pem"\n'
+        )
         arena.home.ok("lock")
 
     def test_cannot_lead_an_upload_away_with_the_credential(self, arena: Arena) -> None:
-        """The package goes where the project says, after a warning; the credential stays. Nor does it get there when
-        the attacker asks for it."""
+        """The package goes where the project says, after a warning; the credential stays. Nor does
+        it get there when the attacker asks for it.
+        """
         done = arena.home.ok("publish", "-r", NAME)
         assert [upload.username for upload in arena.evil.uploads] == [None]
         assert f"poetry repo login {NAME} --url https://{EVIL}/upload/" in done.err
@@ -217,9 +251,10 @@ def test_poetry_toml(arena: Arena) -> None:
     arena.dist()
     (arena.home.project / "poetry.toml").write_text(POETRY_TOML)
     arena.home.ok("lock")
-    assert {request.authorization and request.authorization.password for request in arena.company.requests} == {
-        PASSWORD
-    }
+    assert {
+        request.authorization and request.authorization.password
+        for request in arena.company.requests
+    } == {PASSWORD}
     arena.refuse()
     done = arena.home.fails("publish", "-r", NAME)
     assert "[origin-mismatch]" in done.text
@@ -231,18 +266,23 @@ def test_poetry_toml(arena: Arena) -> None:
 
 
 def test_direct_urls(arena: Arena) -> None:
-    """A file on the attacker's host, and one of a stranger on the company's: only what lies below the company's own
-    path gets the credential."""
+    """A file on the attacker's host, and one of a stranger on the company's: only what lies below
+    the company's own path gets the credential.
+    """
     names = ("omega", "other", "ours")
     wheels = {name: packages.wheel(name, "1.0") for name in names}
     arena.evil.add(*wheels["omega"])
     arena.company.indexes[3].add(*wheels["other"])
     arena.company.add(*wheels["ours"])
     places = (f"https://{EVIL}/files", f"https://{HOST}/evil/files", f"https://{HOST}/team-a/files")
-    urls = [f"{name} @ {place}/{wheels[name][0]}" for name, place in zip(names, places, strict=True)]
+    urls = [
+        f"{name} @ {place}/{wheels[name][0]}" for name, place in zip(names, places, strict=True)
+    ]
     arena.project(*urls, url=URL)
     arena.home.ok("lock")
-    authorized = {request.path for request in arena.company.requests if request.authorization is not None}
+    authorized = {
+        request.path for request in arena.company.requests if request.authorization is not None
+    }
     assert authorized == {f"/team-a/files/{wheels['ours'][0]}"}
     assert [request.peer for request in arena.evil.requests] == [None]
 
@@ -256,7 +296,9 @@ def test_direct_urls(arena: Arena) -> None:
 
 @pytest.mark.parametrize("how", ["a link", "a table", "poetry.toml"])
 def test_a_strangers_file_on_the_companys_host(arena: Arena, how: str) -> None:
-    """Whoever says that it is there: another index's page, or a project that names an upload URL above it."""
+    """Whoever says that it is there: another index's page, or a project that names an upload URL
+    above it.
+    """
     name, content = packages.wheel("omega", "1.0")
     arena.company.indexes[3].add(name, content)
     file = f"https://{HOST}/evil/files/{name}"
@@ -264,7 +306,9 @@ def test_a_strangers_file_on_the_companys_host(arena: Arena, how: str) -> None:
     if how == "a link":
         page = f'<a href="{file}">{name}</a>'.encode()
         arena.evil.respond = lambda request: (
-            Response(200, page, {"Content-Type": "text/html"}) if request.path == "/simple/omega/" else None
+            Response(200, page, {"Content-Type": "text/html"})
+            if request.path == "/simple/omega/"
+            else None
         )
         arena.project("omega", sources={"other": EVIL_URL})
     else:
@@ -278,9 +322,13 @@ def test_a_strangers_file_on_the_companys_host(arena: Arena, how: str) -> None:
 
 
 @pytest.mark.parametrize("trust", ["a CA of the project", "no verification"])
-def test_a_host_that_is_reached_through_borrowed_trust_gets_nothing(arena: Arena, trust: str) -> None:
-    """The index of ``other`` leads to the intranet, where somebody else sits on the line with a certificate that only
-    the project's word for ``other`` vouches for; netrc has a login for the intranet."""
+def test_a_host_that_is_reached_through_borrowed_trust_gets_nothing(
+    arena: Arena, trust: str
+) -> None:
+    """The index of ``other`` leads to the intranet, where somebody else sits on the line with a
+    certificate that only the project's word for ``other`` vouches for; netrc has a login for the
+    intranet.
+    """
     del arena.home.environ["REQUESTS_CA_BUNDLE"]
     (arena.home.project / "own.pem").write_bytes(arena.certs.ca.pem)
     netrc = arena.home.root / "netrc"
@@ -290,20 +338,29 @@ def test_a_host_that_is_reached_through_borrowed_trust_gets_nothing(arena: Arena
     arena.evil.add(name, content)
     page = f'<a href="https://intranet.{EVIL}/files/{name}">{name}</a>'.encode()
     arena.evil.respond = lambda request: (
-        Response(200, page, {"Content-Type": "text/html"}) if request.path == "/simple/omega/" else None
+        Response(200, page, {"Content-Type": "text/html"})
+        if request.path == "/simple/omega/"
+        else None
     )
     if trust == "no verification":
         arena.settle("auth.toml", "certificates", "other", value={"cert": False})
     table = '[tool.poetry-repo-plugin.other]\nca = "own.pem"\n'
-    arena.project("omega", sources={"other": EVIL_URL}, extra=table if trust != "no verification" else "")
+    arena.project(
+        "omega", sources={"other": EVIL_URL}, extra=table if trust != "no verification" else ""
+    )
     arena.home.ok("lock")
     assert arena.locked() == ["omega-1.0"]
-    assert [request for request in arena.evil.requests if request.headers.get("host", "").startswith("intranet.")]
+    assert [
+        request
+        for request in arena.evil.requests
+        if request.headers.get("host", "").startswith("intranet.")
+    ]
 
 
 def test_what_a_reused_name_says_of_a_package_is_not_remembered(arena: Arena) -> None:
-    """Poetry's cache of metadata goes by the name of the source: the company's project would lock what the stranger
-    said of its package."""
+    """Poetry's cache of metadata goes by the name of the source: the company's project would lock
+    what the stranger said of its package.
+    """
     name, content = packages.wheel("private-lib", "1.0", ["public-lib"])
     arena.evil.add(name, content)
     arena.project("private-lib (==1.0)", url=EVIL_URL)
@@ -327,7 +384,9 @@ def test_a_token_of_pypi_is_for_pypi(arena: Arena) -> None:
     """A project says that PyPI takes its uploads elsewhere."""
     arena.project(url=URL)
     arena.dist()
-    (arena.home.project / "poetry.toml").write_text('[repositories.pypi]\nurl = "https://evil.example/upload/"\n')
+    (arena.home.project / "poetry.toml").write_text(
+        '[repositories.pypi]\nurl = "https://evil.example/upload/"\n'
+    )
     arena.settle("auth.toml", "pypi-token", "pypi", value=TOKEN)
     done = arena.home.run("publish", "-r", "pypi")
     assert arena.evil.uploads == []
@@ -348,7 +407,9 @@ def strict_evil(arena: Arena, certs: CertificateFactory) -> Iterator[IndexServer
         del arena.proxy.hosts["strict.evil.example:443"]
 
 
-def test_a_client_certificate_that_is_demanded_is_not_shown(arena: Arena, strict_evil: IndexServer) -> None:
+def test_a_client_certificate_that_is_demanded_is_not_shown(
+    arena: Arena, strict_evil: IndexServer
+) -> None:
     arena.project("public-lib", url="https://strict.evil.example/simple/")
     done = arena.home.fails("lock")
     assert "[origin-mismatch]" in done.text

@@ -1,4 +1,6 @@
-"""A keyring that hangs, fails, is locked or dies: nobody waits for it in vain, and it is asked as little as can be."""
+"""A keyring that hangs, fails, is locked or dies: nobody waits for it in vain, and it is asked as
+little as can be.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def point_to_keyring(home: PoetryHome, *names: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["hang", "fail"])
-def test_a_public_install_does_not_ask(home: PoetryHome, index: IndexServer, tmp_path: Path, mode: str) -> None:
+def test_a_public_install_does_not_ask(
+    home: PoetryHome, index: IndexServer, tmp_path: Path, mode: str
+) -> None:
     home.environ["KEYRING_MODE"] = mode
     site_packages = make_venv(tmp_path / "venv")
     home.environ["VIRTUAL_ENV"] = str(tmp_path / "venv")
@@ -89,16 +93,24 @@ def test_a_credential_that_is_in_it(home: PoetryHome, index: IndexServer, mode: 
 
 
 @pytest.mark.parametrize("mode", ["hang", "locked"])
-def test_environment_credentials_win_without_touching_it(home: PoetryHome, index: IndexServer, mode: str) -> None:
+def test_environment_credentials_win_without_touching_it(
+    home: PoetryHome, index: IndexServer, mode: str
+) -> None:
     close(index)
     point_to_keyring(home, "foo")
-    home.environ.update(KEYRING_MODE=mode, POETRY_HTTP_BASIC_FOO_USERNAME=USER, POETRY_HTTP_BASIC_FOO_PASSWORD=PASSWORD)
+    home.environ.update(
+        KEYRING_MODE=mode,
+        POETRY_HTTP_BASIC_FOO_USERNAME=USER,
+        POETRY_HTTP_BASIC_FOO_PASSWORD=PASSWORD,
+    )
     home.write_project(dependencies=("lib0",), extra=source("foo", index.index_url))
     home.ok("lock")
     assert home.keyring_calls() == []
 
 
-def test_netrc_answers_in_the_place_of_one_that_nothing_points_to(home: PoetryHome, index: IndexServer) -> None:
+def test_netrc_answers_in_the_place_of_one_that_nothing_points_to(
+    home: PoetryHome, index: IndexServer
+) -> None:
     """As in plain Poetry; the twin without netrc says that the keyring is locked."""
     close(index)
     home.write_project(dependencies=("lib0",), extra=source("foo", index.index_url))
@@ -133,7 +145,9 @@ def test_it_is_switched_off(home: PoetryHome, index: IndexServer) -> None:
     assert home.keyring_calls() == []
 
 
-def test_lock_and_install_of_30_packages(home: PoetryHome, index: IndexServer, tmp_path: Path) -> None:
+def test_lock_and_install_of_30_packages(
+    home: PoetryHome, index: IndexServer, tmp_path: Path
+) -> None:
     """One call for the repository, in each of the two runs, whichever thread comes first."""
     close(index)
     point_to_keyring(home, "foo")
@@ -147,7 +161,9 @@ def test_lock_and_install_of_30_packages(home: PoetryHome, index: IndexServer, t
     home.ok("install", "--no-root")
     assert home.keyring_calls() == [call] * 2
     assert len(installed(site_packages)) == 30
-    assert {(request.authorization and request.authorization.password) for request in index.requests} == {PASSWORD}
+    assert {
+        (request.authorization and request.authorization.password) for request in index.requests
+    } == {PASSWORD}
 
 
 @pytest.fixture
@@ -161,7 +177,9 @@ def other_index() -> Iterator[IndexServer]:
 def test_many_urls_of_two_hosts(
     home: PoetryHome, index: IndexServer, other_index: IndexServer, open_to_all: bool
 ) -> None:
-    """Hosts that no repository is configured for: not one call while they are open, one for each that refuses."""
+    """Hosts that no repository is configured for: not one call while they are open, one for each
+    that refuses.
+    """
     for server in (index, other_index):
         keep(home, server.netloc)
         if not open_to_all:
@@ -173,7 +191,11 @@ def test_many_urls_of_two_hosts(
     ]
     home.write_project(dependencies=tuple(urls))
     home.ok("lock")
-    calls = [] if open_to_all else [["get_credential", server.netloc, None] for server in (index, other_index)]
+    calls = (
+        []
+        if open_to_all
+        else [["get_credential", server.netloc, None] for server in (index, other_index)]
+    )
     assert sorted(home.keyring_calls()) == sorted(calls)
 
 
@@ -198,7 +220,9 @@ class DyingKeyring(FileKeyring):
 
 @pytest.mark.parametrize("death", ["hang", "fail"])
 def test_it_dies_between_two_calls(home: PoetryHome, index: IndexServer, death: str) -> None:
-    """What it has answered stays good; for the other repository the run ends with the reason, without a secret."""
+    """What it has answered stays good; for the other repository the run ends with the reason,
+    without a secret.
+    """
     close(index)
     point_to_keyring(home, "foo", "bar")
     (home.keyring_home / "tests_dying.py").write_text(DYING)
@@ -216,11 +240,15 @@ def test_it_dies_between_two_calls(home: PoetryHome, index: IndexServer, death: 
     assert "keyring" in done.text
     assert PASSWORD not in done.text
     assert len(home.keyring_calls()) == 2
-    assert [request.status for request in index.requests if request.path.startswith("/simple")] == [200]
+    assert [request.status for request in index.requests if request.path.startswith("/simple")] == [
+        200
+    ]
 
 
 def test_a_slow_one_is_waited_for(home: PoetryHome, index: IndexServer) -> None:
-    """The twin: a cloud's backend starts a tool of its own, and takes its time without a terminal as well."""
+    """The twin: a cloud's backend starts a tool of its own, and takes its time without a terminal
+    as well.
+    """
     close(index)
     point_to_keyring(home, "foo")
     home.environ["KEYRING_MODE"] = "slow=7"

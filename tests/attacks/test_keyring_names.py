@@ -83,14 +83,20 @@ def test_nor_does_a_direct_url(arena: Arena) -> None:
     ],
 )
 def test_nor_a_source_whose_name_leads_to_another_entry(arena: Arena, name: str, user: str) -> None:
-    """As in backends that keep entries in folders, where ``a/`` is ``a``. The project names the user, too."""
+    """As in backends that keep entries in folders, where ``a/`` is ``a``. The project names the
+    user, too.
+    """
     poetry_toml = {"http-basic": {name: {"username": user}}}
     (arena.home.project / "poetry.toml").write_text(tomlkit.dumps(poetry_toml), encoding="utf-8")
     arena.project("public-lib", sources={name: f"https://{EVIL}/simple/"})
     before = len(arena.home.keyring_calls())
     arena.refuse()
     arena.home.fails("lock")
-    asked = [call for call in arena.home.keyring_calls()[before:] if call[1].startswith("poetry-repository-")]
+    asked = [
+        call
+        for call in arena.home.keyring_calls()[before:]
+        if call[1].startswith("poetry-repository-")
+    ]
     if name == "x":
         assert not [call for call in asked if ".." in str(call)]
     else:

@@ -1,7 +1,7 @@
 """kill -9 at random moments of login, certs, logout and remove, as real processes.
 
-Nothing is torn, nothing is lost, and there is nothing that a logout does not find. The long run is that with
-``POETRY_REPO_TEST_KILLS=500``. (``tests/ops/test_killed.py`` kills at each step instead.)
+Nothing is torn, nothing is lost, and there is nothing that a logout does not find. The long run is
+that with ``POETRY_REPO_TEST_KILLS=500``. (``tests/ops/test_killed.py`` kills at each step instead.)
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def home(quick_path: Path, zygote: Zygote) -> WarmHome:
 def entries(home: WarmHome) -> dict[tuple[str, str], str]:
     file = home.keyring_home / "keyring.json"
     data = json.loads(file.read_text()) if file.exists() else {}
-    return {(service, user): secret for service, users in data.items() for user, secret in users.items()}
+    return {
+        (service, user): secret for service, users in data.items() for user, secret in users.items()
+    }
 
 
 def killed_after(home: WarmHome, seconds: float, *words: str, stdin: str = "") -> bool:
@@ -64,7 +66,16 @@ def test_killed_at_random_moments(home: WarmHome, certs: CertificateFactory) -> 
     ca, client = certs.ca_file(), certs.pem(certs.client(), passphrase=PASSPHRASE)
     home.write_project(extra=SOURCE)
     login = ("repo", "login", "acme", "--username", "me", "--password-stdin", "--no-verify")
-    set_certs = ("repo", "certs", "acme", "--ca", str(ca), "--client-cert", str(client), "--no-verify")
+    set_certs = (
+        "repo",
+        "certs",
+        "acme",
+        "--ca",
+        str(ca),
+        "--client-cert",
+        str(client),
+        "--no-verify",
+    )
     home.ok("repo", "add", "other", "https://other.example/simple/")
     home.ok("repo", "login", "other", *login[3:], stdin="others")
     before = time.monotonic()
@@ -86,7 +97,8 @@ def test_killed_at_random_moments(home: WarmHome, certs: CertificateFactory) -> 
         else:
             home.ok(*set_certs, "--passphrase-stdin", stdin=PASSPHRASE)
             killed += killed_after(home, moment, "repo", "remove", "acme", "--all")
-        # Whatever reads the settings next finishes what was begun: certificates are there as a whole or not.
+        # Whatever reads the settings next finishes what was begun: certificates are there as a
+        # whole or not.
         assert home.run("repo", "show", "other").code == 0
         stored = home.toml("auth.toml").get("certificates", {}).get("acme", {})
         assert set(stored) in (set(), {"cert", "client-cert"})
@@ -97,7 +109,9 @@ def test_killed_at_random_moments(home: WarmHome, certs: CertificateFactory) -> 
         home.ok("repo", "certs", "acme", "--unset")
         assert entries(home) == {OTHER: "others"}, (number, kind)
         assert "acme" not in home.toml("auth.toml").get("http-basic", {})
-        left = [path.name for path in home.config.iterdir() if path.name.endswith((".tmp", ".journal"))]
+        left = [
+            path.name for path in home.config.iterdir() if path.name.endswith((".tmp", ".journal"))
+        ]
         assert left == [], (number, kind)
     assert killed > KILLS / 4, f"only {killed} of {KILLS} were killed in time"
     print(f"{killed} of {KILLS} were killed")
@@ -108,7 +122,14 @@ WORDS = {
     "logout": ("repo", "logout", "acme"),
     "certs": ("repo", "certs", "acme", "--unset"),
     "remove": ("repo", "remove", "acme", "--all"),
-    "add": ("repo", "add", "acme", "https://new.example/simple/", "--publish-url", "https://new.example/up/"),
+    "add": (
+        "repo",
+        "add",
+        "acme",
+        "https://new.example/simple/",
+        "--publish-url",
+        "https://new.example/up/",
+    ),
 }
 
 
@@ -117,14 +138,18 @@ WORDS = {
 def test_a_disk_that_is_full_for_one_of_the_files(
     home: WarmHome, certs: CertificateFactory, command: str, full: str
 ) -> None:
-    """Nothing is changed, in no file and not in the keyring, and that is what is said; or it did not matter.
+    """Nothing is changed, in no file and not in the keyring, and that is what is said; or it did
+    not matter.
 
-    (A limit on the size of files stands for the disk, and a long comment makes the one file too long.)
+    (A limit on the size of files stands for the disk, and a long comment makes the one file too
+    long.)
     """
     home.write_project(extra=SOURCE)
     home.ok("repo", "add", "acme", URL, "--publish-url", "https://pypi.example.org/up/")
     client = certs.pem(certs.client(), passphrase=PASSPHRASE)
-    home.ok("repo", "login", "acme", "--username", "me", "--password-stdin", "--no-verify", stdin="old")
+    home.ok(
+        "repo", "login", "acme", "--username", "me", "--password-stdin", "--no-verify", stdin="old"
+    )
     words = ("--client-cert", str(client), "--ca", str(certs.ca_file()), "--no-verify")
     home.ok("repo", "certs", "acme", *words, "--passphrase-stdin", stdin=PASSPHRASE)
     file = home.config / full

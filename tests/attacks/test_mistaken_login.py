@@ -1,6 +1,8 @@
-"""A user logs in, or sets a certificate, in a project that uses a known name for the attacker's server.
+"""A user logs in, or sets a certificate, in a project that uses a known name for the attacker's
+server.
 
-Whatever the user's word was that says where the name belongs, and whatever the secret is: it does not grant.
+Whatever the user's word was that says where the name belongs, and whatever the secret is: it does
+not grant.
 """
 
 from __future__ import annotations
@@ -31,7 +33,14 @@ OWN = "poetry-repo-plugin.toml"
 WORDS = ("a login", "a certificate", "repo add", "poetry config", "the environment")
 LOGIN = ("repo", "login", NAME)
 PASSWORD_WORDS = ("--username", USER, "--password-stdin", "--plaintext")
-ENTERED = ("a password", "a token", "an unverified password", "a helper", "a certificate", "an unverified certificate")
+ENTERED = (
+    "a password",
+    "a token",
+    "an unverified password",
+    "a helper",
+    "a certificate",
+    "an unverified certificate",
+)
 STORED = ("a password", "a helper", "a certificate")
 
 
@@ -56,14 +65,21 @@ def script(arena: Arena) -> Path:
     """A credential helper; it leaves a mark when it runs."""
     program = arena.home.root / "a-helper"
     answer = f"username={USER}\\npassword={PASSWORD}\\n"
-    program.write_text(f"#!/bin/sh\ntouch {arena.home.root}/asked\ncat >/dev/null\nprintf '{answer}'\n")
+    program.write_text(
+        f"#!/bin/sh\ntouch {arena.home.root}/asked\ncat >/dev/null\nprintf '{answer}'\n"
+    )
     program.chmod(0o700)
     return program
 
 
 def client_words(arena: Arena) -> tuple[str, ...]:
     folder = arena.certs.directory
-    files = ("--client-cert", str(folder / "client.crt"), "--client-key", str(folder / "client.key"))
+    files = (
+        "--client-cert",
+        str(folder / "client.crt"),
+        "--client-key",
+        str(folder / "client.key"),
+    )
     return ("repo", "certs", NAME, *files, "--passphrase-stdin", "--plaintext")
 
 
@@ -83,21 +99,29 @@ def enter(arena: Arena, secret: str, *more: str) -> Finished:
 def keep(arena: Arena, secret: str) -> None:
     """Poetry alone has stored a secret, which is bound to nothing."""
     if secret == "a password":
-        arena.settle("auth.toml", "http-basic", NAME, value={"username": USER, "password": PASSWORD})
+        arena.settle(
+            "auth.toml", "http-basic", NAME, value={"username": USER, "password": PASSWORD}
+        )
     elif secret == "a helper":
         arena.settle(OWN, "repositories", NAME, "helper", value=[str(script(arena))])
         arena.settle(OWN, "repositories", NAME, "helper-protocol", value="git")
     else:
         folder = arena.certs.directory
-        arena.settle("auth.toml", "certificates", NAME, value={"client-cert": str(folder / "client.crt")})
+        arena.settle(
+            "auth.toml", "certificates", NAME, value={"client-cert": str(folder / "client.crt")}
+        )
         arena.settle(OWN, "repositories", NAME, "client-key", value=str(folder / "client.key"))
         arena.settle("auth.toml", "http-basic", NAME, value={"passphrase": PASSPHRASE})
 
 
 @pytest.mark.parametrize("secret", ENTERED)
 @pytest.mark.parametrize("word", WORDS)
-def test_what_is_entered_for_a_known_name_does_not_leave(arena: Arena, word: str, secret: str) -> None:
-    """Both origins and the way out are named, nothing is stored, and the attacker is not even asked."""
+def test_what_is_entered_for_a_known_name_does_not_leave(
+    arena: Arena, word: str, secret: str
+) -> None:
+    """Both origins and the way out are named, nothing is stored, and the attacker is not even
+    asked.
+    """
     say(arena, word)
     arena.refuse()
     arena.project("public-lib", url=EVIL_URL)
@@ -116,8 +140,12 @@ def test_what_is_entered_for_a_known_name_does_not_leave(arena: Arena, word: str
 
 @pytest.mark.parametrize("secret", STORED)
 @pytest.mark.parametrize("word", WORDS)
-def test_what_poetry_alone_has_stored_for_a_known_name_does_not_leave(arena: Arena, word: str, secret: str) -> None:
-    """Neither with a look-up nor with doctor's questions; token does not hand it out for the stranger."""
+def test_what_poetry_alone_has_stored_for_a_known_name_does_not_leave(
+    arena: Arena, word: str, secret: str
+) -> None:
+    """Neither with a look-up nor with doctor's questions; token does not hand it out for the
+    stranger.
+    """
     say(arena, word)
     keep(arena, secret)
     arena.refuse()
@@ -147,7 +175,9 @@ def test_a_password_on_the_line_of_publish_does_not_leave(arena: Arena, word: st
 
 
 @pytest.mark.parametrize("word", ["a login", "a certificate", "repo add"])
-def test_a_client_certificate_on_the_line_of_publish_does_not_leave(arena: Arena, word: str) -> None:
+def test_a_client_certificate_on_the_line_of_publish_does_not_leave(
+    arena: Arena, word: str
+) -> None:
     say(arena, word)
     client = arena.certs.pem(arena.certs.client(PEER))
     table = f'[tool.poetry-repo-plugin.{NAME}]\npublish-url = "https://{EVIL}/upload/"\n'
@@ -158,8 +188,12 @@ def test_a_client_certificate_on_the_line_of_publish_does_not_leave(arena: Arena
     assert arena.evil.requests == []
 
 
-@pytest.mark.parametrize("command", [("repo", "doctor", "--fix"), ("repo", "add", NAME)], ids=["doctor", "add"])
-def test_a_login_that_a_project_brings_makes_no_home_of_the_place(arena: Arena, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "command", [("repo", "doctor", "--fix"), ("repo", "add", NAME)], ids=["doctor", "add"]
+)
+def test_a_login_that_a_project_brings_makes_no_home_of_the_place(
+    arena: Arena, command: tuple[str, ...]
+) -> None:
     """It would be kept under the known name, and then the next login would go there."""
     say(arena, "repo add")
     arena.own.add("Basic bWFsbG9yeTpoZXJz")
@@ -171,7 +205,9 @@ def test_a_login_that_a_project_brings_makes_no_home_of_the_place(arena: Arena, 
 
 
 @pytest.mark.parametrize("answer", ["n", "y"])
-def test_before_publish_asks_for_a_password_it_asks_whether_to_go_there(arena: Arena, answer: str) -> None:
+def test_before_publish_asks_for_a_password_it_asks_whether_to_go_there(
+    arena: Arena, answer: str
+) -> None:
     say(arena, "repo add")
     arena.refuse()
     arena.evil.index.upload_credentials = {USER: PASSWORD}
@@ -180,7 +216,9 @@ def test_before_publish_asks_for_a_password_it_asks_whether_to_go_there(arena: A
     arena.dist()
     assert isinstance(arena.home, WarmHome)
     with arena.home.terminal("publish", "-r", NAME) as terminal:
-        terminal.expect(f"belongs to {BOUND} (poetry repo add), but this project says https://{EVIL}/upload/.")
+        terminal.expect(
+            f"belongs to {BOUND} (poetry repo add), but this project says https://{EVIL}/upload/."
+        )
         terminal.expect("Go on there? (y/n) [n]: ")
         terminal.type(answer)
         if answer == "y":
@@ -189,7 +227,9 @@ def test_before_publish_asks_for_a_password_it_asks_whether_to_go_there(arena: A
             terminal.expect("Password of mallory: ")
             terminal.type("for-this-place")
         assert terminal.end() == 1
-    named = {request.authorization.username for request in arena.evil.requests if request.authorization}
+    named = {
+        request.authorization.username for request in arena.evil.requests if request.authorization
+    }
     assert named == ({"mallory"} if answer == "y" else set())
     arena.evil.clear()
     arena.proxy.clear()
@@ -229,15 +269,19 @@ def test_twin_a_url_that_is_typed_is_the_users_word(arena: Arena, word: str, sec
 
 
 def test_twin_uploads_on_another_host_than_the_index(arena: Arena) -> None:
-    """Both added by the user, inside the project: the index stands in the project's file alone, the publish URL in the
-    user's settings, and neither makes a stranger of the other."""
+    """Both added by the user, inside the project: the index stands in the project's file alone, the
+    publish URL in the user's settings, and neither makes a stranger of the other.
+    """
     say(arena, "nothing")
     arena.project("public-lib")
     upload = f"https://upload.{EVIL}/"  # a host of the same owner, here
     arena.home.ok("repo", "add", NAME, URL, "--publish-url", upload)
     done = enter(arena, "a password")
     assert done.code == 0, done.text
-    assert arena.home.toml(OWN)["repositories"][NAME]["credential-origins"] == [BOUND, upload.rstrip("/")]
+    assert arena.home.toml(OWN)["repositories"][NAME]["credential-origins"] == [
+        BOUND,
+        upload.rstrip("/"),
+    ]
     assert arena.evil.requests == []
     # Another project that uses the name for a third place gets nothing.
     arena.project("public-lib", url=EVIL_URL)

@@ -1,5 +1,5 @@
-"""A project that brings a CA of its own: an impostor with that CA's certificates sits on the line, as PyPI or as the
-company, and must receive nothing. The twins believe the same CA where it counts.
+"""A project that brings a CA of its own: an impostor with that CA's certificates sits on the line,
+as PyPI or as the company, and must receive nothing. The twins believe the same CA where it counts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,19 @@ from collections.abc import Iterator
 import pytest
 
 from tests import packages
-from tests.attacks.arena import EVIL, EVIL_URL, HOST, NAME, PASSWORD, TOKEN, UPLOAD, URL, USER, Arena, assert_clean
+from tests.attacks.arena import (
+    EVIL,
+    EVIL_URL,
+    HOST,
+    NAME,
+    PASSWORD,
+    TOKEN,
+    UPLOAD,
+    URL,
+    USER,
+    Arena,
+    assert_clean,
+)
 from tests.certs import CertificateFactory, server_context
 from tests.integration.test_trusted_publishing_e2e import GithubTokens
 from tests.servers import IndexServer
@@ -25,8 +37,9 @@ IGNORED = "is ignored: "
 
 @pytest.fixture
 def impostor(arena: Arena, certs: CertificateFactory) -> Iterator[IndexServer]:
-    """Answers for PyPI, for ``team.example``, and for the company where a test says so; only the CA in the project,
-    ``evil.pem``, vouches for it."""
+    """Answers for PyPI, for ``team.example``, and for the company where a test says so; only the CA
+    in the project, ``evil.pem``, vouches for it.
+    """
     (arena.home.project / "evil.pem").write_bytes(certs.other_ca.pem)
     identity = certs.other_ca.server(*PYPI_HOSTS, TEAM, CLOUD, HOST)
     before = dict(arena.proxy.hosts)
@@ -70,7 +83,9 @@ def test_nobody_becomes_pypi(arena: Arena, impostor: IndexServer, claim: str) ->
     assert impostor.requests == []
 
 
-@pytest.mark.parametrize("upload", ["https://upload.pypi.org/legacy/", "https://UPLOAD.PyPI.org:443/legacy/"])
+@pytest.mark.parametrize(
+    "upload", ["https://upload.pypi.org/legacy/", "https://UPLOAD.PyPI.org:443/legacy/"]
+)
 def test_nor_under_another_name(arena: Arena, impostor: IndexServer, upload: str) -> None:
     """PyPI by its URL, for uploads and for downloads."""
     table = '[tool.poetry-repo-plugin.mine]\nca = "evil.pem"\n'
@@ -78,7 +93,9 @@ def test_nor_under_another_name(arena: Arena, impostor: IndexServer, upload: str
     text = f'[repositories.mine]\nurl = "{upload}"\n[certificates.mirror]\ncert = "evil.pem"\n'
     write_poetry_toml(arena, text)
     arena.dist()
-    arena.home.environ.update(POETRY_HTTP_BASIC_MINE_USERNAME="__token__", POETRY_HTTP_BASIC_MINE_PASSWORD=TOKEN)
+    arena.home.environ.update(
+        POETRY_HTTP_BASIC_MINE_USERNAME="__token__", POETRY_HTTP_BASIC_MINE_PASSWORD=TOKEN
+    )
     for words, name in ((("publish", "-r", "mine"), "mine"), (("lock",), "mirror")):
         done = arena.home.fails(*words)
         assert done.err.count(f"{name} is at PyPI") == 1
@@ -105,22 +122,32 @@ def test_a_token_is_not_minted_by_an_impostor(arena: Arena, impostor: IndexServe
 
 
 def test_twin_the_user_may_say_so(arena: Arena, impostor: IndexServer) -> None:
-    """Behind a company's proxy that opens TLS, say; what the project says is then no matter, and not told."""
-    arena.settle("auth.toml", "certificates", "pypi", value={"cert": str(arena.home.project / "evil.pem")})
+    """Behind a company's proxy that opens TLS, say; what the project says is then no matter, and
+    not told.
+    """
+    arena.settle(
+        "auth.toml", "certificates", "pypi", value={"cert": str(arena.home.project / "evil.pem")}
+    )
     write_poetry_toml(arena, '[certificates.pypi]\ncert = "evil.pem"\n')
     arena.project()
     arena.dist()
     impostor.respond = None
     arena.home.environ["POETRY_PYPI_TOKEN_PYPI"] = TOKEN
     done = arena.home.run("publish")
-    assert [request.authorization and request.authorization.password for request in impostor.requests] == [TOKEN]
+    assert [
+        request.authorization and request.authorization.password for request in impostor.requests
+    ] == [TOKEN]
     assert IGNORED not in done.err
 
 
-@pytest.mark.parametrize("where", ["poetry.toml", "poetry.toml, other case", "poetry.toml, absolute", "table"])
+@pytest.mark.parametrize(
+    "where", ["poetry.toml", "poetry.toml, other case", "poetry.toml, absolute", "table"]
+)
 def test_twin_a_repository_of_the_project(arena: Arena, impostor: IndexServer, where: str) -> None:
     """That nobody knows as anything else."""
-    file = str(arena.home.project / "evil.pem") if where.endswith("absolute") else "certs/../evil.pem"
+    file = (
+        str(arena.home.project / "evil.pem") if where.endswith("absolute") else "certs/../evil.pem"
+    )
     name = "TEAM" if where.endswith("case") else "team"
     if where == "table":
         table = '[tool.poetry-repo-plugin.team]\nca = "evil.pem"\n'
@@ -135,8 +162,12 @@ def test_twin_a_repository_of_the_project(arena: Arena, impostor: IndexServer, w
 
 
 @pytest.mark.parametrize("said", ["bound", "repositories.NAME.url", "environment"])
-def test_a_name_that_the_user_knows_as_another_place(arena: Arena, impostor: IndexServer, said: str) -> None:
-    """The project names the company at its own server, with its own CA; an upload goes where the user has said."""
+def test_a_name_that_the_user_knows_as_another_place(
+    arena: Arena, impostor: IndexServer, said: str
+) -> None:
+    """The project names the company at its own server, with its own CA; an upload goes where the
+    user has said.
+    """
     sit_on_the_line(arena, impostor)
     arena.settle("config.toml", "repositories", "company", value={"url": UPLOAD})
     if said != "bound":
@@ -156,13 +187,16 @@ def test_a_name_that_the_user_knows_as_another_place(arena: Arena, impostor: Ind
 
 
 def test_a_place_that_the_user_has_added(arena: Arena, impostor: IndexServer) -> None:
-    """The project names the company where it is, and its own server as well: the user's own place for uploads is
-    believed by the user's word only."""
+    """The project names the company where it is, and its own server as well: the user's own place
+    for uploads is believed by the user's word only.
+    """
     arena.proxy.hosts[f"{TEAM}:443"] = ("127.0.0.1", impostor.port)
     arena.settle("config.toml", "repositories", "company", value={"url": f"https://{TEAM}/upload/"})
     arena.project(url=URL, extra=f'[tool.poetry-repo-plugin.{NAME}]\nca = "evil.pem"\n')
     arena.dist()
-    arena.home.environ.update(POETRY_HTTP_BASIC_COMPANY_USERNAME=USER, POETRY_HTTP_BASIC_COMPANY_PASSWORD=PASSWORD)
+    arena.home.environ.update(
+        POETRY_HTTP_BASIC_COMPANY_USERNAME=USER, POETRY_HTTP_BASIC_COMPANY_PASSWORD=PASSWORD
+    )
     assert "[unknown-ca]" in arena.home.fails("publish", "-r", NAME).text
     assert impostor.requests == []
 
@@ -195,14 +229,20 @@ def test_another_name_for_the_company_s_server(arena: Arena, impostor: IndexServ
     assert impostor.requests == []
 
 
-def test_a_further_name_for_what_only_the_environment_knows(arena: Arena, impostor: IndexServer) -> None:
-    """The login of one name also serves another one for the same URL, which has the project's CA."""
+def test_a_further_name_for_what_only_the_environment_knows(
+    arena: Arena, impostor: IndexServer
+) -> None:
+    """The login of one name also serves another one for the same URL, which has the project's
+    CA.
+    """
     sit_on_the_line(arena, impostor)
     impostor.index.credentials = {}
     for file in ("auth.toml", "poetry-repo-plugin.toml"):
         (arena.home.config / file).unlink()
     login = {"USERNAME": USER, "PASSWORD": PASSWORD}
-    arena.home.environ.update({f"POETRY_HTTP_BASIC_WORK_{key}": value for key, value in login.items()})
+    arena.home.environ.update(
+        {f"POETRY_HTTP_BASIC_WORK_{key}": value for key, value in login.items()}
+    )
     arena.home.environ["POETRY_REPOSITORIES_WORK_URL"] = URL
     table = '[tool.poetry-repo-plugin.zzz]\nca = "evil.pem"\n'
     arena.project("private-lib", sources={"zzz": URL}, extra=table)
@@ -214,7 +254,9 @@ def test_a_further_name_for_what_only_the_environment_knows(arena: Arena, impost
 
 
 def use_cloud(arena: Arena, impostor: IndexServer, extra: str) -> None:
-    """The user is logged in to a cloud, whose own tool hands out tokens; the project names an index there."""
+    """The user is logged in to a cloud, whose own tool hands out tokens; the project names an index
+    there.
+    """
     index = impostor.add_index("/pypi/main/simple/")
     index.add(*packages.wheel("public-lib", "1.0"))
     index.credentials = {"aws": TOKEN}
@@ -228,20 +270,27 @@ def use_cloud(arena: Arena, impostor: IndexServer, extra: str) -> None:
 
 
 @pytest.mark.parametrize("provider", ["aws", None])
-def test_a_cloud_s_token_goes_to_nobody_else(arena: Arena, impostor: IndexServer, provider: str | None) -> None:
+def test_a_cloud_s_token_goes_to_nobody_else(
+    arena: Arena, impostor: IndexServer, provider: str | None
+) -> None:
     """It is good for all that the user may do there, and such a host needs no CA of a project."""
     table = '[tool.poetry-repo-plugin.cloud]\nca = "evil.pem"\n'
     use_cloud(arena, impostor, table + (f'provider = "{provider}"\n' if provider else ""))
     done = arena.home.fails("lock")
     assert impostor.requests == []
-    assert f"cloud is at {CLOUD}, and a project cannot say whom to believe as a public service" in done.err
+    assert (
+        f"cloud is at {CLOUD}, and a project cannot say whom to believe as a public service"
+        in done.err
+    )
     assert f"poetry repo certs cloud --ca {arena.home.project / 'evil.pem'}" in done.err
     assert_clean(done)
 
 
 def test_twin_the_user_s_own_ca_for_a_cloud(arena: Arena, impostor: IndexServer) -> None:
     """Behind a company's proxy that opens TLS."""
-    arena.settle("auth.toml", "certificates", "cloud", value={"cert": str(arena.home.project / "evil.pem")})
+    arena.settle(
+        "auth.toml", "certificates", "cloud", value={"cert": str(arena.home.project / "evil.pem")}
+    )
     use_cloud(arena, impostor, "")
     arena.home.ok("lock")
     assert {one.authorization.password for one in impostor.requests if one.authorization} == {TOKEN}
@@ -258,7 +307,9 @@ def test_twin_two_repositories_of_one_server_share_the_project_s_ca(arena: Arena
     assert IGNORED not in done.err
 
 
-@pytest.mark.parametrize("path", ["link.pem", "folder/ca.pem", "../../ca.pem", "{directory}/ca.pem", "~/ca.pem"])
+@pytest.mark.parametrize(
+    "path", ["link.pem", "folder/ca.pem", "../../ca.pem", "{directory}/ca.pem", "~/ca.pem"]
+)
 def test_a_path_outside_the_project(arena: Arena, path: str) -> None:
     """It would be read, and its existence told."""
     del arena.home.environ["REQUESTS_CA_BUNDLE"]
@@ -266,7 +317,9 @@ def test_a_path_outside_the_project(arena: Arena, path: str) -> None:
     (project / "link.pem").symlink_to(arena.certs.directory / "ca.pem")
     (project / "folder").symlink_to(arena.certs.directory)
     (arena.home.root.parent / "ca.pem").write_bytes(arena.certs.ca.pem)
-    write_poetry_toml(arena, f'[certificates.company]\ncert = "{path.format(directory=arena.certs.directory)}"\n')
+    write_poetry_toml(
+        arena, f'[certificates.company]\ncert = "{path.format(directory=arena.certs.directory)}"\n'
+    )
     arena.project("private-lib", url=URL)
     done = arena.home.fails("lock")
     said = f"certificates.company.cert in poetry.toml {IGNORED}it is not a path inside the project."
@@ -294,17 +347,24 @@ COMMANDS = (
 
 
 def test_every_command_says_what_is_ignored(arena: Arena, impostor: IndexServer) -> None:
-    write_poetry_toml(arena, '[certificates.pypi]\ncert = "evil.pem"\n[certificates.nobody]\ncert = "evil.pem"\n')
+    write_poetry_toml(
+        arena, '[certificates.pypi]\ncert = "evil.pem"\n[certificates.nobody]\ncert = "evil.pem"\n'
+    )
     arena.project(sources={"team": TEAM_URL})
     (arena.home.project / ".pypirc").write_text("[distutils]\nindex-servers =\n")
     for words in COMMANDS:
         done = arena.home.run("repo", *words)
-        assert done.text.count(f"certificates.pypi.cert in poetry.toml {IGNORED}") == 1, (words, done.text)
+        assert done.text.count(f"certificates.pypi.cert in poetry.toml {IGNORED}") == 1, (
+            words,
+            done.text,
+        )
         assert done.text.count("names no repository nobody") == 1, (words, done.text)
     assert impostor.requests == []
 
 
-def test_verification_is_not_switched_off_by_poetry_s_other_word(arena: Arena, impostor: IndexServer) -> None:
+def test_verification_is_not_switched_off_by_poetry_s_other_word(
+    arena: Arena, impostor: IndexServer
+) -> None:
     """``certificates.NAME.verify``, which Poetry reads as well."""
     sit_on_the_line(arena, impostor)
     write_poetry_toml(arena, "[certificates.company]\nverify = false\n")

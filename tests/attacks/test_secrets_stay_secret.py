@@ -1,4 +1,6 @@
-"""What is secret is nowhere but where it belongs: not on the screen, not in files, not in other processes."""
+"""What is secret is nowhere but where it belongs: not on the screen, not in files, not in other
+processes.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,14 @@ from tests.servers import Index
 
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 OTHERS = "0thers-s3cret"
-FORMS = (PASSWORD, TOKEN, PASSPHRASE, BASIC, OTHERS, PASSWORD.replace("{", "%7B").replace("}", "%7D"))
+FORMS = (
+    PASSWORD,
+    TOKEN,
+    PASSPHRASE,
+    BASIC,
+    OTHERS,
+    PASSWORD.replace("{", "%7B").replace("}", "%7D"),
+)
 
 
 def files_with_secrets(arena: Arena) -> set[str]:
@@ -43,7 +52,9 @@ def assert_not_shown(done: Finished) -> None:
 
 @pytest.fixture
 def chatty(arena: Arena) -> Iterator[Arena]:
-    """Answers depend on the credential, so that caches think of it; other libraries talk as much as they can."""
+    """Answers depend on the credential, so that caches think of it; other libraries talk as much as
+    they can.
+    """
     arena.company.index.cache_control = "public, max-age=600"
     yield arena
     assert files_with_secrets(arena) <= {"auth.toml", "helper"}
@@ -63,7 +74,9 @@ class TestScreenAndFiles:
             (("--username", USER, "--password", OTHERS), ""),
         )
         for words, stdin in ways:
-            done = chatty.home.run("repo", "login", NAME, *words, "--plaintext", "-vvv", stdin=stdin)
+            done = chatty.home.run(
+                "repo", "login", NAME, *words, "--plaintext", "-vvv", stdin=stdin
+            )
             assert_not_shown(done)
             assert done.code == (1 if OTHERS in words else 0)
 
@@ -77,10 +90,16 @@ class TestScreenAndFiles:
             assert_not_shown(done)
         assert len(chatty.company.authorizations()) >= 4
 
-    def test_an_answer_that_varies_by_the_credential(self, chatty: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A cache keeps the request's headers that an answer names: the credential is not among them."""
+    def test_an_answer_that_varies_by_the_credential(
+        self, chatty: Arena, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A cache keeps the request's headers that an answer names: the credential is not among
+        them.
+        """
         original = Index._cache_headers
-        monkeypatch.setattr(Index, "_cache_headers", lambda self, digest: {**original(self, digest), **dict(VARY)})
+        monkeypatch.setattr(
+            Index, "_cache_headers", lambda self, digest: {**original(self, digest), **dict(VARY)}
+        )
         chatty.project("private-lib", url=URL)
         chatty.home.ok("lock", "-vvv")
         assert list((chatty.home.root / "cache").rglob("*.body"))
@@ -103,7 +122,9 @@ class TestScreenAndFiles:
         file.unlink()  # which is the user's own
 
     def test_userinfo_in_a_direct_url(self, chatty: Arena, tmp_path: Path) -> None:
-        """Poetry keeps it in the lock file and in ``direct_url.json``; the screen does not show it."""
+        """Poetry keeps it in the lock file and in ``direct_url.json``; the screen does not show
+        it.
+        """
         url = f"https://__token__:{TOKEN}@{HOST}/team-a/files/{PRIVATE[0]}"
         chatty.use_venv(tmp_path / "venv")
         chatty.project(f"private-lib @ {url}")
@@ -116,7 +137,9 @@ class TestScreenAndFiles:
 
     def test_adding_a_url_with_userinfo_lifts_it(self, chatty: Arena) -> None:
         chatty.project()
-        done = chatty.home.ok("repo", "add", "lifted", f"https://__token__:{TOKEN}@{HOST}/team-a/simple/", "-vvv")
+        done = chatty.home.ok(
+            "repo", "add", "lifted", f"https://__token__:{TOKEN}@{HOST}/team-a/simple/", "-vvv"
+        )
         assert_not_shown(done)
         assert TOKEN not in (chatty.home.project / "pyproject.toml").read_text()
 

@@ -5,7 +5,8 @@
     python -m tests.bench --pairs 3          fewer pairs
     python -m tests.bench --control          plain Poetry on both sides: how far the bench is off
 
-``POETRY_VERSION`` chooses another Poetry than the newest. Run it on a machine that does nothing else.
+``POETRY_VERSION`` chooses another Poetry than the newest. Run it on a machine that does nothing
+else.
 """
 
 from __future__ import annotations
@@ -22,18 +23,31 @@ from importlib import import_module
 
 from tests.bench.measure import POETRY, Row, in_memory, sides
 
-ROOMS = ("start_up", "growth", "burst", "keyring", "diagnosis", "upload", "many_packages", "latency")
+ROOMS = (
+    "start_up",
+    "growth",
+    "burst",
+    "keyring",
+    "diagnosis",
+    "upload",
+    "many_packages",
+    "latency",
+)
 CONTROLLED = ("start_up", "upload", "many_packages")  # those that need no plugin
 WIDE = 62
 
 
 def main() -> int:
     """Print the table as it grows; 1 if a figure is not within its limit, or a room broke off."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Plain Poetry beside the plugin.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Plain Poetry beside the plugin."
+    )
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"of: {', '.join(ROOMS)}")
     parser.add_argument("--pairs", type=int, help="how often each side is run")
     parser.add_argument(
-        "--control", action="store_true", help=f"plain Poetry on both sides, in {', '.join(CONTROLLED)}"
+        "--control",
+        action="store_true",
+        help=f"plain Poetry on both sides, in {', '.join(CONTROLLED)}",
     )
     chosen = parser.parse_args()
     if unknown := set(chosen.rooms) - set(ROOMS):
@@ -45,15 +59,23 @@ def main() -> int:
             parser.error(f"no control for: {', '.join(sorted(alone))}")
         both = replace(both, plugin=replace(both.plugin, poetry=both.plain.poetry))
     load = os.getloadavg()[0]
-    print(f"Poetry {POETRY}, Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}")
-    print(f"Homes {'in memory' if in_memory() else 'on a disk'}{', plain Poetry on both sides' * chosen.control}.")
+    print(
+        f"Poetry {POETRY}, Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}"
+    )
+    print(
+        f"Homes {'in memory' if in_memory() else 'on a disk'}{', plain Poetry on both sides' * chosen.control}."
+    )
     print("Medians; the ratio is the median over the pairs, with its quartiles.\n")
     print(f"{'':<{WIDE}}{'plain':>10}{'plugin':>10}  {'ratio':<22}limit")
     missed, broken = 0, list[str]()
     for name in rooms:
         room = import_module(f"tests.bench.{name}")
         started = time.monotonic()
-        options = {"pairs": chosen.pairs} if chosen.pairs and "pairs" in inspect.signature(room.rows).parameters else {}
+        options = (
+            {"pairs": chosen.pairs}
+            if chosen.pairs and "pairs" in inspect.signature(room.rows).parameters
+            else {}
+        )
         print(f"-- {(room.__doc__ or '').splitlines()[0]}")
         try:
             for row in room.rows(both, **options):

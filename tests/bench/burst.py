@@ -23,9 +23,10 @@ PAIRS = 3
 PASSWORD = "an-0rdinary-one"
 PATIENCE = 10.0  # seconds until those that have come are answered; Poetry waits 15 for an answer (its REQUESTS_TIMEOUT)
 
-# Counts the contexts that set up a connection, and how often a credential is looked up where it is stored: by Poetry's
-# password manager, or by the source that takes its place. A Poetry on this machine
-# starts no more workers than processors and 4, whatever its settings say, so it is told of more processors.
+# Counts the contexts that set up a connection, and how often a credential is looked up where it is
+# stored: by Poetry's password manager, or by the source that takes its place. A Poetry on this
+# machine starts no more workers than processors and 4, whatever its settings say, so it is told of
+# more processors.
 _WITNESS = """
 import atexit, importlib.abc, importlib.machinery, json, os, ssl, sys, threading
 os.cpu_count = lambda: int(os.environ["POETRY_INSTALLER_MAX_WORKERS"])
@@ -83,7 +84,9 @@ class Burst:
 
 
 def rows(both: Sides, pairs: int = PAIRS, connections: int = CONNECTIONS) -> Iterator[Row]:
-    """``poetry install`` with as many workers as packages, against a server that answers when all have come."""
+    """``poetry install`` with as many workers as packages, against a server that answers when all
+    have come.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="bench-"))
         place = Place(Path(folder), connections)
@@ -98,8 +101,19 @@ def rows(both: Sides, pairs: int = PAIRS, connections: int = CONNECTIONS) -> Ite
         return Row(f"{what}: {words}", figures, "", limit, held, list(notes))
 
     told = f"each Poetry is told of {connections} processors: it starts no more workers than processors and 4"
-    yield row("requests held at once", "held", str(connections), all(one.held == connections for one in plugin), told)
-    yield row("contexts that set up connections", "contexts", "1", all(one.contexts == 1 for one in plugin))
+    yield row(
+        "requests held at once",
+        "held",
+        str(connections),
+        all(one.held == connections for one in plugin),
+        told,
+    )
+    yield row(
+        "contexts that set up connections",
+        "contexts",
+        "1",
+        all(one.contexts == 1 for one in plugin),
+    )
     yield row(
         "handshakes",
         "handshakes",
@@ -108,7 +122,9 @@ def rows(both: Sides, pairs: int = PAIRS, connections: int = CONNECTIONS) -> Ite
         "one for each connection that is open at the same time: none is opened twice, none can be spared",
     )
     once = "plain: calls of its password manager; plugin: of the source of what is stored, which all threads share"
-    yield row("credentials resolved", "resolved", "1", all(one.resolved == 1 for one in plugin), once)
+    yield row(
+        "credentials resolved", "resolved", "1", all(one.resolved == 1 for one in plugin), once
+    )
     yield row("keyring calls", "calls", "at most 1", all(one.calls <= 1 for one in plugin))
     runs = {name: [one.run for one in some] for name, some in found.items()}
     yield Compared.of(runs).row(f"{what}: time, {pairs} pairs")
@@ -156,7 +172,9 @@ class Prepared:
         witness = at.root / "witness.json"
         (at.keyring_home / "calls.log").unlink(missing_ok=True)
         at.environ.update(
-            BENCH_WITNESS=str(witness), VIRTUAL_ENV=str(self._venv), POETRY_INSTALLER_MAX_WORKERS=str(self._count)
+            BENCH_WITNESS=str(witness),
+            VIRTUAL_ENV=str(self._venv),
+            POETRY_INSTALLER_MAX_WORKERS=str(self._count),
         )
         self._index.clear()
         before = self._index.connections

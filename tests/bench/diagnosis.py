@@ -26,16 +26,23 @@ MISTAKES: tuple[tuple[str, Callable[[World], object]], ...] = (
     ("the CA's file is not there", lambda world: world.trust(gone(world))),
     ("no client certificate", lambda world: world.break_off("client certificate")),
     ("a client certificate without its key", lambda world: identify_with(world, own_cert(world))),
-    ("an encrypted key, no passphrase", lambda world: identify_with(world, own_cert(world), sealed_key(world))),
+    (
+        "an encrypted key, no passphrase",
+        lambda world: identify_with(world, own_cert(world), sealed_key(world)),
+    ),
     ("the password has changed", lambda world: world.log_in(password=WRONG_PASSWORD)),
 )
 
 
 def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
-    """``poetry lock`` against an index that wants a client certificate and a password, with one thing wrong."""
+    """``poetry lock`` against an index that wants a client certificate and a password, with one
+    thing wrong.
+    """
     with TemporaryDirectory(prefix="bench-") as folder:
         certs = CertificateFactory(Path(folder) / "certs")
-        with IndexServer(tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}) as index:
+        with IndexServer(
+            tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}
+        ) as index:
             index.add(*packages.wheel("gamma", "1.0"))
 
             def once(spoil: Callable[[World], object], side: Side) -> Run:
@@ -53,7 +60,11 @@ def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
                 runs = in_turn(both, pairs, partial(once, spoil))
                 compared = Compared.of(runs)
                 sound = sound or compared.plugin
-                notes = [f"{side.name}: {said(runs[side.name][0])}" for side in both if runs[side.name][0].code]
+                notes = [
+                    f"{side.name}: {said(runs[side.name][0])}"
+                    for side in both
+                    if runs[side.name][0].code
+                ]
                 row = compared.row(f"poetry lock, {name}, {pairs} pairs")
                 held = compared.plugin <= sound + LATER
                 yield replace(row, limit=f"a success + {LATER:.0f} s", held=held, notes=notes)
@@ -64,5 +75,8 @@ def said(done: Run) -> str:
     lines = [line.strip() for line in done.text.splitlines() if line.strip()]
     told = next((line for line in lines if re.search(r"\[[a-z-]+\]", line)), None)
     if told is None:
-        told = next((line for line in lines if not line.startswith(("Creating", "Updating", "Resolving"))), lines[-1])
+        told = next(
+            (line for line in lines if not line.startswith(("Creating", "Updating", "Resolving"))),
+            lines[-1],
+        )
     return re.sub(r"127\.0\.0\.1:\d+", "HOST", re.sub(r"/\S*/", "…/", told))[:110]

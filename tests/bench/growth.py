@@ -48,7 +48,9 @@ print(json.dumps([took(urls[:1]), took(urls[1:]), took(urls[1:])]))
 
 
 def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
-    """The start, a look-up on an open index beside all these, and what finding a URL's repository takes."""
+    """The start, a look-up on an open index beside all these, and what finding a URL's repository
+    takes.
+    """
     for number in REPOSITORIES:
         with homes(both) as at:
             for one in at.values():
@@ -56,7 +58,9 @@ def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
                 one.write_project()
             runs = commands_in_turn(both, at, pairs, "version")
             plural = "repository" if number == 1 else "repositories"
-            yield Compared.of(runs).row(f"poetry version, {number:,} {plural}, {pairs} pairs", RATIO)
+            yield Compared.of(runs).row(
+                f"poetry version, {number:,} {plural}, {pairs} pairs", RATIO
+            )
     with IndexServer() as index, homes(both) as at:
         index.add(*packages.wheel("lib", "1.0"))
         for one in at.values():
@@ -67,13 +71,26 @@ def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
     for number in REPOSITORIES:
         with home(both.plugin) as one:
             configure(one, number)
-            command = [str(both.plugin.python), "-c", _LOOK_UPS, str(one.config), str(number), str(URLS)]
-            done = [json.loads(execute(command, one.root, one.environment()).text) for _ in range(pairs)]
+            command = [
+                str(both.plugin.python),
+                "-c",
+                _LOOK_UPS,
+                str(one.config),
+                str(number),
+                str(URLS),
+            ]
+            done = [
+                json.loads(execute(command, one.root, one.environment()).text) for _ in range(pairs)
+            ]
             first, new, known = (statistics.median(figures) for figures in zip(*done, strict=True))
-            notes = [f"the first, which reads the settings: {first / 1000:.1f} ms; a known one: {known:.2f} µs"]
+            notes = [
+                f"the first, which reads the settings: {first / 1000:.1f} ms; a known one: {known:.2f} µs"
+            ]
             what = f"repository of a URL, {number:,} configured, {URLS:,} URLs, {pairs} times"
             around = spread([figures[1] for figures in done], lambda figure: f"{figure:.1f} µs")
-            yield Row(what, ("", f"{new:.1f} µs"), around, f"under {LIMIT:.0f} µs", new < LIMIT, notes)
+            yield Row(
+                what, ("", f"{new:.1f} µs"), around, f"under {LIMIT:.0f} µs", new < LIMIT, notes
+            )
 
 
 def unlock(at: PoetryHome) -> None:
@@ -85,11 +102,15 @@ def configure(at: PoetryHome, number: int) -> None:
     """Settings with so many repositories, each with a publish URL, a login and a CA."""
     names = [f"r{one}" for one in range(number)]
     (at.config / "config.toml").write_text(
-        "".join(f'[repositories.{name}]\nurl = "https://{name}.example.org/upload/"\n' for name in names)
+        "".join(
+            f'[repositories.{name}]\nurl = "https://{name}.example.org/upload/"\n' for name in names
+        )
     )
     (at.config / "auth.toml").write_text(
         "".join(f'[http-basic.{name}]\nusername = "alice"\npassword = "pw"\n' for name in names)
     )
     (at.config / "poetry-repo-plugin.toml").write_text(
-        "".join(f'[repositories.{name}]\nurl = "https://{name}.example.org/simple/"\n' for name in names)
+        "".join(
+            f'[repositories.{name}]\nurl = "https://{name}.example.org/simple/"\n' for name in names
+        )
     )

@@ -10,7 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from tests import packages
-from tests.bench.measure import Compared, Row, Run, Side, Sides, home, in_seconds, in_turn, run, run_within, spread
+from tests.bench.measure import (
+    Compared,
+    Row,
+    Run,
+    Side,
+    Sides,
+    home,
+    in_seconds,
+    in_turn,
+    run,
+    run_within,
+    spread,
+)
 from tests.integration.world import installed, make_venv, source
 from tests.poetry_process import FILE_KEYRING, PoetryHome
 from tests.servers import IndexServer
@@ -33,25 +45,43 @@ class Counted:
 
 
 def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
-    """Counts (the most that a run had) and times with a keyring that takes a while for each call."""
+    """Counts (the most that a run had) and times with a keyring that takes a while for each
+    call.
+    """
     what = f"lock + install of {PACKAGES} private packages"
-    yield from counted(f"{what}: keyring calls", "1 a command", 2, found := in_turn(both, pairs, private_packages))
+    yield from counted(
+        f"{what}: keyring calls", "1 a command", 2, found := in_turn(both, pairs, private_packages)
+    )
     yield compared(found, f"{what}: time, {SLOW * 1000:.0f} ms a call, {pairs} pairs")
     what = f"lock of {URLS} URLs of two unmanaged hosts"
-    yield from counted(f"{what}: keyring calls", "1 a host", 2, found := in_turn(both, pairs, many_urls))
+    yield from counted(
+        f"{what}: keyring calls", "1 a host", 2, found := in_turn(both, pairs, many_urls)
+    )
     yield compared(found, f"{what}: time, {pairs} pairs")
     plain, plugin = in_turn(both, pairs, never_answers).values()
     ended = [one.seconds for one in plugin if one is not None]
     figures = (
-        in_seconds(None if None in plain else statistics.median(one.seconds for one in plain if one is not None)),
+        in_seconds(
+            None
+            if None in plain
+            else statistics.median(one.seconds for one in plain if one is not None)
+        ),
         in_seconds(statistics.median(ended) if len(ended) == pairs else None),
     )
     what = f"public install, a keyring that never answers, {pairs} pairs"
-    yield Row(what, figures, spread(ended, in_seconds) if ended else "", "ends", len(ended) == pairs)
+    yield Row(
+        what, figures, spread(ended, in_seconds) if ended else "", "ends", len(ended) == pairs
+    )
     logins = in_turn(both, pairs, lambda side: concurrent_logins(side, side is both.plain))
     least = [min(one.count for one in some) for some in logins.values()]
     what = f"{LOGINS} logins at once"
-    yield Row(f"{what}: kept, at least", (str(least[0]), str(least[1])), "", str(LOGINS), least[1] == LOGINS)
+    yield Row(
+        f"{what}: kept, at least",
+        (str(least[0]), str(least[1])),
+        "",
+        str(LOGINS),
+        least[1] == LOGINS,
+    )
     yield compared(logins, f"{what}: time, {pairs} pairs")
 
 
@@ -88,8 +118,14 @@ def private_packages(side: Side) -> Counted:
 
 
 def many_urls(side: Side) -> Counted:
-    """Lock direct URLs of two hosts that are open to everyone and that nothing is configured for."""
-    with IndexServer() as first, IndexServer(host="localhost") as other, home(side, FILE_KEYRING) as one:
+    """Lock direct URLs of two hosts that are open to everyone and that nothing is configured
+    for.
+    """
+    with (
+        IndexServer() as first,
+        IndexServer(host="localhost") as other,
+        home(side, FILE_KEYRING) as one,
+    ):
         one.environ["KEYRING_MODE"] = f"slow={SLOW}"
         urls = []
         for number in range(URLS):
@@ -113,9 +149,13 @@ def never_answers(side: Side) -> Run | None:
 
 
 def concurrent_logins(side: Side, plain: bool) -> Counted:
-    """How many of the logins that are made at once are there afterwards, and the seconds of all together."""
+    """How many of the logins that are made at once are there afterwards, and the seconds of all
+    together.
+    """
     with home(side) as one:
-        listed = "".join(f'[repositories.r{n}]\nurl = "https://r{n}.example/upload/"\n' for n in range(LOGINS))
+        listed = "".join(
+            f'[repositories.r{n}]\nurl = "https://r{n}.example/upload/"\n' for n in range(LOGINS)
+        )
         (one.config / "config.toml").write_text(listed)
 
         def log_in(number: int) -> None:

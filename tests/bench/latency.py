@@ -60,13 +60,18 @@ def web(count: int = 64) -> Shape:
     """Packages that each need four others; the project needs four of them."""
     steps = ((3, 1), (5, 7), (7, 11), (11, 2))
     needs = [[f"lib{(one * by + more) % count}" for by, more in steps] for one in range(count)]
-    graph: Graph = {f"lib{one}": (["1.0"], [lib for lib in needs[one] if lib != f"lib{one}"]) for one in range(count)}
+    graph: Graph = {
+        f"lib{one}": (["1.0"], [lib for lib in needs[one] if lib != f"lib{one}"])
+        for one in range(count)
+    }
     return Shape(f"{count} packages, four each", [f"lib{one}" for one in range(4)], graph)
 
 
 def chain(count: int = 40) -> Shape:
     """Packages that each need the next one."""
-    graph: Graph = {f"lib{one}": (["1.0"], [f"lib{one + 1}"] if one + 1 < count else []) for one in range(count)}
+    graph: Graph = {
+        f"lib{one}": (["1.0"], [f"lib{one + 1}"] if one + 1 < count else []) for one in range(count)
+    }
     return Shape(f"chain of {count}", ["lib0"], graph)
 
 
@@ -77,8 +82,9 @@ def flat(count: int = 200) -> Shape:
 
 
 def application() -> Shape:
-    """A web shop that really exists, as its lock file of 2021 has it (github.com/saleor/saleor): names, versions and
-    requirements. Where somebody has an upper bound, there is a release beyond it, which the solver must reject.
+    """A web shop that really exists, as its lock file of 2021 has it (github.com/saleor/saleor):
+    names, versions and requirements. Where somebody has an upper bound, there is a release beyond
+    it, which the solver must reject.
     """
     data = json.loads(APPLICATION.read_text())
     return Shape(f"application, {len(data['packages'])}", data["wanted"], data["packages"])
@@ -120,10 +126,17 @@ class Place:
     """A home of one side with a project of one shape."""
 
     def __init__(
-        self, stack: ExitStack, side: Side, index: IndexServer, shape: Shape, certs: CertificateFactory
+        self,
+        stack: ExitStack,
+        side: Side,
+        index: IndexServer,
+        shape: Shape,
+        certs: CertificateFactory,
     ) -> None:
         self.home = stack.enter_context(home(side))
-        self.home.environ["POETRY_INSTALLER_MAX_WORKERS"] = "16"  # Poetry itself takes its processors and 4
+        self.home.environ["POETRY_INSTALLER_MAX_WORKERS"] = (
+            "16"  # Poetry itself takes its processors and 4
+        )
         self.index, self.side = index, side
         self.world = World(index, self.home, certs, certs.client(PEER))
         if index.tls is not None:
@@ -171,7 +184,9 @@ INSTALL: Step = ("install", _new_environment, ("install", "--no-root"))
 
 
 def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
-    """Each shape at its distance; the peak of the memory of all; the figures for the README's picture."""
+    """Each shape at its distance; the peak of the memory of all; the figures for the README's
+    picture.
+    """
     most = {side.name: 0.0 for side in both}
     shapes: list[tuple[Shape, float, bool, tuple[Step, ...]]] = [
         (web(), 0.05, False, (COLD, AGAIN, UNCACHED, INSTALL)),
@@ -187,7 +202,13 @@ def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
         yield from _rows(both, pairs, shape, seconds, tls, steps, most)
     more = most["plugin"] - most["plain"]
     figures = (in_megabytes(most["plain"]), in_megabytes(most["plugin"]))
-    yield Row("peak memory of all these", figures, f"{more:+.1f} MB", f"at most +{MORE_MEMORY:.0f} MB", more <= 15)
+    yield Row(
+        "peak memory of all these",
+        figures,
+        f"{more:+.1f} MB",
+        f"at most +{MORE_MEMORY:.0f} MB",
+        more <= 15,
+    )
 
 
 def _rows(
@@ -213,7 +234,9 @@ def _rows(
             seen = _pairs(both, places, counter, pairs, step)
             for name, some in seen.items():
                 most[name] = max(most[name], *(one.run.peak_mb for one in some))
-            assert places["plain"].lock_file == places["plugin"].lock_file, f"{what}: another lock file"
+            assert places["plain"].lock_file == places["plugin"].lock_file, (
+                f"{what}: another lock file"
+            )
             yield from _of_step(seen, f"{what}: {step[0]}", _limit(step[0], shape, seconds))
         if steps[0] is COLD and seconds == 0.05 and not tls:
             yield from uv(index, shape, folder, pairs, f"{what}: uv lock, cold")
@@ -231,7 +254,9 @@ def _limit(step: str, shape: Shape, seconds: float) -> float | None:
     return GOALS.get(step) if seconds == 0.05 and shape.name.startswith("64") else None
 
 
-def _pairs(both: Sides, places: dict[str, Place], counter: Counter, pairs: int, step: Step) -> dict[str, list[Seen]]:
+def _pairs(
+    both: Sides, places: dict[str, Place], counter: Counter, pairs: int, step: Step
+) -> dict[str, list[Seen]]:
     _, before, words = step
     seen: dict[str, list[Seen]] = {side.name: [] for side in both}
     for number in range(pairs):
@@ -255,7 +280,9 @@ def _of_step(seen: dict[str, list[Seen]], what: str, limit: float | None) -> Ite
 
 
 def headline(both: Sides, pairs: int = PAIRS) -> dict[str, float]:
-    """Seconds of a cold lock at 50 ms, for the README's picture: plain Poetry, with the plugin, uv."""
+    """Seconds of a cold lock at 50 ms, for the README's picture: plain Poetry, with the plugin,
+    uv.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
         certs, shape, counter = CertificateFactory(folder / "certs"), web(), Counter(0.05)
@@ -265,7 +292,9 @@ def headline(both: Sides, pairs: int = PAIRS) -> dict[str, float]:
         index.respond = counter.respond
         places = {side.name: Place(stack, side, index, shape, certs) for side in both}
         seen = _pairs(both, places, counter, pairs, COLD)
-        found = {name: statistics.median(one.run.seconds for one in some) for name, some in seen.items()}
+        found = {
+            name: statistics.median(one.run.seconds for one in some) for name, some in seen.items()
+        }
         return {**found, "uv": statistics.median(uv_runs(index, shape, folder, pairs)[0])}
 
 
@@ -287,7 +316,12 @@ def uv_runs(index: IndexServer, shape: Shape, folder: Path, times: int) -> tuple
         f'[[tool.uv.index]]\nurl = "{index.index_url}"\ndefault = true\n'
     )
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    environ = {**clean, "UV_CACHE_DIR": str(cache), "UV_PYTHON": sys.executable, "UV_PYTHON_DOWNLOADS": "never"}
+    environ = {
+        **clean,
+        "UV_CACHE_DIR": str(cache),
+        "UV_PYTHON": sys.executable,
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
     runs = []
     for _ in range(times):
         shutil.rmtree(cache, ignore_errors=True)

@@ -1,4 +1,6 @@
-"""Lock and install of many packages over TLS with a client certificate and a password; uv and pip beside it."""
+"""Lock and install of many packages over TLS with a client certificate and a password; uv and pip
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,14 @@ NAMES = tuple(f"lib{number}" for number in range(PACKAGES))
 class Place:
     """A home of one side, set up for the index, with an environment to install into."""
 
-    def __init__(self, stack: ExitStack, side: Side, index: IndexServer, certs: CertificateFactory, store: str) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        side: Side,
+        index: IndexServer,
+        certs: CertificateFactory,
+        store: str,
+    ) -> None:
         self.home = stack.enter_context(home(side))
         world = World(index, self.home, certs, certs.client(PEER))
         world.identify_with_one_file()
@@ -54,11 +63,14 @@ class Place:
         if store == "private CA":
             world.trust()
         else:
-            # How a company's CA is in the system's store, and how a user of plain Poetry points there.
+            # How a company's CA is in the system's store, and how a user of plain Poetry points
+            # there.
             bundle = self.home.root / "system.pem"
             bundle.write_bytes(Path(certifi.where()).read_bytes() + certs.ca_file().read_bytes())
             self.home.environ.update(SSL_CERT_FILE=str(bundle), REQUESTS_CA_BUNDLE=str(bundle))
-            world.settle("poetry-repo-plugin.toml", "repositories", world.name, "ca", value="system")
+            world.settle(
+                "poetry-repo-plugin.toml", "repositories", world.name, "ca", value="system"
+            )
         world.project(*NAMES)
         self.site_packages = make_venv(self.home.root / "venv", side.python)
 
@@ -83,10 +95,14 @@ class Place:
 
 
 def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
-    """Each step with each store; then the peak of the memory; then uv and pip against the same server."""
+    """Each step with each store; then the peak of the memory; then uv and pip against the same
+    server.
+    """
     with TemporaryDirectory(prefix="bench-") as folder:
         certs = CertificateFactory(Path(folder) / "certs")
-        with IndexServer(tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}) as index:
+        with IndexServer(
+            tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}
+        ) as index:
             index.add_all(packages.wheel(name, "1.0") for name in NAMES)
             most = {side.name: 0.0 for side in both}
             for store in STORES:
@@ -97,19 +113,29 @@ def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
                         for side in tuple(both)[:: 1 if number % 2 == 0 else -1]:
                             runs[side.name].append(places[side.name].once())
                 for number, step in enumerate(STEPS):
-                    of_step = {name: [steps[number] for steps in rounds] for name, rounds in runs.items()}
-                    yield Compared.of(of_step).row(f"{step}, {PACKAGES} packages, {store}, {pairs} pairs", RATIO)
+                    of_step = {
+                        name: [steps[number] for steps in rounds] for name, rounds in runs.items()
+                    }
+                    yield Compared.of(of_step).row(
+                        f"{step}, {PACKAGES} packages, {store}, {pairs} pairs", RATIO
+                    )
                 for name, rounds in runs.items():
-                    most[name] = max(most[name], *(one.peak_mb for steps in rounds for one in steps))
+                    most[name] = max(
+                        most[name], *(one.peak_mb for steps in rounds for one in steps)
+                    )
             more = most["plugin"] - most["plain"]
             figures = (in_megabytes(most["plain"]), in_megabytes(most["plugin"]))
             limit = f"at most +{MORE_MEMORY:.0f} MB"
-            yield Row("peak memory of all these", figures, f"{more:+.1f} MB", limit, more <= MORE_MEMORY)
+            yield Row(
+                "peak memory of all these", figures, f"{more:+.1f} MB", limit, more <= MORE_MEMORY
+            )
             yield from marks(index, certs, Path(folder), pairs)
 
 
 def marks(index: IndexServer, certs: CertificateFactory, folder: Path, times: int) -> Iterator[Row]:
-    """What uv and pip take for the same; they resolve without writing a lock file of every platform."""
+    """What uv and pip take for the same; they resolve without writing a lock file of every
+    platform.
+    """
     tools = outside()
     venv = folder / "venv"
     site_packages = make_venv(venv, Path(sys.executable))
@@ -119,15 +145,38 @@ def marks(index: IndexServer, certs: CertificateFactory, folder: Path, times: in
     url = index.with_userinfo(index.index_url, f"{USER}:{quote(PASSWORD)}")
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     cache = folder / "cache"
-    uv = {"SSL_CERT_FILE": str(ca), "SSL_CLIENT_CERT": str(identity), "UV_CACHE_DIR": str(cache), "UV_INDEX_URL": url}
-    pip = {"PIP_CERT": str(ca), "PIP_CLIENT_CERT": str(identity), "PIP_CACHE_DIR": str(cache), "PIP_INDEX_URL": url}
-    quiet = {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    uv = {
+        "SSL_CERT_FILE": str(ca),
+        "SSL_CLIENT_CERT": str(identity),
+        "UV_CACHE_DIR": str(cache),
+        "UV_INDEX_URL": url,
+    }
+    pip = {
+        "PIP_CERT": str(ca),
+        "PIP_CLIENT_CERT": str(identity),
+        "PIP_CACHE_DIR": str(cache),
+        "PIP_INDEX_URL": url,
+    }
+    quiet = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "UV_NO_CONFIG": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
     environ = {**clean, **uv, **pip, **quiet}
     python = str(venv / "bin" / "python")
     commands = {
         "lock, cold cache": {
             "uv": (f"{tools}/uv", "pip", "compile", "-q", "--python", python, str(wanted)),
-            "pip": (f"{tools}/pip", "--python", python, "install", "-q", "--dry-run", "-r", str(wanted)),
+            "pip": (
+                f"{tools}/pip",
+                "--python",
+                python,
+                "install",
+                "-q",
+                "--dry-run",
+                "-r",
+                str(wanted),
+            ),
         },
         "install, cold cache": {
             "uv": (f"{tools}/uv", "pip", "install", "-q", "--python", python, "-r", str(wanted)),
@@ -145,7 +194,9 @@ def marks(index: IndexServer, certs: CertificateFactory, folder: Path, times: in
             said = in_seconds(statistics.median(seconds)) if done.code == 0 else "cannot"
             notes = [] if done.code == 0 else done.text.strip().splitlines()[-1:]
             around = spread(seconds, in_seconds) if done.code == 0 else ""
-            yield Row(f"from outside: {tool}, {step}, {times} times", ("", said), around, notes=notes)
+            yield Row(
+                f"from outside: {tool}, {step}, {times} times", ("", said), around, notes=notes
+            )
 
 
 def empty(site_packages: Path) -> None:

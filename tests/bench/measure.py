@@ -1,7 +1,9 @@
-"""What every room of the bench uses: the two Poetries, commands that are timed in pairs, and the rows of the table.
+"""What every room of the bench uses: the two Poetries, commands that are timed in pairs, and the
+rows of the table.
 
-Both sides are installed as a user has them, each in a virtual environment of its own below ``.venvs``: Poetry alone,
-and the same Poetry with the plugin's wheel. They take turns, so that whatever else the machine does meets both.
+Both sides are installed as a user has them, each in a virtual environment of its own below
+``.venvs``: Poetry alone, and the same Poetry with the plugin's wheel. They take turns, so that
+whatever else the machine does meets both.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ from tests.poetry_process import NO_KEYRING, PoetryHome
 ROOT = Path(__file__).resolve().parents[2]
 POETRY = os.environ.get("POETRY_VERSION", "2.5.1")
 _T = TypeVar("_T")
-# Homes lie in memory where there is a file system for that. On a disk the thousands of folders of Poetry's cache cost a
-# third more or less by where they come to lie: plain Poetry against itself was 0.94 to 1.12 there.
+# Homes lie in memory where there is a file system for that. On a disk the thousands of folders of
+# Poetry's cache cost a third more or less by where they come to lie: plain Poetry against itself
+# was 0.94 to 1.12 there.
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3  # bytes
 KILOBYTES = 1024.0  # of a megabyte; ru_maxrss counts kilobytes on Linux (getrusage(2))
@@ -57,7 +60,9 @@ class Sides:
 
 @dataclass(frozen=True)
 class Run:
-    """A command that ended: wall seconds, seconds of processor time, the peak of its memory, what it printed."""
+    """A command that ended: wall seconds, seconds of processor time, the peak of its memory, what
+    it printed.
+    """
 
     seconds: float
     cpu: float
@@ -83,7 +88,9 @@ class Row:
 
 
 def sides() -> Sides:
-    """Both sides, installed; the plugin from a wheel of this checkout. Takes a minute the first time."""
+    """Both sides, installed; the plugin from a wheel of this checkout. Takes a minute the first
+    time.
+    """
     return Sides(
         Side("plain", _environment("bench-plain", f"poetry=={POETRY}")),
         Side("plugin", _environment("bench-plugin", f"poetry=={POETRY}", own=True)),
@@ -110,10 +117,16 @@ def _environment(name: str, *requirements: str, own: bool = False) -> Path:
         _quietly(str(python), "-m", "pip", "install", "-q", *requirements)
         stamp.write_text(wanted)
     if own:  # a wheel, as users have it: an editable install makes every start slower
-        _quietly(str(python), "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", str(ROOT))
+        _quietly(
+            str(python), "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", str(ROOT)
+        )
         _quietly(str(python), "-m", "pip", "install", "-q", str(ROOT))
         _quietly(
-            str(python), "-m", "compileall", "-q", str(next(folder.glob("lib/*/site-packages/poetry_repo_plugin")))
+            str(python),
+            "-m",
+            "compileall",
+            "-q",
+            str(next(folder.glob("lib/*/site-packages/poetry_repo_plugin"))),
         )
     return folder / "bin" / "poetry"
 
@@ -127,7 +140,9 @@ def _quietly(*command: str) -> None:
 @contextmanager
 def home(side: Side, keyring: str = NO_KEYRING) -> Iterator[PoetryHome]:
     """A home of its own, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=MEMORY if in_memory() else None) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="bench-", dir=MEMORY if in_memory() else None
+    ) as folder:
         made = PoetryHome(Path(folder, "home"), side.poetry, keyring=keyring)
         made.environ["POETRY_VIRTUALENVS_CREATE"] = "false"
         yield made
@@ -141,7 +156,9 @@ def homes(both: Sides) -> Iterator[dict[str, PoetryHome]]:
 
 
 def run(at: PoetryHome, *words: str, check: bool = True) -> Run:
-    """A ``poetry`` command, timed from outside. Raises :class:`RuntimeError` where it fails and ``check`` is set."""
+    """A ``poetry`` command, timed from outside. Raises :class:`RuntimeError` where it fails and
+    ``check`` is set.
+    """
     return execute([str(at.executable), *words], at.project, at.environment(), check=check)
 
 
@@ -153,8 +170,9 @@ def run_within(limit: float, at: PoetryHome, *words: str) -> Run | None:
         return None
 
 
-# Starts the command and waits for it, from a process of its own: on Linux the peak of a command's memory includes that
-# of the process that it was forked from, and this one's servers hold what was uploaded to them.
+# Starts the command and waits for it, from a process of its own: on Linux the peak of a command's
+# memory includes that of the process that it was forked from, and this one's servers hold what was
+# uploaded to them.
 _LAUNCHER = """
 import json, os, signal, sys, time
 pid = 0
@@ -174,7 +192,12 @@ with open(sys.argv[1], "w") as file:
 
 
 def execute(
-    command: Sequence[str], folder: Path, environ: dict[str, str], *, limit: float | None = None, check: bool = True
+    command: Sequence[str],
+    folder: Path,
+    environ: dict[str, str],
+    *,
+    limit: float | None = None,
+    check: bool = True,
 ) -> Run:
     """A command, timed from outside; :class:`TimeoutError` if it had to be killed."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix="bench-") as place:
@@ -203,7 +226,9 @@ def execute(
 
 
 def in_turn(both: Sides, times: int, once: Callable[[Side], _T]) -> dict[str, list[_T]]:
-    """``once`` on each side, ``times`` times, pair by pair; who comes first changes from pair to pair."""
+    """``once`` on each side, ``times`` times, pair by pair; who comes first changes from pair to
+    pair.
+    """
     runs: dict[str, list[_T]] = {side.name: [] for side in both}
     for number in range(times):
         for side in tuple(both)[:: 1 if number % 2 == 0 else -1]:
@@ -232,7 +257,9 @@ def commands_in_turn(
 
 @dataclass(frozen=True)
 class Compared:
-    """Pairs of figures: both medians, and the median and the quartiles of the ratios pair by pair."""
+    """Pairs of figures: both medians, and the median and the quartiles of the ratios pair by
+    pair.
+    """
 
     plain: float
     plugin: float
@@ -241,15 +268,25 @@ class Compared:
     high: float
 
     @classmethod
-    def of(cls, runs: dict[str, list[Run]], figure: Callable[[Run], float] = lambda run: run.seconds) -> Compared:
+    def of(
+        cls, runs: dict[str, list[Run]], figure: Callable[[Run], float] = lambda run: run.seconds
+    ) -> Compared:
         """Of what :func:`in_turn` gave; wall time, unless another ``figure`` is meant."""
         plain, plugin = ([figure(one) for one in some] for some in runs.values())
         ratios = sorted(ours / theirs for theirs, ours in zip(plain, plugin, strict=True))
         low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
-        return cls(statistics.median(plain), statistics.median(plugin), statistics.median(ratios), low, high)
+        return cls(
+            statistics.median(plain),
+            statistics.median(plugin),
+            statistics.median(ratios),
+            low,
+            high,
+        )
 
     def row(self, what: str, limit: float | None = None) -> Row:
-        """The line of the table; held if the ratio is within ``limit`` (rounded as it is printed)."""
+        """The line of the table; held if the ratio is within ``limit`` (rounded as it is
+        printed).
+        """
         spread = f"{self.ratio:.2f} ({self.low:.2f} to {self.high:.2f})"
         figures = (in_seconds(self.plain), in_seconds(self.plugin))
         if limit is None:

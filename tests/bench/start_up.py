@@ -14,7 +14,8 @@ PAIRS = 25
 RATIO = 1.02
 MODULES = 6
 
-# Python runs it before everything else; it writes down what was imported, and each file of ours that was opened.
+# Python runs it before everything else; it writes down what was imported, and each file of ours
+# that was opened.
 _WITNESS = """
 import atexit, json, os, sys
 opened = []
@@ -30,22 +31,40 @@ atexit.register(tell)
 
 
 def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
-    """The ratio of the times, the modules that come on top, the settings files that are opened on top."""
+    """The ratio of the times, the modules that come on top, the settings files that are opened on
+    top.
+    """
     for command in COMMANDS:
         with homes(both) as at:
             for one in at.values():
-                one.write_project(dependencies=("lib",), extra=source("foo", "https://pypi.example.org/simple/"))
+                one.write_project(
+                    dependencies=("lib",), extra=source("foo", "https://pypi.example.org/simple/")
+                )
                 run(one, command)  # fills the caches of the disk
             runs = commands_in_turn(both, at, pairs, command)
             yield Compared.of(runs).row(f"poetry {command}: wall time, {pairs} pairs", RATIO)
-            yield Compared.of(runs, lambda run: run.cpu).row(f"poetry {command}: processor time", RATIO)
+            yield Compared.of(runs, lambda run: run.cpu).row(
+                f"poetry {command}: processor time", RATIO
+            )
             plain, plugin = (witnessed(one, command) for one in at.values())
             more = len(set(plugin["modules"]) - set(plain["modules"]))
             figures = (str(len(plain["modules"])), f"+{more}")
-            yield Row(f"poetry {command}: modules imported", figures, "", f"at most +{MODULES}", more <= MODULES)
+            yield Row(
+                f"poetry {command}: modules imported",
+                figures,
+                "",
+                f"at most +{MODULES}",
+                more <= MODULES,
+            )
             opened = (len(plain["opened"]), len(plugin["opened"]))
             figures = (str(opened[0]), str(opened[1]))
-            yield Row(f"poetry {command}: settings files opened", figures, "", "no more", opened[1] <= opened[0])
+            yield Row(
+                f"poetry {command}: settings files opened",
+                figures,
+                "",
+                "no more",
+                opened[1] <= opened[0],
+            )
 
 
 def witnessed(at: PoetryHome, command: str) -> dict[str, list[str]]:

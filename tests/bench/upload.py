@@ -39,15 +39,22 @@ def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
                         one.write_project()
                         write_wheel(one.project / "dist", size)
                     words = ("publish", "-r", "foo")
-                    runs = commands_in_turn(both, at, pairs, *words, before=lambda at: index.clear())
+                    runs = commands_in_turn(
+                        both, at, pairs, *words, before=lambda at: index.clear()
+                    )
                 for name, found in runs.items():
                     peaks[name, size] = max(one.peak_mb for one in found)
                 if size == BIG:
-                    yield Compared.of(runs).row(f"publish of a wheel of {size} MB, {pairs} pairs", RATIO)
+                    yield Compared.of(runs).row(
+                        f"publish of a wheel of {size} MB, {pairs} pairs", RATIO
+                    )
             grown = {side.name: peaks[side.name, BIG] - peaks[side.name, SMALL] for side in both}
             figures = tuple(in_megabytes(peaks[side.name, BIG]) for side in both)
             flat = grown["plugin"] <= max(FLAT, grown["plain"])
-            notes = [f"more than for a wheel of {SMALL} MB: " + ", ".join(f"{k} {v:+.1f} MB" for k, v in grown.items())]
+            notes = [
+                f"more than for a wheel of {SMALL} MB: "
+                + ", ".join(f"{k} {v:+.1f} MB" for k, v in grown.items())
+            ]
             yield Row(f"peak memory for a wheel of {BIG} MB", figures, "", "flat", flat, notes)
 
 
@@ -59,5 +66,8 @@ def write_wheel(dist: Path, megabytes: int) -> None:
             for _ in range(megabytes):
                 file.write(os.urandom(1024 * 1024))
         archive.writestr("app-0.1.0.dist-info/METADATA", metadata("app", "0.1.0"))
-        archive.writestr("app-0.1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            "app-0.1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
         archive.writestr("app-0.1.0.dist-info/RECORD", "")

@@ -16,7 +16,9 @@ from tests.warm import WarmHome, mode_of
 URL = "https://pypi.example.org/simple/"
 UPLOAD = "https://pypi.example.org/upload/"
 GITLAB = "https://gitlab.example.org/api/v4/projects/7/packages/pypi"
-HEAD = '# ours\n[project]\nname = "app"  # the name\nversion = "0.1.0"\nrequires-python = ">=3.10"\n'
+HEAD = (
+    '# ours\n[project]\nname = "app"  # the name\nversion = "0.1.0"\nrequires-python = ">=3.10"\n'
+)
 
 
 def source(name: str, url: str | None, priority: str = "primary") -> str:
@@ -37,7 +39,9 @@ def project(home: WarmHome) -> Path:
 
 
 class TestInsideAProject:
-    def test_becomes_a_source_before_pypi_and_keeps_comments(self, home: WarmHome, project: Path) -> None:
+    def test_becomes_a_source_before_pypi_and_keeps_comments(
+        self, home: WarmHome, project: Path
+    ) -> None:
         done = home.cold("repo", "add", "acme", URL)
         assert (done.code, done.out) == (0, "")
         assert done.err == (
@@ -62,7 +66,9 @@ class TestInsideAProject:
         assert project.read_text() == HEAD + source("acme", other, "explicit") + PYPI
 
     def test_a_priority_that_is_not_named_stays(self, home: WarmHome, project: Path) -> None:
-        """``repo add NAME URL --publish-url URL`` is the mending command of a cause: it must not change the order."""
+        """``repo add NAME URL --publish-url URL`` is the mending command of a cause: it must not
+        change the order.
+        """
         home.ok("repo", "add", "acme", URL, "--priority", "explicit")
         home.says(
             *("repo", "add", "acme", URL, "--publish-url", UPLOAD),
@@ -74,31 +80,57 @@ class TestInsideAProject:
     @pytest.mark.parametrize(
         ("words", "said", "written"),
         [
-            (("--secondary",), "acme ({}): added as supplemental\n", source("acme", URL, "supplemental")),
-            (("--priority", "supplemental"), "acme ({}): added as supplemental\n", source("acme", URL, "supplemental")),
-            (("--priority", "EXPLICIT"), "acme ({}): added as explicit\n", source("acme", URL, "explicit")),
+            (
+                ("--secondary",),
+                "acme ({}): added as supplemental\n",
+                source("acme", URL, "supplemental"),
+            ),
+            (
+                ("--priority", "supplemental"),
+                "acme ({}): added as supplemental\n",
+                source("acme", URL, "supplemental"),
+            ),
+            (
+                ("--priority", "EXPLICIT"),
+                "acme ({}): added as explicit\n",
+                source("acme", URL, "explicit"),
+            ),
             (("--default",), "acme ({}): added as primary\nPyPI: on → off\n", source("acme", URL)),
         ],
         ids=["secondary", "supplemental", "explicit", "default"],
     )
-    def test_priorities(self, home: WarmHome, project: Path, words: tuple[str, ...], said: str, written: str) -> None:
+    def test_priorities(
+        self, home: WarmHome, project: Path, words: tuple[str, ...], said: str, written: str
+    ) -> None:
         home.says("repo", "add", "acme", URL, *words, err=said.format(URL) + NEXT)
         assert project.read_text() == HEAD + written
 
-    def test_twin_what_has_a_credential_needs_no_next_step(self, home: WarmHome, project: Path) -> None:
+    def test_twin_what_has_a_credential_needs_no_next_step(
+        self, home: WarmHome, project: Path
+    ) -> None:
         home.environ["POETRY_HTTP_BASIC_ACME_PASSWORD"] = "secret"
-        home.says("repo", "add", "acme", URL, "--secondary", err=f"acme ({URL}): added as supplemental\n")
+        home.says(
+            "repo", "add", "acme", URL, "--secondary", err=f"acme ({URL}): added as supplemental\n"
+        )
         moved = home.ok("repo", "add", "other", URL.replace("//", "//alice:pw@"), "--secondary")
         assert "Next" not in moved.err
 
-    def test_credentials_that_stand_in_the_file_are_lifted_on_the_way(self, home: WarmHome, project: Path) -> None:
+    def test_credentials_that_stand_in_the_file_are_lifted_on_the_way(
+        self, home: WarmHome, project: Path
+    ) -> None:
         project.write_text(HEAD + source("acme", URL.replace("//", "//bob:hunter2@")))
         done = home.ok("repo", "add", "acme", "--priority", "explicit")
         assert "hunter2" not in done.text + project.read_text()
-        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "bob", "password": "hunter2"}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": "bob", "password": "hunter2"}}
+        }
 
-    def test_the_projects_own_url_is_meant_where_none_is_named(self, home: WarmHome, project: Path) -> None:
-        (home.config / "poetry-repo-plugin.toml").write_text('[repositories.acme]\nurl = "https://mine.example/"\n')
+    def test_the_projects_own_url_is_meant_where_none_is_named(
+        self, home: WarmHome, project: Path
+    ) -> None:
+        (home.config / "poetry-repo-plugin.toml").write_text(
+            '[repositories.acme]\nurl = "https://mine.example/"\n'
+        )
         project.write_text(HEAD + source("acme", URL))
         home.ok("repo", "add", "acme", "--ignore-error-code", "403")
         assert project.read_text() == HEAD + source("acme", URL)
@@ -111,8 +143,15 @@ class TestInsideAProject:
         below = home.project / "src"
         below.mkdir()
         assert home.run("repo", "add", "acme", URL, "--secondary", cwd=below).code == 0
-        assert home.run("-C", str(home.project), "repo", "add", "beta", URL, "--secondary", cwd=home.root).code == 0
-        assert project.read_text() == HEAD + source("acme", URL, "supplemental") + source("beta", URL, "supplemental")
+        assert (
+            home.run(
+                "-C", str(home.project), "repo", "add", "beta", URL, "--secondary", cwd=home.root
+            ).code
+            == 0
+        )
+        assert project.read_text() == HEAD + source("acme", URL, "supplemental") + source(
+            "beta", URL, "supplemental"
+        )
 
     def test_the_publish_url_is_derived(self, home: WarmHome, project: Path) -> None:
         done = home.ok("repo", "add", "lab", f"{GITLAB}/simple", "--secondary")
@@ -124,8 +163,12 @@ class TestInsideAProject:
         ]
         assert home.toml("config.toml") == {"repositories": {"lab": {"url": GITLAB}}}
 
-    def test_a_known_server_from_whose_url_none_follows(self, home: WarmHome, project: Path) -> None:
-        """It looks like one whose publish URL is derived; an unknown server in a project may be to read from only."""
+    def test_a_known_server_from_whose_url_none_follows(
+        self, home: WarmHome, project: Path
+    ) -> None:
+        """It looks like one whose publish URL is derived; an unknown server in a project may be to
+        read from only.
+        """
         group = "https://gitlab.example.org/api/v4/groups/7/-/packages/pypi/simple"
         unknown = "lab: where to upload to is not known; --publish-url URL sets it."
         assert home.ok("repo", "add", "lab", group, "--secondary").err.splitlines() == [
@@ -140,7 +183,9 @@ class TestInsideAProject:
         assert home.toml("config.toml") == {"repositories": {"lab": {"url": GITLAB}}}
         assert unknown not in home.ok("repo", "add", "lab", group.replace("/7/", "/8/")).err
 
-    def test_a_publish_url_of_ones_own_outlives_the_derived_one(self, home: WarmHome, project: Path) -> None:
+    def test_a_publish_url_of_ones_own_outlives_the_derived_one(
+        self, home: WarmHome, project: Path
+    ) -> None:
         home.ok("repo", "add", "lab", f"{GITLAB}/simple", "--publish-url", UPLOAD)
         home.ok("repo", "add", "lab", f"{GITLAB}/simple", "--secondary")
         assert home.toml("config.toml") == {"repositories": {"lab": {"url": UPLOAD}}}
@@ -153,7 +198,9 @@ class TestInsideAProject:
         assert home.toml("config.toml") == {"repositories": {"lab": {"url": moved}}}
 
     @pytest.mark.parametrize("flag", ["default = true", "secondary = false"])
-    def test_a_project_that_poetry_still_refuses(self, home: WarmHome, project: Path, flag: str) -> None:
+    def test_a_project_that_poetry_still_refuses(
+        self, home: WarmHome, project: Path, flag: str
+    ) -> None:
         project.write_text(HEAD + source("old", URL).replace('priority = "primary"', flag))
         said = (
             "Poetry 2 cannot read this project yet: it has sources with `default` or `secondary`. "
@@ -163,7 +210,9 @@ class TestInsideAProject:
         home.ok("repo", "migrate")
         assert "migrate" not in home.ok("repo", "add", "acme", URL).err
 
-    def test_a_file_that_cannot_be_edited_is_left_alone(self, home: WarmHome, project: Path) -> None:
+    def test_a_file_that_cannot_be_edited_is_left_alone(
+        self, home: WarmHome, project: Path
+    ) -> None:
         project.write_text('[tool.poetry]\nsource = "no"\n')
         done = home.fails("repo", "add", "acme", URL, "--publish-url", UPLOAD)
         assert done.err.endswith("pyproject.toml: tool.poetry.source is not a list.\n")
@@ -189,7 +238,12 @@ class TestOutsideAProject:
         assert file.read_text() == HEAD + source("acme", URL, "supplemental")
 
     def test_twin_a_name_without_a_url_that_nobody_knows(self, home: WarmHome) -> None:
-        home.refuses("repo", "add", "acme", err="No URL is known for 'acme'.\nTry: poetry repo add acme URL\n")
+        home.refuses(
+            "repo",
+            "add",
+            "acme",
+            err="No URL is known for 'acme'.\nTry: poetry repo add acme URL\n",
+        )
 
     def test_is_a_publish_target(self, home: WarmHome) -> None:
         home.says(
@@ -202,7 +256,9 @@ class TestOutsideAProject:
     def test_what_is_no_index_by_its_looks_is_taken_for_both(self, home: WarmHome) -> None:
         done = home.ok("repo", "add", "acme", "https://pypi.example.org/")
         assert "acme: poetry publish -r acme uploads to https://pypi.example.org/\n" in done.err
-        assert home.toml("config.toml") == {"repositories": {"acme": {"url": "https://pypi.example.org/"}}}
+        assert home.toml("config.toml") == {
+            "repositories": {"acme": {"url": "https://pypi.example.org/"}}
+        }
 
     def test_again_says_what_changed(self, home: WarmHome) -> None:
         home.ok("repo", "add", "acme", URL, "--publish-url", UPLOAD)
@@ -216,7 +272,9 @@ class TestOutsideAProject:
 
     def test_a_priority_is_said_to_have_no_meaning(self, home: WarmHome) -> None:
         done = home.ok("repo", "add", "acme", URL, "--secondary")
-        assert done.err.startswith("There is no project here, so a priority has no meaning; it was not kept.\n")
+        assert done.err.startswith(
+            "There is no project here, so a priority has no meaning; it was not kept.\n"
+        )
 
     def test_missing_folders_are_created(self, home: WarmHome) -> None:
         deep = home.root / "not" / "there" / "yet"
@@ -238,7 +296,15 @@ class TestPublishOnly:
         assert project.read_text() == HEAD
         assert home.toml("config.toml") == {"repositories": {"acme": {"url": UPLOAD}}}
         assert home.toml("poetry-repo-plugin.toml") == {}
-        home.says("repo", "add", "acme", "--publish-url", UPLOAD, "--publish-only", err=f"{said} already.\n")
+        home.says(
+            "repo",
+            "add",
+            "acme",
+            "--publish-url",
+            UPLOAD,
+            "--publish-only",
+            err=f"{said} already.\n",
+        )
 
     def test_twin_an_index_is_no_place_for_uploads(self, home: WarmHome) -> None:
         home.refuses(
@@ -263,15 +329,27 @@ class TestSelf:
         )
         assert project.read_text() == HEAD
         own = home.config / "pyproject.toml"
-        assert own.read_text() == "[tool.poetry]\npackage-mode = false\n" + source("acme", URL) + PYPI
-        home.says("repo", "add", "acme", URL, "--self", err="acme is in Poetry's own environment already, just so.\n")
+        assert (
+            own.read_text() == "[tool.poetry]\npackage-mode = false\n" + source("acme", URL) + PYPI
+        )
+        home.says(
+            "repo",
+            "add",
+            "acme",
+            URL,
+            "--self",
+            err="acme is in Poetry's own environment already, just so.\n",
+        )
 
     def test_is_remembered_so_that_one_can_log_in(self, home: WarmHome, index: IndexServer) -> None:
         home.ok("repo", "add", "acme", index.index_url, "--self")
         home.ok("repo", "login", "acme", "-u", USER, "-p", PASSWORD)
         other = "https://other.example.org/simple/"
         done = home.ok("repo", "add", "acme", other, "--self", "--publish-url", UPLOAD)
-        assert f"acme: url {index.index_url} → {other}\nacme: poetry publish -r acme uploads to {UPLOAD}\n" in done.err
+        assert (
+            f"acme: url {index.index_url} → {other}\nacme: poetry publish -r acme uploads to {UPLOAD}\n"
+            in done.err
+        )
 
     def test_the_source_survives_what_poetry_makes_of_its_file(self, home: WarmHome) -> None:
         home.ok("repo", "add", "acme", URL, "--self", "--secondary")
@@ -283,9 +361,13 @@ class TestSelf:
 
 class TestIgnoredErrorCodes:
     def test_are_kept_and_said(self, home: WarmHome, project: Path) -> None:
-        done = home.ok("repo", "add", "acme", URL, "--ignore-error-code", "404", "--ignore-error-code", "403")
+        done = home.ok(
+            "repo", "add", "acme", URL, "--ignore-error-code", "404", "--ignore-error-code", "403"
+        )
         assert done.err.endswith(f"acme: an answer 403, 404 is taken as “not here”\n{NEXT}")
-        assert home.toml("poetry-repo-plugin.toml") == {"repositories": {"acme": {"ignore-error-codes": [403, 404]}}}
+        assert home.toml("poetry-repo-plugin.toml") == {
+            "repositories": {"acme": {"ignore-error-codes": [403, 404]}}
+        }
         home.says(
             *("repo", "add", "acme", "--ignore-error-code", "403"),
             err="acme is in pyproject.toml already, just so.\n"
@@ -294,7 +376,12 @@ class TestIgnoredErrorCodes:
 
     def test_of_pypi(self, home: WarmHome) -> None:
         home.says(
-            "repo", "add", "pypi", "--ignore-error-code", "403", err="pypi: an answer 403 is taken as “not here”\n"
+            "repo",
+            "add",
+            "pypi",
+            "--ignore-error-code",
+            "403",
+            err="pypi: an answer 403 is taken as “not here”\n",
         )
 
     @pytest.mark.parametrize("word", ["200", "five", "99", "4031", "-1", "٤٠٣", ""])
@@ -305,7 +392,9 @@ class TestIgnoredErrorCodes:
         )
 
     def test_none_forgets_them(self, home: WarmHome, project: Path) -> None:
-        home.ok("repo", "add", "acme", URL, "--ignore-error-code", "403", "--ignore-error-code", "599")
+        home.ok(
+            "repo", "add", "acme", URL, "--ignore-error-code", "403", "--ignore-error-code", "599"
+        )
         home.says(
             *("repo", "add", "acme", "--ignore-error-code", "none"),
             err="acme is in pyproject.toml already, just so.\nacme: no answer is taken as “not here” (was 403, 599)\n",
@@ -317,14 +406,18 @@ class TestIgnoredErrorCodes:
         )
 
     def test_twin_none_beside_a_code(self, home: WarmHome) -> None:
-        done = home.fails("repo", "add", "acme", URL, "--ignore-error-code=403", "--ignore-error-code=none")
+        done = home.fails(
+            "repo", "add", "acme", URL, "--ignore-error-code=403", "--ignore-error-code=none"
+        )
         assert done.err == "'none' is not an HTTP error code from 400 to 599, nor `none` alone.\n"
 
 
 class TestAFileThatIsNoProject:
     """Poetry works with no ``pyproject.toml`` that only holds the settings of other tools."""
 
-    @pytest.mark.parametrize("text", ["", "[tool.black]\nline-length = 100\n", "[build-system]\nrequires = []\n"])
+    @pytest.mark.parametrize(
+        "text", ["", "[tool.black]\nline-length = 100\n", "[build-system]\nrequires = []\n"]
+    )
     def test_is_left_alone(self, home: WarmHome, text: str) -> None:
         file = home.project / "pyproject.toml"
         file.write_text(text)
@@ -343,7 +436,9 @@ class TestAFileThatIsNoProject:
 
 
 class TestCredentialsInTheUrl:
-    def test_of_a_publish_url_in_a_file_are_never_shown(self, home: WarmHome, project: Path) -> None:
+    def test_of_a_publish_url_in_a_file_are_never_shown(
+        self, home: WarmHome, project: Path
+    ) -> None:
         """They stay where the user has put them, unless another publish URL is given."""
         text = '[repositories.acme]\nurl = "https://bob:hunter2@pypi.example.org/upload/"\n'
         (home.config / "config.toml").write_text(text)
@@ -366,7 +461,9 @@ class TestCredentialsInTheUrl:
             f"acme: the credentials of the URL were moved to {home.config}/auth.toml; they are not verified.",
         ]
         assert project.read_text() == HEAD + source("acme", URL, "supplemental")
-        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "bob", "password": secret}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": "bob", "password": secret}}
+        }
         assert home.toml("poetry-repo-plugin.toml") == {
             "repositories": {"acme": {"credential-origins": ["https://pypi.example.org"]}}
         }
@@ -382,7 +479,19 @@ class TestCredentialsInTheUrl:
 
     def test_of_the_project_do_not_replace_what_the_user_stored(self, home: WarmHome) -> None:
         """The project may be a stranger's."""
-        home.ok("repo", "login", "acme", "--url", URL, "-u", "bob", "-p", "hunter2", "--plaintext", "--no-verify")
+        home.ok(
+            "repo",
+            "login",
+            "acme",
+            "--url",
+            URL,
+            "-u",
+            "bob",
+            "-p",
+            "hunter2",
+            "--plaintext",
+            "--no-verify",
+        )
         url = "https://evil:evilpw@evil.example/simple/"
         home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n')
         home.refuses(
@@ -392,16 +501,27 @@ class TestCredentialsInTheUrl:
         )
 
     def test_of_a_publish_url_belong_there(self, home: WarmHome) -> None:
-        home.ok("repo", "add", "acme", URL, "--publish-url", "https://bob:hunter2@up.example.org/legacy/")
-        assert home.toml("config.toml") == {"repositories": {"acme": {"url": "https://up.example.org/legacy/"}}}
-        assert home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["credential-origins"] == [
-            "https://up.example.org"
-        ]
+        home.ok(
+            "repo",
+            "add",
+            "acme",
+            URL,
+            "--publish-url",
+            "https://bob:hunter2@up.example.org/legacy/",
+        )
+        assert home.toml("config.toml") == {
+            "repositories": {"acme": {"url": "https://up.example.org/legacy/"}}
+        }
+        assert home.toml("poetry-repo-plugin.toml")["repositories"]["acme"][
+            "credential-origins"
+        ] == ["https://up.example.org"]
 
     def test_a_token_that_is_the_user_name(self, home: WarmHome) -> None:
         done = home.ok("repo", "add", "fury", "https://s3cr3t-t0ken@pypi.fury.io/acme/")
         assert "s3cr3t" not in done.text
-        assert home.toml("auth.toml") == {"http-basic": {"fury": {"username": "s3cr3t-t0ken", "password": ""}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"fury": {"username": "s3cr3t-t0ken", "password": ""}}
+        }
         assert [path.name for path in home.files_with("s3cr3t")] == ["auth.toml"]
 
     def test_twin_a_user_name_without_a_password(self, home: WarmHome) -> None:
@@ -412,18 +532,34 @@ class TestCredentialsInTheUrl:
         )
 
     def test_the_same_in_both_belong_to_both(self, home: WarmHome) -> None:
-        home.ok("repo", "add", "acme", "https://a:b@h.example/simple/", "--publish-url", "https://a:b@up.example/up/")
+        home.ok(
+            "repo",
+            "add",
+            "acme",
+            "https://a:b@h.example/simple/",
+            "--publish-url",
+            "https://a:b@up.example/up/",
+        )
         origins = home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["credential-origins"]
         assert origins == ["https://h.example", "https://up.example/up"]
 
     def test_twin_two_different_ones(self, home: WarmHome) -> None:
         home.refuses(
-            *("repo", "add", "acme", "https://a:b@h.example/simple/", "--publish-url", "https://a:c@h.example/up/"),
+            *(
+                "repo",
+                "add",
+                "acme",
+                "https://a:b@h.example/simple/",
+                "--publish-url",
+                "https://a:c@h.example/up/",
+            ),
             err="The two URLs hold different credentials; one repository has one.\n",
         )
 
 
-def test_what_is_stored_for_another_place_is_said_to_stay_there(home: WarmHome, index: IndexServer) -> None:
+def test_what_is_stored_for_another_place_is_said_to_stay_there(
+    home: WarmHome, index: IndexServer
+) -> None:
     home.ok("repo", "add", "acme", URL.replace("//", "//bob:hunter2@"))
     other = "https://other.example.org/simple/"
     done = home.ok("repo", "add", "acme", other)
@@ -445,9 +581,18 @@ class TestBadUrls:
         ("url", "why"),
         [
             ("", "'' is not an http or https URL: it has no scheme"),
-            ("pypi.example.org/simple", "'pypi.example.org/simple' is not an http or https URL: it has no scheme"),
-            ("ftp://h.example/", "'ftp://h.example/' is not an http or https URL: its scheme is 'ftp'"),
-            ("file:///srv/simple", "'file:///srv/simple' is not an http or https URL: its scheme is 'file'"),
+            (
+                "pypi.example.org/simple",
+                "'pypi.example.org/simple' is not an http or https URL: it has no scheme",
+            ),
+            (
+                "ftp://h.example/",
+                "'ftp://h.example/' is not an http or https URL: its scheme is 'ftp'",
+            ),
+            (
+                "file:///srv/simple",
+                "'file:///srv/simple' is not an http or https URL: its scheme is 'file'",
+            ),
             ("https://", "'https://' names no host"),
             ("https:///simple/", "'https:///simple/' names no host"),
             ("https://a b/", "'https://a b/' contains white space or a control character"),
@@ -457,7 +602,9 @@ class TestBadUrls:
         ],
     )
     @pytest.mark.parametrize("option", [False, True], ids=["url", "publish-url"])
-    def test_one_line_and_nothing_written(self, home: WarmHome, url: str, why: str | None, option: bool) -> None:
+    def test_one_line_and_nothing_written(
+        self, home: WarmHome, url: str, why: str | None, option: bool
+    ) -> None:
         words = (URL, f"--publish-url={url}") if option else (url,)
         before = home.files()
         done = home.fails("repo", "add", "acme", *words)
@@ -474,16 +621,29 @@ class TestBadUrls:
         assert "ter2" not in done.text
 
 
-NAME_RULE = (
-    "cannot be a repository's name: use letters, digits, '.', '-' and '_', beginning and ending with a letter or digit."
-)
+NAME_RULE = "cannot be a repository's name: use letters, digits, '.', '-' and '_', beginning and ending with a letter or digit."
 
 
 class TestBadNames:
     @pytest.mark.parametrize(
         "name",
         [
-            *("..", ".", "a/b", "../a", "a..b", "a b", "a'b", 'a"b', "a\nb", "-a", "a-", "pypі", "ａcme", "a\\"),
+            *(
+                "..",
+                ".",
+                "a/b",
+                "../a",
+                "a..b",
+                "a b",
+                "a'b",
+                'a"b',
+                "a\nb",
+                "-a",
+                "a-",
+                "pypі",
+                "ａcme",
+                "a\\",
+            ),
             *("a\x1b[31m", "<error>x</error>", "<c1>"),
         ],
     )
@@ -494,11 +654,14 @@ class TestBadNames:
         home.refuses("repo", "add", "", URL, err="A repository needs a name.\n")
         home.refuses("repo", "add", "  ", URL, err="A repository needs a name.\n")
         home.refuses(
-            *("repo", "add", "a" * 300, URL), err=f"The name {'a' * 20!r}… has 300 characters; 100 are allowed.\n"
+            *("repo", "add", "a" * 300, URL),
+            err=f"The name {'a' * 20!r}… has 300 characters; 100 are allowed.\n",
         )
 
     @pytest.mark.parametrize("twin", ["MY-repo", "my_repo", "my.repo", "My.Repo"])
-    def test_ones_that_poetry_does_not_tell_apart(self, home: WarmHome, project: Path, twin: str) -> None:
+    def test_ones_that_poetry_does_not_tell_apart(
+        self, home: WarmHome, project: Path, twin: str
+    ) -> None:
         home.ok("repo", "add", "my-repo", URL)
         home.refuses(
             *("repo", "add", twin, "https://other.example.org/simple/"),
@@ -513,7 +676,9 @@ class TestBadNames:
         home.refuses("repo", "add", name, "--publish-url", UPLOAD, err=said)
 
     def test_pypi_is_known_outside_a_project(self, home: WarmHome) -> None:
-        home.refuses("repo", "add", "pypi", err="PyPI is known already.\nTry: poetry repo login pypi\n")
+        home.refuses(
+            "repo", "add", "pypi", err="PyPI is known already.\nTry: poetry repo login pypi\n"
+        )
 
 
 class TestContradictions:
@@ -521,21 +686,44 @@ class TestContradictions:
         ("words", "said"),
         [
             (("--secondary", "--default"), "--secondary and --default cannot be used together."),
-            (("--priority", "primary", "--secondary"), "--priority and --secondary cannot be used together."),
+            (
+                ("--priority", "primary", "--secondary"),
+                "--priority and --secondary cannot be used together.",
+            ),
             (("--publish-only", "--self"), "--publish-only and --self cannot be used together."),
-            (("--publish-only", "--default"), "--publish-only and --default cannot be used together."),
-            (("--priority", "first"), "'first' is not a priority; there are primary, supplemental, explicit."),
+            (
+                ("--publish-only", "--default"),
+                "--publish-only and --default cannot be used together.",
+            ),
+            (
+                ("--priority", "first"),
+                "'first' is not a priority; there are primary, supplemental, explicit.",
+            ),
             (("--priority="), "'' is not a priority; there are primary, supplemental, explicit."),
         ],
     )
     def test_are_refused(self, home: WarmHome, words: tuple[str, ...] | str, said: str) -> None:
-        home.refuses("repo", "add", "acme", URL, *([words] if isinstance(words, str) else words), err=f"{said}\n")
+        home.refuses(
+            "repo",
+            "add",
+            "acme",
+            URL,
+            *([words] if isinstance(words, str) else words),
+            err=f"{said}\n",
+        )
 
     @pytest.mark.parametrize(
         ("word", "meant"),
-        [("explict", "explicit"), ("Primry", "primary"), ("secondary", "--secondary"), ("Default", "--default")],
+        [
+            ("explict", "explicit"),
+            ("Primry", "primary"),
+            ("secondary", "--secondary"),
+            ("Default", "--default"),
+        ],
     )
-    def test_a_misspelt_priority_or_one_of_poetry_1(self, home: WarmHome, word: str, meant: str) -> None:
+    def test_a_misspelt_priority_or_one_of_poetry_1(
+        self, home: WarmHome, word: str, meant: str
+    ) -> None:
         known = "primary, supplemental, explicit"
         said = f"'{word}' is not a priority; there are {known}. Did you mean {meant}?\n"
         home.refuses("repo", "add", "acme", URL, "--priority", word, err=said)
@@ -634,7 +822,9 @@ class TestAPastedUploadUrl:
             ("Azure Artifacts", f"{AZURE}/upload/", f"{AZURE}/simple/"),
         ],
     )
-    def test_becomes_its_index(self, home: WarmHome, project: Path, title: str, pasted: str, index: str) -> None:
+    def test_becomes_its_index(
+        self, home: WarmHome, project: Path, title: str, pasted: str, index: str
+    ) -> None:
         lines = home.ok("repo", "add", "acme", pasted).err.splitlines()
         assert lines[0] == f"{pasted} is where {title} takes uploads; its index is {index}."
         assert f"acme: poetry publish -r acme uploads to {pasted}" in lines
@@ -649,7 +839,9 @@ class TestAPastedUploadUrl:
         assert bound == [AZURE]  # below which both are
         assert "secret" not in project.read_text()
 
-    def test_twin_it_stays_where_it_is_for_uploads_only(self, home: WarmHome, project: Path) -> None:
+    def test_twin_it_stays_where_it_is_for_uploads_only(
+        self, home: WarmHome, project: Path
+    ) -> None:
         home.ok("repo", "add", "acme", f"{NEXUS}/", "--publish-only")
         assert home.toml("config.toml")["repositories"] == {"acme": {"url": f"{NEXUS}/"}}
         assert project.read_text() == HEAD
@@ -663,7 +855,9 @@ class TestAPublishUrlThatLooksLikeAnIndex:
         assert f"acme: {URL} looks like an index; uploads go there because you say so." in done.err
         assert home.toml("config.toml")["repositories"] == {"acme": {"url": URL}}
 
-    def test_twin_not_where_the_server_is_known_to_read_only(self, home: WarmHome, project: Path) -> None:
+    def test_twin_not_where_the_server_is_known_to_read_only(
+        self, home: WarmHome, project: Path
+    ) -> None:
         home.refuses(
             *("repo", "add", "acme", URL, "--publish-url", f"{GITLAB}/simple"),
             err=f"{GITLAB}/simple is an index, for installing; uploads go to another URL.\n"
@@ -684,7 +878,9 @@ class TestAnIndexBelow:
         assert source("acme", open_index.index_url) in project.read_text()
         assert open_index.authorizations() == []
 
-    def test_without_a_terminal_it_is_named(self, home: WarmHome, project: Path, open_index: IndexServer) -> None:
+    def test_without_a_terminal_it_is_named(
+        self, home: WarmHome, project: Path, open_index: IndexServer
+    ) -> None:
         root = f"{open_index.origin}/"
         hint = f"poetry repo add acme {open_index.index_url}"
         done = home.ok("repo", "add", "acme", root)
@@ -692,7 +888,9 @@ class TestAnIndexBelow:
         assert source("acme", root) in project.read_text()
         assert "Try:" not in home.ok(*hint.split()[1:]).err
 
-    def test_a_page_that_lists_nothing(self, home: WarmHome, project: Path, open_index: IndexServer) -> None:
+    def test_a_page_that_lists_nothing(
+        self, home: WarmHome, project: Path, open_index: IndexServer
+    ) -> None:
         open_index.add(*packages.wheel("demo", "1.0"))
         open_index.respond = lambda request: (
             Response.html("<title>Nexus Repository</title>") if request.path == "/" else None
@@ -707,7 +905,9 @@ class TestAnIndexBelow:
         home.ok("repo", "add", "up", f"{open_index.origin}/up/", "--publish-only")
         assert open_index.requests == []
 
-    def test_twin_a_root_that_wants_a_login_is_left_alone(self, home: WarmHome, project: Path) -> None:
+    def test_twin_a_root_that_wants_a_login_is_left_alone(
+        self, home: WarmHome, project: Path
+    ) -> None:
         with IndexServer(prefix="/", credentials={USER: PASSWORD}) as index:
             done = home.ok("repo", "add", "acme", index.index_url)
         assert "is no index" not in done.err

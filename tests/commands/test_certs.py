@@ -1,4 +1,6 @@
-"""``poetry repo certs``: everything is checked before anything is stored; then a handshake is tried and told."""
+"""``poetry repo certs``: everything is checked before anything is stored; then a handshake is tried
+and told.
+"""
 
 from __future__ import annotations
 
@@ -63,18 +65,24 @@ class TestCa:
             ca = certs.ca_file()
             done = home.cold("repo", "certs", "acme", "--ca", str(ca))
             assert (done.code, done.out) == (0, "")
-            assert done.err == (f"acme: its CA is {ca}.\nacme: the handshake with {server.netloc} works (200).\n")
+            assert done.err == (
+                f"acme: its CA is {ca}.\nacme: the handshake with {server.netloc} works (200).\n"
+            )
         assert stored(home) == {"cert": str(ca)}
         assert "certificate-origins" not in own(home)
 
-    def test_an_index_with_a_password_is_no_failure(self, home: WarmHome, certs: CertificateFactory) -> None:
+    def test_an_index_with_a_password_is_no_failure(
+        self, home: WarmHome, certs: CertificateFactory
+    ) -> None:
         with IndexServer(tls=server_context(certs.server()), credentials={"a": "b"}) as server:
             add(home, server.index_url)
             done = home.ok("repo", "certs", "acme", "--ca", str(certs.ca_file()))
             assert done.err.endswith(f"acme: the handshake with {server.netloc} works.\n")
             assert server.authorizations() == []
 
-    def test_one_that_does_not_fit_is_a_warning_with_its_cause(self, home: WarmHome, certs: CertificateFactory) -> None:
+    def test_one_that_does_not_fit_is_a_warning_with_its_cause(
+        self, home: WarmHome, certs: CertificateFactory
+    ) -> None:
         with IndexServer(tls=server_context(certs.server())) as server:
             add(home, server.index_url)
             other = certs.ca_file(certs.other_ca, name="other.pem")
@@ -89,26 +97,50 @@ class TestCa:
         assert lines[3] == "Try: poetry repo certs acme --ca PATH"
         assert stored(home) == {"cert": str(other)}
 
-    def test_a_server_that_is_not_there_is_a_warning(self, home: WarmHome, certs: CertificateFactory) -> None:
+    def test_a_server_that_is_not_there_is_a_warning(
+        self, home: WarmHome, certs: CertificateFactory
+    ) -> None:
         add(home, refused_url(scheme="https"))
         done = home.ok("repo", "certs", "acme", "--ca", str(certs.ca_file()))
         assert "[refused]" in done.err
         assert stored(home) != {}
 
-    def test_no_verify_tries_nothing(self, acme: WarmHome, server: IndexServer, certs: CertificateFactory) -> None:
+    def test_no_verify_tries_nothing(
+        self, acme: WarmHome, server: IndexServer, certs: CertificateFactory
+    ) -> None:
         ca = certs.ca_file()
-        acme.says("repo", "certs", "acme", "--ca", str(ca), "--no-verify", err=f"acme: its CA is {ca}.\n")
+        acme.says(
+            "repo", "certs", "acme", "--ca", str(ca), "--no-verify", err=f"acme: its CA is {ca}.\n"
+        )
         assert server.connections == 0
 
     def test_system_and_none(self, acme: WarmHome, certs: CertificateFactory) -> None:
         acme.ok("repo", "certs", "acme", "--ca", str(certs.ca_file()), "--no-verify")
-        acme.says("repo", "certs", "acme", "--ca", "system", "--no-verify", err="acme: its CA is the system’s store.\n")
+        acme.says(
+            "repo",
+            "certs",
+            "acme",
+            "--ca",
+            "system",
+            "--no-verify",
+            err="acme: its CA is the system’s store.\n",
+        )
         assert (stored(acme), own(acme)["ca"]) == ({}, "system")
-        acme.says("repo", "certs", "acme", "--ca", "none", "--no-verify", err="acme: its CA is Poetry’s default.\n")
+        acme.says(
+            "repo",
+            "certs",
+            "acme",
+            "--ca",
+            "none",
+            "--no-verify",
+            err="acme: its CA is Poetry’s default.\n",
+        )
         assert stored(acme) == {}
         assert "ca" not in own(acme)
 
-    def test_a_path_is_made_absolute_and_the_home_is_expanded(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_a_path_is_made_absolute_and_the_home_is_expanded(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         for folder, word in ((acme.project, "my-ca.pem"), (acme.root, "~/my-ca.pem")):
             (folder / "my-ca.pem").write_bytes(certs.ca.pem)
             acme.ok("repo", "certs", "acme", "--ca", word, "--no-verify")
@@ -129,19 +161,24 @@ class TestCa:
     def test_from_another_folder(self, acme: WarmHome, certs: CertificateFactory) -> None:
         (acme.project / "my-ca.pem").write_bytes(certs.ca.pem)
         done = acme.run(
-            *("-C", str(acme.project), "repo", "certs", "acme", "--ca", "my-ca.pem", "--no-verify"), cwd=acme.root
+            *("-C", str(acme.project), "repo", "certs", "acme", "--ca", "my-ca.pem", "--no-verify"),
+            cwd=acme.root,
         )
         assert done.code == 0
         assert stored(acme) == {"cert": str(acme.project / "my-ca.pem")}
 
-    def test_takes_the_place_of_what_poetry_config_stored(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_takes_the_place_of_what_poetry_config_stored(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         acme.ok("config", "certificates.acme.cert", "/elsewhere.pem")
         (acme.config / "config.toml").write_text('[certificates.acme]\ncert = "/old.pem"\n')
         acme.ok("repo", "certs", "acme", "--ca", str(certs.ca_file()), "--no-verify")
         assert stored(acme) == {"cert": str(certs.directory / "ca.pem")}
         assert acme.toml("config.toml") == {}
 
-    def test_is_checked_apart_from_the_client_certificate(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_is_checked_apart_from_the_client_certificate(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         """What was set before has its own command to mend it."""
         acme.ok("config", "certificates.acme.client-cert", "/gone.pem")
         acme.ok("repo", "certs", "acme", "--ca", str(certs.ca_file()), "--no-verify")
@@ -175,7 +212,9 @@ class TestClientCertificate:
         assert (stored(acme)["client-cert"], own(acme)["client-key"]) == (str(cert), str(key))
         assert {request.peer for request in server.requests} == {"alice-laptop"}
 
-    def test_the_key_later(self, acme: WarmHome, certs: CertificateFactory, client: Identity) -> None:
+    def test_the_key_later(
+        self, acme: WarmHome, certs: CertificateFactory, client: Identity
+    ) -> None:
         acme.ok("config", "certificates.acme.client-cert", str(certs.cert_file(client)))
         acme.ok("repo", "certs", "acme", "--client-key", str(certs.key_file(client)), "--no-verify")
         assert own(acme)["client-key"] == str(certs.directory / "client.key")
@@ -184,21 +223,40 @@ class TestClientCertificate:
         self, acme: WarmHome, certs: CertificateFactory, client: Identity
     ) -> None:
         cert, key = certs.cert_file(client), certs.key_file(client)
-        acme.ok("repo", "certs", "acme", "--client-cert", str(cert), "--client-key", str(key), "--no-verify")
+        acme.ok(
+            "repo",
+            "certs",
+            "acme",
+            "--client-cert",
+            str(cert),
+            "--client-key",
+            str(key),
+            "--no-verify",
+        )
         acme.ok("repo", "certs", "acme", "--client-cert", str(certs.pem(client)), "--no-verify")
         assert "client-key" not in own(acme)
 
-    def test_that_the_server_does_not_take_is_a_warning(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_that_the_server_does_not_take_is_a_warning(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         foreign = certs.pem(certs.client_foreign(), "foreign.pem")
-        done = acme.ok("repo", "certs", "acme", "--ca", str(certs.ca_file()), "--client-cert", str(foreign))
+        done = acme.ok(
+            "repo", "certs", "acme", "--ca", str(certs.ca_file()), "--client-cert", str(foreign)
+        )
         assert "[client-cert-rejected]\n" in done.err
         assert stored(acme)["client-cert"] == str(foreign)
 
-    def test_missing_where_the_server_demands_one(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_missing_where_the_server_demands_one(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         done = acme.ok("repo", "certs", "acme", "--ca", str(certs.ca_file()))
-        assert "[client-cert-required]\nTry: poetry repo certs acme --client-cert PATH\n" in done.err
+        assert (
+            "[client-cert-required]\nTry: poetry repo certs acme --client-cert PATH\n" in done.err
+        )
 
-    def test_under_thirty_days_is_a_warning(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_under_thirty_days_is_a_warning(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         pem = certs.pem(certs.client(days=20), "soon.pem")
         done = acme.ok("repo", "certs", "acme", "--client-cert", str(pem), "--no-verify")
         assert done.err.startswith(f"acme: the client certificate {pem} expires on ")
@@ -206,7 +264,9 @@ class TestClientCertificate:
 
     def test_for_pypi(self, home: WarmHome, certs: CertificateFactory) -> None:
         home.ok("repo", "certs", "PyPI", "--ca", str(certs.ca_file()), "--no-verify")
-        assert home.toml("auth.toml")["certificates"] == {"pypi": {"cert": str(certs.directory / "ca.pem")}}
+        assert home.toml("auth.toml")["certificates"] == {
+            "pypi": {"cert": str(certs.directory / "ca.pem")}
+        }
 
 
 class TestPassphrase:
@@ -224,9 +284,18 @@ class TestPassphrase:
         self, keyed: WarmHome, server: IndexServer, certs: CertificateFactory, form: str
     ) -> None:
         add(keyed, server.index_url)
-        words = ("repo", "certs", "acme", "--ca", str(certs.ca_file()), *self.encrypted(certs, form))
+        words = (
+            "repo",
+            "certs",
+            "acme",
+            "--ca",
+            str(certs.ca_file()),
+            *self.encrypted(certs, form),
+        )
         done = keyed.ok(*words, "--passphrase-stdin", stdin=f"{PASSPHRASE}\n")
-        assert "acme: the passphrase is kept in the keyring (tests keyring FileKeyring).\n" in done.err
+        assert (
+            "acme: the passphrase is kept in the keyring (tests keyring FileKeyring).\n" in done.err
+        )
         assert done.err.endswith(f"acme: the handshake with {server.netloc} works (200).\n")
         assert keyed.files_with(PASSPHRASE) == []
         kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
@@ -236,7 +305,14 @@ class TestPassphrase:
     def test_plain_text_is_chosen_and_said(
         self, acme: WarmHome, server: IndexServer, certs: CertificateFactory
     ) -> None:
-        words = ("repo", "certs", "acme", "--ca", str(certs.ca_file()), *self.encrypted(certs, "pkcs12"))
+        words = (
+            "repo",
+            "certs",
+            "acme",
+            "--ca",
+            str(certs.ca_file()),
+            *self.encrypted(certs, "pkcs12"),
+        )
         done = acme.ok(*words, "--passphrase", PASSPHRASE, "--plaintext")
         auth = acme.config / "auth.toml"
         assert f"acme: the passphrase is kept in plain text, in {auth}.\n" in done.err
@@ -245,8 +321,17 @@ class TestPassphrase:
         assert mode_of(auth) == 0o600
         assert PASSPHRASE not in done.text
 
-    def test_twin_without_a_keyring_nothing_is_stored(self, acme: WarmHome, certs: CertificateFactory) -> None:
-        words = ("repo", "certs", "acme", "--ca", str(certs.ca_file()), *self.encrypted(certs, "pem"))
+    def test_twin_without_a_keyring_nothing_is_stored(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
+        words = (
+            "repo",
+            "certs",
+            "acme",
+            "--ca",
+            str(certs.ca_file()),
+            *self.encrypted(certs, "pem"),
+        )
         hint = shlex.join(("poetry", *words, "--passphrase-stdin", "--plaintext"))
         for given in (("--passphrase-stdin",), ("--passphrase", PASSPHRASE)):
             acme.refuses(
@@ -264,19 +349,44 @@ class TestPassphrase:
     ) -> None:
         add(keyed, server.index_url)
         keyed.environ["POETRY_CERTIFICATES_ACME_PASSPHRASE"] = PASSPHRASE
-        done = keyed.ok("repo", "certs", "acme", "--ca", str(certs.ca_file()), *self.encrypted(certs, "separate"))
+        done = keyed.ok(
+            "repo",
+            "certs",
+            "acme",
+            "--ca",
+            str(certs.ca_file()),
+            *self.encrypted(certs, "separate"),
+        )
         assert done.err.endswith("works (200).\n")
         assert not (keyed.keyring_home / "keyring.json").exists()
 
-    def test_that_nobody_needs_is_not_kept(self, keyed: WarmHome, certs: CertificateFactory) -> None:
+    def test_that_nobody_needs_is_not_kept(
+        self, keyed: WarmHome, certs: CertificateFactory
+    ) -> None:
         add(keyed, "https://pypi.example.org/simple/")
         keyed.ok(
-            *("repo", "certs", "acme", *self.encrypted(certs, "pem"), "--passphrase-stdin", "--no-verify"),
+            *(
+                "repo",
+                "certs",
+                "acme",
+                *self.encrypted(certs, "pem"),
+                "--passphrase-stdin",
+                "--no-verify",
+            ),
             stdin=PASSPHRASE,
         )
         pem = certs.pem(certs.client(), "open.pem")
         keyed.says(
-            *("repo", "certs", "acme", "--client-cert", str(pem), "--passphrase", "x", "--no-verify"),
+            *(
+                "repo",
+                "certs",
+                "acme",
+                "--client-cert",
+                str(pem),
+                "--passphrase",
+                "x",
+                "--no-verify",
+            ),
             err="acme: the key is not encrypted; the passphrase is not kept.\n"
             f"acme: its client certificate is {pem}.\n",
         )
@@ -284,13 +394,24 @@ class TestPassphrase:
         assert kept == {"poetry-repo-plugin: acme": {}}
         assert "passphrase-in-keyring" not in own(keyed)
 
-    def test_moves_to_plain_text_when_asked(self, keyed: WarmHome, certs: CertificateFactory) -> None:
+    def test_moves_to_plain_text_when_asked(
+        self, keyed: WarmHome, certs: CertificateFactory
+    ) -> None:
         add(keyed, "https://pypi.example.org/simple/")
-        words = ("repo", "certs", "acme", *self.encrypted(certs, "pem"), "--passphrase-stdin", "--no-verify")
+        words = (
+            "repo",
+            "certs",
+            "acme",
+            *self.encrypted(certs, "pem"),
+            "--passphrase-stdin",
+            "--no-verify",
+        )
         keyed.ok(*words, stdin=PASSPHRASE)
         keyed.ok("repo", "certs", "acme", "--plaintext", "--no-verify")
         assert keyed.toml("auth.toml")["http-basic"] == {"acme": {"passphrase": PASSPHRASE}}
-        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repo-plugin: acme": {}}
+        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {
+            "poetry-repo-plugin: acme": {}
+        }
 
     def test_alone_later(self, keyed: WarmHome, certs: CertificateFactory) -> None:
         add(keyed, "https://pypi.example.org/simple/")
@@ -302,7 +423,14 @@ class TestPassphrase:
         self, keyed: WarmHome, server: IndexServer, certs: CertificateFactory
     ) -> None:
         add(keyed, server.index_url)
-        words = ("repo", "certs", "acme", "--ca", str(certs.ca_file()), *self.encrypted(certs, "pkcs12"))
+        words = (
+            "repo",
+            "certs",
+            "acme",
+            "--ca",
+            str(certs.ca_file()),
+            *self.encrypted(certs, "pkcs12"),
+        )
         with keyed.terminal(*words) as terminal:
             terminal.expect("Passphrase of the client key for acme: ")
             terminal.type(PASSPHRASE)
@@ -311,18 +439,30 @@ class TestPassphrase:
         assert PASSPHRASE not in terminal.screen
         assert "acme: the passphrase is kept in the keyring" in terminal.screen
         host = server.netloc
-        assert terminal.screen.endswith(f"Asking {host} …\nacme: the handshake with {host} works (200).\n")
+        assert terminal.screen.endswith(
+            f"Asking {host} …\nacme: the handshake with {host} works (200).\n"
+        )
 
     def test_one_prompt_and_no_keyring_to_keep_it(
         self, acme: WarmHome, server: IndexServer, certs: CertificateFactory
     ) -> None:
-        words = ("repo", "certs", "acme", "--ca", str(certs.ca_file()), *self.encrypted(certs, "pem"))
+        words = (
+            "repo",
+            "certs",
+            "acme",
+            "--ca",
+            str(certs.ca_file()),
+            *self.encrypted(certs, "pem"),
+        )
         with acme.terminal(*words) as terminal:
             terminal.expect("Passphrase of the client key for acme: ")
             terminal.type(PASSPHRASE)
             assert terminal.end() == 0
         assert terminal.screen.count("Passphrase of") == 1
-        assert "The passphrase is not kept, because there is no usable keyring on this machine." in terminal.screen
+        assert (
+            "The passphrase is not kept, because there is no usable keyring on this machine."
+            in terminal.screen
+        )
         assert "Nothing was stored" not in terminal.screen
         assert terminal.screen.endswith("works (200).\n")
         assert acme.files_with(PASSPHRASE) == []
@@ -332,12 +472,16 @@ class TestPassphrase:
         add(keyed, "https://pypi.example.org/simple/")
         words = ("repo", "certs", "acme", "--no-verify", "--client-cert")
         keyed.ok(*words, self.encrypted(certs, "pem")[1], "--passphrase-stdin", stdin=PASSPHRASE)
-        renewed = str(certs.pkcs12_file(certs.client("renewed"), "renewed.p12", passphrase="another"))
+        renewed = str(
+            certs.pkcs12_file(certs.client("renewed"), "renewed.p12", passphrase="another")
+        )
         before = keyed.files()
         done = keyed.fails(*words, renewed)
         said = f"the passphrase that is kept for it does not open the client certificate {renewed}. [passphrase-wrong]"
         assert said in done.err
-        assert f"Try: poetry repo certs acme --passphrase-stdin --client-cert {renewed}\n" in done.err
+        assert (
+            f"Try: poetry repo certs acme --passphrase-stdin --client-cert {renewed}\n" in done.err
+        )
         assert keyed.files() == before
         with keyed.terminal(*words, renewed) as terminal:
             terminal.expect("Passphrase of the client key for acme: ")
@@ -363,7 +507,9 @@ class TestPassphrase:
 class TestWhatIsWrong:
     """Each cause that can be found without a server: one message, exit 1, nothing stored."""
 
-    def refused(self, home: WarmHome, cause: str, hint: str, *words: str, stdin: str | None = None) -> str:
+    def refused(
+        self, home: WarmHome, cause: str, hint: str, *words: str, stdin: str | None = None
+    ) -> str:
         before = home.files()
         done = home.fails("repo", "certs", "acme", *words, stdin=stdin)
         head, tail = done.err.splitlines()
@@ -392,9 +538,13 @@ class TestWhatIsWrong:
         hint = "poetry repo certs acme --client-cert PATH --client-key PATH"
         assert "/no/such.key" in self.refused(acme, "tls-file-missing", hint, *words)
 
-    @pytest.mark.parametrize("content", [b"", b"\0\1\2", b"<error>not PEM</error>", b"-----BEGIN CERTIFICATE-----\n"])
+    @pytest.mark.parametrize(
+        "content", [b"", b"\0\1\2", b"<error>not PEM</error>", b"-----BEGIN CERTIFICATE-----\n"]
+    )
     @pytest.mark.parametrize("option", ["--ca", "--client-cert"])
-    def test_no_certificate_in_it(self, acme: WarmHome, tmp_path: Path, option: str, content: bytes) -> None:
+    def test_no_certificate_in_it(
+        self, acme: WarmHome, tmp_path: Path, option: str, content: bytes
+    ) -> None:
         file = tmp_path / "<info>.pem"
         file.write_bytes(content)
         hint = f"poetry repo certs acme {option} PATH"
@@ -402,11 +552,15 @@ class TestWhatIsWrong:
 
     def test_a_ca_that_is_none(self, acme: WarmHome, certs: CertificateFactory) -> None:
         file = str(certs.cert_file(certs.server(), "leaf.pem"))
-        assert "holds no CA" in self.refused(acme, "tls-file-invalid", "poetry repo certs acme --ca PATH", "--ca", file)
+        assert "holds no CA" in self.refused(
+            acme, "tls-file-invalid", "poetry repo certs acme --ca PATH", "--ca", file
+        )
 
     def test_a_ca_that_may_not_sign(self, acme: WarmHome, certs: CertificateFactory) -> None:
         file = str(certs.write("signless.pem", signless("Odd root").cert_pem))
-        said = self.refused(acme, "tls-file-invalid", "poetry repo certs acme --ca PATH", "--ca", file)
+        said = self.refused(
+            acme, "tls-file-invalid", "poetry repo certs acme --ca PATH", "--ca", file
+        )
         assert "lacks keyCertSign" in said
 
     def test_a_folder(self, acme: WarmHome) -> None:
@@ -424,22 +578,32 @@ class TestWhatIsWrong:
         self.refused(acme, "client-key-mismatch", hint, "--client-cert", pem)
 
     @pytest.mark.parametrize("when", ["expired", "not_yet_valid"])
-    def test_one_that_is_not_valid_today(self, acme: WarmHome, certs: CertificateFactory, when: str) -> None:
+    def test_one_that_is_not_valid_today(
+        self, acme: WarmHome, certs: CertificateFactory, when: str
+    ) -> None:
         pem = str(certs.pem(getattr(certs, f"client_{when}")(), f"{when}.pem"))
         said = self.refused(
-            acme, "client-cert-expired", "poetry repo certs acme --client-cert PATH", "--client-cert", pem
+            acme,
+            "client-cert-expired",
+            "poetry repo certs acme --client-cert PATH",
+            "--client-cert",
+            pem,
         )
         assert "20" in said  # the date
 
     @pytest.mark.parametrize("form", ["pem", "pkcs12"])
-    def test_a_passphrase_that_nobody_knows(self, acme: WarmHome, certs: CertificateFactory, form: str) -> None:
+    def test_a_passphrase_that_nobody_knows(
+        self, acme: WarmHome, certs: CertificateFactory, form: str
+    ) -> None:
         make = {"pem": certs.pem, "pkcs12": certs.pkcs12_file}[form]
         file = str(make(certs.client(), f"secret.{form}", passphrase=PASSPHRASE))
         hint = f"poetry repo certs acme --passphrase-stdin --client-cert {file}"
         self.refused(acme, "passphrase-missing", hint, "--client-cert", file)
 
     @pytest.mark.parametrize("form", ["pem", "pkcs12"])
-    @pytest.mark.parametrize(("typed", "cause"), [("wrong", "passphrase-wrong"), ("", "passphrase-missing")])
+    @pytest.mark.parametrize(
+        ("typed", "cause"), [("wrong", "passphrase-wrong"), ("", "passphrase-missing")]
+    )
     def test_a_wrong_passphrase(
         self, acme: WarmHome, certs: CertificateFactory, form: str, typed: str, cause: str
     ) -> None:
@@ -449,13 +613,17 @@ class TestWhatIsWrong:
         hint = f"poetry repo certs acme --passphrase-stdin --client-cert {file}"
         self.refused(acme, cause, hint, *words, stdin=f"{typed}\n")
 
-    def test_one_of_two_and_the_good_one_is_not_stored_either(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_one_of_two_and_the_good_one_is_not_stored_either(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         words = ("--ca", str(certs.ca_file()), "--client-cert", "/no/such.pem")
         self.refused(acme, "tls-file-missing", "poetry repo certs acme --client-cert PATH", *words)
 
 
 class TestInsecure:
-    def test_warns_when_it_is_set_and_on_use(self, home: WarmHome, certs: CertificateFactory) -> None:
+    def test_warns_when_it_is_set_and_on_use(
+        self, home: WarmHome, certs: CertificateFactory
+    ) -> None:
         with IndexServer(tls=server_context(certs.server_unknown_ca())) as server:
             add(home, server.index_url)
             done = home.ok("repo", "certs", "acme", "--insecure")
@@ -471,9 +639,14 @@ class TestInsecure:
             err="acme: its certificate is not verified: whoever sits on the way can read and change all.\n",
         )
 
-    def test_says_that_a_ca_is_used_no_more(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_says_that_a_ca_is_used_no_more(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         warning = "acme: its certificate is not verified: whoever sits on the way can read and change all.\n"
-        for given, ca in ((str(certs.ca_file()), str(certs.ca_file())), ("system", "the system’s store")):
+        for given, ca in (
+            (str(certs.ca_file()), str(certs.ca_file())),
+            ("system", "the system’s store"),
+        ):
             acme.ok("repo", "certs", "acme", "--ca", given, "--no-verify")
             acme.says(
                 *("repo", "certs", "acme", "--insecure", "--no-verify"),
@@ -494,7 +667,10 @@ class TestInsecure:
         assert own(acme)["relaxed"] is True
         assert "checks        relaxed (without" in acme.ok("repo", "certs", "acme").out
         for words in (("list",), ("show", "acme")):
-            assert "without the stricter X.509 checks of Python 3.13 (--relaxed)\n" in acme.ok("repo", *words).out
+            assert (
+                "without the stricter X.509 checks of Python 3.13 (--relaxed)\n"
+                in acme.ok("repo", *words).out
+            )
 
     def test_another_ca_ends_it(self, acme: WarmHome, certs: CertificateFactory) -> None:
         acme.ok("repo", "certs", "acme", "--relaxed", "--no-verify")
@@ -529,17 +705,26 @@ class TestAnEarlierVersion:
         keyed.ok("repo", "certs", "acme", *words, stdin=PASSPHRASE)
         return as_before(keyed)
 
-    def test_its_passphrase_is_moved_when_it_is_needed(self, keyed: WarmHome, kept: Path, server: IndexServer) -> None:
+    def test_its_passphrase_is_moved_when_it_is_needed(
+        self, keyed: WarmHome, kept: Path, server: IndexServer
+    ) -> None:
         server.clear()
         keyed.ok("repo", "doctor", "acme")
         assert len(server.requests) > 0
-        assert "poetry-repo-plugin: acme" not in json.loads(kept.read_text()), "a look changes nothing"
+        assert "poetry-repo-plugin: acme" not in json.loads(kept.read_text()), (
+            "a look changes nothing"
+        )
         done = keyed.ok("repo", "certs", "acme")
         assert done.err == ""
-        moved = {"poetry-repository-acme": {}, "poetry-repo-plugin: acme": {"client-key-passphrase": PASSPHRASE}}
+        moved = {
+            "poetry-repository-acme": {},
+            "poetry-repo-plugin: acme": {"client-key-passphrase": PASSPHRASE},
+        }
         assert json.loads(kept.read_text()) == moved
 
-    def test_where_the_keyring_refuses_it_stays_and_serves(self, keyed: WarmHome, kept: Path) -> None:
+    def test_where_the_keyring_refuses_it_stays_and_serves(
+        self, keyed: WarmHome, kept: Path
+    ) -> None:
         keyed.environ["KEYRING_MODE"] = "fail-write"
         before = kept.read_text()
         done = keyed.ok("repo", "certs", "acme")
@@ -559,16 +744,31 @@ class TestUnset:
         add(keyed, "https://pypi.example.org/simple/")
         pem = certs.pem(certs.client(), "unset.pem", passphrase=PASSPHRASE)
         keyed.ok(
-            *("repo", "certs", "acme", "--ca", str(certs.ca_file()), "--client-cert", str(pem), "--relaxed"),
+            *(
+                "repo",
+                "certs",
+                "acme",
+                "--ca",
+                str(certs.ca_file()),
+                "--client-cert",
+                str(pem),
+                "--relaxed",
+            ),
             *("--passphrase-stdin", "--no-verify"),
             stdin=PASSPHRASE,
         )
         keyed.says(
-            "repo", "certs", "acme", "--unset", err="acme: no CA, client certificate or passphrase is set any more.\n"
+            "repo",
+            "certs",
+            "acme",
+            "--unset",
+            err="acme: no CA, client certificate or passphrase is set any more.\n",
         )
         assert keyed.toml("auth.toml") == {}
         assert own(keyed) == {"url": "https://pypi.example.org/simple/"}
-        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repo-plugin: acme": {}}
+        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {
+            "poetry-repo-plugin: acme": {}
+        }
 
     @pytest.mark.parametrize("also_new", [False, True])
     def test_forgets_a_passphrase_of_an_earlier_version(
@@ -583,7 +783,9 @@ class TestUnset:
         assert not any(json.loads(kept.read_text()).values())
 
     @pytest.mark.parametrize("mode", ["locked", "fail"])
-    def test_but_what_the_keyring_keeps_back(self, keyed: WarmHome, certs: CertificateFactory, mode: str) -> None:
+    def test_but_what_the_keyring_keeps_back(
+        self, keyed: WarmHome, certs: CertificateFactory, mode: str
+    ) -> None:
         """It is not said to be gone, and the next time it is tried again."""
         add(keyed, "https://pypi.example.org/simple/")
         pem = certs.pem(certs.client(), "kept-back.pem", passphrase=PASSPHRASE)
@@ -591,20 +793,30 @@ class TestUnset:
         keyed.ok("repo", "certs", "acme", *words, stdin=PASSPHRASE)
         keyed.environ["KEYRING_MODE"] = mode
         head, tail = keyed.ok("repo", "certs", "acme", "--unset").err.splitlines()
-        assert head.startswith("acme: the passphrase may be left in the keyring, as poetry-repo-plugin: acme (user ")
+        assert head.startswith(
+            "acme: the passphrase may be left in the keyring, as poetry-repo-plugin: acme (user "
+        )
         assert ", because " in head
         assert tail == "acme: no CA or client certificate is set any more."
         assert own(keyed)["passphrase-in-keyring"] is True
         del keyed.environ["KEYRING_MODE"]
         keyed.says(
-            "repo", "certs", "acme", "--unset", err="acme: no CA, client certificate or passphrase is set any more.\n"
+            "repo",
+            "certs",
+            "acme",
+            "--unset",
+            err="acme: no CA, client certificate or passphrase is set any more.\n",
         )
-        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {"poetry-repo-plugin: acme": {}}
+        assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {
+            "poetry-repo-plugin: acme": {}
+        }
 
     def test_what_the_environment_sets_is_said_to_stay(self, acme: WarmHome) -> None:
         acme.environ["POETRY_CERTIFICATES_ACME_CERT"] = "/ca.pem"
         done = acme.ok("repo", "certs", "acme", "--unset")
-        assert done.err.endswith("acme: the environment or the project still sets what `poetry repo certs` shows.\n")
+        assert done.err.endswith(
+            "acme: the environment or the project still sets what `poetry repo certs` shows.\n"
+        )
 
 
 class TestShow:
@@ -617,16 +829,34 @@ class TestShow:
 
     def test_all_that_is_set(self, acme: WarmHome, certs: CertificateFactory) -> None:
         identity = certs.ca.issue("alice-laptop", ["alice.example.org"], valid=(-1, 100))
-        ca, cert, key = certs.ca_file(), certs.cert_file(identity, "show.crt"), certs.key_file(identity, "show.key")
+        ca, cert, key = (
+            certs.ca_file(),
+            certs.cert_file(identity, "show.crt"),
+            certs.key_file(identity, "show.key"),
+        )
         acme.ok(
-            *("repo", "certs", "acme", "--ca", str(ca), "--client-cert", str(cert), "--client-key", str(key)),
+            *(
+                "repo",
+                "certs",
+                "acme",
+                "--ca",
+                str(ca),
+                "--client-cert",
+                str(cert),
+                "--client-key",
+                str(key),
+            ),
             "--no-verify",
         )
         done = acme.ok("repo", "certs", "acme")
         assert done.err == ""
         lines = done.out.splitlines()
         fingerprint = ":".join(identity.fingerprint.upper()[at : at + 2] for at in range(0, 64, 2))
-        assert lines[:3] == ["verified      yes", f"ca            {ca}", "  subject     " + subject("Test root")]
+        assert lines[:3] == [
+            "verified      yes",
+            f"ca            {ca}",
+            "  subject     " + subject("Test root"),
+        ]
         assert f"client cert   {cert}" in lines
         assert f"client key    {key}" in lines
         shown = lines[lines.index(f"client key    {key}") + 1 :]
@@ -639,10 +869,14 @@ class TestShow:
         begin, end = identity.cert.not_valid_before_utc, identity.cert.not_valid_after_utc
         assert shown[4:] == [f"  valid       {begin:%Y-%m-%d} to {end:%Y-%m-%d}, 99 days left"]
 
-    def test_an_encrypted_store_needs_its_passphrase(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_an_encrypted_store_needs_its_passphrase(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         store = certs.pkcs12_file(certs.client("alice"), "shown2.p12", passphrase=PASSPHRASE)
         acme.ok("config", "certificates.acme.client-cert", str(store))
-        assert acme.ok("repo", "certs", "acme").out.endswith("its passphrase is not known, so it cannot be read\n")
+        assert acme.ok("repo", "certs", "acme").out.endswith(
+            "its passphrase is not known, so it cannot be read\n"
+        )
         acme.environ["POETRY_CERTIFICATES_ACME_PASSPHRASE"] = PASSPHRASE
         assert f"  subject     {subject('alice')}\n" in acme.ok("repo", "certs", "acme").out
 
@@ -652,12 +886,17 @@ class TestShow:
         assert done.out.endswith("client cert   /gone.pem\n")
         assert "the client certificate /gone.pem does not exist. [tls-file-missing]\n" in done.err
 
-    def test_one_bad_file_hides_nothing_of_the_other(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_one_bad_file_hides_nothing_of_the_other(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         pem = certs.pem(certs.client("alice-laptop"), "beside.pem")
         acme.ok("config", "certificates.acme.cert", "/gone.pem")
         acme.ok("config", "certificates.acme.client-cert", str(pem))
         done = acme.fails("repo", "certs", "acme")
-        assert f"ca            /gone.pem\nclient cert   {pem}\n  subject     {subject('alice-laptop')}\n" in done.out
+        assert (
+            f"ca            /gone.pem\nclient cert   {pem}\n  subject     {subject('alice-laptop')}\n"
+            in done.out
+        )
         assert "the CA bundle /gone.pem does not exist. [tls-file-missing]\n" in done.err
         assert done.err.endswith("Try: poetry repo certs acme --ca PATH\n")
 
@@ -669,11 +908,16 @@ class TestShow:
         assert done.err.startswith(f"acme: the client certificate {pem} expires on 20")
         assert done.err.endswith(". Try: poetry repo certs acme --client-cert PATH\n")
 
-    def test_a_person_is_asked_for_the_passphrase(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_a_person_is_asked_for_the_passphrase(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         """Where nothing can be shown without it, once."""
         store = certs.pkcs12_file(certs.client("alice"), "asked.p12", passphrase=PASSPHRASE)
         acme.ok("config", "certificates.acme.client-cert", str(store))
-        for typed, code, said in ((PASSPHRASE, 0, subject("alice")), ("wrong", 1, "[passphrase-wrong]")):
+        for typed, code, said in (
+            (PASSPHRASE, 0, subject("alice")),
+            ("wrong", 1, "[passphrase-wrong]"),
+        ):
             with acme.terminal("repo", "certs", "acme") as terminal:
                 terminal.expect("Passphrase of the client key for acme: ")
                 terminal.type(typed)
@@ -688,7 +932,10 @@ class TestShow:
         keyed.ok("repo", "certs", "acme", *words, stdin=PASSPHRASE)
         keyed.environ["KEYRING_MODE"] = "locked"
         done = keyed.ok("repo", "certs", "acme")
-        assert "the passphrase of its client key is in the keyring, and the keyring is locked" in done.out
+        assert (
+            "the passphrase of its client key is in the keyring, and the keyring is locked"
+            in done.out
+        )
 
     def test_insecure(self, acme: WarmHome) -> None:
         acme.ok("config", "certificates.acme.cert", "false")
@@ -729,8 +976,12 @@ class TestBadInput:
             ),
         ],
     )
-    def test_words_that_do_not_fit(self, acme: WarmHome, words: tuple[str, ...] | str, said: str) -> None:
-        acme.refuses("repo", "certs", "acme", *([words] if isinstance(words, str) else words), err=said)
+    def test_words_that_do_not_fit(
+        self, acme: WarmHome, words: tuple[str, ...] | str, said: str
+    ) -> None:
+        acme.refuses(
+            "repo", "certs", "acme", *([words] if isinstance(words, str) else words), err=said
+        )
 
     def test_an_unknown_name(self, acme: WarmHome) -> None:
         acme.refuses(
@@ -738,21 +989,31 @@ class TestBadInput:
             err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo certs acme …\n",
         )
 
-    def test_a_folder_that_cannot_be_written(self, keyed: WarmHome, certs: CertificateFactory) -> None:
-        keyed.write_project(extra='[[tool.poetry.source]]\nname = "acme"\nurl = "https://h.example/"\n')
+    def test_a_folder_that_cannot_be_written(
+        self, keyed: WarmHome, certs: CertificateFactory
+    ) -> None:
+        keyed.write_project(
+            extra='[[tool.poetry.source]]\nname = "acme"\nurl = "https://h.example/"\n'
+        )
         (keyed.root / "file").write_text("")
         keyed.environ["POETRY_CONFIG_DIR"] = str(keyed.root / "file" / "config")
-        said = f"{keyed.root}/file/config cannot be written: not a directory. Nothing was changed.\n"
+        said = (
+            f"{keyed.root}/file/config cannot be written: not a directory. Nothing was changed.\n"
+        )
         keyed.refuses("repo", "certs", "acme", "--ca", str(certs.ca_file()), err=said)
         pem = certs.pem(certs.client(), "unwritable.pem", passphrase=PASSPHRASE)
         keyed.refuses(
-            *("repo", "certs", "acme", "--client-cert", str(pem), "--passphrase-stdin"), stdin=PASSPHRASE, err=said
+            *("repo", "certs", "acme", "--client-cert", str(pem), "--passphrase-stdin"),
+            stdin=PASSPHRASE,
+            err=said,
         )
 
     def test_plain_http(self, home: WarmHome, certs: CertificateFactory) -> None:
         add(home, "http://h.example/simple/")
         done = home.ok("repo", "certs", "acme", "--ca", str(certs.ca_file()))
-        assert done.err.endswith("acme: no handshake was tried, because http://h.example/simple/ is not https.\n")
+        assert done.err.endswith(
+            "acme: no handshake was tried, because http://h.example/simple/ is not https.\n"
+        )
 
     def test_a_broken_file(self, acme: WarmHome, certs: CertificateFactory) -> None:
         (acme.config / "auth.toml").write_text("[\n")
@@ -765,7 +1026,9 @@ class TestBadInput:
         assert "poetry repo certs acme --ca ca.pem" in home.ok("repo", "certs", "--help").out
 
 
-def test_a_relaxed_ca_is_the_way_out_of_strict_checks(home: WarmHome, certs: CertificateFactory) -> None:
+def test_a_relaxed_ca_is_the_way_out_of_strict_checks(
+    home: WarmHome, certs: CertificateFactory
+) -> None:
     authority, identity = certs.server_not_strict()
     with IndexServer(tls=server_context(identity)) as server:
         add(home, server.index_url)
@@ -801,12 +1064,16 @@ class TestExport:
         with urlopen(server.index_url, context=context) as answer:
             assert answer.status == 200
 
-    def test_a_person_is_asked(self, acme: WarmHome, client: Identity, certs: CertificateFactory) -> None:
+    def test_a_person_is_asked(
+        self, acme: WarmHome, client: Identity, certs: CertificateFactory
+    ) -> None:
         acme.ok("repo", "certs", "acme", "--client-cert", str(certs.pem(client)), "--no-verify")
         target = acme.root / "plain.pem"
         for answer, code in (("n", 1), ("y", 0)):
             with acme.terminal("repo", "certs", "acme", "--export", str(target)) as terminal:
-                terminal.expect(f"{target} will hold the private key of acme, unencrypted. Write it? (y/n) [n]: ")
+                terminal.expect(
+                    f"{target} will hold the private key of acme, unencrypted. Write it? (y/n) [n]: "
+                )
                 terminal.type(answer)
                 assert terminal.end() == code
             assert target.exists() is (answer == "y")

@@ -1,4 +1,6 @@
-"""``poetry repo import``: shows what other tools know, then stores it; their files stay as they are."""
+"""``poetry repo import``: shows what other tools know, then stores it; their files stay as they
+are.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ class TestPypirc:
             "pypi-token": {"pypi": "pypi-t0ken"},
             "http-basic": {"acme": {"username": "alice", "password": "p%ss {cache-dir}"}},
         }
-        assert home.toml("config.toml") == {"repositories": {"acme": {"url": "https://up.example.org/legacy/"}}}
+        assert home.toml("config.toml") == {
+            "repositories": {"acme": {"url": "https://up.example.org/legacy/"}}
+        }
         origins = home.toml("poetry-repo-plugin.toml")["repositories"]
         assert origins["acme"] == {"credential-origins": ["https://up.example.org"]}
         assert pypirc.read_text() == PYPIRC
@@ -88,18 +92,27 @@ class TestPypirc:
 
     def test_a_pypi_that_is_another_server_is_not_pypi(self, home: WarmHome) -> None:
         """Its login is none of PyPI's business."""
-        text = "[pypi]\nrepository = https://pypi.corp.example/up/\nusername = u\npassword = hunter2\n"
+        text = (
+            "[pypi]\nrepository = https://pypi.corp.example/up/\nusername = u\npassword = hunter2\n"
+        )
         (home.root / ".pypirc").write_text(text)
         home.ok("repo", "import", "-n", "~/.pypirc")
-        assert home.toml("auth.toml") == {"http-basic": {"corp-up": {"username": "u", "password": "hunter2"}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"corp-up": {"username": "u", "password": "hunter2"}}
+        }
 
     def test_tokens_of_single_projects_keep_their_names(self, home: WarmHome) -> None:
         """PyPI's own help: one section for each project, all with PyPI's upload URL."""
         upload = "https://upload.pypi.org/legacy/"
-        sections = [f"[{name}]\nrepository = {upload}\nusername = __token__\npassword = {name}\n" for name in "ab"]
+        sections = [
+            f"[{name}]\nrepository = {upload}\nusername = __token__\npassword = {name}\n"
+            for name in "ab"
+        ]
         (home.root / ".pypirc").write_text("".join(sections))
         home.ok("repo", "import", "-n", "~/.pypirc")
-        assert home.toml("config.toml") == {"repositories": {"a": {"url": upload}, "b": {"url": upload}}}
+        assert home.toml("config.toml") == {
+            "repositories": {"a": {"url": upload}, "b": {"url": upload}}
+        }
         assert home.toml("auth.toml") == {
             "pypi-token": {"a": "a", "b": "b"},
             "http-basic": {name: {"username": "__token__", "password": name} for name in "ab"},
@@ -115,29 +128,42 @@ class TestPypirc:
             ("alice alice", {"a": "alice"}),
         ],
     )
-    def test_two_logins_for_one_url(self, home: WarmHome, users: str, stored: dict[str, str]) -> None:
+    def test_two_logins_for_one_url(
+        self, home: WarmHome, users: str, stored: dict[str, str]
+    ) -> None:
         """Both stay, under their own names; one that is there twice is stored once."""
         pairs = zip("ab", users.split(), strict=True)
-        text = [f"[{name}]\nrepository = https://up.example/\nusername = {who}\npassword = x\n" for name, who in pairs]
+        text = [
+            f"[{name}]\nrepository = https://up.example/\nusername = {who}\npassword = x\n"
+            for name, who in pairs
+        ]
         (home.root / ".pypirc").write_text("".join(text))
         home.ok("repo", "import", "-n", "~/.pypirc")
         logins = home.toml("auth.toml")["http-basic"]
         assert {name: login["username"] for name, login in logins.items()} == stored
 
     def test_a_user_without_a_password_is_not_dropped_in_silence(self, home: WarmHome) -> None:
-        (home.root / ".pypirc").write_text("[a]\nrepository = https://up.example/\nusername = bob\n")
+        (home.root / ".pypirc").write_text(
+            "[a]\nrepository = https://up.example/\nusername = bob\n"
+        )
         done = home.ok("repo", "import", "-n", "~/.pypirc")
         assert "  user        bob\n" in done.out
         assert "  password" not in done.out
-        assert "a: its password is not in the file: poetry repo login a --username bob\n" in done.err
+        assert (
+            "a: its password is not in the file: poetry repo login a --username bob\n" in done.err
+        )
         assert home.toml("auth.toml") == {}
 
     def test_a_token_that_is_the_user_name(self, home: WarmHome) -> None:
-        (home.root / ".pypirc").write_text("[fury]\nrepository = https://push.fury.io/acme/\nusername = t0k3n\n")
+        (home.root / ".pypirc").write_text(
+            "[fury]\nrepository = https://push.fury.io/acme/\nusername = t0k3n\n"
+        )
         done = home.ok("repo", "import", "-n", "~/.pypirc")
         assert "  user        ****\n" in done.out
         assert "t0k3n" not in done.text
-        assert home.toml("auth.toml") == {"http-basic": {"fury": {"username": "t0k3n", "password": ""}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"fury": {"username": "t0k3n", "password": ""}}
+        }
 
     @pytest.mark.parametrize(
         ("own", "said"),
@@ -151,7 +177,9 @@ class TestPypirc:
     ) -> None:
         settle(home, "acme", {"url": "https://up.example.org/simple/", **own})
         assert f"  replaces    {said}\n" in home.ok("repo", "import", "-n", "~/.pypirc").out
-        assert "  replaces" not in home.ok("repo", "import", "-n", "~/.pypirc").out, "it is the same"
+        assert "  replaces" not in home.ok("repo", "import", "-n", "~/.pypirc").out, (
+            "it is the same"
+        )
         pypirc.write_text(PYPIRC.replace("p%ss", "other"))
         assert "  replaces    login of alice\n" in home.ok("repo", "import", "-n", "~/.pypirc").out
 
@@ -177,19 +205,33 @@ class TestPypirc:
     def test_testpypi_needs_no_url(self, home: WarmHome) -> None:
         (home.root / ".pypirc").write_text("[testpypi]\nusername = __token__\npassword = x\n")
         home.ok("repo", "import", "-n", "~/.pypirc")
-        assert home.toml("config.toml") == {"repositories": {"testpypi": {"url": "https://test.pypi.org/legacy/"}}}
+        assert home.toml("config.toml") == {
+            "repositories": {"testpypi": {"url": "https://test.pypi.org/legacy/"}}
+        }
 
-    def test_a_name_that_means_another_host_here_gets_a_new_one(self, home: WarmHome, pypirc: Path) -> None:
+    def test_a_name_that_means_another_host_here_gets_a_new_one(
+        self, home: WarmHome, pypirc: Path
+    ) -> None:
         home.ok("repo", "add", "acme", "https://bob:own@acme.example.com/simple/")
         done = home.ok("repo", "import", "-n", "~/.pypirc")
-        assert f"acme is another repository here already; the one in {pypirc} becomes acme-2.\n" in done.err
+        assert (
+            f"acme is another repository here already; the one in {pypirc} becomes acme-2.\n"
+            in done.err
+        )
         logins = home.toml("auth.toml")["http-basic"]
-        assert (logins["acme"]["password"], logins["acme-2"]["password"]) == ("own", "p%ss {cache-dir}")
+        assert (logins["acme"]["password"], logins["acme-2"]["password"]) == (
+            "own",
+            "p%ss {cache-dir}",
+        )
 
-    def test_a_name_of_the_same_host_is_the_same_repository(self, home: WarmHome, pypirc: Path) -> None:
+    def test_a_name_of_the_same_host_is_the_same_repository(
+        self, home: WarmHome, pypirc: Path
+    ) -> None:
         home.ok("repo", "add", "acme", "https://up.example.org/simple/")
         home.ok("repo", "import", "-n", "~/.pypirc")
-        assert home.toml("config.toml") == {"repositories": {"acme": {"url": "https://up.example.org/legacy/"}}}
+        assert home.toml("config.toml") == {
+            "repositories": {"acme": {"url": "https://up.example.org/legacy/"}}
+        }
         assert home.toml("auth.toml")["http-basic"].keys() == {"acme"}
 
     def test_what_names_no_server_is_left_out(self, home: WarmHome) -> None:
@@ -226,39 +268,55 @@ class TestPipConf:
             "credential-origins": ["https://pypi.example.org/team"],
         }
         assert own["extra"] == {"url": "https://extra.example.org/simple"}
-        assert home.toml("auth.toml") == {"http-basic": {"example-team": {"username": "bob", "password": "hunter2"}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"example-team": {"username": "bob", "password": "hunter2"}}
+        }
         assert "hunter2" not in done.text
 
     def test_with_certificates(self, home: WarmHome, certs: CertificateFactory) -> None:
         ca, pem = certs.ca_file(), certs.pem(certs.client(), "pip.pem")
         text = f"[global]\nindex-url = https://h.example/simple\ncert = {ca}\nclient-cert = {pem}\n"
         home.ok("repo", "import", "-n", str(pip_conf(home, text)))
-        assert home.toml("auth.toml") == {"certificates": {"h": {"cert": str(ca), "client-cert": str(pem)}}}
-        assert home.toml("poetry-repo-plugin.toml")["repositories"]["h"]["certificate-origins"] == ["https://h.example"]
+        assert home.toml("auth.toml") == {
+            "certificates": {"h": {"cert": str(ca), "client-cert": str(pem)}}
+        }
+        assert home.toml("poetry-repo-plugin.toml")["repositories"]["h"]["certificate-origins"] == [
+            "https://h.example"
+        ]
 
     def test_twin_certificates_that_would_not_work_are_left_out(self, home: WarmHome) -> None:
         file = pip_conf(home, "[global]\nindex-url = https://h.example/simple\ncert = ~/gone.pem\n")
         done = home.ok("repo", "import", "-n", str(file))
-        assert f"h: the CA bundle {home.root}/gone.pem does not exist; it is left out.\n" in done.err
+        assert (
+            f"h: the CA bundle {home.root}/gone.pem does not exist; it is left out.\n" in done.err
+        )
         assert home.toml("auth.toml") == {}
 
     def test_two_indexes_of_one_host(self, home: WarmHome) -> None:
         file = pip_conf(
-            home, "[install]\nextra_index_url = https://h.example/simple /srv/wheels\n  http://h.example/simple\n"
+            home,
+            "[install]\nextra_index_url = https://h.example/simple /srv/wheels\n  http://h.example/simple\n",
         )
         home.ok("repo", "import", "-n", str(file))
         own = home.toml("poetry-repo-plugin.toml")["repositories"]
-        assert own == {"h": {"url": "https://h.example/simple"}, "h-2": {"url": "http://h.example/simple"}}
+        assert own == {
+            "h": {"url": "https://h.example/simple"},
+            "h-2": {"url": "http://h.example/simple"},
+        }
 
     def test_what_is_left_out_is_said(self, home: WarmHome) -> None:
-        text = (
-            "[global]\nindex-url = https://h.example/simple\nextra-index-url = /srv/wheels\ntrusted-host = h.example\n"
-        )
+        text = "[global]\nindex-url = https://h.example/simple\nextra-index-url = /srv/wheels\ntrusted-host = h.example\n"
         file = pip_conf(home, text)
         err = home.ok("repo", "import", "-n", str(file)).err
         insecure = "poetry repo certs NAME --insecure"
-        assert f"{file}: trusted-host h.example is left out; servers are verified ({insecure}).\n" in err
-        assert f"{file}: an index is left out, because '/srv/wheels' is not an http or https URL" in err
+        assert (
+            f"{file}: trusted-host h.example is left out; servers are verified ({insecure}).\n"
+            in err
+        )
+        assert (
+            f"{file}: an index is left out, because '/srv/wheels' is not an http or https URL"
+            in err
+        )
 
     @pytest.mark.parametrize(
         ("text", "commands"),
@@ -269,17 +327,29 @@ class TestPipConf:
                 ["h --default", "e"],
             ),
             ("extra-index-url = https://e.example/simple\n", ["e"]),
-            ("index-url = https://h.example/simple\nextra-index-url = https://pypi.org/simple\n", ["h"]),
-            ("index-url = https://pypi.org/simple\nextra-index-url = https://e.example/simple\n", ["e"]),
+            (
+                "index-url = https://h.example/simple\nextra-index-url = https://pypi.org/simple\n",
+                ["h"],
+            ),
+            (
+                "index-url = https://pypi.org/simple\nextra-index-url = https://e.example/simple\n",
+                ["e"],
+            ),
         ],
     )
     def test_the_next_step_in_a_project_keeps_pypi_where_pip_does(
         self, home: WarmHome, text: str, commands: list[str]
     ) -> None:
-        """pip's ``index-url`` is instead of PyPI; a source beside PyPI could be overtaken by a stranger's package."""
+        """pip's ``index-url`` is instead of PyPI; a source beside PyPI could be overtaken by a
+        stranger's package.
+        """
         home.write_project()
         err = home.ok("repo", "import", "-n", str(pip_conf(home, f"[global]\n{text}"))).err
-        steps = [line.split("poetry repo add ")[1] for line in err.splitlines() if line.startswith("To use ")]
+        steps = [
+            line.split("poetry repo add ")[1]
+            for line in err.splitlines()
+            if line.startswith("To use ")
+        ]
         assert steps == commands
 
     def test_only_pypi(self, home: WarmHome) -> None:
@@ -293,7 +363,11 @@ def test_the_files_that_twine_and_pip_read(home: WarmHome, pypirc: Path) -> None
     other.write_text("[global]\nindex-url = https://other.example.org/simple/\n")
     home.environ["PIP_CONFIG_FILE"] = str(other)
     out = home.ok("repo", "import", "-n").out
-    assert [name for name in (f"acme ({pypirc})", f"other ({other})", f"extra ({file})") if name not in out] == []
+    assert [
+        name
+        for name in (f"acme ({pypirc})", f"other ({other})", f"extra ({file})")
+        if name not in out
+    ] == []
 
 
 def test_of_pips_files_the_last_wins(home: WarmHome) -> None:
@@ -333,7 +407,11 @@ class TestAsking:
 class TestBadInput:
     def test_no_file_at_all(self, home: WarmHome) -> None:
         home.environ["PIP_CONFIG_FILE"] = os.devnull  # the machine may have one for everybody
-        home.refuses("repo", "import", err="There is no .pypirc and no pip.conf here.\nTry: poetry repo import FILE\n")
+        home.refuses(
+            "repo",
+            "import",
+            err="There is no .pypirc and no pip.conf here.\nTry: poetry repo import FILE\n",
+        )
 
     def test_a_file_that_is_not_there(self, home: WarmHome) -> None:
         home.refuses(
@@ -349,19 +427,25 @@ class TestBadInput:
             (b"", "is neither a .pypirc nor a pip.conf."),
         ],
     )
-    def test_a_file_that_is_neither(self, home: WarmHome, tmp_path: Path, content: bytes, said: str) -> None:
+    def test_a_file_that_is_neither(
+        self, home: WarmHome, tmp_path: Path, content: bytes, said: str
+    ) -> None:
         file = tmp_path / "file"
         file.write_bytes(content)
         home.refuses("repo", "import", "-n", str(file), err=f"{file} {said}\n")
         assert file.read_bytes() == content
 
     def test_hostile_words_are_printed_as_they_are(self, home: WarmHome) -> None:
-        text = "[<error>]\nrepository = https://h.example/<c1>/\nusername = <info>\\\npassword = x\n"
+        text = (
+            "[<error>]\nrepository = https://h.example/<c1>/\nusername = <info>\\\npassword = x\n"
+        )
         (home.root / ".pypirc").write_text(text)
         done = home.ok("repo", "import", "-n", "--ansi", "~/.pypirc")
         assert "  publish url https://h.example/<c1>/\n" in done.out
         assert "  user        <info>\\\n" in done.out
-        assert home.toml("config.toml") == {"repositories": {"error": {"url": "https://h.example/<c1>/"}}}
+        assert home.toml("config.toml") == {
+            "repositories": {"error": {"url": "https://h.example/<c1>/"}}
+        }
 
     def test_help_shows_an_example(self, home: WarmHome) -> None:
         assert "poetry repo import ~/.pypirc" in home.ok("repo", "import", "--help").out
@@ -373,38 +457,56 @@ class TestWhatIsNotTakenOver:
     @pytest.mark.parametrize("word", ["proxy", "timeout", "find-links", "no-index"])
     def test_what_only_pip_has_is_named(self, home: WarmHome, tmp_path: Path, word: str) -> None:
         file = tmp_path / "pip.conf"
-        file.write_text(f"[global]\nextra-index-url = https://pypi.example.org/simple/\n{word} = 1\n")
+        file.write_text(
+            f"[global]\nextra-index-url = https://pypi.example.org/simple/\n{word} = 1\n"
+        )
         assert f"{file}: {word} is left out: " in home.ok("repo", "import", str(file)).err
 
     @pytest.mark.parametrize("variable", ["$CI_JOB_TOKEN", "${TOKEN}", "%TOKEN%"])
     def test_a_variable_is_no_password(self, home: WarmHome, tmp_path: Path, variable: str) -> None:
         file = tmp_path / ".pypirc"
-        file.write_text(f"[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword = {variable}\n")
+        file.write_text(
+            f"[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword = {variable}\n"
+        )
         assert "variables are not expanded here" in home.ok("repo", "import", str(file)).err
         assert home.toml("auth.toml") == {}
 
     def test_twin_a_dollar_in_a_password(self, home: WarmHome, tmp_path: Path) -> None:
         file = tmp_path / ".pypirc"
-        file.write_text("[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword = pa$$word$x\n")
+        file.write_text(
+            "[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword = pa$$word$x\n"
+        )
         home.ok("repo", "import", str(file))
-        assert home.toml("auth.toml")["http-basic"]["acme"] == {"username": "me", "password": "pa$$word$x"}
+        assert home.toml("auth.toml")["http-basic"]["acme"] == {
+            "username": "me",
+            "password": "pa$$word$x",
+        }
 
     def test_an_empty_password_is_one(self, home: WarmHome, tmp_path: Path) -> None:
         file = tmp_path / ".pypirc"
-        file.write_text("[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword =\n")
+        file.write_text(
+            "[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword =\n"
+        )
         assert "not in the file" not in home.ok("repo", "import", str(file)).err
         assert home.toml("auth.toml")["http-basic"]["acme"] == {"username": "me", "password": ""}
 
     def test_the_old_host_of_pypi_is_pypi(self, home: WarmHome, tmp_path: Path) -> None:
         file = tmp_path / ".pypirc"
-        file.write_text("[pypi]\nrepository = https://pypi.python.org/pypi\nusername = __token__\npassword = t\n")
+        file.write_text(
+            "[pypi]\nrepository = https://pypi.python.org/pypi\nusername = __token__\npassword = t\n"
+        )
         home.ok("repo", "import", str(file))
         assert home.toml("auth.toml") == {"pypi-token": {"pypi": "t"}}
         assert home.toml("config.toml") == {}
 
     def test_an_index_is_no_upload_url(self, home: WarmHome, tmp_path: Path) -> None:
         file = tmp_path / ".pypirc"
-        file.write_text("[acme]\nrepository = https://a.example.org/simple\nusername = me\npassword = p\n")
+        file.write_text(
+            "[acme]\nrepository = https://a.example.org/simple\nusername = me\npassword = p\n"
+        )
         assert "is an index" in home.ok("repo", "import", str(file)).err
         assert home.toml("config.toml") == {}
-        assert home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["url"] == "https://a.example.org/simple"
+        assert (
+            home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["url"]
+            == "https://a.example.org/simple"
+        )

@@ -1,4 +1,6 @@
-"""``poetry repo list`` and ``poetry repo show``: the documented JSON, every source, and nothing asked on the way."""
+"""``poetry repo list`` and ``poetry repo show``: the documented JSON, every source, and nothing
+asked on the way.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def add(home: WarmHome, url: str = URL) -> None:
 
 class TestJson:
     def test_shape(self, home: WarmHome) -> None:
-        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\npriority = "explicit"\n')
+        home.write_project(
+            extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\npriority = "explicit"\n'
+        )
         done = home.cold("repo", "list", "--json")
         assert (done.code, done.err) == (0, "")
         acme: dict[str, Any] = {
@@ -71,7 +75,9 @@ class TestJson:
 
     def test_stays_json_when_the_project_says_what_it_may_not(self, home: WarmHome) -> None:
         home.write_project(extra=f'[tool.poetry-repo-plugin.acme]\npassword = "{PASSWORD}"\n')
-        (home.project / "poetry.toml").write_text('[http-basic.acme]\nusername = "u"\npassword = "hunter2"\n')
+        (home.project / "poetry.toml").write_text(
+            '[http-basic.acme]\nusername = "u"\npassword = "hunter2"\n'
+        )
         done = home.ok("repo", "list", "--json")
         assert parsed(done) == {"repositories": [PYPI]}
         assert done.err == (
@@ -89,18 +95,35 @@ class TestSources:
 
     def test_env(self, home: WarmHome) -> None:
         add(home)
-        home.environ.update(POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD)
-        assert credential(home) == {"state": "ok", "source": "env", "username": USER, "expires_at": None}
+        home.environ.update(
+            POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD
+        )
+        assert credential(home) == {
+            "state": "ok",
+            "source": "env",
+            "username": USER,
+            "expires_at": None,
+        }
 
     def test_auth_toml(self, home: WarmHome) -> None:
         add(home)
         home.ok("config", "http-basic.acme", USER, PASSWORD)
-        assert credential(home) == {"state": "ok", "source": "auth.toml", "username": USER, "expires_at": None}
+        assert credential(home) == {
+            "state": "ok",
+            "source": "auth.toml",
+            "username": USER,
+            "expires_at": None,
+        }
 
     def test_keyring(self, keyed: WarmHome) -> None:
         add(keyed)
         keyed.ok("config", "http-basic.acme", USER, PASSWORD)
-        assert credential(keyed) == {"state": "ok", "source": "keyring", "username": USER, "expires_at": None}
+        assert credential(keyed) == {
+            "state": "ok",
+            "source": "keyring",
+            "username": USER,
+            "expires_at": None,
+        }
         assert keyed.files_with(PASSWORD) == []
 
     @pytest.mark.parametrize("service", [URL, "pypi.example.org"])
@@ -111,7 +134,12 @@ class TestSources:
         assert credential(keyed) == NONE
         assert keyed.keyring_calls() == []
         add(keyed, URL.replace("//", f"//{USER}@"))
-        assert credential(keyed) == {"state": "ok", "source": "keyring-url", "username": USER, "expires_at": None}
+        assert credential(keyed) == {
+            "state": "ok",
+            "source": "keyring-url",
+            "username": USER,
+            "expires_at": None,
+        }
 
     def test_netrc(self, home: WarmHome) -> None:
         add(home)
@@ -119,13 +147,23 @@ class TestSources:
         netrc.write_text(f"machine pypi.example.org login {USER} password hunter2\n")
         netrc.chmod(0o600)
         home.keyring = FILE_KEYRING
-        assert credential(home) == {"state": "ok", "source": "netrc", "username": USER, "expires_at": None}
+        assert credential(home) == {
+            "state": "ok",
+            "source": "netrc",
+            "username": USER,
+            "expires_at": None,
+        }
         assert home.keyring_calls() == []
 
     def test_url(self, home: WarmHome) -> None:
         url = URL.replace("//", "//bob:hunter2@")
         home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n')
-        assert credential(home) == {"state": "ok", "source": "url", "username": "bob", "expires_at": None}
+        assert credential(home) == {
+            "state": "ok",
+            "source": "url",
+            "username": "bob",
+            "expires_at": None,
+        }
         for words in (("list",), ("list", "--json"), ("show", "acme"), ("show", "acme", "--json")):
             assert "hunter2" not in home.ok("repo", *words).text
 
@@ -140,7 +178,12 @@ class TestSources:
             (home.project / "poetry.toml").write_text(text)
         else:
             (home.config / "config.toml").write_text(text)
-        assert credential(home) == {"state": "ok", "source": "url", "username": "bob", "expires_at": None}
+        assert credential(home) == {
+            "state": "ok",
+            "source": "url",
+            "username": "bob",
+            "expires_at": None,
+        }
         for words in ((), ("list",), ("show", "acme"), ("show", "acme", "--json")):
             done = home.ok("repo", *words)
             assert "hunter2" not in done.text
@@ -152,13 +195,21 @@ class TestSources:
         add(home)
         with (home.config / "poetry-repo-plugin.toml").open("a") as file:
             file.write(f'helper = ["{helper.path}"]\nhelper-protocol = "bazel"\n')
-        assert credential(home) == {"state": "ok", "source": "helper", "username": None, "expires_at": None}
+        assert credential(home) == {
+            "state": "ok",
+            "source": "helper",
+            "username": None,
+            "expires_at": None,
+        }
         assert helper.calls == []
 
     def test_provider_is_not_run(self, home: WarmHome, tmp_path: Path) -> None:
         aws = StandIn(tmp_path / "bin", "aws", 'print("{}")')
         home.environ["PATH"] = f"{aws.path.parent}:/usr/bin:/bin"
-        add(home, "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/")
+        add(
+            home,
+            "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/",
+        )
         with (home.config / "poetry-repo-plugin.toml").open("a") as file:
             file.write('provider = "aws"\n')
         assert credential(home)["source"] == "provider:aws"
@@ -171,9 +222,14 @@ class TestSources:
         assert credential(home) == {**NONE, "state": "unavailable", "source": "helper"}
         assert "cannot be started: No such file" in home.ok("repo", "show", "acme").out
 
-    def test_a_providers_tool_that_is_missing_is_unavailable(self, home: WarmHome, tmp_path: Path) -> None:
+    def test_a_providers_tool_that_is_missing_is_unavailable(
+        self, home: WarmHome, tmp_path: Path
+    ) -> None:
         home.environ["PATH"] = str(tmp_path)
-        add(home, "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/")
+        add(
+            home,
+            "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/",
+        )
         with (home.config / "poetry-repo-plugin.toml").open("a") as file:
             file.write('provider = "aws"\n')
         assert credential(home) == {**NONE, "state": "unavailable", "source": "provider:aws"}
@@ -188,14 +244,21 @@ class TestSources:
 
     def test_what_the_project_only_proposes_gives_way(self, home: WarmHome, tmp_path: Path) -> None:
         home.environ["PATH"] = str(tmp_path)
-        url = "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/"
+        url = (
+            "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/"
+        )
         home.write_project(
             extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n\n'
             '[tool.poetry-repo-plugin.acme]\nprovider = "aws"\n'
         )
         assert credential(home)["state"] == "unavailable"
         home.ok("config", "http-basic.acme", USER, PASSWORD)
-        assert credential(home) == {"state": "ok", "source": "auth.toml", "username": USER, "expires_at": None}
+        assert credential(home) == {
+            "state": "ok",
+            "source": "auth.toml",
+            "username": USER,
+            "expires_at": None,
+        }
 
     def test_a_token_for_pypi(self, home: WarmHome) -> None:
         home.ok("config", "pypi-token.pypi", "pypi-t0ken")
@@ -226,29 +289,41 @@ class TestSources:
         assert credential(keyed, "pypi") == NONE, "nothing was ever stored for it"
 
     @pytest.mark.parametrize("mode", ["locked", "fail"])
-    def test_twin_nothing_is_unavailable_of_which_there_is_no_sign(self, keyed: WarmHome, mode: str) -> None:
+    def test_twin_nothing_is_unavailable_of_which_there_is_no_sign(
+        self, keyed: WarmHome, mode: str
+    ) -> None:
         add(keyed)
         keyed.environ["KEYRING_MODE"] = mode
         assert credential(keyed) == credential(keyed, "pypi") == NONE
         assert keyed.ok("repo", "list").err == ""
 
     @pytest.mark.parametrize(
-        "text", ['[http-basic.acme]\nusername = "u"\npassword = "x"\n', '[pypi-token]\nacme = "x"\n']
+        "text",
+        ['[http-basic.acme]\nusername = "u"\npassword = "x"\n', '[pypi-token]\nacme = "x"\n'],
     )
     def test_a_repository_without_a_url(self, home: WarmHome, text: str) -> None:
         (home.config / "auth.toml").write_text(text)
         found = credential(home)
         assert (found["state"], found["source"]) == ("ok", "auth.toml")
 
-    def test_a_repository_of_another_project(self, keyed: WarmHome, index: IndexServer, tmp_path: Path) -> None:
-        """What was stored for it is found where its URL is not known: in the keyring, by its name."""
+    def test_a_repository_of_another_project(
+        self, keyed: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
+        """What was stored for it is found where its URL is not known: in the keyring, by its
+        name.
+        """
         keyed.write_project()
         keyed.ok("repo", "add", "acme", index.index_url)
         keyed.ok("repo", "login", "acme", "-u", USER, "--password-stdin", stdin=PASSWORD)
         done = keyed.run("repo", "list", "--json", cwd=tmp_path)
         acme = parsed(done)["repositories"][0]
         assert (acme["name"], acme["url"], acme["publish_url"]) == ("acme", None, None)
-        assert acme["credential"] == {"state": "ok", "source": "keyring", "username": USER, "expires_at": None}
+        assert acme["credential"] == {
+            "state": "ok",
+            "source": "keyring",
+            "username": USER,
+            "expires_at": None,
+        }
 
     @pytest.mark.parametrize(
         ("extra", "state"),
@@ -258,7 +333,9 @@ class TestSources:
             ('provider = "aws"\n', "missing"),  # it is asked for its vendor's hosts only
         ],
     )
-    def test_a_helper_or_provider_without_a_url(self, home: WarmHome, extra: str, state: str) -> None:
+    def test_a_helper_or_provider_without_a_url(
+        self, home: WarmHome, extra: str, state: str
+    ) -> None:
         (home.config / "poetry-repo-plugin.toml").write_text(f"[repositories.acme]\n{extra}")
         assert credential(home)["state"] == state
 
@@ -272,7 +349,10 @@ class TestSources:
         shown = home.ok("repo", "list").out.splitlines()[0]
         assert shown.startswith(f"acme  -             {state} alice, auth.toml")
         assert ("days left)" in shown) == (state == "ok")
-        assert (found["state"], found["expires_at"][:4]) == (state, {"expired": "2020", "ok": "2096"}[state])
+        assert (found["state"], found["expires_at"][:4]) == (
+            state,
+            {"expired": "2020", "ok": "2096"}[state],
+        )
         home.ok("config", "http-basic.acme", USER, "a.b.c")
         assert credential(home)["expires_at"] is None
 
@@ -301,7 +381,12 @@ class TestTls:
         done = home.ok("repo", "show", "acme", "--json")
         found = parsed(done)["tls"]
         expires = certs_expiry(client)
-        assert found == {"verify": True, "ca": str(ca), "client_cert": str(client), "client_cert_expires_at": expires}
+        assert found == {
+            "verify": True,
+            "ca": str(ca),
+            "client_cert": str(client),
+            "client_cert_expires_at": expires,
+        }
         assert done.err == ""
         shown = home.ok("repo", "list")
         assert f"      client certificate: {client} (99 days left)\n" in shown.out
@@ -313,10 +398,17 @@ class TestTls:
             file.write('ca = "system"\n')
         assert parsed(home.ok("repo", "show", "acme", "--json"))["tls"]["ca"] == "system"
         home.ok("config", "certificates.acme.cert", "false")
-        assert parsed(home.ok("repo", "show", "acme", "--json"))["tls"] == {**NO_TLS, "ca": "system", "verify": False}
+        assert parsed(home.ok("repo", "show", "acme", "--json"))["tls"] == {
+            **NO_TLS,
+            "ca": "system",
+            "verify": False,
+        }
         assert "server NOT verified (--insecure)" in home.ok("repo", "list").out
         home.environ["POETRY_CERTIFICATES_ACME_CERT"] = "false"
-        assert "server NOT verified (POETRY_CERTIFICATES_ACME_CERT=false)" in home.ok("repo", "list").out
+        assert (
+            "server NOT verified (POETRY_CERTIFICATES_ACME_CERT=false)"
+            in home.ok("repo", "list").out
+        )
 
     @pytest.mark.parametrize(("days", "said"), [(10, "expires in 9 days ("), (-1, "expired on ")])
     def test_a_certificate_that_runs_out_is_a_warning_once(
@@ -324,7 +416,9 @@ class TestTls:
     ) -> None:
         identity = certs.ca.client(valid=(-30, days))
         add(home)
-        home.ok("config", "certificates.acme.client-cert", str(certs.pem(identity, f"soon{days}.pem")))
+        home.ok(
+            "config", "certificates.acme.client-cert", str(certs.pem(identity, f"soon{days}.pem"))
+        )
         done = home.ok("repo", "list", "--json")
         assert done.err.startswith(f"Repository acme: its client certificate {said}")
         assert done.err.endswith("Try: poetry repo certs acme --client-cert PATH\n")
@@ -345,9 +439,12 @@ class TestTls:
         assert parsed(done)["repositories"][0]["tls"]["client_cert_expires_at"] is None
 
     @pytest.mark.parametrize(
-        ("content", "said"), [(None, "does not exist"), (b"odd", "holds no certificate: it is neither PEM nor DER")]
+        ("content", "said"),
+        [(None, "does not exist"), (b"odd", "holds no certificate: it is neither PEM nor DER")],
     )
-    def test_a_ca_that_cannot_be_used_is_a_warning(self, home: WarmHome, content: bytes | None, said: str) -> None:
+    def test_a_ca_that_cannot_be_used_is_a_warning(
+        self, home: WarmHome, content: bytes | None, said: str
+    ) -> None:
         add(home)
         file = home.root / "company-ca.pem"
         if content is not None:
@@ -364,9 +461,15 @@ class TestTls:
         store = certs.pkcs12_file(certs.client(), "shown.p12", passphrase="open sésame")
         add(home)
         home.ok("config", "certificates.acme.client-cert", str(store))
-        assert parsed(home.ok("repo", "show", "acme", "--json"))["tls"]["client_cert_expires_at"] is None
+        assert (
+            parsed(home.ok("repo", "show", "acme", "--json"))["tls"]["client_cert_expires_at"]
+            is None
+        )
         home.environ["POETRY_CERTIFICATES_ACME_PASSPHRASE"] = "open sésame"
-        assert parsed(home.ok("repo", "show", "acme", "--json"))["tls"]["client_cert_expires_at"] is not None
+        assert (
+            parsed(home.ok("repo", "show", "acme", "--json"))["tls"]["client_cert_expires_at"]
+            is not None
+        )
 
 
 def certs_expiry(path: Path) -> str:
@@ -378,7 +481,9 @@ def certs_expiry(path: Path) -> str:
 
 class TestText:
     def test_list(self, home: WarmHome) -> None:
-        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\npriority = "explicit"\n')
+        home.write_project(
+            extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\npriority = "explicit"\n'
+        )
         home.ok("config", "http-basic.acme", USER, PASSWORD)
         home.ok("config", "repositories.acme", "https://pypi.example.org/upload/")
         home.says(
@@ -420,8 +525,14 @@ class TestText:
             "6. netrc",
             "7. trusted publishing",
         ]
-        add(home, "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/")
-        assert "\n                 the cloud's own login: not asked before" in home.ok("repo", "show", "acme").out
+        add(
+            home,
+            "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/",
+        )
+        assert (
+            "\n                 the cloud's own login: not asked before"
+            in home.ok("repo", "show", "acme").out
+        )
 
     def test_show_of_a_token_that_is_the_user_name_in_the_url(self, home: WarmHome) -> None:
         add(home, "https://t0ken@pypi.fury.io/acme/")
@@ -449,9 +560,14 @@ class TestText:
         assert "<error>x\\x1b[31m  primary" in done.out
         assert "https://h.example/<info>/" in done.out
         assert "\x1b" not in done.out
-        assert parsed(home.ok("repo", "list", "--json"))["repositories"][0]["name"] == "<error>x\x1b[31m"
+        assert (
+            parsed(home.ok("repo", "list", "--json"))["repositories"][0]["name"]
+            == "<error>x\x1b[31m"
+        )
 
-    @pytest.mark.parametrize("url", ["not a url", "https://[bad/", "ftp://h.example/", "https://h.example:port/"])
+    @pytest.mark.parametrize(
+        "url", ["not a url", "https://[bad/", "ftp://h.example/", "https://h.example:port/"]
+    )
     def test_a_url_that_is_none_is_shown_as_well(self, home: WarmHome, url: str) -> None:
         home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n')
         assert parsed(home.ok("repo", "list", "--json"))["repositories"][0]["url"] == url
@@ -473,14 +589,20 @@ class TestNothingIsAsked:
         home.ok("repo", "list")
         assert home.keyring_calls() == []
 
-    @pytest.mark.parametrize("words", [(), ("list",), ("list", "--json"), ("show", "pypi"), ("show", "acme")])
-    def test_no_keyring_without_a_sign_of_anything_in_it(self, keyed: WarmHome, words: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize(
+        "words", [(), ("list",), ("list", "--json"), ("show", "pypi"), ("show", "acme")]
+    )
+    def test_no_keyring_without_a_sign_of_anything_in_it(
+        self, keyed: WarmHome, words: tuple[str, ...]
+    ) -> None:
         add(keyed)
         keyed.ok("repo", *words)
         assert keyed.keyring_calls() == []
 
     def test_twin_a_login_is_a_sign(self, keyed: WarmHome) -> None:
-        """Poetry keeps a token for PyPI without a trace in a file; our own record of where it belongs is one."""
+        """Poetry keeps a token for PyPI without a trace in a file; our own record of where it
+        belongs is one.
+        """
         keyed.ok("repo", "login", "pypi", "--token-stdin", stdin="t0ken\n")
         before = len(keyed.keyring_calls())
         assert credential(keyed, "pypi")["source"] == "keyring"

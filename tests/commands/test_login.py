@@ -17,7 +17,13 @@ from tests.credentials.stand_ins import StandIn
 from tests.integration.outside_world import Helper, accept
 from tests.poetry_process import FILE_KEYRING, PoetryHome, poetry_under_test
 from tests.servers import IndexServer, Response, refused_url
-from tests.servers.faults import forbidden, login_page, proxy_authentication_required, redirect, unauthorized
+from tests.servers.faults import (
+    forbidden,
+    login_page,
+    proxy_authentication_required,
+    redirect,
+    unauthorized,
+)
 from tests.warm import WarmHome, mode_of
 
 TOKEN = "t0ken-{cache-dir}"
@@ -29,7 +35,9 @@ def add(home: WarmHome, url: str, name: str = "acme") -> None:
 
 
 def own(home: WarmHome) -> dict[str, Any]:
-    entry: dict[str, Any] = home.toml("poetry-repo-plugin.toml").get("repositories", {}).get("acme", {})
+    entry: dict[str, Any] = (
+        home.toml("poetry-repo-plugin.toml").get("repositories", {}).get("acme", {})
+    )
     return entry
 
 
@@ -47,10 +55,14 @@ class TestAPassword:
             f"Stored in plain text, in {auth}, because {NO_KEYRING}.\n"
             f"Logged in to acme ({index.netloc}) as {USER}; stored in {auth}.\n"
         )
-        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": USER, "password": PASSWORD}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": USER, "password": PASSWORD}}
+        }
         assert mode_of(auth) == 0o600
         assert own(home)["credential-origins"] == [index.origin]
-        assert [(found.username, found.password) for found in index.authorizations()] == [(USER, PASSWORD)]
+        assert [(found.username, found.password) for found in index.authorizations()] == [
+            (USER, PASSWORD)
+        ]
         assert [request.status for request in index.requests] == [200, 401]  # with it, and without
 
     def test_twin_refused(self, home: WarmHome, index: IndexServer) -> None:
@@ -124,14 +136,18 @@ class TestAPassword:
         index.credentials = {"": "", USER: ""}
         done = home.ok(*password_words(), stdin="\n")
         assert f"Logged in to acme ({index.netloc}) with an empty password; stored in " in done.err
-        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": USER, "password": ""}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": USER, "password": ""}}
+        }
         home.ok(*password_words(""), stdin="\n")
         assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "", "password": ""}}}
 
     def test_twin_empty_standard_input(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
         home.refuses(
-            *password_words(), stdin="", err="Standard input is empty; a line with the password was expected.\n"
+            *password_words(),
+            stdin="",
+            err="Standard input is empty; a line with the password was expected.\n",
         )
         assert index.connections == 0
 
@@ -145,9 +161,14 @@ class TestAPassword:
             cwd=home.project,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (1, b"Standard input is not UTF-8. Nothing was stored.\n")
+        assert (done.returncode, done.stderr) == (
+            1,
+            b"Standard input is not UTF-8. Nothing was stored.\n",
+        )
 
-    def test_of_another_user_takes_the_place_of_the_first(self, keyed: WarmHome, index: IndexServer) -> None:
+    def test_of_another_user_takes_the_place_of_the_first(
+        self, keyed: WarmHome, index: IndexServer
+    ) -> None:
         add(keyed, index.index_url)
         index.credentials = {USER: PASSWORD, "bob": "hunter2"}
         keyed.ok(*password_words(), stdin=PASSWORD)
@@ -163,9 +184,13 @@ class TestAPassword:
         add(home, index.index_url)
         home.ok("repo", "login", "acme", "--token", TOKEN, "--no-verify")
         home.ok(*password_words(), stdin=PASSWORD)
-        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": USER, "password": PASSWORD}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": USER, "password": PASSWORD}}
+        }
 
-    def test_a_user_name_with_a_colon_cannot_be_sent(self, home: WarmHome, index: IndexServer) -> None:
+    def test_a_user_name_with_a_colon_cannot_be_sent(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         add(home, index.index_url)
         home.refuses(
             *password_words("al:ice"),
@@ -207,7 +232,9 @@ class TestWhereItIsStored:
             err=f"Stored in plain text, in {auth}, because {why}.\n"
             f"Logged in to acme ({index.netloc}) as {USER}; stored in {auth}.\n",
         )
-        assert keyed.toml("auth.toml") == {"http-basic": {"acme": {"username": USER, "password": PASSWORD}}}
+        assert keyed.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": USER, "password": PASSWORD}}
+        }
         assert keyed.ok("repo", "token", "acme").out == f"{PASSWORD}\n"
 
     def test_a_keyring_that_is_switched_off(self, keyed: WarmHome, index: IndexServer) -> None:
@@ -217,7 +244,9 @@ class TestWhereItIsStored:
         assert "because the keyring is switched off (keyring.enabled is false)" in done.err
         assert keyed.keyring_calls() == []
 
-    def test_plaintext_is_chosen_and_no_keyring_is_called(self, keyed: WarmHome, index: IndexServer) -> None:
+    def test_plaintext_is_chosen_and_no_keyring_is_called(
+        self, keyed: WarmHome, index: IndexServer
+    ) -> None:
         add(keyed, index.index_url)
         auth = keyed.config / "auth.toml"
         keyed.says(
@@ -228,7 +257,9 @@ class TestWhereItIsStored:
         )
         assert keyed.keyring_calls() == []
 
-    def test_a_file_that_others_could_read_is_tightened_and_said(self, home: WarmHome, index: IndexServer) -> None:
+    def test_a_file_that_others_could_read_is_tightened_and_said(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         add(home, index.index_url)
         auth = home.config / "auth.toml"
         auth.write_text("# mine\n")
@@ -239,7 +270,9 @@ class TestWhereItIsStored:
         assert auth.read_text().startswith("# mine\n")
 
     def test_a_folder_that_cannot_be_written(self, keyed: WarmHome, index: IndexServer) -> None:
-        keyed.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n')
+        keyed.write_project(
+            extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n'
+        )
         (keyed.root / "file").write_text("")
         keyed.environ["POETRY_CONFIG_DIR"] = str(keyed.root / "file" / "config")
         keyed.refuses(
@@ -260,15 +293,23 @@ class TestWhatIsNoIndex:
             (Response.text(405, "no"), "answers 405 Method Not Allowed, not with an index"),
             (Response.text(410, "gone"), "answers 410 Gone, not with an index"),
             (Response(301), "answers 301, and not where to go instead"),
-            (Response(200, b'{"hello": 1}', {"Content-Type": "application/json"}), "JSON that is none of PEP 691"),
+            (
+                Response(200, b'{"hello": 1}', {"Content-Type": "application/json"}),
+                "JSON that is none of PEP 691",
+            ),
             (
                 Response(200, b"<html>", {"Content-Type": "application/vnd.pypi.simple.v1+json"}),
                 "JSON that is none of PEP 691",
             ),
-            (Response.html("<title>Login</title><form><input name=u></form>"), "answers with a login page"),
+            (
+                Response.html("<title>Login</title><form><input name=u></form>"),
+                "answers with a login page",
+            ),
         ],
     )
-    def test_other_answers(self, home: WarmHome, index: IndexServer, response: Response, said: str) -> None:
+    def test_other_answers(
+        self, home: WarmHome, index: IndexServer, response: Response, said: str
+    ) -> None:
         add(home, index.index_url)
         index.respond = lambda request: response
         done = home.fails(*password_words(), stdin=PASSWORD)
@@ -278,11 +319,20 @@ class TestWhatIsNoIndex:
         assert home.toml("auth.toml") == {}
 
     def test_a_root_that_is_no_index(self, home: WarmHome, index: IndexServer) -> None:
-        """Its URL does not look like one either: this, too, is nothing that has accepted a password."""
+        """Its URL does not look like one either: this, too, is nothing that has accepted a
+        password.
+        """
         done = home.fails(*password_words(), "--url", f"{index.origin}/", stdin=PASSWORD)
         there = f"there is no index at {index.origin}/, but there is one at {index.index_url}."
         assert f"{there} [not-an-index]" in done.err
-        done = home.ok(*password_words(), "--url", f"{index.origin}/", "--no-verify", "--plaintext", stdin=PASSWORD)
+        done = home.ok(
+            *password_words(),
+            "--url",
+            f"{index.origin}/",
+            "--no-verify",
+            "--plaintext",
+            stdin=PASSWORD,
+        )
         assert "is stored in" in done.err
 
     def test_a_page_of_anything(self, home: WarmHome, index: IndexServer) -> None:
@@ -299,7 +349,9 @@ class TestWhatIsNoIndex:
         assert "Logged in to acme" in done.err
 
     @pytest.mark.parametrize("page", [Response.html("<title>Wiki</title>"), Response(204)])
-    def test_twin_a_page_that_lists_nothing(self, home: WarmHome, index: IndexServer, page: Response) -> None:
+    def test_twin_a_page_that_lists_nothing(
+        self, home: WarmHome, index: IndexServer, page: Response
+    ) -> None:
         """It may be a new index."""
         index.respond = lambda request: page
         add(home, index.index_url)
@@ -308,7 +360,9 @@ class TestWhatIsNoIndex:
         assert "not verified" in done.err
 
     @pytest.mark.parametrize("refusal", [Response.text(403, "no"), Response.text(405, "no")])
-    def test_an_index_that_does_not_show_its_root(self, home: WarmHome, index: IndexServer, refusal: Response) -> None:
+    def test_an_index_that_does_not_show_its_root(
+        self, home: WarmHome, index: IndexServer, refusal: Response
+    ) -> None:
         """Object stores list nothing; what they have, they hand out."""
         add(home, index.index_url)
 
@@ -328,20 +382,30 @@ class TestWhatIsNoIndex:
         done = home.fails(*password_words(), stdin=PASSWORD)
         assert "has no right to this (403)" in done.err
 
-    def test_twin_a_root_that_is_closed_to_strangers(self, home: WarmHome, index: IndexServer) -> None:
+    def test_twin_a_root_that_is_closed_to_strangers(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         index.respond = lambda request: unauthorized() if request.authorization is None else None
-        done = home.ok(*password_words(), "--url", f"{index.origin}/", "--plaintext", stdin=PASSWORD)
+        done = home.ok(
+            *password_words(), "--url", f"{index.origin}/", "--plaintext", stdin=PASSWORD
+        )
         assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}")
 
-    def test_twin_what_answers_so_only_to_whom_it_knows(self, home: WarmHome, index: IndexServer) -> None:
+    def test_twin_what_answers_so_only_to_whom_it_knows(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         """Then it has accepted the password, whatever is at its root."""
         add(home, index.index_url)
-        index.respond = lambda request: Response.text(400, "no") if request.authorization is not None else None
+        index.respond = lambda request: (
+            Response.text(400, "no") if request.authorization is not None else None
+        )
         done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
         assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}")
 
     def test_an_upload_url_given_as_an_index(self, home: WarmHome, index: IndexServer) -> None:
-        index.respond = lambda request: Response.text(405, "no") if request.method == "GET" else None
+        index.respond = lambda request: (
+            Response.text(405, "no") if request.method == "GET" else None
+        )
         done = home.fails(*password_words(), "--url", index.upload_url, stdin=PASSWORD)
         assert "answers 405 Method Not Allowed, not with an index. [not-an-index]" in done.err
 
@@ -356,14 +420,23 @@ class TestWhatIsNoIndex:
         add(home, index.index_url)
         index.respond = lambda request: Response(503) if request.authorization is None else None
         done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
-        assert "acme: what it answers without a credential could not be found out, so it could not be" in done.err
+        assert (
+            "acme: what it answers without a credential could not be found out, so it could not be"
+            in done.err
+        )
 
     @pytest.mark.parametrize(
         ("response", "said"),
         [
-            (redirect("/login"), "redirects to /login (302), and an upload follows no redirect. [not-an-upload-url]"),
+            (
+                redirect("/login"),
+                "redirects to /login (302), and an upload follows no redirect. [not-an-upload-url]",
+            ),
             (login_page(), "answers with a login page. [not-an-upload-url]"),
-            (Response(503), "the server failed to answer (503 Service Unavailable). [server-error]"),
+            (
+                Response(503),
+                "the server failed to answer (503 Service Unavailable). [server-error]",
+            ),
         ],
     )
     def test_an_upload_url_that_is_none(
@@ -384,7 +457,9 @@ class TestWhatIsNoIndex:
 
 
 class TestWhatTheSettingsIgnore:
-    """For pages that an index does not have. A question about a password wants an answer all the same."""
+    """For pages that an index does not have. A question about a password wants an answer all the
+    same.
+    """
 
     @pytest.fixture
     def ignoring(self, home: WarmHome, index: IndexServer) -> WarmHome:
@@ -393,7 +468,9 @@ class TestWhatTheSettingsIgnore:
 
     def test_a_wrong_password(self, ignoring: WarmHome, index: IndexServer) -> None:
         index.respond = lambda request: (
-            None if request.authorization is not None and request.authorization.password == PASSWORD else forbidden()
+            None
+            if request.authorization is not None and request.authorization.password == PASSWORD
+            else forbidden()
         )
         done = ignoring.fails(*password_words(), stdin="wr0ng")
         assert "has no right to this (403)." in done.err
@@ -408,7 +485,9 @@ class TestWhatTheSettingsIgnore:
         home.ok("repo", "add", "acme", index.index_url, "--ignore-error-code", "404")
         index.respond = lambda request: Response(404)
         done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
-        assert done.err.endswith("acme: its root answers as if nothing were there, so it could not be verified.\n")
+        assert done.err.endswith(
+            "acme: its root answers as if nothing were there, so it could not be verified.\n"
+        )
 
 
 class TestWhatComesBeforeIt:
@@ -416,7 +495,9 @@ class TestWhatComesBeforeIt:
 
     def test_a_variable(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
-        home.environ.update(POETRY_HTTP_BASIC_ACME_USERNAME="bob", POETRY_HTTP_BASIC_ACME_PASSWORD="hunter2")
+        home.environ.update(
+            POETRY_HTTP_BASIC_ACME_USERNAME="bob", POETRY_HTTP_BASIC_ACME_PASSWORD="hunter2"
+        )
         done = home.ok(*password_words(), stdin=f"{PASSWORD}\n")
         assert done.err.endswith(
             "acme: environment variable POETRY_HTTP_BASIC_ACME_PASSWORD holds another credential, which goes to "
@@ -449,7 +530,9 @@ class TestWhatComesBeforeIt:
 
     def test_twin_the_same_is_no_other(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
-        home.environ.update(POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD)
+        home.environ.update(
+            POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD
+        )
         assert "another credential" not in home.ok(*password_words(), stdin=f"{PASSWORD}\n").text
 
 
@@ -478,7 +561,9 @@ class TestWhatCannotBeVerified:
         assert index.connections == 0
 
     def test_pypi_is_not_asked(self, home: WarmHome) -> None:
-        done = home.ok("repo", "login", "pypi", "--token-stdin", "--plaintext", stdin="pypi-t0ken\n")
+        done = home.ok(
+            "repo", "login", "pypi", "--token-stdin", "--plaintext", stdin="pypi-t0ken\n"
+        )
         auth = home.config / "auth.toml"
         assert done.err == (
             f"pypi (upload.pypi.org): a login with a token is stored in {auth}, not verified.\n"
@@ -501,7 +586,9 @@ class TestWhatCannotBeVerified:
         assert kept == {"poetry-repository-pypi": {"__token__": "pypi-t0ken"}}
         assert keyed.toml("auth.toml") == {}
 
-    def test_an_upload_url_is_asked_without_uploading(self, home: WarmHome, index: IndexServer) -> None:
+    def test_an_upload_url_is_asked_without_uploading(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         home.ok("repo", "add", "acme", index.upload_url, "--publish-only")
         done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
         assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}; stored in ")
@@ -520,7 +607,10 @@ class TestATokenForARepository:
         add(home, index.index_url)
         index.credentials = {"__token__": TOKEN}
         done = home.ok("repo", "login", "acme", "--token-stdin", "--plaintext", stdin=f"{TOKEN}\n")
-        assert done.err == f"Logged in to acme ({index.netloc}) with a token; stored in {home.config}/auth.toml.\n"
+        assert (
+            done.err
+            == f"Logged in to acme ({index.netloc}) with a token; stored in {home.config}/auth.toml.\n"
+        )
         assert home.toml("auth.toml") == {
             "http-basic": {"acme": {"username": "__token__", "password": TOKEN}},
             "pypi-token": {"acme": TOKEN},
@@ -532,24 +622,37 @@ class TestATokenForARepository:
         add(home, index.index_url)
         index.credentials = {"deploy-7": TOKEN}
         home.ok("repo", "login", "acme", "--username", "deploy-7", "--token", TOKEN)
-        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "deploy-7", "password": TOKEN}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": "deploy-7", "password": TOKEN}}
+        }
 
     def test_with_the_user_name_of_its_server(self, home: WarmHome) -> None:
-        add(home, "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/")
+        add(
+            home,
+            "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/",
+        )
         home.ok("repo", "login", "acme", "--token", TOKEN, "--no-verify")
-        assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "aws", "password": TOKEN}}}
+        assert home.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": "aws", "password": TOKEN}}
+        }
 
     def test_that_is_the_user_name(self, keyed: WarmHome) -> None:
         """Poetry keeps user names in auth.toml, so that is where it is said to be."""
         add(keyed, "https://pypi.fury.io/acme/")
         done = keyed.ok("repo", "login", "acme", "--token", TOKEN, "--no-verify")
         auth = keyed.config / "auth.toml"
-        assert done.err.startswith(f"acme (pypi.fury.io): a login with a token is stored in {auth}, not verified.\n")
-        assert keyed.toml("auth.toml") == {"http-basic": {"acme": {"username": TOKEN, "password": ""}}}
+        assert done.err.startswith(
+            f"acme (pypi.fury.io): a login with a token is stored in {auth}, not verified.\n"
+        )
+        assert keyed.toml("auth.toml") == {
+            "http-basic": {"acme": {"username": TOKEN, "password": ""}}
+        }
 
     def test_twin_empty(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
-        home.refuses("repo", "login", "acme", "--token-stdin", stdin="\n", err="The token is empty.\n")
+        home.refuses(
+            "repo", "login", "acme", "--token-stdin", stdin="\n", err="The token is empty.\n"
+        )
         home.refuses(
             *("repo", "login", "acme", "--token-stdin"),
             err="Standard input is empty; a line with the token was expected.\n",
@@ -559,10 +662,17 @@ class TestATokenForARepository:
 class TestWithoutATerminal:
     @pytest.mark.parametrize(
         ("words", "known"),
-        [((), "USER"), (("-n",), "USER"), (("--username", USER), USER), (("--username", "a b"), "'a b'")],
+        [
+            ((), "USER"),
+            (("-n",), "USER"),
+            (("--username", USER), USER),
+            (("--username", "a b"), "'a b'"),
+        ],
         ids=["", "n", "username", "quoted"],
     )
-    def test_nothing_prompts(self, home: WarmHome, index: IndexServer, words: tuple[str, ...], known: str) -> None:
+    def test_nothing_prompts(
+        self, home: WarmHome, index: IndexServer, words: tuple[str, ...], known: str
+    ) -> None:
         add(home, index.index_url)
         home.refuses(
             *("repo", "login", "acme", *words),
@@ -593,7 +703,9 @@ class TestWithoutATerminal:
             f"Try: poetry repo login acme --username USER --password-stdin --url {index.index_url}\n",
         )
 
-    def test_the_user_of_the_projects_url_is_meant(self, home: WarmHome, index: IndexServer) -> None:
+    def test_the_user_of_the_projects_url_is_meant(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         url = index.with_userinfo(index.index_url, USER)
         home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n')
         home.ok("repo", "login", "acme", "--password-stdin", stdin=PASSWORD)
@@ -615,7 +727,10 @@ class TestOnATerminal:
         assert terminal.screen.endswith(
             f"Logged in to acme ({index.netloc}) as {USER}; stored in {home.config}/auth.toml.\n"
         )
-        assert home.toml("auth.toml")["http-basic"]["acme"] == {"username": USER, "password": PASSWORD}
+        assert home.toml("auth.toml")["http-basic"]["acme"] == {
+            "username": USER,
+            "password": PASSWORD,
+        }
 
     def test_a_token(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
@@ -646,7 +761,9 @@ class TestOnATerminal:
         assert "wr0ng" not in terminal.screen
         assert home.toml("auth.toml") == {}
 
-    def test_standard_input_that_is_the_terminal_shows_nothing(self, home: WarmHome, index: IndexServer) -> None:
+    def test_standard_input_that_is_the_terminal_shows_nothing(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         add(home, index.index_url)
         with home.terminal(*password_words()) as terminal:
             terminal.expect("Password: ")
@@ -655,7 +772,9 @@ class TestOnATerminal:
         assert PASSWORD not in terminal.screen
 
     @pytest.mark.parametrize("typed", [None, USER], ids=["at-the-first-question", "at-the-second"])
-    def test_ctrl_c_leaves_nothing(self, keyed: WarmHome, index: IndexServer, typed: str | None) -> None:
+    def test_ctrl_c_leaves_nothing(
+        self, keyed: WarmHome, index: IndexServer, typed: str | None
+    ) -> None:
         add(keyed, index.index_url)
         before = keyed.files()
         with keyed.terminal("repo", "login", "acme") as terminal:
@@ -671,7 +790,9 @@ class TestOnATerminal:
         assert index.connections == 0
 
     @pytest.mark.parametrize("typed", [None, USER], ids=["at-the-first-question", "at-the-second"])
-    def test_the_end_of_input_leaves_nothing(self, home: WarmHome, index: IndexServer, typed: str | None) -> None:
+    def test_the_end_of_input_leaves_nothing(
+        self, home: WarmHome, index: IndexServer, typed: str | None
+    ) -> None:
         add(home, index.index_url)
         with home.terminal("repo", "login", "acme") as terminal:
             terminal.expect("User name (empty for a token): ")
@@ -683,7 +804,9 @@ class TestOnATerminal:
         assert terminal.screen.endswith("\nNo answer: the input ended.\n")
 
     @pytest.mark.parametrize("typed", [None, USER], ids=["at-the-first-question", "at-the-second"])
-    def test_bytes_that_are_no_text_leave_nothing(self, home: WarmHome, index: IndexServer, typed: str | None) -> None:
+    def test_bytes_that_are_no_text_leave_nothing(
+        self, home: WarmHome, index: IndexServer, typed: str | None
+    ) -> None:
         add(home, index.index_url)
         with home.terminal("repo", "login", "acme") as terminal:
             terminal.expect("User name (empty for a token): ")
@@ -708,7 +831,9 @@ class TestAnotherPlace:
     def moved(self, home: WarmHome, index: IndexServer) -> Iterator[IndexServer]:
         home.ok(*password_words(), "--url", index.index_url, stdin=PASSWORD)
         with IndexServer(credentials={USER: PASSWORD}) as other:
-            home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n')
+            home.write_project(
+                extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n'
+            )
             yield other
 
     def test_nothing_is_sent_and_the_way_out_is_named(
@@ -737,8 +862,12 @@ class TestAnotherPlace:
         assert moved.requests == []
 
     @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 1)])
-    def test_on_a_terminal_a_person_decides(self, home: WarmHome, moved: IndexServer, answer: str, code: int) -> None:
-        with home.terminal("repo", "login", "acme", "--username", USER, "--password", PASSWORD) as terminal:
+    def test_on_a_terminal_a_person_decides(
+        self, home: WarmHome, moved: IndexServer, answer: str, code: int
+    ) -> None:
+        with home.terminal(
+            "repo", "login", "acme", "--username", USER, "--password", PASSWORD
+        ) as terminal:
             terminal.expect(f"this project says {moved.index_url}. Go on there? (y/n) [n]: ")
             terminal.type(answer)
             assert terminal.end() == code
@@ -750,7 +879,10 @@ class TestUrl:
 
     def test_adds_a_repository(self, home: WarmHome, index: IndexServer) -> None:
         done = home.ok(*password_words(), "--plaintext", "--url", index.index_url, stdin=PASSWORD)
-        assert done.err == f"Logged in to acme ({index.netloc}) as {USER}; stored in {home.config}/auth.toml.\n"
+        assert (
+            done.err
+            == f"Logged in to acme ({index.netloc}) as {USER}; stored in {home.config}/auth.toml.\n"
+        )
         assert own(home) == {"url": index.index_url, "credential-origins": [index.origin]}
 
     def test_twin_a_refused_one_is_not_added(self, home: WarmHome, index: IndexServer) -> None:
@@ -764,7 +896,9 @@ class TestUrl:
         add(home, index.index_url)
         home.ok(*password_words(), stdin=PASSWORD)
         with IndexServer(credentials={USER: PASSWORD}) as other:
-            home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n')
+            home.write_project(
+                extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n'
+            )
             done = home.fails("repo", "token", "acme")
             assert "[origin-mismatch]" in done.err
             assert f"Try: poetry repo login acme --url {other.index_url}\n" in done.err
@@ -776,9 +910,13 @@ class TestUrl:
             assert own(home)["credential-origins"] == [index.origin, other.origin]
             assert home.ok("repo", "token", "acme").out == f"{PASSWORD}\n"
 
-    def test_what_plain_poetry_stored_stays_with_its_own_index(self, home: WarmHome, index: IndexServer) -> None:
+    def test_what_plain_poetry_stored_stays_with_its_own_index(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         """Nothing is said of where it belongs yet: it went to the project's index so far."""
-        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n')
+        home.write_project(
+            extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n'
+        )
         home.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
         home.ok("--no-plugins", "config", "http-basic.acme", USER, PASSWORD)
         with IndexServer(credentials={USER: PASSWORD}) as other:
@@ -794,7 +932,9 @@ class TestUrl:
             assert "[credential-rejected]" in done.err
         assert own(home)["credential-origins"] == [index.origin]
 
-    def test_what_poetry_config_stored_keeps_its_own_place(self, home: WarmHome, index: IndexServer) -> None:
+    def test_what_poetry_config_stored_keeps_its_own_place(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         add(home, index.index_url)
         home.ok("config", "http-basic.acme", USER, PASSWORD)
         with IndexServer(credentials={USER: PASSWORD}) as other:
@@ -806,7 +946,9 @@ class TestUrl:
     ) -> None:
         add(home, index.index_url)
         home.ok("config", "certificates.acme.cert", str(certs.ca_file()))
-        home.ok("repo", "certs", "acme", "--client-cert", str(certs.pem(certs.client("alice-laptop"))))
+        home.ok(
+            "repo", "certs", "acme", "--client-cert", str(certs.pem(certs.client("alice-laptop")))
+        )
         assert own(home)["certificate-origins"] == [index.origin]
         with IndexServer(tls=server_context(certs.server(), certs.ca)) as other:
             home.says(
@@ -822,7 +964,9 @@ class TestUrl:
         add(home, index.index_url)
         home.ok("config", "certificates.acme.cert", str(certs.ca_file()))
         home.ok("repo", "certs", "acme", "--client-cert", str(certs.pem(certs.client())))
-        with IndexServer(tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}) as other:
+        with IndexServer(
+            tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}
+        ) as other:
             home.refuses(
                 *("repo", "login", "acme", "--url", other.index_url),
                 err="There is no terminal to ask on; give the secret on standard input.\n"
@@ -835,22 +979,34 @@ class TestUrl:
     @pytest.mark.parametrize(
         ("url", "said"),
         [
-            ("ftp://h.example/", "'ftp://h.example/' is not an http or https URL: its scheme is 'ftp'.\n"),
+            (
+                "ftp://h.example/",
+                "'ftp://h.example/' is not an http or https URL: its scheme is 'ftp'.\n",
+            ),
             (
                 "https://u:p@h.example/",
-                "Grant the credentials out of --url; give them with --username and --password-stdin.\n",
+                "Leave the credentials out of --url; give them with --username and --password-stdin.\n",
             ),
         ],
     )
     def test_twin_bad_ones(self, home: WarmHome, url: str, said: str) -> None:
         home.refuses(*password_words(), "--url", url, stdin=PASSWORD, err=said)
 
-    def test_binds_nothing_that_only_a_project_says(self, home: WarmHome, index: IndexServer) -> None:
+    def test_binds_nothing_that_only_a_project_says(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         """Nobody asked the project's index, which may be a stranger's with the same name."""
         with IndexServer(credentials={}) as other:
-            home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n')
-            done = home.ok(*password_words(), "--plaintext", "--url", index.index_url, stdin=PASSWORD)
-            assert done.err == f"Logged in to acme ({index.netloc}) as {USER}; stored in {home.config}/auth.toml.\n"
+            home.write_project(
+                extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n'
+            )
+            done = home.ok(
+                *password_words(), "--plaintext", "--url", index.index_url, stdin=PASSWORD
+            )
+            assert (
+                done.err
+                == f"Logged in to acme ({index.netloc}) as {USER}; stored in {home.config}/auth.toml.\n"
+            )
             assert own(home)["credential-origins"] == [index.origin]
             home.fails("repo", "token", "acme")
             assert other.requests == []
@@ -869,7 +1025,9 @@ class TestUrl:
 
     def test_a_new_name_is_held_to_the_rules(self, home: WarmHome) -> None:
         add(home, "https://h.example/", "my-repo")
-        done = home.fails("repo", "login", "my_repo", "--token", TOKEN, "--url", "https://h.example/")
+        done = home.fails(
+            "repo", "login", "my_repo", "--token", TOKEN, "--url", "https://h.example/"
+        )
         assert "'my_repo' collides with the repository 'my-repo'" in done.err
         done = home.fails("repo", "login", "a/b", "--token", TOKEN, "--url", "https://h.example/")
         assert "cannot be a repository's name" in done.err
@@ -879,31 +1037,46 @@ def test_several_origins_are_named(home: WarmHome, index: IndexServer) -> None:
     add(home, index.index_url)
     home.ok("config", "repositories.acme", "https://up.example.org/legacy/")
     done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
-    assert done.err.endswith(f"It is sent to {index.origin} and https://up.example.org, and nowhere else.\n")
+    assert done.err.endswith(
+        f"It is sent to {index.origin} and https://up.example.org, and nowhere else.\n"
+    )
 
 
 BAZEL = 'print(json.dumps({{"headers": {{"Authorization": ["Bearer {token}"]}}}}))'
 
 
 def test_a_refused_new_name_is_told_what_to_type(home: WarmHome, index: IndexServer) -> None:
-    """It is not known, so its URL must be said again; and it was said to be refused, not to be unknown."""
+    """It is not known, so its URL must be said again; and it was said to be refused, not to be
+    unknown.
+    """
     done = home.fails("repo", "login", "oth", "--url", index.index_url, "-u", USER, "-p", "wr0ng")
     assert f"\nTry: poetry repo login oth --url {index.index_url}\n" in done.err
     words = done.err.partition("Try: poetry ")[2].splitlines()[0].split()
     home.ok(*words, "-u", USER, "-p", PASSWORD)
 
 
-def test_a_new_name_with_an_unknown_ca_is_told_to_be_added_first(home: WarmHome, certs: CertificateFactory) -> None:
+def test_a_new_name_with_an_unknown_ca_is_told_to_be_added_first(
+    home: WarmHome, certs: CertificateFactory
+) -> None:
     with IndexServer(tls=server_context(certs.server()), credentials={USER: PASSWORD}) as index:
-        done = home.fails("repo", "login", "oth", "--url", index.index_url, "-u", USER, "-p", PASSWORD)
-    assert f"\nTry: poetry repo add oth {index.index_url} && poetry repo certs oth --ca PATH\n" in done.err
+        done = home.fails(
+            "repo", "login", "oth", "--url", index.index_url, "-u", USER, "-p", PASSWORD
+        )
+    assert (
+        f"\nTry: poetry repo add oth {index.index_url} && poetry repo certs oth --ca PATH\n"
+        in done.err
+    )
 
 
-@pytest.mark.parametrize("where", ["pyproject.toml", "poetry-repo-plugin.toml", "config.toml", "environment"])
+@pytest.mark.parametrize(
+    "where", ["pyproject.toml", "poetry-repo-plugin.toml", "config.toml", "environment"]
+)
 def test_a_url_that_is_none_is_named_with_its_place(home: WarmHome, where: str) -> None:
     place = str(home.config / where)
     if where == "pyproject.toml":
-        place = str(home.write_project(extra='[[tool.poetry.source]]\nname = "acme"\nurl = "nourl"\n'))
+        place = str(
+            home.write_project(extra='[[tool.poetry.source]]\nname = "acme"\nurl = "nourl"\n')
+        )
     elif where == "poetry-repo-plugin.toml":
         add(home, "nourl")
     elif where == "config.toml":
@@ -920,12 +1093,16 @@ def test_a_url_that_is_none_is_named_with_its_place(home: WarmHome, where: str) 
 
 
 class TestHelper:
-    def test_is_tried_and_its_name_is_kept(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+    def test_is_tried_and_its_name_is_kept(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
         helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
         add(home, index.index_url)
         index.tokens = {"b3arer"}
         done = home.ok("repo", "login", "acme", "--helper", f"{helper.path} --role ci")
-        assert done.err == (f"acme ({index.netloc}) asks the helper {helper.path}. Nothing secret was stored.\n")
+        assert done.err == (
+            f"acme ({index.netloc}) asks the helper {helper.path}. Nothing secret was stored.\n"
+        )
         assert own(home) == {
             "url": index.index_url,
             "helper": [str(helper.path), "--role", "ci"],
@@ -956,7 +1133,9 @@ class TestHelper:
         assert home.ok("repo", "token", "acme").out == f"{PASSWORD}\n"
         assert "helper" not in own(home)
 
-    @pytest.mark.parametrize(("mode", "said"), [(None, ""), ("locked", "may be left, because the keyring is locked")])
+    @pytest.mark.parametrize(
+        ("mode", "said"), [(None, ""), ("locked", "may be left, because the keyring is locked")]
+    )
     def test_leaves_nothing_where_there_was_never_a_keyring(
         self, home: WarmHome, index: IndexServer, tmp_path: Path, mode: str | None, said: str
     ) -> None:
@@ -970,7 +1149,9 @@ class TestHelper:
         assert ("may be left" in done.err) == bool(said)
         assert said in done.err
 
-    def test_goes_to_a_further_url(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+    def test_goes_to_a_further_url(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
         helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
         add(home, index.index_url)
         index.tokens = {"b3arer"}
@@ -1033,23 +1214,35 @@ class TestHelper:
     @pytest.mark.parametrize(
         ("command", "said"),
         [
-            ("no-such-helper", "There is no command 'no-such-helper' to be found. Nothing was stored.\n"),
-            ("/no/such/helper", "There is no command '/no/such/helper' to be found. Nothing was stored.\n"),
+            (
+                "no-such-helper",
+                "There is no command 'no-such-helper' to be found. Nothing was stored.\n",
+            ),
+            (
+                "/no/such/helper",
+                "There is no command '/no/such/helper' to be found. Nothing was stored.\n",
+            ),
             ("/etc/passwd", "/etc/passwd is not executable. Nothing was stored.\n"),
             ("", "--helper names no command.\n"),
             ("'open", "--helper cannot be understood (No closing quotation).\n"),
         ],
     )
-    def test_twin_no_command(self, home: WarmHome, index: IndexServer, command: str, said: str) -> None:
+    def test_twin_no_command(
+        self, home: WarmHome, index: IndexServer, command: str, said: str
+    ) -> None:
         add(home, index.index_url)
         home.refuses("repo", "login", "acme", f"--helper={command}", err=said)
 
     @pytest.mark.parametrize("quoted", [False, True])
-    def test_a_path_with_blanks(self, home: WarmHome, index: IndexServer, tmp_path: Path, quoted: bool) -> None:
+    def test_a_path_with_blanks(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path, quoted: bool
+    ) -> None:
         helper = StandIn(tmp_path / "my bin", "my helper", BAZEL.format(token="b3arer"))
         add(home, index.index_url)
         index.tokens = {"b3arer"}
-        home.ok("repo", "login", "acme", "--helper", f"'{helper.path}'" if quoted else str(helper.path))
+        home.ok(
+            "repo", "login", "acme", "--helper", f"'{helper.path}'" if quoted else str(helper.path)
+        )
         assert own(home)["helper"] == [str(helper.path)]
 
     def test_twin_a_file_here_is_no_command_without_a_path(
@@ -1061,8 +1254,12 @@ class TestHelper:
         assert "There is no command 'vault' to be found" in done.err
         assert helper.calls == []
 
-    def test_headers_that_are_not_sent_are_said(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
-        answer = '{"headers": {"Authorization": ["Bearer b3arer"], "X-Tenant": ["7"], "X-None": []}}'
+    def test_headers_that_are_not_sent_are_said(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
+        answer = (
+            '{"headers": {"Authorization": ["Bearer b3arer"], "X-Tenant": ["7"], "X-None": []}}'
+        )
         helper = StandIn(tmp_path / "bin", "vault", f"print({answer!r})")
         add(home, index.index_url)
         index.tokens = {"b3arer"}
@@ -1088,7 +1285,9 @@ class TestHelper:
         keyed.ok("repo", "logout", "acme")
         assert helper.token(1) not in (keyed.keyring_home / "keyring.json").read_text()
 
-    def test_twin_one_without_an_end_is_not(self, keyed: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+    def test_twin_one_without_an_end_is_not(
+        self, keyed: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
         helper = Helper.make(tmp_path / "bin", "bazel", life=None)
         accept(index.index, helper, [1])
         add(keyed, index.index_url)
@@ -1099,7 +1298,9 @@ class TestHelper:
     def test_for_pypi_is_asked_about_uploads(self, home: WarmHome, tmp_path: Path) -> None:
         helper = StandIn(tmp_path / "bin", "vault", BAZEL.format(token="b3arer"))
         home.ok("repo", "login", "pypi", "--helper", str(helper.path))
-        assert [json.loads(call["stdin"])["uri"] for call in helper.calls] == ["https://upload.pypi.org/legacy/"]
+        assert [json.loads(call["stdin"])["uri"] for call in helper.calls] == [
+            "https://upload.pypi.org/legacy/"
+        ]
 
     def test_with_its_protocol(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
         helper = StandIn(tmp_path / "bin", "op", f'print("username={USER}\\npassword=hunter2")')
@@ -1108,11 +1309,15 @@ class TestHelper:
         home.ok("repo", "login", "acme", "--helper", str(helper.path), "--protocol", "git")
         assert own(home)["helper-protocol"] == "git"
 
-    def test_twin_it_has_nothing_for_this_host(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+    def test_twin_it_has_nothing_for_this_host(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
         helper = StandIn(tmp_path / "bin", "op", "")
         add(home, index.index_url)
         before = home.files()
-        done = home.fails("repo", "login", "acme", "--helper", str(helper.path), "--protocol", "git")
+        done = home.fails(
+            "repo", "login", "acme", "--helper", str(helper.path), "--protocol", "git"
+        )
         assert f"there is no credential for {index.index_url} there" in done.err
         assert home.files() == before
 
@@ -1122,14 +1327,23 @@ class TestHelper:
         before = home.files()
         done = home.fails("repo", "login", "acme", "--helper", str(helper.path))
         assert f"the credential helper {helper.path} failed (status 1): sealed; if that" in done.err
-        assert done.err.endswith(f"Try: poetry repo login acme --helper {helper.path}\nNothing was stored.\n")
+        assert done.err.endswith(
+            f"Try: poetry repo login acme --helper {helper.path}\nNothing was stored.\n"
+        )
         assert home.files() == before
 
-    def test_twin_it_fails_for_a_new_url(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+    def test_twin_it_fails_for_a_new_url(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
         """Nothing is known of it yet, so that the next command must name it again."""
         helper = StandIn(tmp_path / "bin", "vault", 'sys.exit("sealed")')
-        done = home.fails("repo", "login", "acme", "--url", index.index_url, "--helper", str(helper.path))
-        assert f"\nTry: poetry repo login acme --url {index.index_url} --helper {helper.path}\n" in done.err
+        done = home.fails(
+            "repo", "login", "acme", "--url", index.index_url, "--helper", str(helper.path)
+        )
+        assert (
+            f"\nTry: poetry repo login acme --url {index.index_url} --helper {helper.path}\n"
+            in done.err
+        )
 
     def test_twin_an_unknown_protocol(self, home: WarmHome, index: IndexServer) -> None:
         add(home, index.index_url)
@@ -1154,7 +1368,9 @@ class TestGitsProtocol:
     def log_in(self, helper: Helper) -> tuple[str, ...]:
         return ("repo", "login", "acme", "--helper", helper.tool.command[0], "--protocol", "git")
 
-    def test_what_was_accepted_is_stored(self, home: WarmHome, index: IndexServer, helper: Helper) -> None:
+    def test_what_was_accepted_is_stored(
+        self, home: WarmHome, index: IndexServer, helper: Helper
+    ) -> None:
         accept(index.index, helper, [1])
         home.ok(*self.log_in(helper))
         assert (helper.words, helper.told("store")) == (["get", "store"], [helper.token(1)])
@@ -1165,9 +1381,14 @@ class TestGitsProtocol:
         accept(index.index, helper, [2])
         home.ok(*self.log_in(helper))
         assert helper.words == ["get", "erase", "get", "store"]
-        assert (helper.told("erase"), helper.told("store")) == ([helper.token(1)], [helper.token(2)])
+        assert (helper.told("erase"), helper.told("store")) == (
+            [helper.token(1)],
+            [helper.token(2)],
+        )
 
-    def test_twin_both_are_refused(self, home: WarmHome, index: IndexServer, helper: Helper) -> None:
+    def test_twin_both_are_refused(
+        self, home: WarmHome, index: IndexServer, helper: Helper
+    ) -> None:
         accept(index.index, helper, [])
         before = home.files()
         done = home.fails(*self.log_in(helper))
@@ -1175,18 +1396,24 @@ class TestGitsProtocol:
         assert helper.words == ["get", "erase", "get", "erase"]
         assert home.files() == before
 
-    def test_twin_a_missing_right_erases_nothing(self, home: WarmHome, index: IndexServer, helper: Helper) -> None:
+    def test_twin_a_missing_right_erases_nothing(
+        self, home: WarmHome, index: IndexServer, helper: Helper
+    ) -> None:
         index.respond = lambda request: forbidden()
         home.fails(*self.log_in(helper))
         assert set(helper.words) == {"get"}
 
-    def test_twin_an_open_index_has_accepted_nothing(self, home: WarmHome, tmp_path: Path, helper: Helper) -> None:
+    def test_twin_an_open_index_has_accepted_nothing(
+        self, home: WarmHome, tmp_path: Path, helper: Helper
+    ) -> None:
         with IndexServer() as index:
             add(home, index.index_url)
             home.ok(*self.log_in(helper))
         assert set(helper.words) == {"get"}
 
-    def test_at_a_further_url_as_well(self, home: WarmHome, index: IndexServer, helper: Helper) -> None:
+    def test_at_a_further_url_as_well(
+        self, home: WarmHome, index: IndexServer, helper: Helper
+    ) -> None:
         accept(index.index, helper, [1, 2])
         home.ok(*self.log_in(helper))
         with IndexServer() as other:
@@ -1209,7 +1436,9 @@ class TestProvider:
         add(home, self.URL)
         done = home.ok("repo", "login", "acme", "--provider", "aws", "--no-verify")
         host = "acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com"
-        assert done.err.startswith(f"acme ({host}) asks the provider aws; what it handed out is good for ")
+        assert done.err.startswith(
+            f"acme ({host}) asks the provider aws; what it handed out is good for "
+        )
         assert done.err.endswith(" days. Nothing secret was stored.\n")
         assert own(home)["provider"] == "aws"
         assert len(tool.calls) == 1
@@ -1245,11 +1474,23 @@ class TestContradictions:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            (("--password", "x", "--password-stdin"), "--password and --password-stdin cannot be used together.\n"),
-            (("--password", "", "--token", "x"), "--password and --token cannot be used together.\n"),
+            (
+                ("--password", "x", "--password-stdin"),
+                "--password and --password-stdin cannot be used together.\n",
+            ),
+            (
+                ("--password", "", "--token", "x"),
+                "--password and --token cannot be used together.\n",
+            ),
             (("--token", "x", "--helper", "y"), "--token and --helper cannot be used together.\n"),
-            (("--helper", "x", "--provider", "aws"), "--helper and --provider cannot be used together.\n"),
-            (("--helper", "x", "--username", "y"), "--helper and --username cannot be used together.\n"),
+            (
+                ("--helper", "x", "--provider", "aws"),
+                "--helper and --provider cannot be used together.\n",
+            ),
+            (
+                ("--helper", "x", "--username", "y"),
+                "--helper and --username cannot be used together.\n",
+            ),
             (
                 ("--token", "x", "--protocol", "git"),
                 "--protocol go with --helper only.\nTry: poetry repo login NAME --helper COMMAND\n",
@@ -1303,7 +1544,9 @@ class TestContradictions:
 
 
 @pytest.mark.parametrize("file", ["config.toml", "auth.toml", "poetry-repo-plugin.toml"])
-def test_a_broken_file_is_named_and_left_alone(home: WarmHome, index: IndexServer, file: str) -> None:
+def test_a_broken_file_is_named_and_left_alone(
+    home: WarmHome, index: IndexServer, file: str
+) -> None:
     home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n')
     (home.config / file).write_text("[\n")
     before = home.files()
@@ -1322,25 +1565,43 @@ class TestARootThatIsShownToNobody:
 
     def test_the_way_on_is_said(self, home: WarmHome) -> None:
         with IndexServer(credentials={USER: PASSWORD}) as index:
-            index.respond = lambda request: Response(403) if request.path.startswith("/simple/") else None
+            index.respond = lambda request: (
+                Response(403) if request.path.startswith("/simple/") else None
+            )
             home.ok("repo", "add", "acme", index.index_url)
             words = ("repo", "login", "acme", "--username", USER, "--password-stdin")
             done = home.fails(*words, stdin=PASSWORD)
             assert done.err.endswith("Nothing was stored. --no-verify stores it unasked.\n")
             home.ok(*words, "--no-verify", stdin=PASSWORD)
 
-    def test_twin_a_wrong_password_is_just_refused(self, home: WarmHome, index: IndexServer) -> None:
+    def test_twin_a_wrong_password_is_just_refused(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         home.ok("repo", "add", "acme", index.index_url)
-        done = home.fails("repo", "login", "acme", "--username", USER, "--password-stdin", stdin="wrong")
+        done = home.fails(
+            "repo", "login", "acme", "--username", USER, "--password-stdin", stdin="wrong"
+        )
         assert done.err.endswith("Nothing was stored.\n")
 
 
 @pytest.mark.parametrize("text", ["älice", "ålïce"])
 def test_a_name_that_the_locale_cannot_read(home: WarmHome, text: str) -> None:
-    """``LC_ALL=C`` without Python's UTF-8 mode: the words are UTF-8, and the locale is what is wrong."""
+    """``LC_ALL=C`` without Python's UTF-8 mode: the words are UTF-8, and the locale is what is
+    wrong.
+    """
     cold = PoetryHome(home.root / "cold", poetry_under_test())
     cold.environ.update(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
-    words = ("repo", "login", "acme", "--url", "http://127.0.0.1:9/", "--username", text, "--password", "x")
+    words = (
+        "repo",
+        "login",
+        "acme",
+        "--url",
+        "http://127.0.0.1:9/",
+        "--username",
+        text,
+        "--password",
+        "x",
+    )
     done = cold.fails(*words, "--no-verify")
     assert "--username is UTF-8, and this shell's locale makes Python read" in done.err
     assert "Try: export PYTHONUTF8=1" in done.err
@@ -1356,7 +1617,10 @@ class TestAPastedUploadUrl:
         with IndexServer(prefix="/repository/pypi/simple/", credentials={USER: PASSWORD}) as index:
             pasted = f"{index.origin}/repository/pypi/"
             done = home.ok(*password_words(), "--url", pasted, stdin=PASSWORD)
-            assert f"{pasted} is where Nexus Repository takes uploads; its index is {index.index_url}.\n" in done.err
+            assert (
+                f"{pasted} is where Nexus Repository takes uploads; its index is {index.index_url}.\n"
+                in done.err
+            )
             assert own(home)["url"] == index.index_url
             assert home.ok("repo", "show", "acme").out.count(f"{pasted} (derived)") == 1
 
@@ -1364,7 +1628,11 @@ class TestAPastedUploadUrl:
         with IndexServer(prefix="/repository/pypi/simple/", credentials={USER: PASSWORD}) as index:
             add(home, index.index_url)
             done = home.run(
-                *password_words(), "--url", f"{index.origin}/repository/pypi/", "--no-verify", stdin=PASSWORD
+                *password_words(),
+                "--url",
+                f"{index.origin}/repository/pypi/",
+                "--no-verify",
+                stdin=PASSWORD,
             )
             assert "takes uploads" not in done.err
             assert own(home)["url"] == index.index_url

@@ -29,7 +29,17 @@ def kept(home: WarmHome) -> dict[str, dict[str, str]]:
 
 
 def log_in(home: WarmHome, name: str = "acme", *words: str) -> None:
-    home.ok("repo", "login", name, "--username", USER, "--password-stdin", "--no-verify", *words, stdin=PASSWORD)
+    home.ok(
+        "repo",
+        "login",
+        name,
+        "--username",
+        USER,
+        "--password-stdin",
+        "--no-verify",
+        *words,
+        stdin=PASSWORD,
+    )
 
 
 class TestLogout:
@@ -50,7 +60,9 @@ class TestLogout:
         assert kept(keyed) == {}
         assert keyed.toml("auth.toml") == {}
 
-    def test_a_token_for_pypi_in_the_keyring_leaves_no_trace_in_a_file_and_is_found(self, keyed: WarmHome) -> None:
+    def test_a_token_for_pypi_in_the_keyring_leaves_no_trace_in_a_file_and_is_found(
+        self, keyed: WarmHome
+    ) -> None:
         keyed.ok("repo", "login", "pypi", "--token", "pypi-t0ken")
         keyed.says("repo", "logout", "pypi", err="Logged out of pypi.\n")
         assert kept(keyed) == {}
@@ -74,7 +86,9 @@ class TestLogout:
     def test_a_helper_with_what_is_kept_of_its_answer(
         self, keyed: WarmHome, index: IndexServer, tmp_path: Path
     ) -> None:
-        answer = '{"headers": {"Authorization": ["Bearer b3arer"]}, "expires": "2099-01-01T00:00:00Z"}'
+        answer = (
+            '{"headers": {"Authorization": ["Bearer b3arer"]}, "expires": "2099-01-01T00:00:00Z"}'
+        )
         helper = StandIn(tmp_path / "bin", "vault", f"print({answer!r})")
         index.tokens = {"b3arer"}
         add(keyed, "acme", url=index.index_url)
@@ -83,12 +97,16 @@ class TestLogout:
         assert "b3arer" in json.dumps(kept(keyed))
         keyed.says("repo", "logout", "acme", err="Logged out of acme.\n")
         assert kept(keyed) == {}
-        assert keyed.toml("poetry-repo-plugin.toml") == {"repositories": {"acme": {"url": index.index_url}}}
+        assert keyed.toml("poetry-repo-plugin.toml") == {
+            "repositories": {"acme": {"url": index.index_url}}
+        }
 
     def test_a_login_in_the_place_of_a_helper_leaves_nothing_of_it(
         self, keyed: WarmHome, index: IndexServer, tmp_path: Path
     ) -> None:
-        answer = '{"headers": {"Authorization": ["Bearer b3arer"]}, "expires": "2099-01-01T00:00:00Z"}'
+        answer = (
+            '{"headers": {"Authorization": ["Bearer b3arer"]}, "expires": "2099-01-01T00:00:00Z"}'
+        )
         helper = StandIn(tmp_path / "bin", "vault", f"print({answer!r})")
         index.tokens = {"b3arer"}
         add(keyed, "acme", url=index.index_url)
@@ -102,7 +120,10 @@ class TestLogout:
         file = keyed.keyring_home / "keyring.json"
         entries = {
             "poetry-repository-acme": {"__short_lived__": "old"},
-            "poetry-repo-plugin: acme": {"short-lived-token": "new", "client-key-passphrase": "stays"},
+            "poetry-repo-plugin: acme": {
+                "short-lived-token": "new",
+                "client-key-passphrase": "stays",
+            },
         }
         file.write_text(json.dumps(entries))
         keyed.says("repo", "logout", "acme", err="Logged out of acme.\n")
@@ -123,9 +144,7 @@ class TestLogout:
 
     def test_a_passphrase_and_certificates_stay(self, home: WarmHome) -> None:
         add(home, "acme")
-        text = (
-            '[http-basic.acme]\nusername = "u"\npassword = "x"\npassphrase = "p"\n\n[certificates.acme]\ncert = "c"\n'
-        )
+        text = '[http-basic.acme]\nusername = "u"\npassword = "x"\npassphrase = "p"\n\n[certificates.acme]\ncert = "c"\n'
         (home.config / "auth.toml").write_text(text)
         home.ok("repo", "logout", "acme")
         assert home.toml("auth.toml") == {
@@ -136,7 +155,9 @@ class TestLogout:
     def test_a_variable_that_still_answers_is_named(self, home: WarmHome) -> None:
         add(home, "acme")
         log_in(home)
-        home.environ.update(POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD)
+        home.environ.update(
+            POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD
+        )
         home.says(
             *("repo", "logout", "acme"),
             err="Logged out of acme.\n"
@@ -144,7 +165,8 @@ class TestLogout:
         )
 
     @pytest.mark.parametrize(
-        ("mode", "why"), [("locked", "the keyring is locked"), ("fail", "the keyring failed (RuntimeError)")]
+        ("mode", "why"),
+        [("locked", "the keyring is locked"), ("fail", "the keyring failed (RuntimeError)")],
     )
     def test_a_keyring_that_cannot_be_asked_is_said_to_keep_its_entry(
         self, keyed: WarmHome, mode: str, why: str
@@ -162,7 +184,9 @@ class TestLogout:
         assert not any(json.loads((keyed.keyring_home / "keyring.json").read_text()).values())
         assert keyed.toml("auth.toml") == {}
 
-    @pytest.mark.parametrize(("mode", "said"), [(None, ""), ("locked", "may be left, because the keyring is locked")])
+    @pytest.mark.parametrize(
+        ("mode", "said"), [(None, ""), ("locked", "may be left, because the keyring is locked")]
+    )
     def test_a_helper_leaves_nothing_where_there_is_no_keyring(
         self, home: WarmHome, mode: str | None, said: str
     ) -> None:
@@ -192,7 +216,8 @@ class TestBadInput:
             err="No repository is called 'acne'. Did you mean acme?\nTry: poetry repo logout acme\n",
         )
         home.refuses(
-            *("repo", "logout", "beta", "acne"), err="No repository is called 'beta'.\nTry: poetry repo list\n"
+            *("repo", "logout", "beta", "acne"),
+            err="No repository is called 'beta'.\nTry: poetry repo list\n",
         )
 
     def test_a_broken_file(self, home: WarmHome) -> None:

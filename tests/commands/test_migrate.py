@@ -54,30 +54,50 @@ def test_it_rewrites_the_sources(home: PoetryHome, pyproject: Path, tmp_path: Pa
     ]
     assert pyproject.read_text() == MIGRATED
     assert pyproject.stat().st_mode & 0o777 == mode
-    assert poetry_reads(MIGRATED, tmp_path / "probe") == ["foo primary", "PyPI primary", "bar supplemental"]
+    assert poetry_reads(MIGRATED, tmp_path / "probe") == [
+        "foo primary",
+        "PyPI primary",
+        "bar supplemental",
+    ]
     again = home.ok("repo", "migrate")
-    assert again.text.splitlines() == [PASSWORD, "There is nothing to migrate: Poetry 2 reads these sources."]
+    assert again.text.splitlines() == [
+        PASSWORD,
+        "There is nothing to migrate: Poetry 2 reads these sources.",
+    ]
     assert pyproject.read_text() == MIGRATED
 
 
 def test_dry_run(home: PoetryHome, pyproject: Path) -> None:
-    """The difference goes to standard output, without the password; nothing is written, not even a lock."""
+    """The difference goes to standard output, without the password; nothing is written, not even a
+    lock.
+    """
     done = home.ok("repo", "migrate", "--dry-run")
     assert pyproject.read_text() == LEGACY
     assert list(home.config.iterdir()) == []
     lines = done.out.splitlines()
     assert lines[:2] == ["--- pyproject.toml", "+++ pyproject.toml"]
-    for line in ("-default = false", "-secondary = false", '+priority = "primary"', '+name = "PyPI"'):
+    for line in (
+        "-default = false",
+        "-secondary = false",
+        '+priority = "primary"',
+        '+name = "PyPI"',
+    ):
         assert line in lines
     assert ' url = "https://****@foo.example.org/simple/"' in lines
     assert "s3cret" not in done.text
-    assert done.err.splitlines() == [*CHANGES, PASSWORD, "Nothing was changed; without --dry-run it will be."]
+    assert done.err.splitlines() == [
+        *CHANGES,
+        PASSWORD,
+        "Nothing was changed; without --dry-run it will be.",
+    ]
 
 
 def test_plain_sources(home: WarmHome) -> None:
     """Poetry 2 reads them, so nobody but this command touches them: PyPI is on again behind it."""
     file = home.project / "pyproject.toml"
-    file.write_text(f'{HEAD}[[tool.poetry.source]]\nname = "foo"\nurl = "https://foo.example.org/simple/"\n')
+    file.write_text(
+        f'{HEAD}[[tool.poetry.source]]\nname = "foo"\nurl = "https://foo.example.org/simple/"\n'
+    )
     home.run("repo", "doctor", "foo", "--fix", "--timeout", "0.001")
     assert "priority" not in file.read_text()
     assert "migrate" not in home.ok("repo").text
@@ -115,7 +135,9 @@ def test_what_cannot_be_migrated(home: PoetryHome, text: str | None) -> None:
         file.write_text(text)
     done = home.fails("repo", "migrate")
     assert done.out == ""
-    assert ("There is no pyproject.toml here or above." if text is None else "pyproject.toml") in done.err
+    assert (
+        "There is no pyproject.toml here or above." if text is None else "pyproject.toml"
+    ) in done.err
     assert (file.read_text() if file.exists() else None) == text
 
 
@@ -133,12 +155,20 @@ def test_the_url_of_pypi_goes(home: WarmHome) -> None:
     ("source", "said"),
     [
         ('name = "PyPI"\nurl = "https://mirror.example.org/simple/"', "has a URL of its own"),
-        ('name = "a"\nurl = "https://a.example.org/"\nverify = false', "has verify, which Poetry does not know"),
+        (
+            'name = "a"\nurl = "https://a.example.org/"\nverify = false',
+            "has verify, which Poetry does not know",
+        ),
         ('name = "a"\nurl = "https://${USER}@a.example.org/"', "holds a variable"),
-        ('name = "a"\nurl = "https://a.example.org/"\n[[tool.poetry.source]]\nname = "A"\nurl = "https://b/"', "two"),
+        (
+            'name = "a"\nurl = "https://a.example.org/"\n[[tool.poetry.source]]\nname = "A"\nurl = "https://b/"',
+            "two",
+        ),
     ],
 )
-def test_what_poetry_2_does_not_read_is_not_called_readable(home: WarmHome, source: str, said: str) -> None:
+def test_what_poetry_2_does_not_read_is_not_called_readable(
+    home: WarmHome, source: str, said: str
+) -> None:
     home.write_project(extra=f"[[tool.poetry.source]]\n{source}\n")
     done = home.fails("repo", "migrate")
     assert "Poetry 2 cannot read these sources yet: " in done.err

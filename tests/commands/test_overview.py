@@ -21,7 +21,9 @@ class TestOverview:
     def test_nothing_yet(self, home: WarmHome) -> None:
         done = home.cold("repo")
         assert (done.code, done.err) == (0, "")
-        assert done.out == f"{PYPI}\nNext: poetry repo add NAME URL\nAll commands: poetry list repo\n"
+        assert (
+            done.out == f"{PYPI}\nNext: poetry repo add NAME URL\nAll commands: poetry list repo\n"
+        )
 
     @pytest.mark.parametrize(
         ("environ", "state", "step"),
@@ -30,7 +32,9 @@ class TestOverview:
             ({"POETRY_HTTP_BASIC_ACME_PASSWORD": "x"}, "ok env", "doctor"),
         ],
     )
-    def test_the_next_step(self, home: WarmHome, environ: dict[str, str], state: str, step: str) -> None:
+    def test_the_next_step(
+        self, home: WarmHome, environ: dict[str, str], state: str, step: str
+    ) -> None:
         home.ok("repo", "add", "acme", URL)
         home.environ.update(environ)
         assert home.ok("repo").out == (
@@ -39,7 +43,9 @@ class TestOverview:
         )
 
     def test_a_project_that_poetry_refuses_is_mended_first(self, home: WarmHome) -> None:
-        home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\ndefault = true\n')
+        home.write_project(
+            extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\ndefault = true\n'
+        )
         assert "\nNext: poetry repo migrate\n" in home.ok("repo").out
         home.ok("repo", "migrate")
         assert "\nNext: poetry repo login acme\n" in home.ok("repo").out
@@ -58,10 +64,19 @@ class TestOverview:
     @pytest.mark.parametrize(
         ("word", "said"),
         [
-            ("lst", "There is no command `poetry repo lst`. Did you mean list?\nTry: poetry repo list\n"),
-            ("log-in", "There is no command `poetry repo log-in`. Did you mean login?\nTry: poetry repo login\n"),
+            (
+                "lst",
+                "There is no command `poetry repo lst`. Did you mean list?\nTry: poetry repo list\n",
+            ),
+            (
+                "log-in",
+                "There is no command `poetry repo log-in`. Did you mean login?\nTry: poetry repo login\n",
+            ),
             ("xyz", "There is no command `poetry repo xyz`.\nTry: poetry list repo\n"),
-            ("<error>\x1b[31m", "There is no command `poetry repo <error>\\x1b[31m`.\nTry: poetry list repo\n"),
+            (
+                "<error>\x1b[31m",
+                "There is no command `poetry repo <error>\\x1b[31m`.\nTry: poetry list repo\n",
+            ),
         ],
     )
     def test_twin_an_unknown_command(self, home: WarmHome, word: str, said: str) -> None:
@@ -80,7 +95,9 @@ class TestOverview:
             (("certs-", "tok", "--ca", "my ca.pem", "--client-cert"), "certs tok"),
         ],
     )
-    def test_what_comes_behind_is_said_again(self, home: WarmHome, words: tuple[str, ...], again: str) -> None:
+    def test_what_comes_behind_is_said_again(
+        self, home: WarmHome, words: tuple[str, ...], again: str
+    ) -> None:
         message = f"There is no command `poetry repo {words[0]}`. Did you mean {again.split()[0]}?"
         home.refuses("repo", *words, err=f"{message}\nTry: poetry repo {again}\n")
 
@@ -101,14 +118,18 @@ class TestOverview:
             (("lgin", "fury", "--username", "hunter2"), "login fury"),
         ],
     )
-    def test_twin_but_never_what_may_be_a_secret(self, home: WarmHome, words: tuple[str, ...], again: str) -> None:
+    def test_twin_but_never_what_may_be_a_secret(
+        self, home: WarmHome, words: tuple[str, ...], again: str
+    ) -> None:
         home.ok("repo", "add", "fury", "https://pypi.fury.io/acme/")
         done = home.fails("repo", *words)
         assert done.err.endswith(f"\nTry: poetry repo {again}\n")
         assert "hunter2" not in done.text
 
     @pytest.mark.parametrize("words", [("--nonsense",), ("--json",), ("--username", "alice")])
-    def test_twin_an_option_alone_is_no_command(self, home: WarmHome, words: tuple[str, ...]) -> None:
+    def test_twin_an_option_alone_is_no_command(
+        self, home: WarmHome, words: tuple[str, ...]
+    ) -> None:
         done = home.fails("repo", *words)
         assert f'The option "{words[0]}" does not exist' in done.text
 
@@ -118,7 +139,9 @@ class TestOverview:
 
 
 class TestNarrowTerminal:
-    """At 80 columns nothing is cut in the middle of a word, and what is to be copied is on one line."""
+    """At 80 columns nothing is cut in the middle of a word, and what is to be copied is on one
+    line.
+    """
 
     def test_messages(self, home: WarmHome) -> None:
         home.write_project()
@@ -174,12 +197,21 @@ class TestAllCommands:
         listed = home.ok("list", "repo").out
         assert all(f"repo {name} " in listed for name in COMMANDS)
 
-    @pytest.mark.parametrize("words", [("list",), ("show", "acme"), ("certs", "acme"), ("token", "acme")])
-    def test_the_folder_is_chosen_with_c(self, home: WarmHome, tmp_path: Path, words: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize(
+        "words", [("list",), ("show", "acme"), ("certs", "acme"), ("token", "acme")]
+    )
+    def test_the_folder_is_chosen_with_c(
+        self, home: WarmHome, tmp_path: Path, words: tuple[str, ...]
+    ) -> None:
         home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\n')
         home.environ["POETRY_HTTP_BASIC_ACME_PASSWORD"] = "x"
-        orders = [("-C", str(home.project), "repo", *words), ("repo", *words, "-C", str(home.project))]
-        for order in orders if poetry_version() >= (2, 1) else orders[:1]:  # 2.0 sees it in front only
+        orders = [
+            ("-C", str(home.project), "repo", *words),
+            ("repo", *words, "-C", str(home.project)),
+        ]
+        for order in (
+            orders if poetry_version() >= (2, 1) else orders[:1]
+        ):  # 2.0 sees it in front only
             done = home.run(*order, cwd=tmp_path)
             assert (done.code, done.err) == (0, "")
         assert home.run("repo", *words, cwd=tmp_path).code == (0 if words == ("list",) else 1)
@@ -195,7 +227,14 @@ class TestAllCommands:
 
     def test_a_broken_project_is_named_by_each(self, home: WarmHome) -> None:
         (home.project / "pyproject.toml").write_text("[tool.poetry\n")
-        for words in ((), ("list",), ("show", "acme"), ("remove", "acme"), ("logout", "--all"), ("token", "acme")):
+        for words in (
+            (),
+            ("list",),
+            ("show", "acme"),
+            ("remove", "acme"),
+            ("logout", "--all"),
+            ("token", "acme"),
+        ):
             done = home.fails("repo", *words)
             assert done.err.startswith(f"{home.project}/pyproject.toml is not valid TOML: ")
             assert done.out == ""

@@ -72,7 +72,9 @@ class TestRemove:
     @pytest.mark.parametrize("answer", ["y", "n"])
     def test_at_a_terminal_it_is_asked(self, full: WarmHome, answer: str) -> None:
         with full.terminal("repo", "remove", "acme") as screen:
-            screen.expect("Other projects may use the login and TLS setup of acme. Remove that as well?")
+            screen.expect(
+                "Other projects may use the login and TLS setup of acme. Remove that as well?"
+            )
             screen.type(answer)
             assert screen.end() == 0
         assert (keyring(full) == {}) is (answer == "y")
@@ -87,7 +89,10 @@ class TestRemove:
     def test_what_a_keyring_keeps_back_is_named(self, full: WarmHome) -> None:
         full.environ["KEYRING_MODE"] = "locked"
         done = full.fails("repo", "remove", "acme", "--all")
-        assert "acme: the passphrase may be left in the keyring, as poetry-repo-plugin: acme (user " in done.err
+        assert (
+            "acme: the passphrase may be left in the keyring, as poetry-repo-plugin: acme (user "
+            in done.err
+        )
 
     def test_but_its_credentials(self, full: WarmHome) -> None:
         done = full.ok("repo", "remove", "acme", "--keep-credentials", "--all")
@@ -103,24 +108,41 @@ class TestRemove:
         kept = '[repositories.acme]\nhelper = ["/bin/x", "y"]\nhelper-protocol = "git"\n'
         own.write_text(f'{kept}url = "{URL}"\n')
         home.ok("repo", "remove", "acme", "--keep-credentials")
-        assert home.toml(own.name) == {"repositories": {"acme": {"helper": ["/bin/x", "y"], "helper-protocol": "git"}}}
+        assert home.toml(own.name) == {
+            "repositories": {"acme": {"helper": ["/bin/x", "y"], "helper-protocol": "git"}}
+        }
         own.write_text(f'{kept}url = "{URL}"\n')
         home.ok("repo", "remove", "acme", "--all")
         assert home.toml(own.name) == {}
 
     def test_other_repositories_stay(self, full: WarmHome) -> None:
-        full.ok("repo", "add", "beta", "https://beta.example.org/simple/", "--publish-url", "https://beta.example.org/")
-        full.ok("repo", "login", "beta", "-u", "bob", "--password", "x", "--no-verify", "--plaintext")
+        full.ok(
+            "repo",
+            "add",
+            "beta",
+            "https://beta.example.org/simple/",
+            "--publish-url",
+            "https://beta.example.org/",
+        )
+        full.ok(
+            "repo", "login", "beta", "-u", "bob", "--password", "x", "--no-verify", "--plaintext"
+        )
         full.ok("repo", "remove", "acme", "--all")
-        assert full.toml("config.toml") == {"repositories": {"beta": {"url": "https://beta.example.org/"}}}
-        assert full.toml("auth.toml") == {"http-basic": {"beta": {"username": "bob", "password": "x"}}}
+        assert full.toml("config.toml") == {
+            "repositories": {"beta": {"url": "https://beta.example.org/"}}
+        }
+        assert full.toml("auth.toml") == {
+            "http-basic": {"beta": {"username": "bob", "password": "x"}}
+        }
 
     def test_a_project_file_that_refuses_the_edit_keeps_everything(self, full: WarmHome) -> None:
         """Without acme only an explicit PyPI would be left, and Poetry refuses that."""
         pyproject = full.project / "pyproject.toml"
         text = pyproject.read_text()
         pyproject.write_text(
-            text.replace('name = "PyPI"\npriority = "primary"', 'name = "PyPI"\npriority = "explicit"')
+            text.replace(
+                'name = "PyPI"\npriority = "primary"', 'name = "PyPI"\npriority = "explicit"'
+            )
         )
         full.refuses(
             *("repo", "remove", "acme"),
@@ -133,7 +155,9 @@ class TestRemove:
         home.environ["POETRY_REPOSITORIES_ACME_URL"] = UPLOAD
         home.ok("repo", "add", "acme", URL)
         done = home.ok("repo", "remove", "acme")
-        assert done.err.endswith("acme is still named by the environment variable POETRY_REPOSITORIES_ACME_URL.\n")
+        assert done.err.endswith(
+            "acme is still named by the environment variable POETRY_REPOSITORIES_ACME_URL.\n"
+        )
 
     def test_twin_one_that_only_a_variable_names_was_not_removed(self, home: WarmHome) -> None:
         home.environ["POETRY_REPOSITORIES_ZED_URL"] = UPLOAD
@@ -144,7 +168,9 @@ class TestRemove:
         )
 
     def test_leaves_a_project_as_it_was_before_it_was_added(self, home: WarmHome) -> None:
-        home.write_project(extra=f'[[tool.poetry.source]]\nname = "beta"\nurl = "{URL}"\npriority = "supplemental"\n')
+        home.write_project(
+            extra=f'[[tool.poetry.source]]\nname = "beta"\nurl = "{URL}"\npriority = "supplemental"\n'
+        )
         before = (home.project / "pyproject.toml").read_text()
         home.ok("repo", "add", "acme", URL)
         home.says(
@@ -164,7 +190,9 @@ class TestRemove:
 class TestSelf:
     def test_takes_it_from_poetrys_own_environment_only(self, home: WarmHome) -> None:
         home.ok("repo", "add", "acme", URL, "--self", "--secondary")
-        home.says("repo", "remove", "acme", "--self", err="acme: removed (in Poetry's own environment)\n")
+        home.says(
+            "repo", "remove", "acme", "--self", err="acme: removed (in Poetry's own environment)\n"
+        )
         assert "acme" not in (home.config / "pyproject.toml").read_text()
         assert home.toml("poetry-repo-plugin.toml") == {"repositories": {"acme": {"url": URL}}}
 
@@ -189,7 +217,9 @@ class TestSelf:
         home.ok("repo", "add", "beta", URL, "--self")
         home.refuses("repo", "remove", "acme", "--self", err=said)
 
-    def test_twin_a_file_of_its_own_that_refuses_keeps_the_project_as_well(self, home: WarmHome) -> None:
+    def test_twin_a_file_of_its_own_that_refuses_keeps_the_project_as_well(
+        self, home: WarmHome
+    ) -> None:
         home.write_project()
         home.ok("repo", "add", "acme", URL, "--secondary")
         own = home.config / "pyproject.toml"

@@ -25,12 +25,24 @@ def acme(home: WarmHome) -> WarmHome:
 
 
 def add(home: WarmHome, url: str = URL, more: str = "") -> None:
-    (home.config / "poetry-repo-plugin.toml").write_text(f'[repositories.acme]\nurl = "{url}"\n{more}')
+    (home.config / "poetry-repo-plugin.toml").write_text(
+        f'[repositories.acme]\nurl = "{url}"\n{more}'
+    )
 
 
 def store(home: WarmHome, secret: str, user: str = USER) -> None:
     home.ok(
-        *("repo", "login", "acme", "--username", user, "--password-stdin", "--no-verify", "--plaintext", "-q"),
+        *(
+            "repo",
+            "login",
+            "acme",
+            "--username",
+            user,
+            "--password-stdin",
+            "--no-verify",
+            "--plaintext",
+            "-q",
+        ),
         stdin=f"{secret}\n",
     )
 
@@ -67,12 +79,18 @@ class TestFormats:
         done = acme.ok("repo", "token", "acme", "--format", "env")
         assert done.out.splitlines()[0] == "export POETRY_HTTP_BASIC_ACME_USERNAME=alice"
         script = f'{done.out}\nprintf %s "$POETRY_HTTP_BASIC_ACME_PASSWORD"'
-        read = subprocess.run(["/bin/sh", "-c", script], capture_output=True, encoding="utf-8", check=True)
+        read = subprocess.run(
+            ["/bin/sh", "-c", script], capture_output=True, encoding="utf-8", check=True
+        )
         assert read.stdout == SECRET
 
     def test_env_of_a_name_with_dots(self, home: WarmHome) -> None:
-        home.environ.update(POETRY_HTTP_BASIC_MY_REPO_2_USERNAME="u", POETRY_HTTP_BASIC_MY_REPO_2_PASSWORD="p")
-        (home.config / "poetry-repo-plugin.toml").write_text(f'[repositories."my-repo.2"]\nurl = "{URL}"\n')
+        home.environ.update(
+            POETRY_HTTP_BASIC_MY_REPO_2_USERNAME="u", POETRY_HTTP_BASIC_MY_REPO_2_PASSWORD="p"
+        )
+        (home.config / "poetry-repo-plugin.toml").write_text(
+            f'[repositories."my-repo.2"]\nurl = "{URL}"\n'
+        )
         home.says(
             *("repo", "token", "my-repo.2", "--format", "env"),
             out="export POETRY_HTTP_BASIC_MY_REPO_2_USERNAME=u\nexport POETRY_HTTP_BASIC_MY_REPO_2_PASSWORD=p\n",
@@ -104,7 +122,8 @@ class TestFormats:
     def test_twin_netrc_cannot_hold_nothing(self, acme: WarmHome) -> None:
         store(acme, "")
         acme.refuses(
-            *("repo", "token", "acme", "--format", "netrc"), err="A netrc file cannot hold an empty password.\n"
+            *("repo", "token", "acme", "--format", "netrc"),
+            err="A netrc file cannot hold an empty password.\n",
         )
 
     def test_twin_an_unknown_format(self, acme: WarmHome) -> None:
@@ -122,7 +141,11 @@ class TestWhereItComesFrom:
     def test_the_environment_wins(self, acme: WarmHome) -> None:
         acme.environ["POETRY_PYPI_TOKEN_ACME"] = "from-env"
         found = parsed(acme.ok("repo", "token", "acme", "--format", "json"))
-        assert (found["secret"], found["source"], found["username"]) == ("from-env", "env", "__token__")
+        assert (found["secret"], found["source"], found["username"]) == (
+            "from-env",
+            "env",
+            "__token__",
+        )
 
     def test_the_keyring(self, keyed: WarmHome) -> None:
         add(keyed)
@@ -131,7 +154,9 @@ class TestWhereItComesFrom:
         assert (found["secret"], found["source"]) == (SECRET, "keyring")
 
     def test_a_helper_with_an_end(self, home: WarmHome, tmp_path: Path) -> None:
-        answer = '{"headers": {"Authorization": ["Bearer b3arer"]}, "expires": "2099-01-02T03:04:05Z"}'
+        answer = (
+            '{"headers": {"Authorization": ["Bearer b3arer"]}, "expires": "2099-01-02T03:04:05Z"}'
+        )
         helper = StandIn(tmp_path / "bin", "vault", f"print({answer!r})")
         add(home, more=f'helper = ["{helper.path}"]\nhelper-protocol = "bazel"\n')
         assert parsed(home.ok("repo", "token", "acme", "--format", "json")) == {
@@ -172,7 +197,11 @@ class TestWhereItComesFrom:
         )
 
     def test_twin_one_of_another_place(self, acme: WarmHome) -> None:
-        add(acme, "https://other.example.org/simple/", more='credential-origins = ["https://pypi.example.org:8443"]\n')
+        add(
+            acme,
+            "https://other.example.org/simple/",
+            more='credential-origins = ["https://pypi.example.org:8443"]\n',
+        )
         acme.refuses(
             *("repo", "token", "acme"),
             err="Repository acme (other.example.org): the stored credential belongs to https://pypi.example.org:8443, "
@@ -198,13 +227,19 @@ class TestBadInput:
 
     def test_a_name_without_a_url(self, home: WarmHome) -> None:
         home.ok("config", "http-basic.acme", "u", "p")
-        home.refuses(*("repo", "token", "acme"), err="No URL is known for 'acme'.\nTry: poetry repo add acme URL\n")
+        home.refuses(
+            *("repo", "token", "acme"),
+            err="No URL is known for 'acme'.\nTry: poetry repo add acme URL\n",
+        )
 
     def test_a_stream_that_cannot_hold_it(self, acme: WarmHome) -> None:
         acme.environ["PYTHONIOENCODING"] = "ascii"
         done = acme.cold("repo", "token", "acme")
         assert (done.code, done.out) == (1, "")
-        assert done.err == "Standard output is ascii and cannot hold this; set PYTHONIOENCODING=utf-8.\n"
+        assert (
+            done.err
+            == "Standard output is ascii and cannot hold this; set PYTHONIOENCODING=utf-8.\n"
+        )
 
     def test_help_shows_an_example(self, home: WarmHome) -> None:
         assert "poetry repo token acme --format env" in home.ok("repo", "token", "--help").out
@@ -213,9 +248,13 @@ class TestBadInput:
 class TestPipBesideTheUrl:
     """A URL says nothing of TLS: pip's own variables do."""
 
-    def test_the_ca_and_the_client_certificate(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_the_ca_and_the_client_certificate(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         ca, client = certs.ca_file(), certs.pem(certs.client())
-        acme.ok("repo", "certs", "acme", "--ca", str(ca), "--client-cert", str(client), "--no-verify")
+        acme.ok(
+            "repo", "certs", "acme", "--ca", str(ca), "--client-cert", str(client), "--no-verify"
+        )
         done = acme.ok("repo", "token", "acme", "--format", "pip")
         assert done.out.startswith("https://alice:")
         assert done.err.splitlines() == [
@@ -224,9 +263,16 @@ class TestPipBesideTheUrl:
         ]
         assert acme.ok("repo", "token", "acme").err == ""
 
-    def test_a_key_of_its_own_is_nothing_for_pip(self, acme: WarmHome, certs: CertificateFactory) -> None:
+    def test_a_key_of_its_own_is_nothing_for_pip(
+        self, acme: WarmHome, certs: CertificateFactory
+    ) -> None:
         identity = certs.client()
-        words = ("--client-cert", str(certs.cert_file(identity)), "--client-key", str(certs.key_file(identity)))
+        words = (
+            "--client-cert",
+            str(certs.cert_file(identity)),
+            "--client-key",
+            str(certs.key_file(identity)),
+        )
         acme.ok("repo", "certs", "acme", *words, "--no-verify")
         done = acme.ok("repo", "token", "acme", "--format", "pip")
         assert "poetry repo certs acme --export PATH, then PIP_CLIENT_CERT=PATH" in done.err

@@ -1,4 +1,6 @@
-"""What the tests of ``pyproject.toml`` share: Poetry's own reading of a text, and texts made by hypothesis."""
+"""What the tests of ``pyproject.toml`` share: Poetry's own reading of a text, and texts made by
+hypothesis.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-with warnings.catch_warnings():  # pbs_installer, which Poetry imports, calls importlib.resources.open_text
+with (
+    warnings.catch_warnings()
+):  # pbs_installer, which Poetry imports, calls importlib.resources.open_text
     warnings.simplefilter("ignore", DeprecationWarning)
     from poetry.config.config import Config
     from poetry.factory import Factory
@@ -52,11 +56,14 @@ def comments(text: str) -> list[str]:
 
 def pool_names(text: str) -> list[str]:
     """The names in the pool that Poetry makes of the sources in ``text``, in lower case."""
-    return [one.name.lower() for one in Factory.create_pool(Config(), sources(text)).all_repositories]
+    return [
+        one.name.lower() for one in Factory.create_pool(Config(), sources(text)).all_repositories
+    ]
 
 
 def poetry_reads(text: str, folder: Path) -> list[str]:
-    """The sources as Poetry itself takes them from a project with this text, in its order: ``name priority``.
+    """The sources as Poetry itself takes them from a project with this text, in its order: ``name
+    priority``.
 
     The ``[project]`` that Poetry needs is put in where the text has none.
     """
@@ -69,7 +76,9 @@ def poetry_reads(text: str, folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pyproject.toml").write_bytes(text.encode())
     pool = Factory().create_poetry(folder, disable_plugins=True).pool
-    return [f"{one.name} {pool.get_priority(one.name).name.lower()}" for one in pool.all_repositories]
+    return [
+        f"{one.name} {pool.get_priority(one.name).name.lower()}" for one in pool.all_repositories
+    ]
 
 
 _NAMES = ["foo", "bar", "corp", "My.Repo_2", "PyPI"]
@@ -109,11 +118,15 @@ _AFTER = [
 
 @st.composite
 def project_texts(draw: st.DrawFn, *, legacy: bool = False) -> str:
-    """A ``pyproject.toml`` with sources in one of the forms of TOML, comments, and other tables around them."""
+    """A ``pyproject.toml`` with sources in one of the forms of TOML, comments, and other tables
+    around them.
+    """
     names = draw(st.lists(st.sampled_from(_NAMES), unique=True, max_size=4))
     entries: list[dict[str, object]] = []
     for name in names:
-        entry: dict[str, object] = {"name": name} if name == "PyPI" else {"name": name, "url": f"{INDEX}{name}"}
+        entry: dict[str, object] = (
+            {"name": name} if name == "PyPI" else {"name": name, "url": f"{INDEX}{name}"}
+        )
         words = _LEGACY if legacy and name != "PyPI" else _WORDS
         entries.append({**entry, **draw(st.sampled_from(words))})
     before = draw(st.sampled_from(_BEFORE))
@@ -140,7 +153,9 @@ def _table(draw: st.DrawFn, entry: dict[str, object]) -> str:
 
 @st.composite
 def _array(draw: st.DrawFn, entries: list[dict[str, object]], *, lines: bool) -> str:
-    elements = ["{ " + ", ".join(f"{k} = {_value(v)}" for k, v in entry.items()) + " }" for entry in entries]
+    elements = [
+        "{ " + ", ".join(f"{k} = {_value(v)}" for k, v in entry.items()) + " }" for entry in entries
+    ]
     comma = draw(st.sampled_from(["", ","]))
     if not lines:
         return draw(st.sampled_from([", ", ","])).join(elements) + comma

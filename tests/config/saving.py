@@ -11,7 +11,8 @@ from poetry_repo_plugin.config.settings import Settings
 
 
 class saving:
-    """``saving(settings).save_user_settings("acme", {...})``: each method of ``Changes``, committed by itself.
+    """``saving(settings).save_user_settings("acme", {...})``: each method of ``Changes``, committed
+    by itself.
 
     A call returns the private files that others could read before.
     """

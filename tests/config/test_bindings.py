@@ -41,17 +41,34 @@ def test_nothing_is_known_at_first(bindings: Bindings, kind: Kind) -> None:
 
 def test_a_login_binds_to_what_the_repository_owns(bindings: Bindings, tmp_path: Path) -> None:
     bindings.record_for_login("corp", [INDEX, UPLOAD])
-    assert shown(again(tmp_path)) == ["https://host.example/team-a", "https://upload.example/team-a"]
-    for url in (INDEX, UPLOAD, "https://host.example/team-a/files/x.whl", "https://HOST.example.:443/team-a/"):
+    assert shown(again(tmp_path)) == [
+        "https://host.example/team-a",
+        "https://upload.example/team-a",
+    ]
+    for url in (
+        INDEX,
+        UPLOAD,
+        "https://host.example/team-a/files/x.whl",
+        "https://HOST.example.:443/team-a/",
+    ):
         assert bindings.allows("corp", Kind.CREDENTIAL, url) is True
     for url in (
-        *("https://host.example/", "https://host.example/team-ab/simple/", "https://host.example/team-a/../team-b/"),
+        *(
+            "https://host.example/",
+            "https://host.example/team-ab/simple/",
+            "https://host.example/team-a/../team-b/",
+        ),
         *(
             "http://host.example/team-a/simple/",
             "https://host.example:8443/team-a/simple/",
             "https://evil.example/team-a/",
         ),
-        *("https://host.example/team-a/..%2fteam-b", "https://host.example\\@evil.example/team-a/", "nonsense", ""),
+        *(
+            "https://host.example/team-a/..%2fteam-b",
+            "https://host.example\\@evil.example/team-a/",
+            "nonsense",
+            "",
+        ),
     ):
         assert bindings.allows("corp", Kind.CREDENTIAL, url) is False
     assert bindings.of("corp", Kind.CERTIFICATE) == [], "that is another record"
@@ -71,15 +88,23 @@ def test_a_client_certificate_is_held_to_the_origin(bindings: Bindings) -> None:
     ):
         assert bindings.allows("corp", Kind.CERTIFICATE, url) is False
     assert bindings.of("corp", Kind.CREDENTIAL) == []
-    assert bindings.allows("corp", Kind.CREDENTIAL, "https://host.example/team-b/") is False, "held to the path"
+    assert bindings.allows("corp", Kind.CREDENTIAL, "https://host.example/team-b/") is False, (
+        "held to the path"
+    )
 
 
 def test_a_further_url_is_added(bindings: Bindings) -> None:
     bindings.record_for_login("corp", [INDEX])
     bindings.record("corp", Kind.CREDENTIAL, ["https://mirror.example/simple/"])
     assert shown(bindings) == ["https://host.example/team-a", "https://mirror.example"]
-    bindings.record("corp", Kind.CREDENTIAL, ["https://host.example/team-a/deeper/simple/", "https://host.example/"])
-    assert shown(bindings) == ["https://mirror.example", "https://host.example"], "the widest say it all"
+    bindings.record(
+        "corp",
+        Kind.CREDENTIAL,
+        ["https://host.example/team-a/deeper/simple/", "https://host.example/"],
+    )
+    assert shown(bindings) == ["https://mirror.example", "https://host.example"], (
+        "the widest say it all"
+    )
 
 
 def test_a_new_password_for_the_same_place_keeps_the_other_places(bindings: Bindings) -> None:
@@ -110,7 +135,9 @@ SAID = ("a login", "a certificate", "repo add", "poetry config", "the environmen
 
 def said(tmp_path: Path, how: str, url: str) -> Bindings:
     """Bindings of a user who has said that ``corp`` is at ``url``."""
-    settings = Settings(tmp_path, environ={"POETRY_REPOSITORIES_CORP_URL": url} if how == "the environment" else {})
+    settings = Settings(
+        tmp_path, environ={"POETRY_REPOSITORIES_CORP_URL": url} if how == "the environment" else {}
+    )
     bindings = Bindings(settings)
     if how == "a login":
         bindings.record("corp", Kind.CREDENTIAL, [url])
@@ -125,7 +152,9 @@ def said(tmp_path: Path, how: str, url: str) -> Bindings:
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("how", SAID)
-def test_every_word_of_the_user_says_where_a_name_belongs(tmp_path: Path, how: str, kind: Kind) -> None:
+def test_every_word_of_the_user_says_where_a_name_belongs(
+    tmp_path: Path, how: str, kind: Kind
+) -> None:
     bindings = said(tmp_path, how, INDEX)
     by_origin = kind is Kind.CERTIFICATE
     assert bindings.allows("corp", kind, INDEX) is True
@@ -141,18 +170,32 @@ def test_every_word_of_the_user_says_where_a_name_belongs(tmp_path: Path, how: s
     ("said_url", "url"),
     [
         ("http://host.example/a/simple/", "https://host.example/a/simple/"),
-        ("https://nexus.example/repository/hosted/", "https://nexus.example/repository/group/simple/"),
-        ("https://host.example/artifactory/api/pypi/local", "https://host.example/artifactory/api/pypi/all/simple"),
+        (
+            "https://nexus.example/repository/hosted/",
+            "https://nexus.example/repository/group/simple/",
+        ),
+        (
+            "https://host.example/artifactory/api/pypi/local",
+            "https://host.example/artifactory/api/pypi/all/simple",
+        ),
         (
             "https://gitlab.example/api/v4/projects/7/packages/pypi",
             "https://gitlab.example/api/v4/groups/7/-/packages/pypi/simple",
         ),
-        ("https://python.cloudsmith.io/acme/py/", "https://dl.cloudsmith.io/basic/acme/py/python/simple/"),
-        ("https://dl.cloudsmith.io/basic/acme/py/python/simple/", "https://python.cloudsmith.io/acme/py/"),
+        (
+            "https://python.cloudsmith.io/acme/py/",
+            "https://dl.cloudsmith.io/basic/acme/py/python/simple/",
+        ),
+        (
+            "https://dl.cloudsmith.io/basic/acme/py/python/simple/",
+            "https://python.cloudsmith.io/acme/py/",
+        ),
         ("https://push.fury.io/acme/", "https://pypi.fury.io/acme/"),
     ],
 )
-def test_twin_a_part_of_the_same_repository_is_no_stranger(tmp_path: Path, how: str, said_url: str, url: str) -> None:
+def test_twin_a_part_of_the_same_repository_is_no_stranger(
+    tmp_path: Path, how: str, said_url: str, url: str
+) -> None:
     bindings = said(tmp_path, how, said_url)
     assert bindings.allows("corp", Kind.CREDENTIAL, url) is True
 
@@ -163,11 +206,17 @@ def test_twin_a_part_of_the_same_repository_is_no_stranger(tmp_path: Path, how: 
     [
         ("https://host.example/a/simple/", "http://host.example/a/simple/"),
         ("http://host.example:8080/a/simple/", "https://host.example/a/simple/"),
-        ("https://host.example/team-a/repository/x/", "https://host.example/team-evil/repository/x/"),
+        (
+            "https://host.example/team-a/repository/x/",
+            "https://host.example/team-evil/repository/x/",
+        ),
         ("https://nexus.example/repository/x/", "https://evil.example/repository/x/"),
         ("https://nexus.example/repository/x/", "http://nexus.example/repository/y/"),
         ("https://python.cloudsmith.io/acme/py/", "https://python.cloudsmith.io/evil/py/"),
-        ("https://python.cloudsmith.io/acme/py/", "https://dl.cloudsmith.io/basic/evil/py/python/simple/"),
+        (
+            "https://python.cloudsmith.io/acme/py/",
+            "https://dl.cloudsmith.io/basic/evil/py/python/simple/",
+        ),
         ("https://push.fury.io/acme/", "https://push.fury.io/evil/"),
     ],
 )
@@ -178,7 +227,9 @@ def test_a_look_alike_is_a_stranger(tmp_path: Path, how: str, said_url: str, url
 
 
 def test_a_record_is_not_widened_by_other_words(tmp_path: Path) -> None:
-    """What is stored goes where it was stored for; a new secret may go to any place that the user names."""
+    """What is stored goes where it was stored for; a new secret may go to any place that the user
+    names.
+    """
     bindings = said(tmp_path, "repo add", "https://new.example/simple/")
     bindings.record("corp", Kind.CREDENTIAL, [INDEX])
     assert bindings.allows("corp", Kind.CREDENTIAL, "https://new.example/simple/") is False
@@ -196,13 +247,17 @@ def test_a_project_says_nothing(tmp_path: Path) -> None:
 
 
 def test_pypi_is_where_poetry_has_it(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, environ={"POETRY_REPOSITORIES_PYPI_URL": "https://mirror.example/"})
+    settings = Settings(
+        tmp_path, environ={"POETRY_REPOSITORIES_PYPI_URL": "https://mirror.example/"}
+    )
     assert Bindings(settings).home("pypi").places == ()
     assert Bindings(settings).allows("pypi", Kind.CREDENTIAL, "https://upload.example/") is None
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_the_first_success_binds_and_the_second_changes_nothing(bindings: Bindings, tmp_path: Path, kind: Kind) -> None:
+def test_the_first_success_binds_and_the_second_changes_nothing(
+    bindings: Bindings, tmp_path: Path, kind: Kind
+) -> None:
     bindings.record_first_success("corp", kind, [INDEX, UPLOAD])
     assert len(shown(again(tmp_path), kind=kind)) == 2
     bindings.record_first_success("corp", kind, ["https://evil.example/"])
@@ -212,7 +267,11 @@ def test_the_first_success_binds_and_the_second_changes_nothing(bindings: Bindin
 def test_of_two_processes_that_succeed_first_at_once_the_first_binds(tmp_path: Path) -> None:
     """The second has read the settings before the first wrote them."""
     first, second = again(tmp_path), again(tmp_path)
-    assert first.allows("corp", Kind.CREDENTIAL, INDEX) is second.allows("corp", Kind.CREDENTIAL, INDEX) is None
+    assert (
+        first.allows("corp", Kind.CREDENTIAL, INDEX)
+        is second.allows("corp", Kind.CREDENTIAL, INDEX)
+        is None
+    )
     first.record_first_success("corp", Kind.CREDENTIAL, [INDEX])
     second.record_first_success("corp", Kind.CREDENTIAL, ["https://evil.example/"])
     assert shown(again(tmp_path)) == ["https://host.example/team-a"]
@@ -226,7 +285,9 @@ def test_of_two_processes_that_add_a_place_both_are_kept(tmp_path: Path) -> None
     assert len(shown(again(tmp_path))) == 2
 
 
-def test_what_is_no_url_is_left_out_and_does_not_stop_the_rest(bindings: Bindings, tmp_path: Path) -> None:
+def test_what_is_no_url_is_left_out_and_does_not_stop_the_rest(
+    bindings: Bindings, tmp_path: Path
+) -> None:
     """A publish URL may be misspelled in a variable or a file of Poetry's."""
     bad = ["", "nonsense", "ftp://host/", "https://[", "https://a\\@b/"]
     bindings.record_first_success("one", Kind.CREDENTIAL, [*bad, INDEX])
@@ -241,12 +302,15 @@ def test_what_is_no_url_is_left_out_and_does_not_stop_the_rest(bindings: Binding
 
 
 def test_userinfo_is_never_recorded(bindings: Bindings, tmp_path: Path) -> None:
-    bindings.record_for_login("corp", ["https://me:S3CR3T@host.example/simple/?token=S3CR3T#S3CR3T"])
+    bindings.record_for_login(
+        "corp", ["https://me:S3CR3T@host.example/simple/?token=S3CR3T#S3CR3T"]
+    )
     assert "S3CR3T" not in (tmp_path / "poetry-repo-plugin.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    "record", ["[5]", '"nonsense"', "true", '["", "https://["]', "{ a = 1 }", '[["https://host.example"]]']
+    "record",
+    ["[5]", '"nonsense"', "true", '["", "https://["]', "{ a = 1 }", '[["https://host.example"]]'],
 )
 @pytest.mark.parametrize("kind", Kind)
 def test_a_record_that_cannot_be_read_allows_nothing_and_is_not_overwritten_by_a_success(
@@ -265,7 +329,10 @@ def test_a_record_that_cannot_be_read_allows_nothing_and_is_not_overwritten_by_a
 
 def test_a_single_text_in_the_place_of_a_list_is_understood(tmp_path: Path) -> None:
     path = tmp_path / "poetry-repo-plugin.toml"
-    path.write_text('[repositories.corp]\ncredential-origins = "https://host.example/team-a"\n', encoding="utf-8")
+    path.write_text(
+        '[repositories.corp]\ncredential-origins = "https://host.example/team-a"\n',
+        encoding="utf-8",
+    )
     assert again(tmp_path).allows("corp", Kind.CREDENTIAL, INDEX) is True
     assert again(tmp_path).allows("corp", Kind.CREDENTIAL, UPLOAD) is False
 

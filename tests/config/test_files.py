@@ -1,4 +1,6 @@
-"""Files are replaced whole, privately, by one process at a time, and never at the price of what was in them."""
+"""Files are replaced whole, privately, by one process at a time, and never at the price of what was
+in them.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ def mode(path: Path) -> int:
 
 def others(path: Path) -> list[str]:
     """What lies beside ``path``: nothing but the lock may."""
-    beside = {entry.name for entry in path.parent.iterdir()} - {path.name, ".poetry-repo-plugin.lock"}
+    beside = {entry.name for entry in path.parent.iterdir()} - {
+        path.name,
+        ".poetry-repo-plugin.lock",
+    }
     return sorted(beside)
 
 
@@ -60,7 +65,9 @@ def edit(path: Path, keys: tuple[str, ...], value: object) -> None:
 def running(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """A process that runs ``code``; it has said a first line, and is gone at the end."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -102,7 +109,9 @@ class TestWriting:
             assert store.write_text(path, f"new {kept}") is False
             assert mode(path) == kept
 
-    @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a file away")
+    @pytest.mark.skipif(
+        os.name != "posix" or os.geteuid() != 0, reason="only root can give a file away"
+    )
     def test_root_leaves_a_user_s_file_to_the_user(self, tmp_path: Path) -> None:
         path = tmp_path / "auth.toml"
         path.write_text("old", encoding="utf-8")
@@ -129,7 +138,9 @@ class TestWriting:
         assert target.read_text(encoding="utf-8") == "again"
 
     @posix
-    def test_the_secret_is_never_in_a_loose_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_secret_is_never_in_a_loose_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Not even for a moment: the temporary file is private before anything is in it."""
         path = tmp_path / "auth.toml"
         path.write_text("old", encoding="utf-8")
@@ -139,7 +150,9 @@ class TestWriting:
 
         def look(descriptor: int) -> None:
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                seen.append((stat.S_IMODE(os.fstat(descriptor).st_mode), os.fstat(descriptor).st_size))
+                seen.append(
+                    (stat.S_IMODE(os.fstat(descriptor).st_mode), os.fstat(descriptor).st_size)
+                )
             original(descriptor)
 
         monkeypatch.setattr(os, "fsync", look)
@@ -175,7 +188,9 @@ class TestFailing:
     def test_a_folder_that_cannot_be_written(self, path: Path) -> None:
         """``/proc`` cannot, not even by root."""
         assert "cannot be written" in failure(store.write_text, Path("/proc/1/auth.toml"), "new")
-        assert "cannot be written" in failure(store.write_text, Path("/proc/poetry/auth.toml"), "new")
+        assert "cannot be written" in failure(
+            store.write_text, Path("/proc/poetry/auth.toml"), "new"
+        )
         assert "cannot be written" in failure(lambda: lock.locked(Path("/proc/poetry")).__enter__())
         assert "cannot be read" in failure(read_toml, Path("/proc/self/mem"))
 
@@ -205,7 +220,11 @@ except StateError as error:
     print(error)
 """
         done = subprocess.run(
-            [sys.executable, "-c", code, path], capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", code, path],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
         )
         assert done.stdout == f"{path} cannot be written: file too large. Nothing was changed.\n"
         assert "S3CR3T" not in done.stderr
@@ -213,7 +232,9 @@ except StateError as error:
 
     @linux
     def test_the_device_is_full(self) -> None:
-        assert "cannot be written" in failure(store.write_text, Path("/dev/full/auth.toml"), "new", private=True)
+        assert "cannot be written" in failure(
+            store.write_text, Path("/dev/full/auth.toml"), "new", private=True
+        )
 
     def test_what_is_no_text(self, path: Path) -> None:
         """A password from bytes that were no UTF-8. Python's own error would quote it."""
@@ -231,7 +252,9 @@ except StateError as error:
             store.write_text(path, "S3CR3T", private=True)
         assert self.unharmed(path)
 
-    def test_a_file_system_that_cannot_sync_a_folder(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_file_system_that_cannot_sync_a_folder(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Then the new file is in place, and saying otherwise would be wrong."""
         original = os.fsync
 
@@ -255,7 +278,9 @@ except StateError as error:
             (b"\0", ""),
         ],
     )
-    def test_a_file_that_cannot_be_parsed_is_named_and_left(self, tmp_path: Path, content: bytes, said: str) -> None:
+    def test_a_file_that_cannot_be_parsed_is_named_and_left(
+        self, tmp_path: Path, content: bytes, said: str
+    ) -> None:
         path = tmp_path / "auth.toml"
         path.write_bytes(content)
         for message in (failure(read_toml, path), failure(edit, path, ("a",), "new")):
@@ -264,9 +289,15 @@ except StateError as error:
             assert message.endswith("It was left as it is.")
         assert path.read_bytes() == content
 
-    @pytest.mark.parametrize("keys", [("http-basic", "b", "username"), ("http-basic", "a", "x", "y")])
-    def test_a_form_that_the_writer_would_garble_is_left_as_it_is(self, tmp_path: Path, keys: tuple[str, ...]) -> None:
-        """tomlkit moves the second line into the new table: one repository's password becomes another's key."""
+    @pytest.mark.parametrize(
+        "keys", [("http-basic", "b", "username"), ("http-basic", "a", "x", "y")]
+    )
+    def test_a_form_that_the_writer_would_garble_is_left_as_it_is(
+        self, tmp_path: Path, keys: tuple[str, ...]
+    ) -> None:
+        """tomlkit moves the second line into the new table: one repository's password becomes
+        another's key.
+        """
         path = tmp_path / "auth.toml"
         text = 'http-basic.a.username = "u"\nhttp-basic.a.password = "S3CR3T"\n'
         path.write_text(text, encoding="utf-8")
@@ -336,7 +367,9 @@ class TestEditing:
 
     def test_emptied_tables_go(self, tmp_path: Path) -> None:
         text = "[a.b.c]\nd = 1\n[a.x]\ny = 1\n"
-        assert parse(self.edited(tmp_path / "f", text, ("a", "b", "c", "d"), None)) == {"a": {"x": {"y": 1}}}
+        assert parse(self.edited(tmp_path / "f", text, ("a", "b", "c", "d"), None)) == {
+            "a": {"x": {"y": 1}}
+        }
         assert self.edited(tmp_path / "f", "[a.b.c]\nd = 1\n", ("a", "b", "c"), None).strip() == ""
 
     def test_true_is_not_one(self, tmp_path: Path) -> None:
@@ -353,7 +386,9 @@ class TestEditing:
             ("[pypi-token.foo]\nbar = 'S3CR3T'\n", ("pypi-token", "foo")),
         ],
     )
-    def test_what_is_in_the_way_is_not_overwritten(self, tmp_path: Path, text: str, keys: tuple[str, ...]) -> None:
+    def test_what_is_in_the_way_is_not_overwritten(
+        self, tmp_path: Path, text: str, keys: tuple[str, ...]
+    ) -> None:
         path = tmp_path / "auth.toml"
         message = failure(self.edited, path, text, keys, "new")
         assert message.startswith(f"{path} holds a ")
@@ -375,23 +410,33 @@ class TestEditing:
             transaction.commit()
         assert path.read_text(encoding="utf-8") == AUTH
 
-    @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(
+        max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    )
     @given(data=st.data())
     def test_whatever_the_file_looks_like_only_what_was_asked_changes(
         self, tmp_path: Path, data: st.DataObject
     ) -> None:
-        """Against a model: plain dictionaries. Where that cannot be done the file is left alone, and that is said."""
+        """Against a model: plain dictionaries. Where that cannot be done the file is left alone,
+        and that is said.
+        """
         path = tmp_path / "auth.toml"
         names = st.sampled_from(["a", "b", "a.b", "A"])
         lines = data.draw(
             st.lists(
                 st.one_of(
-                    st.builds('[http-basic."{}"]\nusername = "u"\npassword = "p" # c\n'.format, names),
+                    st.builds(
+                        '[http-basic."{}"]\nusername = "u"\npassword = "p" # c\n'.format, names
+                    ),
                     st.builds("[http-basic.{}]\nusername = 'u'\n".format, names),
-                    st.builds('[pypi-token]\n{} = "t"\n"x.y" = "t"\n'.format, st.sampled_from("abc")),
+                    st.builds(
+                        '[pypi-token]\n{} = "t"\n"x.y" = "t"\n'.format, st.sampled_from("abc")
+                    ),
                     st.builds("[x.y{}]\n# comment\nz = [1,\n 2]\n".format, st.integers(0, 3)),
                     st.builds("http-basic.{}.username = 'q'\n".format, st.sampled_from("abc")),
-                    st.builds("[http-basic]\n{} = {{username='i'}}\n".format, st.sampled_from("abc")),
+                    st.builds(
+                        "[http-basic]\n{} = {{username='i'}}\n".format, st.sampled_from("abc")
+                    ),
                     st.just("\n"),
                 ),
                 max_size=5,
@@ -474,7 +519,10 @@ class TestKilled:
     def test_what_a_killed_writer_left_is_removed_and_nothing_else(self, tmp_path: Path) -> None:
         path = tmp_path / "auth.toml"
         left = tmp_path / ".auth.toml.0123456789ab.tmp"
-        mine = [tmp_path / name for name in (".auth.toml.tmp", ".config.toml.0123456789ab.tmp", "auth.toml.bak")]
+        mine = [
+            tmp_path / name
+            for name in (".auth.toml.tmp", ".config.toml.0123456789ab.tmp", "auth.toml.bak")
+        ]
         for file in (left, *mine):
             file.write_text("S3CR3T", encoding="utf-8")
         edit(path, ("a",), None)
@@ -493,13 +541,18 @@ with lock.locked(Path(sys.argv[1])):
 
 
 class TestLock:
-    def test_who_holds_it_is_said_after_a_while(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_who_holds_it_is_said_after_a_while(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(lock, "LOCK_SECONDS", 0.3)
         with running(HOLDER, tmp_path) as process:
             began = time.monotonic()
             message = failure(lambda: lock.locked(tmp_path).__enter__())
             assert 0.2 < time.monotonic() - began < 5
-            assert message == f"The settings in {tmp_path} are in use by process {process.pid}; waited 0 s."
+            assert (
+                message
+                == f"The settings in {tmp_path} are in use by process {process.pid}; waited 0 s."
+            )
         with lock.locked(tmp_path):
             pass
 
@@ -514,7 +567,9 @@ class TestLock:
                 pass
 
     @posix
-    def test_a_killed_holder_holds_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_killed_holder_holds_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(lock, "LOCK_SECONDS", 5.0)
         with running(HOLDER, tmp_path) as process:
             process.send_signal(signal.SIGKILL)
@@ -575,7 +630,9 @@ def test_of_twenty_processes_that_log_in_at_once_twenty_are_kept(tmp_path: Path)
     """Plain Poetry keeps one to four of them."""
     command = [sys.executable, "-c", LOGIN, str(tmp_path)]
     processes = [
-        subprocess.Popen([*command, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for number in range(20)
     ]
     for process in processes:  # all have read the old files before the first one writes
@@ -591,7 +648,9 @@ def test_of_twenty_processes_that_log_in_at_once_twenty_are_kept(tmp_path: Path)
     logins = read_toml(tmp_path / "auth.toml")["http-basic"]
     assert logins == {f"r{n}": {"username": f"user{n}", "password": f"pw{n}"} for n in range(20)}
     own = read_toml(tmp_path / "poetry-repo-plugin.toml")["repositories"]["shared"]
-    assert sorted(own["credential-origins"]) == sorted(f"https://host{n}.example" for n in range(20))
+    assert sorted(own["credential-origins"]) == sorted(
+        f"https://host{n}.example" for n in range(20)
+    )
     assert others(tmp_path / "auth.toml") == ["poetry-repo-plugin.toml"]
 
 
@@ -616,7 +675,9 @@ class TestWhatStandsInTheHoldersPlace:
         assert not holder.exists()
 
     @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
-    def test_who_waits_reads_neither(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    def test_who_waits_reads_neither(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
         monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
         holder = tmp_path / ".poetry-repo-plugin.holder"
         (tmp_path / "secret").write_text("s3cret")
@@ -628,10 +689,15 @@ class TestWhatStandsInTheHoldersPlace:
                 os.mkfifo(holder)
             else:
                 holder.mkdir()
-            with pytest.raises(StateError, match="in use by another process"), lock.locked(tmp_path):
+            with (
+                pytest.raises(StateError, match="in use by another process"),
+                lock.locked(tmp_path),
+            ):
                 raise AssertionError
 
-    def test_twin_a_plain_file_says_who_it_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_twin_a_plain_file_says_who_it_is(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
         with (
             lock.locked(tmp_path),

@@ -19,7 +19,10 @@ def test_what_the_files_hold_is_nobody_elses() -> None:
 
 def test_a_renewed_password_goes_with_the_user_of_the_files() -> None:
     memory = merged(**{"http-basic": {"acme": {"username": "alice", "password": "new"}}})
-    assert added_to(memory, [AUTH], [])["http-basic"]["acme"] == {"username": "alice", "password": "new"}
+    assert added_to(memory, [AUTH], [])["http-basic"]["acme"] == {
+        "username": "alice",
+        "password": "new",
+    }
 
 
 def test_a_stored_password_is_not_taken_along() -> None:

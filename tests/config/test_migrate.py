@@ -1,4 +1,6 @@
-"""``poetry repo migrate``: the sources of 2022 in the words of Poetry 2, with their meaning kept."""
+"""``poetry repo migrate``: the sources of 2022 in the words of Poetry 2, with their meaning
+kept.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ from poetry_repo_plugin.config import toml
 from poetry_repo_plugin.config.migrate import migrate
 from poetry_repo_plugin.config.project import legacy_word
 from poetry_repo_plugin.core.errors import StateError
-from tests.config.pyproject_texts import comments, everything_else, poetry_reads, pool_names, project_texts, sources
+from tests.config.pyproject_texts import (
+    comments,
+    everything_else,
+    poetry_reads,
+    pool_names,
+    project_texts,
+    sources,
+)
 
 PROJECT = '[project]\nname = "probe"\nversion = "1"\n\n'
 
@@ -127,7 +136,9 @@ def test_what_was_chosen_of_two_flags_is_said() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["", PROJECT, source("foo"), source("foo", 'priority = "explicit"'), "tool.x = 1"])
+@pytest.mark.parametrize(
+    "text", ["", PROJECT, source("foo"), source("foo", 'priority = "explicit"'), "tool.x = 1"]
+)
 def test_without_a_legacy_word_nothing_changes(text: str) -> None:
     assert migrate(text) == (text, [])
 
@@ -137,10 +148,15 @@ def test_without_a_legacy_word_nothing_changes(text: str) -> None:
     [
         (source("foo"), ["foo primary", "PyPI primary"]),
         (source("foo") + source("bar"), ["foo primary", "bar primary", "PyPI primary"]),
-        (source("foo") + source("x", 'priority = "explicit"'), ["foo primary", "PyPI primary", "x explicit"]),
+        (
+            source("foo") + source("x", 'priority = "explicit"'),
+            ["foo primary", "PyPI primary", "x explicit"],
+        ),
     ],
 )
-def test_plain_sources_have_pypi_behind_them_again(tmp_path: Path, text: str, order: list[str]) -> None:
+def test_plain_sources_have_pypi_behind_them_again(
+    tmp_path: Path, text: str, order: list[str]
+) -> None:
     """Poetry 2 reads these, and asks PyPI no more; so somebody has to want it."""
     assert "PyPI primary" not in poetry_reads(PROJECT + text, tmp_path / "before")
     assert migrate(PROJECT + text) == (PROJECT + text, [])
@@ -148,7 +164,10 @@ def test_plain_sources_have_pypi_behind_them_again(tmp_path: Path, text: str, or
     last = order[order.index("PyPI primary") - 1].split()[0]
     assert changes[0] == 'foo: no priority → priority = "primary"'
     off = f"poetry repo add {last} --default"
-    assert changes[-1] == f"PyPI: listed as primary behind {last}, so that it is on again. To keep it off: {off}"
+    assert (
+        changes[-1]
+        == f"PyPI: listed as primary behind {last}, so that it is on again. To keep it off: {off}"
+    )
     assert poetry_reads(new, tmp_path / "after") == order
     assert migrate(new, plain=True) == (new, [])
 
@@ -203,7 +222,9 @@ def test_what_cannot_be_parsed_is_left() -> None:
 @settings(deadline=None)
 @given(project_texts(legacy=True))
 def test_migrate_twice_is_migrate_once(text: str) -> None:
-    """All words of Poetry 2, no comment and no source lost, all else as before, and Poetry takes the pool."""
+    """All words of Poetry 2, no comment and no source lost, all else as before, and Poetry takes
+    the pool.
+    """
     new, changes = migrate(text)
     assert migrate(new) == (new, [])
     wanted, more = migrate(text, plain=True)
@@ -213,12 +234,20 @@ def test_migrate_twice_is_migrate_once(text: str) -> None:
     assert comments(new) == sorted(line for line in comments(text))
     assert toml.same(everything_else(new), everything_else(text))
     old, now = sources(text), sources(new)
-    assert {one["name"] for one in old} | {"PyPI"} >= {one["name"] for one in now} >= {one["name"] for one in old}
+    assert (
+        {one["name"] for one in old} | {"PyPI"}
+        >= {one["name"] for one in now}
+        >= {one["name"] for one in old}
+    )
     if not changes or all(one.get("priority") == "explicit" for one in now):
         return
     assert all(one.keys() <= {"name", "url", "priority"} for one in now)
-    off = any(legacy_word(one) == "default" for one in old) and all(one["name"] != "PyPI" for one in old)
+    off = any(legacy_word(one) == "default" for one in old) and all(
+        one["name"] != "PyPI" for one in old
+    )
     assert ("pypi" not in pool_names(new)) == off
-    primaries = [one["name"] for one in now if one["name"] != "PyPI" and one.get("priority") == "primary"]
+    primaries = [
+        one["name"] for one in now if one["name"] != "PyPI" and one.get("priority") == "primary"
+    ]
     plain = [one["name"] for one in old if one["name"] in primaries and legacy_word(one) is None]
     assert primaries[: len(plain)] == plain

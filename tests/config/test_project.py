@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.config.project import ProjectSettings, SourceEntry, find_project, is_project, read_project
+from poetry_repo_plugin.config.project import (
+    ProjectSettings,
+    SourceEntry,
+    find_project,
+    is_project,
+    read_project,
+)
 from poetry_repo_plugin.core.errors import StateError
 from tests.config.pyproject_texts import INDEX
 
@@ -69,7 +75,9 @@ class TestIsProject:
                 Factory().create_poetry(tmp_path)
 
     @pytest.mark.parametrize("content", [b"[", b"\xff"])
-    def test_one_that_cannot_be_read_is_for_others_to_name(self, tmp_path: Path, content: bytes) -> None:
+    def test_one_that_cannot_be_read_is_for_others_to_name(
+        self, tmp_path: Path, content: bytes
+    ) -> None:
         (tmp_path / "pyproject.toml").write_bytes(content)
         assert is_project(tmp_path / "pyproject.toml")
 
@@ -83,7 +91,12 @@ class TestReadSources:
             SourceEntry("PyPI", None, "primary", None, 1),
             SourceEntry("x", INDEX, "explicit", None, 2),
         ]
-        assert (read.problems, read.ignored, read.needs_migration, read.pypi_is_on) == ([], [], False, True)
+        assert (read.problems, read.ignored, read.needs_migration, read.pypi_is_on) == (
+            [],
+            [],
+            False,
+            True,
+        )
         assert read.source("FOO") is read.sources[0]
         assert read.source("nope") is None
 
@@ -98,8 +111,12 @@ class TestReadSources:
             ('priority = "secondary"', "supplemental", "secondary"),
         ],
     )
-    def test_files_that_poetry_2_refuses(self, tmp_path: Path, words: str, priority: str, legacy: str | None) -> None:
-        read = read_project(project(tmp_path, f'[[tool.poetry.source]]\nname = "a"\nurl = "{INDEX}"\n{words}\n'))
+    def test_files_that_poetry_2_refuses(
+        self, tmp_path: Path, words: str, priority: str, legacy: str | None
+    ) -> None:
+        read = read_project(
+            project(tmp_path, f'[[tool.poetry.source]]\nname = "a"\nurl = "{INDEX}"\n{words}\n')
+        )
         assert [(one.priority, one.legacy) for one in read.sources] == [(priority, legacy)]
         assert read.needs_migration
         assert read.problems == []
@@ -117,13 +134,24 @@ class TestReadSources:
             ("tool.poetry.source = {}", "tool.poetry.source is not a list of tables."),
             ("tool.poetry.source = [1]", "Source number 1 is not a table; it is skipped."),
             ("tool.poetry.source = [{}]", "Source number 1 has no name; it is skipped."),
-            ("tool.poetry.source = [{name = 1, url = 'x'}]", "Source number 1 has no name; it is skipped."),
+            (
+                "tool.poetry.source = [{name = 1, url = 'x'}]",
+                "Source number 1 has no name; it is skipped.",
+            ),
             ("tool.poetry.source = [{name = 'a'}]", "The source a has no URL; it is skipped."),
-            ("tool.poetry.source = [{name = 'a', url = 7}]", "The source a has no URL; it is skipped."),
-            ('tool.poetry.source = [{name = "a\\u001b[2J"}]', r'The source "a\u001b[2J" has no URL; it is skipped.'),
+            (
+                "tool.poetry.source = [{name = 'a', url = 7}]",
+                "The source a has no URL; it is skipped.",
+            ),
+            (
+                'tool.poetry.source = [{name = "a\\u001b[2J"}]',
+                r'The source "a\u001b[2J" has no URL; it is skipped.',
+            ),
         ],
     )
-    def test_nonsense_is_skipped_and_reported(self, tmp_path: Path, text: str, problem: str) -> None:
+    def test_nonsense_is_skipped_and_reported(
+        self, tmp_path: Path, text: str, problem: str
+    ) -> None:
         read = read_project(project(tmp_path, text))
         assert read.sources == []
         assert read.problems == [problem]
@@ -149,7 +177,9 @@ class TestReadSources:
             (b"x = " + b"[" * 50_000 + b"]" * 50_000, "nested too deeply"),
         ],
     )
-    def test_what_cannot_be_parsed_is_named(self, tmp_path: Path, content: bytes, said: str) -> None:
+    def test_what_cannot_be_parsed_is_named(
+        self, tmp_path: Path, content: bytes, said: str
+    ) -> None:
         path = tmp_path / "pyproject.toml"
         path.write_bytes(content)
         with pytest.raises(StateError) as error:
@@ -174,7 +204,10 @@ class TestReadSettings:
         )
         read = read_project(project(tmp_path, text))
         ca = tmp_path.resolve() / "certs" / "ca.pem"
-        assert read.settings == {"Foo": ProjectSettings(INDEX, ca, "aws", (403, 404)), "bar": ProjectSettings()}
+        assert read.settings == {
+            "Foo": ProjectSettings(INDEX, ca, "aws", (403, 404)),
+            "bar": ProjectSettings(),
+        }
         assert read.settings_for("foo") is read.settings["Foo"]
         assert read.settings_for("nope") == ProjectSettings()
         assert read.ignored == []
@@ -213,12 +246,16 @@ class TestReadSettings:
             ('ca = "loop/x"', "ca is ignored: it is not a path inside the project."),
         ],
     )  # fmt: skip
-    def test_what_it_may_not_is_ignored_and_reported(self, tmp_path: Path, line: str, said: str) -> None:
+    def test_what_it_may_not_is_ignored_and_reported(
+        self, tmp_path: Path, line: str, said: str
+    ) -> None:
         (tmp_path / "p").mkdir()
         (tmp_path / "p" / "out").symlink_to(tmp_path / "elsewhere.pem")
         (tmp_path / "p" / "loop").symlink_to(tmp_path / "p" / "loop")
         read = read_project(project(tmp_path / "p", f"[tool.poetry-repo-plugin.foo]\n{line}\n"))
-        if "loop" not in line or read.settings["foo"].ca is None:  # Python 3.13 resolves a loop to itself
+        if (
+            "loop" not in line or read.settings["foo"].ca is None
+        ):  # Python 3.13 resolves a loop to itself
             assert read.ignored == [f"[tool.poetry-repo-plugin.foo] {said}"]
             assert read.settings == {"foo": ProjectSettings()}
         assert "hunter2" not in repr(read)
@@ -232,8 +269,14 @@ class TestReadSettings:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("tool.poetry-repo-plugin = 'hunter2'", "tool.poetry-repo-plugin is ignored: it is not a table."),
-            ("tool.poetry-repo-plugin.foo = 'hunter2'", "tool.poetry-repo-plugin.foo is ignored: it is not a table."),
+            (
+                "tool.poetry-repo-plugin = 'hunter2'",
+                "tool.poetry-repo-plugin is ignored: it is not a table.",
+            ),
+            (
+                "tool.poetry-repo-plugin.foo = 'hunter2'",
+                "tool.poetry-repo-plugin.foo is ignored: it is not a table.",
+            ),
             (
                 "[tool.poetry-repo-plugin]\nfoo = {provider = 'aws'}\nFOO = {provider = 'gcp'}",
                 "[tool.poetry-repo-plugin.FOO] is ignored: foo is the same name.",

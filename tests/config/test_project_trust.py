@@ -66,7 +66,10 @@ def test_of_a_place_for_uploads(world: World, where: str) -> None:
     assert trust_of(world).ca_for("team") == own_ca(world)
     saving(world.settings).save_publish_url("team", "https://mine.example/")
     [line] = trust_of(world).ignored()
-    assert "team belongs to https://mine.example, and this project says https://upload.example." in line
+    assert (
+        "team belongs to https://mine.example, and this project says https://upload.example."
+        in line
+    )
     assert line.endswith("poetry repo login team --url https://upload.example")
 
 
@@ -144,7 +147,11 @@ def test_what_a_terminal_would_act_on_is_escaped(world: World) -> None:
     assert line.isprintable()
 
 
-@given(parts=st.lists(st.sampled_from(["..", ".", "a", "out", "in", "~", "", "ca.pem", "/", "C:"]), max_size=6))
+@given(
+    parts=st.lists(
+        st.sampled_from(["..", ".", "a", "out", "in", "~", "", "ca.pem", "/", "C:"]), max_size=6
+    )
+)
 def test_no_path_leads_out(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
     root = tmp_path_factory.getbasetemp() / "inside" / "project"
     (root / "a").mkdir(parents=True, exist_ok=True)

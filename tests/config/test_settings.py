@@ -1,4 +1,6 @@
-"""What is configured: read without surprises from what anybody may have written, and written where Poetry looks."""
+"""What is configured: read without surprises from what anybody may have written, and written where
+Poetry looks.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ KINDS = ("cert", "client-cert")
 dialects = pytest.mark.parametrize("dotted", [True, False], ids=["2.4", "2.0"])
 
 
-def user(folder: Path, *, dotted: bool = True, environ: Mapping[str, str] | None = None) -> Settings:
+def user(
+    folder: Path, *, dotted: bool = True, environ: Mapping[str, str] | None = None
+) -> Settings:
     return Settings(folder, environ=environ or {}, dotted_keys=dotted)
 
 
@@ -67,7 +71,9 @@ class TestLogins:
         mine = user(tmp_path, dotted=dotted)
         for name in ("foo", "my.repo.2", "a-b_c"):
             saving(mine).save_login(name, "me", Secret("pä{cache-dir}ss"))
-            assert mine.login(name) == StoredLogin("me", Secret("pä{cache-dir}ss"), tmp_path / "auth.toml")
+            assert mine.login(name) == StoredLogin(
+                "me", Secret("pä{cache-dir}ss"), tmp_path / "auth.toml"
+            )
             assert mine.token(name) is None
         assert sorted(mine.names()) == ["a-b_c", "foo", "my.repo.2"]
         for name in ("foo", "my.repo.2", "a-b_c"):
@@ -80,7 +86,11 @@ class TestLogins:
         mine = user(tmp_path, dotted=dotted)
         saving(mine).save_login("my.repo", TOKEN_USER, Secret("t"))
         file = tmp_path / "auth.toml"
-        assert mine.token("my.repo") == mine.login("my.repo") == StoredLogin(TOKEN_USER, Secret("t"), file)
+        assert (
+            mine.token("my.repo")
+            == mine.login("my.repo")
+            == StoredLogin(TOKEN_USER, Secret("t"), file)
+        )
         saving(mine).save_login("my.repo", "me", Secret("pw"))
         assert mine.token("my.repo") is None, "the old token would win"
         saving(mine).save_token("my.repo", Secret("t2"))
@@ -98,7 +108,10 @@ class TestLogins:
 
     def test_a_login_in_config_toml_is_found_and_forgotten(self, tmp_path: Path) -> None:
         """Poetry reads it there as well."""
-        write(tmp_path / "config.toml", 'cache-dir = "/c"\n[http-basic.foo]\nusername = "me"\npassword = "pw"\n')
+        write(
+            tmp_path / "config.toml",
+            'cache-dir = "/c"\n[http-basic.foo]\nusername = "me"\npassword = "pw"\n',
+        )
         mine = user(tmp_path)
         assert mine.login("foo") == StoredLogin("me", Secret("pw"), tmp_path / "config.toml")
         saving(mine).forget_login("foo")
@@ -106,7 +119,9 @@ class TestLogins:
         assert content(tmp_path / "config.toml") == {"cache-dir": "/c"}
 
     @dialects
-    def test_the_passphrase_of_a_key_survives_login_and_logout(self, tmp_path: Path, dotted: bool) -> None:
+    def test_the_passphrase_of_a_key_survives_login_and_logout(
+        self, tmp_path: Path, dotted: bool
+    ) -> None:
         mine = user(tmp_path, dotted=dotted)
         saving(mine).save_passphrase("my.repo", Secret("open"))
         changes: list[Callable[[], object]] = [
@@ -129,7 +144,9 @@ class TestLogins:
         mine = user(tmp_path)
         assert saving(mine).save_login("foo", "me", Secret("pw")) == []
         saves: list[Callable[[], list[Path]]] = [
-            lambda: saving(mine).save_login("foo", "me", Secret("pw")),  # the same again: nothing to write
+            lambda: saving(mine).save_login(
+                "foo", "me", Secret("pw")
+            ),  # the same again: nothing to write
             lambda: saving(mine).save_login("foo", "me", Secret("pw2")),
             lambda: saving(mine).save_token("foo", Secret("t")),
         ]
@@ -143,7 +160,9 @@ class TestLogins:
         text = '# mine\n[http-basic.foo] # the old server\nusername = "me" # as at work\npassword = "old"\n# end\n'
         write(tmp_path / "auth.toml", text)
         saving(user(tmp_path)).save_login("foo", "me", Secret("new"))
-        assert (tmp_path / "auth.toml").read_text(encoding="utf-8") == text.replace('old"\n', 'new"\n')
+        assert (tmp_path / "auth.toml").read_text(encoding="utf-8") == text.replace(
+            'old"\n', 'new"\n'
+        )
 
     def test_what_cannot_be_written_is_an_error_and_nothing_is_lost(self, tmp_path: Path) -> None:
         mine = user(tmp_path)
@@ -173,7 +192,10 @@ class TestNames:
         self, tmp_path: Path, dotted: bool, spelling: str
     ) -> None:
         form = self.SPELLINGS[spelling]
-        write(tmp_path / "auth.toml", form.format(section="http-basic", values='username = "me"\npassword = "pw"'))
+        write(
+            tmp_path / "auth.toml",
+            form.format(section="http-basic", values='username = "me"\npassword = "pw"'),
+        )
         write(
             tmp_path / "config.toml",
             form.format(section="repositories", values='url = "https://old/"')
@@ -220,7 +242,9 @@ class TestNames:
             assert content(tmp_path / "auth.toml") == {}
 
     @pytest.mark.parametrize("secret", [Secret("new"), None], ids=["file", "keyring"])
-    def test_a_login_in_other_case_leaves_no_old_password_behind(self, tmp_path: Path, secret: Secret | None) -> None:
+    def test_a_login_in_other_case_leaves_no_old_password_behind(
+        self, tmp_path: Path, secret: Secret | None
+    ) -> None:
         mine = user(tmp_path)
         saving(mine).save_login("Foo", "me", Secret("S3CR3T"))
         saving(mine).save_passphrase("FOO", Secret("open"))
@@ -244,7 +268,11 @@ class TestNames:
         assert sorted(mine.names()) == ["a", "a.b", "a.b.c"]
         saving(mine).forget_login("a")
         saving(mine).forget("a")
-        assert (mine.login("a"), mine.publish_url("a"), mine.certificate("a", "cert")) == (None, None, None)
+        assert (mine.login("a"), mine.publish_url("a"), mine.certificate("a", "cert")) == (
+            None,
+            None,
+            None,
+        )
         assert mine.user_settings("a") == UserSettings()
         for name in ("a.b", "a.b.c"):
             login = mine.login(name)
@@ -268,10 +296,20 @@ class TestNames:
 
     @pytest.mark.parametrize(
         "name",
-        ["foo.username", "foo.password", "foo.passphrase", "foo.url", "foo.cert", "foo.client-cert", "foo.helper"],
+        [
+            "foo.username",
+            "foo.password",
+            "foo.passphrase",
+            "foo.url",
+            "foo.cert",
+            "foo.client-cert",
+            "foo.helper",
+        ],
     )
     @dialects
-    def test_a_name_that_looks_like_a_setting_touches_none(self, tmp_path: Path, name: str, dotted: bool) -> None:
+    def test_a_name_that_looks_like_a_setting_touches_none(
+        self, tmp_path: Path, name: str, dotted: bool
+    ) -> None:
         mine = user(tmp_path, dotted=dotted)
         saving(mine).save_login("foo", "me", Secret("pw"))
         saving(mine).save_passphrase("foo", Secret("open"))
@@ -283,7 +321,9 @@ class TestNames:
         assert mine.user_settings(name) == UserSettings()
         saving(mine).forget_login(name)
         saving(mine).forget(name)
-        assert [content(file) for file in (mine.auth_file, mine.config_file, mine.own_file)] == before
+        assert [
+            content(file) for file in (mine.auth_file, mine.config_file, mine.own_file)
+        ] == before
 
 
 def test_what_is_no_entry_goes_with_the_name(tmp_path: Path) -> None:
@@ -308,7 +348,9 @@ class TestEnvironment:
             ("My.Repo", "POETRY_PYPI_TOKEN_MY_REPO"),
         ],
     )
-    def test_variables_for_names_with_digits_dots_and_signs(self, tmp_path: Path, name: str, variable: str) -> None:
+    def test_variables_for_names_with_digits_dots_and_signs(
+        self, tmp_path: Path, name: str, variable: str
+    ) -> None:
         mine = user(tmp_path, environ={variable: "t"})
         assert mine.variable("PYPI_TOKEN", name) == (variable, "t")
         assert mine.variable("PYPI_TOKEN", f"{name}x") is None
@@ -316,7 +358,11 @@ class TestEnvironment:
 
     def test_one_variable_never_hides_other_repositories(self, tmp_path: Path) -> None:
         mine = user(
-            tmp_path, environ={"POETRY_REPOSITORIES_FOO2_URL": "https://env/", "POETRY_REPOSITORIES_EMPTY_URL": ""}
+            tmp_path,
+            environ={
+                "POETRY_REPOSITORIES_FOO2_URL": "https://env/",
+                "POETRY_REPOSITORIES_EMPTY_URL": "",
+            },
         )
         saving(mine).save_publish_url("bar", "https://bar/")
         saving(mine).save_publish_url("empty", "https://empty/")
@@ -334,11 +380,24 @@ class TestEnvironment:
         assert dict(mine.environment_repositories()) == {"my-url-repo": "https://d/"}
 
     @pytest.mark.parametrize(
-        ("word", "meant"), [("false", False), ("FALSE", False), ("true", True), ("True", True), ("/ca.pem", "/ca.pem")]
+        ("word", "meant"),
+        [
+            ("false", False),
+            ("FALSE", False),
+            ("true", True),
+            ("True", True),
+            ("/ca.pem", "/ca.pem"),
+        ],
     )
     def test_a_certificate(self, tmp_path: Path, word: str, meant: str | bool) -> None:
         """Poetry makes a path of ``false``."""
-        mine = user(tmp_path, environ={"POETRY_CERTIFICATES_MY_REPO_CERT": word, "POETRY_CERTIFICATES_OTHER_CERT": ""})
+        mine = user(
+            tmp_path,
+            environ={
+                "POETRY_CERTIFICATES_MY_REPO_CERT": word,
+                "POETRY_CERTIFICATES_OTHER_CERT": "",
+            },
+        )
         saving(mine).save_certificates("my-repo", {"cert": "/file", "client-cert": "/client"})
         saving(mine).save_certificates("other", {"cert": "/file"})
         assert mine.certificate("my-repo", "cert") == meant
@@ -365,13 +424,20 @@ class TestKeyringEnabled:
         ],
     )
     def test_who_decides(
-        self, tmp_path: Path, environ: str | None, project: bool | None, mine: bool | None, enabled: bool
+        self,
+        tmp_path: Path,
+        environ: str | None,
+        project: bool | None,
+        mine: bool | None,
+        enabled: bool,
     ) -> None:
         for folder, file, word in (("p", "poetry.toml", project), ("u", "config.toml", mine)):
             text = "" if word is None else f"[keyring]\nenabled = {str(word).lower()}\n"
             write(tmp_path / folder / file, text)
         variables = {} if environ is None else {"POETRY_KEYRING_ENABLED": environ}
-        assert Settings(tmp_path / "u", tmp_path / "p", environ=variables).keyring_enabled is enabled
+        assert (
+            Settings(tmp_path / "u", tmp_path / "p", environ=variables).keyring_enabled is enabled
+        )
 
 
 class TestProjectFile:
@@ -401,7 +467,11 @@ url = "https://project/"
     def test_it_holds_no_secret_and_switches_nothing_off(self, tmp_path: Path) -> None:
         settings = self.project(tmp_path, self.HOSTILE)
         assert settings.login("foo") is settings.token("foo") is settings.token("my.repo") is None
-        assert settings.certificate("foo", "cert") is settings.certificate("foo", "client-cert") is None
+        assert (
+            settings.certificate("foo", "cert")
+            is settings.certificate("foo", "client-cert")
+            is None
+        )
         assert settings.project_certs("foo") == settings.project_certs("my.repo") == []
         assert settings.project_certs("fine") == ["ca.pem"]
         assert settings.passphrase("foo") is None
@@ -416,7 +486,9 @@ url = "https://project/"
             "poetry.toml names a client certificate for foo; a project cannot. It is ignored.",
             "poetry.toml switches off certificates.my.repo: a project cannot do that. It is ignored.",
         ]
-        assert self.project(tmp_path, '[certificates.foo]\ncert = "ca.pem"\n').ignored_in_local() == []
+        assert (
+            self.project(tmp_path, '[certificates.foo]\ncert = "ca.pem"\n').ignored_in_local() == []
+        )
 
     def test_what_a_terminal_would_act_on_is_escaped(self, tmp_path: Path) -> None:
         name = tomlkit.string("a\x1b[2J\nb").as_string()
@@ -433,7 +505,9 @@ url = "https://project/"
         assert settings.publish_url("foo") == settings.user_publish_url("foo") == "https://mine/"
 
     def test_tables_without_end_are_survived(self, tmp_path: Path) -> None:
-        settings = self.project(tmp_path, f"[repositories.{'.'.join('a' * 900)}]\nurl = 'https://x/'\n")
+        settings = self.project(
+            tmp_path, f"[repositories.{'.'.join('a' * 900)}]\nurl = 'https://x/'\n"
+        )
         assert settings.names() is not None
         assert settings.ignored_in_local() == []
         assert settings.publish_url(".".join("a" * 900)) == "https://x/"
@@ -447,29 +521,59 @@ values = st.recursive(
     | st.floats(allow_nan=False)
     | st.text("aé\n", max_size=3),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["foo", "a", "url", ""]), inner, max_size=3)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["foo", "a", "url", ""]), inner, max_size=3)
     ),
     max_leaves=6,
 )
 keys = st.sampled_from(
-    ["username", "password", "passphrase", "url", "cert", "client-cert", "helper", "provider", "foo"]
+    [
+        "username",
+        "password",
+        "passphrase",
+        "url",
+        "cert",
+        "client-cert",
+        "helper",
+        "provider",
+        "foo",
+    ]
 )
 own_keys = st.sampled_from(
-    ["credential-origins", "certificate-origins", "ignore-error-codes", "relaxed", "ca", "client-key"]
+    [
+        "credential-origins",
+        "certificate-origins",
+        "ignore-error-codes",
+        "relaxed",
+        "ca",
+        "client-key",
+    ]
 )
 entries = st.dictionaries(
-    st.sampled_from(["foo", "Foo", "a.b"]), st.dictionaries(keys | own_keys, values, max_size=4) | values
+    st.sampled_from(["foo", "Foo", "a.b"]),
+    st.dictionaries(keys | own_keys, values, max_size=4) | values,
 )
 sections = st.sampled_from(["http-basic", "pypi-token", "repositories", "certificates", "keyring"])
 documents = st.dictionaries(sections, entries | values, max_size=4)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(auth=documents, config=documents, own=documents, local=documents)
 def test_wrong_types_are_as_good_as_nothing(
-    tmp_path: Path, auth: dict[str, Any], config: dict[str, Any], own: dict[str, Any], local: dict[str, Any]
+    tmp_path: Path,
+    auth: dict[str, Any],
+    config: dict[str, Any],
+    own: dict[str, Any],
+    local: dict[str, Any],
 ) -> None:
-    files = {"auth.toml": auth, "config.toml": config, "poetry-repo-plugin.toml": own, "p/poetry.toml": local}
+    files = {
+        "auth.toml": auth,
+        "config.toml": config,
+        "poetry-repo-plugin.toml": own,
+        "p/poetry.toml": local,
+    }
     for file, document in files.items():
         write(tmp_path / file, tomlkit.dumps(document))
     for dotted in (True, False):
@@ -483,7 +587,9 @@ def test_wrong_types_are_as_good_as_nothing(
             assert isinstance(mine.passphrase(name), Secret | None)
             assert isinstance(mine.publish_url(name), str | None)
             assert isinstance(mine.project_certs(name), list)
-            assert all(isinstance(mine.certificate(name, kind), str | bool | None) for kind in KINDS)
+            assert all(
+                isinstance(mine.certificate(name, kind), str | bool | None) for kind in KINDS
+            )
             found = mine.user_settings(name)
             texts = (*found.credential_origins, *found.certificate_origins, *found.helper)
             assert all(isinstance(text, str) for text in texts)
@@ -517,7 +623,9 @@ class TestOwnFile:
             assert user(tmp_path).user_settings(name.upper()) == everything
         saving(mine).save_user_settings("FOO", {"url": "https://new/"})
         assert user(tmp_path).user_settings("foo").url == "https://new/"
-        assert len(content(mine.own_file)["repositories"]) == 2, "no second table for another spelling"
+        assert len(content(mine.own_file)["repositories"]) == 2, (
+            "no second table for another spelling"
+        )
         saving(mine).save_user_settings("foo", dict.fromkeys(written))
         saving(mine).forget("my.repo")
         assert content(mine.own_file) == {}
@@ -525,8 +633,12 @@ class TestOwnFile:
     def test_a_change_is_made_to_what_the_file_holds_now(self, tmp_path: Path) -> None:
         one, other = user(tmp_path), user(tmp_path)
         assert one.user_settings("foo") == other.user_settings("foo") == UserSettings()
-        saving(one).change_own("foo", lambda own: {"credential-origins": [*own.credential_origins, "https://a"]})
-        saving(other).change_own("foo", lambda own: {"credential-origins": [*own.credential_origins, "https://b"]})
+        saving(one).change_own(
+            "foo", lambda own: {"credential-origins": [*own.credential_origins, "https://a"]}
+        )
+        saving(other).change_own(
+            "foo", lambda own: {"credential-origins": [*own.credential_origins, "https://b"]}
+        )
         assert user(tmp_path).user_settings("foo").credential_origins == ("https://a", "https://b")
 
     def test_a_broken_file_is_named(self, tmp_path: Path) -> None:
@@ -568,7 +680,9 @@ def poetry_reads(python: Path, folder: Path, *names: str) -> Any:
     hidden = {key: value for key, value in os.environ.items() if not key.startswith("POETRY_")}
     variables = {**hidden, "POETRY_CONFIG_DIR": str(folder), "POETRY_KEYRING_ENABLED": "false"}
     command = [str(python), "-W", "ignore", "-c", READ_BACK, *names]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, cwd=folder)
+    done = subprocess.run(
+        command, env=variables, capture_output=True, text=True, timeout=60, cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -582,7 +696,8 @@ def poetry_reads(python: Path, folder: Path, *names: str) -> Any:
             False,
             id="2.0.1",
             marks=pytest.mark.skipif(
-                not OLD_POETRY.exists(), reason=f"no Poetry {OLDEST}; `tests/matrix.py --prepare` installs it"
+                not OLD_POETRY.exists(),
+                reason=f"no Poetry {OLDEST}; `tests/matrix.py --prepare` installs it",
             ),
         ),
     ],
@@ -593,7 +708,10 @@ def test_poetry_reads_back_what_we_wrote(tmp_path: Path, python: Path, dotted: b
 
     if dotted and tuple(map(int, __version__.split(".")[:2])) < (2, 4):
         dotted = False
-    write(tmp_path / "auth.toml", '# mine\n[http-basic.other]\nusername = "them"\npassword = "their password"\n')
+    write(
+        tmp_path / "auth.toml",
+        '# mine\n[http-basic.other]\nusername = "them"\npassword = "their password"\n',
+    )
     mine = user(tmp_path, dotted=dotted)
     for name in ("foo", "my.repo.2", "a_b-c"):
         saving(mine).save_login(name, "mé", Secret(f'p"\\ä\t{name}'))
@@ -606,7 +724,9 @@ def test_poetry_reads_back_what_we_wrote(tmp_path: Path, python: Path, dotted: b
     saving(mine).save_token("pypi", Secret("pypi-t"))
     saving(mine).save_login("gone", "me", Secret("pw"))
     saving(mine).forget_login("gone")
-    found = poetry_reads(python, tmp_path, "foo", "my.repo.2", "a_b-c", "tok.en", "pypi", "gone", "other")
+    found = poetry_reads(
+        python, tmp_path, "foo", "my.repo.2", "a_b-c", "tok.en", "pypi", "gone", "other"
+    )
     for name in ("foo", "my.repo.2", "a_b-c"):
         assert found[name] == {
             "auth": ["mé", f'p"\\ä\t{name}'],

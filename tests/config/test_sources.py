@@ -66,7 +66,9 @@ class TestAdd:
         assert poetry_reads(new, tmp_path) == ["foo primary", "bar primary", "PyPI primary"]
         assert f"# the public one\n{PYPI}" in new
 
-    def test_pypi_that_was_off_stays_off_and_its_stand_in_the_last_fallback(self, tmp_path: Path) -> None:
+    def test_pypi_that_was_off_stays_off_and_its_stand_in_the_last_fallback(
+        self, tmp_path: Path
+    ) -> None:
         new, changes = add_source(CORP, "foo", INDEX)
         assert changes == [f"foo ({INDEX}): added as primary before corp"]
         assert poetry_reads(new, tmp_path) == ["foo primary", "corp primary"]
@@ -118,11 +120,19 @@ class TestAdd:
             ("pypi", INDEX, "primary", False, "The URL of PyPI is fixed"),
             ("foo", None, "primary", False, "needs a URL"),
             ("foo", "pypi.example.org", "primary", False, "has no scheme"),
-            ("foo", "https://u:hunter2@pypi.example.org/", "primary", False, "cannot hold a credential"),
+            (
+                "foo",
+                "https://u:hunter2@pypi.example.org/",
+                "primary",
+                False,
+                "cannot hold a credential",
+            ),
             ("foo", "https://u:hun/ter2@pypi.example.org/", "primary", False, "is not a URL"),
         ],
     )
-    def test_words_that_do_not_fit(self, name: str, url: str | None, priority: str, default: bool, said: str) -> None:
+    def test_words_that_do_not_fit(
+        self, name: str, url: str | None, priority: str, default: bool, said: str
+    ) -> None:
         with pytest.raises(InputError) as error:
             add_source("", name, url, priority, default=default)
         assert said in error.value.message
@@ -133,7 +143,8 @@ class TestUpdate:
     def test_in_place_with_its_comments(self) -> None:
         text = (
             "# ours\n\n# the mirror\n[[tool.poetry.source]]  # head\n"
-            "  url = 'https://u:hunter2@old.example.org/'  # moved in May\n  name = \"Foo\"\n# below\n\n" + PYPI
+            "  url = 'https://u:hunter2@old.example.org/'  # moved in May\n  name = \"Foo\"\n# below\n\n"
+            + PYPI
         )
         new, changes = add_source(text, "foo", INDEX, "explicit")
         assert new == (
@@ -184,7 +195,9 @@ class TestUpdate:
     def test_pypi_stays_on_when_the_last_legacy_word_goes(self, tmp_path: Path) -> None:
         plain = FOO.replace('priority = "primary"\n', "")
         other = CORP.replace('priority = "primary"', "secondary = true")
-        new, _ = add_source(f"{plain}\n{other}", "corp", "https://corp.example.org/simple", "supplemental")
+        new, _ = add_source(
+            f"{plain}\n{other}", "corp", "https://corp.example.org/simple", "supplemental"
+        )
         assert poetry_reads(new, tmp_path) == ["foo primary", "PyPI primary", "corp supplemental"]
         new, _ = remove_source(f"{plain}\n{other}", "corp")
         assert poetry_reads(new, tmp_path) == ["foo primary", "PyPI primary"]
@@ -206,7 +219,8 @@ class TestInlineArray:
     def test_add(self, tmp_path: Path) -> None:
         new, _ = add_source(self.TEXT, "bar", INDEX)
         assert new == self.TEXT.replace(
-            "  { name = 'PyPI'", f'  {{ name = "bar", url = "{INDEX}", priority = "primary" }},\n  {{ name = \'PyPI\''
+            "  { name = 'PyPI'",
+            f'  {{ name = "bar", url = "{INDEX}", priority = "primary" }},\n  {{ name = \'PyPI\'',
         )
         assert poetry_reads(new, tmp_path) == ["foo primary", "bar primary", "PyPI primary"]
 
@@ -217,7 +231,10 @@ class TestInlineArray:
             f'{{ name = "foo", url = "{INDEX}", priority = "explicit" }}',
         )
         left, changes = remove_source(new, "foo")
-        assert left == "[tool.poetry]\nsource = [\n  { name = 'PyPI' } # p\n  # end\n] # done\npackage-mode = false\n"
+        assert (
+            left
+            == "[tool.poetry]\nsource = [\n  { name = 'PyPI' } # p\n  # end\n] # done\npackage-mode = false\n"
+        )
         assert changes == ["foo: removed"]
         left, _ = remove_source(left, "pypi")
         assert left == "[tool.poetry]\nsource = [\n  # end\n] # done\npackage-mode = false\n"
@@ -236,8 +253,14 @@ class TestInlineArray:
 
     def test_add_to_an_empty_one(self) -> None:
         new, _ = add_source("[tool.poetry]\nsource = []\n", "foo", INDEX, "explicit")
-        assert new == f'[tool.poetry]\nsource = [{{ name = "foo", url = "{INDEX}", priority = "explicit" }}]\n'
-        assert remove_source("[tool.poetry]\nsource = []\n", "foo") == ("[tool.poetry]\nsource = []\n", [])
+        assert (
+            new
+            == f'[tool.poetry]\nsource = [{{ name = "foo", url = "{INDEX}", priority = "explicit" }}]\n'
+        )
+        assert remove_source("[tool.poetry]\nsource = []\n", "foo") == (
+            "[tool.poetry]\nsource = []\n",
+            [],
+        )
 
     def test_on_one_line(self) -> None:
         text = "tool.poetry.source = [{name='foo', url='https://foo.example.org/'} , {name='PyPI'}]"
@@ -257,7 +280,8 @@ class TestInlineArray:
             add_source(text, "foo", INDEX)
 
     @pytest.mark.parametrize(
-        "text", ["tool = 1", "tool.poetry = 1", "tool.poetry.source = 1", "tool.poetry.source = [1]"]
+        "text",
+        ["tool = 1", "tool.poetry = 1", "tool.poetry.source = 1", "tool.poetry.source = [1]"],
     )
     def test_nonsense_is_no_traceback(self, text: str) -> None:
         with pytest.raises(StateError, match=r"pyproject\.toml"):
@@ -276,7 +300,9 @@ class TestRemove:
         assert poetry_reads(new, tmp_path) == ["PyPI primary"]
 
     @pytest.mark.parametrize("priority", ["supplemental", "explicit"])
-    def test_with_that_entry_beside_a_source_that_is_not_primary(self, tmp_path: Path, priority: str) -> None:
+    def test_with_that_entry_beside_a_source_that_is_not_primary(
+        self, tmp_path: Path, priority: str
+    ) -> None:
         before = f"{PROJECT}\n{CORP.replace('primary', priority)}"
         text, _ = add_source(before, "foo", INDEX)
         new, changes = remove_source(text, "foo")
@@ -291,7 +317,8 @@ class TestRemove:
         "rest",
         [
             f"{PYPI}\n{CORP}",  # another primary source needs it
-            PYPI.replace("PyPI", "pypi") + CORP.replace("primary", "explicit"),  # not as we write it
+            PYPI.replace("PyPI", "pypi")
+            + CORP.replace("primary", "explicit"),  # not as we write it
             PYPI.replace('"PyPI"', '"PyPI" # why') + CORP.replace("primary", "explicit"),
         ],
     )
@@ -334,7 +361,10 @@ class TestRemove:
         [
             ("[tool.poetry-repo-plugin.Foo]\nca = 'x'\n# c\n\n[y]\n", "[y]\n"),
             ("[tool.poetry-repo-plugin]\nfoo = { ca = 'x' }\n\n[y]\n", "[y]\n"),
-            ("[tool.poetry-repo-plugin]\nfoo.ca = 'x'\nbar.ca = 'y'\n", "[tool.poetry-repo-plugin]\nbar.ca = 'y'\n"),
+            (
+                "[tool.poetry-repo-plugin]\nfoo.ca = 'x'\nbar.ca = 'y'\n",
+                "[tool.poetry-repo-plugin]\nbar.ca = 'y'\n",
+            ),
             ("[tool]\npoetry-repo-plugin.foo.ca = 'x'\n", "[tool]\n"),
             (
                 "[tool]\npoetry-repo-plugin.foo.ca = 'x'\npoetry.source = [{name = 'a', url = 'b'}]\n",
@@ -356,35 +386,48 @@ class TestDiff:
         shown = diff(old, new)
         assert "hunter2" not in shown
         assert (
-            '\n-url = "https://****@corp.example.org/simple"\n+url = "https://****@new.example.org/simple"\n' in shown
+            '\n-url = "https://****@corp.example.org/simple"\n+url = "https://****@new.example.org/simple"\n'
+            in shown
         )
         assert "\r" not in shown
 
     def test_an_unescaped_slash_in_a_password_is_masked_too(self) -> None:
         assert "ter2" not in diff("", "url = 'https://me:hun/ter2@x.example.org/'")
-        assert "https://x.example.org:8080/@scope/x" in diff("", "url = 'https://x.example.org:8080/@scope/x'")
+        assert "https://x.example.org:8080/@scope/x" in diff(
+            "", "url = 'https://x.example.org:8080/@scope/x'"
+        )
 
     def test_equal(self) -> None:
         assert diff(FOO, FOO) == ""
 
 
 class TestSystemProject:
-    """``poetry repo add --self``: Poetry writes its own file anew, and keeps the sources of the old one."""
+    """``poetry repo add --self``: Poetry writes its own file anew, and keeps the sources of the old
+    one.
+    """
 
     @pytest.mark.parametrize("before", [None, "", "# note\n", "[tool.poetry]\n", FOO])
-    def test_poetry_keeps_the_source(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
+    def test_poetry_keeps_the_source(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+    ) -> None:
         from poetry.console.commands.self.self_command import SelfCommand
 
         path = tmp_path / "pyproject.toml"
         if before is not None:
             path.write_text(before)
-        new, _ = add_source(system_project_text(before or ""), "corp", "https://corp.example.org/simple")
+        new, _ = add_source(
+            system_project_text(before or ""), "corp", "https://corp.example.org/simple"
+        )
         path.write_text(new)
-        monkeypatch.setattr(SelfCommand, "get_default_system_pyproject_file", staticmethod(lambda: path))
+        monkeypatch.setattr(
+            SelfCommand, "get_default_system_pyproject_file", staticmethod(lambda: path)
+        )
         SelfCommand().generate_system_pyproject()
         assert sources(path.read_text()) == sources(new)
         assert len(sources(new)) == 2
-        assert poetry_reads(path.read_text(), tmp_path)[-1] == ("foo primary" if before == FOO else "PyPI primary")
+        assert poetry_reads(path.read_text(), tmp_path)[-1] == (
+            "foo primary" if before == FOO else "PyPI primary"
+        )
 
 
 _URLS = st.sampled_from([INDEX, f"{INDEX}other", "https://corp.example.org:8443/a%20b/simple"])
@@ -409,7 +452,9 @@ class TestProperties:
         assert toml.same(everything_else(new), everything_else(text))
         entry = next(one for one in sources(new) if one["name"].lower() == name.lower())
         assert entry["url"] == url
-        assert entry.get("priority", "primary") == ("primary" if priority == "default" else priority)
+        assert entry.get("priority", "primary") == (
+            "primary" if priority == "default" else priority
+        )
         if priority != "default":
             assert comments(new) == comments(text)
             assert {one["name"] for one in sources(text)} <= {one["name"] for one in sources(new)}
@@ -428,7 +473,10 @@ class TestProperties:
             return
         was_on, is_on = "pypi" in pool_names(text), "pypi" in pool_names(new)
         if was_on != is_on:
-            assert any(line.startswith("PyPI: on → off" if was_on else "PyPI: off → on") for line in changes)
+            assert any(
+                line.startswith("PyPI: on → off" if was_on else "PyPI: off → on")
+                for line in changes
+            )
         if was_on and priority != "default":
             assert is_on
         assert name.lower() in pool_names(new)

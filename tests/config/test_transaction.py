@@ -1,4 +1,6 @@
-"""Several files change together or not at all, whatever happens in the middle. With real files and real kills."""
+"""Several files change together or not at all, whatever happens in the middle. With real files and
+real kills.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.secret import Secret
 from tests.deadly import killed_at_each_step
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="forks, and places that cannot be written, of Linux")
+linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="forks, and places that cannot be written, of Linux"
+)
 
 OLD = {
     "auth.toml": '# mine\n[http-basic.acme]\nusername = "old"\npassword = "old-pw"\n',
@@ -48,7 +52,9 @@ def content(folder: Path) -> dict[str, str]:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name not in OLD and path.suffix != ".lock")
+    return sorted(
+        path.name for path in folder.iterdir() if path.name not in OLD and path.suffix != ".lock"
+    )
 
 
 @pytest.fixture
@@ -68,7 +74,9 @@ def test_all_change(folder: Path) -> None:
 
 @linux
 def test_killed_at_each_step(folder: Path) -> None:
-    """Whoever reads the settings next sees all of the old ones or all of the new ones; the next change clears up."""
+    """Whoever reads the settings next sees all of the old ones or all of the new ones; the next
+    change clears up.
+    """
     seen = set()
     for step in killed_at_each_step(folder, lambda: change(folder)):
         Settings(folder, environ={}).check()
@@ -91,15 +99,21 @@ class TestOneThatCannotBeWritten:
         (folder / name).unlink()
         (folder / name).symlink_to("/proc/poetry/there-is-no-such-place")
         before = {other: text for other, text in OLD.items() if other != name}
-        with pytest.raises(StateError, match=r"cannot be written.* Nothing was changed\.$") as caught:
+        with pytest.raises(
+            StateError, match=r"cannot be written.* Nothing was changed\.$"
+        ) as caught:
             change(folder)
         assert str(folder / name) in caught.value.message
         assert {other: (folder / other).read_text() for other in before} == before
         assert leftovers(folder) == []
 
     @pytest.mark.parametrize("number", range(4))
-    def test_or_not_put_in_its_place(self, folder: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-        """As where a container has mounted the one file: it cannot be renamed. Those before it are put back."""
+    def test_or_not_put_in_its_place(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        """As where a container has mounted the one file: it cannot be renamed. Those before it are
+        put back.
+        """
         real, renamed = os.rename, []
 
         def rename(self: Path, target: Path) -> Path:

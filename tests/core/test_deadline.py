@@ -89,7 +89,10 @@ def test_a_byte_now_and_then_holds_nobody(
     before = threading.active_count()
     budget = Budget(0.5, from_answer=from_answer)
     started = time.monotonic()
-    with serving(behave) as port, pytest.raises((TimeoutError, urllib3.exceptions.ReadTimeoutError)):
+    with (
+        serving(behave) as port,
+        pytest.raises((TimeoutError, urllib3.exceptions.ReadTimeoutError)),
+    ):
         ask(port, budget)
     assert 0.4 < time.monotonic() - started < 3
     assert budget.is_spent

@@ -9,12 +9,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from poetry_repo_plugin.core.errors import InputError
-from poetry_repo_plugin.core.names import check_name, collision, is_folder_name, is_pypi, match_name, nearest
+from poetry_repo_plugin.core.names import (
+    check_name,
+    collision,
+    is_folder_name,
+    is_pypi,
+    match_name,
+    nearest,
+)
 from poetry_repo_plugin.core.variables import env_key
 
-good_names = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-])){0,20}[A-Za-z0-9]?", fullmatch=True).filter(
-    lambda name: name[-1].isalnum()
-)
+good_names = st.from_regex(
+    r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-])){0,20}[A-Za-z0-9]?", fullmatch=True
+).filter(lambda name: name[-1].isalnum())
 
 
 @given(good_names)
@@ -117,7 +124,9 @@ def test_a_variable_s_name_forgets_case_and_signs_only(name: str) -> None:
     assert key.replace("_", "") == re.sub(r"[._-]", "", name).upper()
 
 
-@pytest.mark.parametrize("name", ["..", "a/../b", "/etc", "x" * 300, "a\nb", "a\x1b[2J", "", "a\x9b", "."])
+@pytest.mark.parametrize(
+    "name", ["..", "a/../b", "/etc", "x" * 300, "a\nb", "a\x1b[2J", "", "a\x9b", "."]
+)
 def test_names_that_no_folder_of_ours_can_have(name: str) -> None:
     """Poetry makes one for each repository in its cache."""
     assert not is_folder_name(name)
@@ -138,7 +147,9 @@ def test_pypi_in_any_spelling_and_nothing_like_it() -> None:
 
 
 @given(good_names, st.lists(good_names))
-def test_case_makes_no_difference_and_the_same_spelling_is_preferred(name: str, others: list[str]) -> None:
+def test_case_makes_no_difference_and_the_same_spelling_is_preferred(
+    name: str, others: list[str]
+) -> None:
     assert match_name(name, [name.swapcase(), *others, name]) == name
     found = match_name(name, others)
     assert (found is None) == (name.lower() not in [other.lower() for other in others])

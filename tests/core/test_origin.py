@@ -28,17 +28,38 @@ from tests.credentials.contract import printed_at_vvv
 MARK = "S3CR3T"
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,8}[a-z0-9])?", fullmatch=True)
-hosts = st.lists(labels, min_size=1, max_size=3).map(".".join).filter(lambda host: not re.fullmatch(r"[\d.]+", host))
+hosts = (
+    st.lists(labels, min_size=1, max_size=3)
+    .map(".".join)
+    .filter(lambda host: not re.fullmatch(r"[\d.]+", host))
+)
 schemes = st.sampled_from(["http", "https"])
 ports = st.integers(1, 65535)
-segments = st.from_regex(r"[a-z0-9~_-]{1,6}", fullmatch=True).filter(lambda segment: segment != "simple")
+segments = st.from_regex(r"[a-z0-9~_-]{1,6}", fullmatch=True).filter(
+    lambda segment: segment != "simple"
+)
 paths = st.lists(segments, max_size=4).map(lambda parts: "".join(f"/{part}" for part in parts))
 
 # What parsers of URLs have disagreed about.
 tokens = st.sampled_from(
     [
         *"aZ09.-_:@/\\?#[]%;,&=+!$'()*~`^{}|<>\" \t\r\n\0",
-        *("\x7f", "\x9b", "é", "ß", "İ", "\u212a", "。", "／", "＠", "１", "\u200b", "\u2100", "\ud800", "例"),
+        *(
+            "\x7f",
+            "\x9b",
+            "é",
+            "ß",
+            "İ",
+            "\u212a",
+            "。",
+            "／",
+            "＠",
+            "１",
+            "\u200b",
+            "\u2100",
+            "\ud800",
+            "例",
+        ),
         *(
             "::1",
             "[::1]",
@@ -60,7 +81,10 @@ tokens = st.sampled_from(
 )
 noise = st.lists(tokens, max_size=10).map("".join)
 urls = st.builds(
-    "{}{}{}".format, st.sampled_from(["https://", "http://", "HTTPS://", "https:", "//", ""]), noise, noise
+    "{}{}{}".format,
+    st.sampled_from(["https://", "http://", "HTTPS://", "https:", "//", ""]),
+    noise,
+    noise,
 )
 
 
@@ -71,7 +95,9 @@ def invalid(url: str) -> str:
 
 
 def said(ask: Callable[[str], object], url: str) -> str:
-    """What an error about ``url`` says, with all that Poetry would print of it; empty without an error."""
+    """What an error about ``url`` says, with all that Poetry would print of it; empty without an
+    error.
+    """
     try:
         ask(url)
     except InvalidUrl as error:
@@ -96,7 +122,9 @@ class TestOrigin:
         assert Origin.of(f"{scheme}://{host}:/") == Origin(scheme, host, default)
 
     @given(schemes, hosts, ports)
-    def test_it_can_be_read_back_from_what_is_printed(self, scheme: str, host: str, port: int) -> None:
+    def test_it_can_be_read_back_from_what_is_printed(
+        self, scheme: str, host: str, port: int
+    ) -> None:
         origin = Origin(scheme, host, port)
         assert Origin.of(str(origin)) == origin
         assert str(origin) == f"{scheme}://{origin.netloc}"
@@ -146,9 +174,31 @@ class TestOrigin:
     @pytest.mark.parametrize(
         "url",
         [
-            *("", "host", "host/simple", "/simple", "//host/simple", "https:", "https:/host", "https://", "https:///a"),
-            *("ftp://host/", "file:///etc/passwd", "git+https://host/", "javascript:alert(1)", "HTTPSS://host"),
-            *("https://host:port/", "https://host:65536/", "https://host:-1/", "https://host:４４３/", "https://:443/"),
+            *(
+                "",
+                "host",
+                "host/simple",
+                "/simple",
+                "//host/simple",
+                "https:",
+                "https:/host",
+                "https://",
+                "https:///a",
+            ),
+            *(
+                "ftp://host/",
+                "file:///etc/passwd",
+                "git+https://host/",
+                "javascript:alert(1)",
+                "HTTPSS://host",
+            ),
+            *(
+                "https://host:port/",
+                "https://host:65536/",
+                "https://host:-1/",
+                "https://host:４４３/",
+                "https://:443/",
+            ),
             *("https://host\\@evil.org/", "https:\\\\host\\", "https://host\\.evil.org/"),
             *(
                 " https://host/",
@@ -165,10 +215,34 @@ class TestOrigin:
                 "https://host\u00a0/",
                 "https://\ud800/",
             ),
-            *("https://evil[::1]/", "https://[::1]evil.org/", "https://[::1", "https://::1]/", "https://[v1.x]/"),
-            *("https://[fe80::1%25eth0]/", "https://[::1%25@evil.org]/", "https://[]/", "https://[host]/"),
-            *("https://%68ost/", "https://host%2eevil.org/", "https://host%00/", "https://*.host/", "https://h,i/"),
-            *("https://.", "https://..", "https://.host/", "https://a..b/", "https://。/", "https://host;x/"),
+            *(
+                "https://evil[::1]/",
+                "https://[::1]evil.org/",
+                "https://[::1",
+                "https://::1]/",
+                "https://[v1.x]/",
+            ),
+            *(
+                "https://[fe80::1%25eth0]/",
+                "https://[::1%25@evil.org]/",
+                "https://[]/",
+                "https://[host]/",
+            ),
+            *(
+                "https://%68ost/",
+                "https://host%2eevil.org/",
+                "https://host%00/",
+                "https://*.host/",
+                "https://h,i/",
+            ),
+            *(
+                "https://.",
+                "https://..",
+                "https://.host/",
+                "https://a..b/",
+                "https://。/",
+                "https://host;x/",
+            ),
             *(
                 "https://xn--\u0430.example/",
                 "https://\u2100.example/",
@@ -187,7 +261,9 @@ class TestOrigin:
     @example("https://a.com。/")
     @example("https://a\\@b/")
     def test_it_agrees_with_the_library_that_connects(self, url: str) -> None:
-        """For each URL that we accept, urllib3 would connect to the same host and port, or would not connect."""
+        """For each URL that we accept, urllib3 would connect to the same host and port, or would
+        not connect.
+        """
         try:
             ours = Origin.of(url)
         except InvalidUrl:
@@ -199,7 +275,11 @@ class TestOrigin:
         host = (theirs.host or "").removesuffix(".")
         if host.startswith("["):
             host = str(ipaddress.IPv6Address(host[1:-1]))
-        port = theirs.port if theirs.port is not None else {"http": 80, "https": 443}[theirs.scheme or ""]
+        port = (
+            theirs.port
+            if theirs.port is not None
+            else {"http": 80, "https": 443}[theirs.scheme or ""]
+        )
         assert (theirs.scheme, host, port) == (ours.scheme, ours.host, ours.port)
 
     @given(urls)
@@ -271,41 +351,78 @@ class TestPrefix:
                 "https://host/team",
                 "https://host/",
             ),
-            *("https://host/Team-A/", "https://host/x/team-a/", "http://host/team-a/", "https://host:8443/team-a/"),
-            *("https://evil.org/team-a/", "https://host@evil.org/team-a/", "https://host.evil.org/team-a/"),
+            *(
+                "https://host/Team-A/",
+                "https://host/x/team-a/",
+                "http://host/team-a/",
+                "https://host:8443/team-a/",
+            ),
+            *(
+                "https://evil.org/team-a/",
+                "https://host@evil.org/team-a/",
+                "https://host.evil.org/team-a/",
+            ),
             *(
                 "https://host/team-a/../team-b",
                 "https://host/team-a/%2e%2e/team-b",
                 "https://host/team-a/x/../../team-b",
             ),
-            *("https://host/team-a/.%2E/team-b", "https://host/team-a/..", "https://host/../team-b"),
+            *(
+                "https://host/team-a/.%2E/team-b",
+                "https://host/team-a/..",
+                "https://host/../team-b",
+            ),
             # What only some servers take for a way up:
             *(
                 "https://host/team-a/..%2fteam-b",
                 "https://host/team-a%2F..%2Fteam-b",
                 "https://host/team-a/%2e%2e%2Fteam-b",
             ),
-            *("https://host/team-a/..%5cteam-b", "https://host/team-a/..;/team-b", "https://host/team-a/..;x=y/team-b"),
+            *(
+                "https://host/team-a/..%5cteam-b",
+                "https://host/team-a/..;/team-b",
+                "https://host/team-a/..;x=y/team-b",
+            ),
             *("https://host/team-a/.%2f..%2f..%2fteam-b", "https://host/team-a/%2e%2e;%2fteam-b"),
-            *("https://host/./team-a/x", "https://host/x/../team-a/", "https://host/x/%2E%2e/team-a"),
+            *(
+                "https://host/./team-a/x",
+                "https://host/x/../team-a/",
+                "https://host/x/%2E%2e/team-a",
+            ),
             *("https://host/team-a/%252e%252e/team-b", "https://host/team-a/%25252e./team-b"),
             *("https://host/team-a/%c0%ae%c0%ae/team-b", "https://host/team-a/..%C0%AFteam-b"),
-            *("https://host/team-a/%e0%80%ae./team-b", "https://host/team-a/..%00/team-b", "https://host/team-a/%ff"),
-            *("https://host/team-a/..%09/team-b", "https://host/team-a/..%20/team-b", "https://host/team-a/.../team-b"),
+            *(
+                "https://host/team-a/%e0%80%ae./team-b",
+                "https://host/team-a/..%00/team-b",
+                "https://host/team-a/%ff",
+            ),
+            *(
+                "https://host/team-a/..%09/team-b",
+                "https://host/team-a/..%20/team-b",
+                "https://host/team-a/.../team-b",
+            ),
             *("https://host/team-a/%uff0e%uff0e/team-b", "https://host/team-a/%25u002e./team-b"),
             *(
                 "https://host/team-a/．．/team-b",
                 "https://host/team-a/%E2%80%A5／team-b",
                 "https://host/team-a/％2e./b",
             ),
-            *("https://host/team-a/..%3f/team-b", "https://host/team-a/..%3B/team-b", "https://host/team-a/..%255cx"),
+            *(
+                "https://host/team-a/..%3f/team-b",
+                "https://host/team-a/..%3B/team-b",
+                "https://host/team-a/..%255cx",
+            ),
             *(
                 "https://host//team-a/team-b",
                 "https://host/team-a;x/y",
                 "https://host/team-a%2f",
                 "https://host/team-a%00",
             ),
-            *("https://host/team-b//../team-a/", "https://host/team-b//%2e%2e/team-a/", "https://host//./team-a"),
+            *(
+                "https://host/team-b//../team-a/",
+                "https://host/team-b//%2e%2e/team-a/",
+                "https://host//./team-a",
+            ),
         ],
     )
     def test_everything_else_does_not(self, url: str) -> None:
@@ -314,15 +431,22 @@ class TestPrefix:
     def test_an_encoded_slash_without_dots_is_an_ordinary_name(self) -> None:
         """GitLab writes a project's path so."""
         project = Prefix.of("https://host/api/v4/projects/group%2Fproject/packages/pypi")
-        assert project.covers("https://host/api/v4/projects/group%2fproject/packages/pypi/files/x.whl")
-        assert not project.covers("https://host/api/v4/projects/group/project/packages/pypi/files/x.whl")
+        assert project.covers(
+            "https://host/api/v4/projects/group%2fproject/packages/pypi/files/x.whl"
+        )
+        assert not project.covers(
+            "https://host/api/v4/projects/group/project/packages/pypi/files/x.whl"
+        )
         assert Prefix.of("https://host/a/..x/b..%2Fc").depth == 3
 
     @given(schemes, hosts, paths, paths)
     def test_what_lies_below_is_covered_and_the_deeper_counts_more(
         self, scheme: str, host: str, path: str, below: str
     ) -> None:
-        upper, lower = Prefix.of(f"{scheme}://{host}{path}"), Prefix.of(f"{scheme}://{host}{path}{below}")
+        upper, lower = (
+            Prefix.of(f"{scheme}://{host}{path}"),
+            Prefix.of(f"{scheme}://{host}{path}{below}"),
+        )
         assert upper.contains(lower)
         assert upper.covers(str(lower))
         assert lower.contains(upper) == (below == "")
@@ -367,7 +491,11 @@ class TestPrefix:
 
 
 class TestUserinfo:
-    @given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])), hosts)
+    @given(
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.text(st.characters(exclude_categories=["Cs"])),
+        hosts,
+    )
     def test_what_is_put_in_comes_out_again(self, username: str, password: str, host: str) -> None:
         url = with_userinfo(f"https://{host}/simple/?a=b", username, Secret(password))
         assert split_userinfo(url) == (f"https://{host}/simple/?a=b", username, Secret(password))
@@ -378,9 +506,16 @@ class TestUserinfo:
         assert split_userinfo("https://user@host/") == ("https://host/", "user", None)
         assert split_userinfo("https://user:@host/") == ("https://host/", "user", Secret(""))
         assert split_userinfo("https://:pw@host/") == ("https://host/", "", Secret("pw"))
-        assert split_userinfo("https://u%40corp:p%3A%2F@host:8443/") == ("https://host:8443/", "u@corp", Secret("p:/"))
+        assert split_userinfo("https://u%40corp:p%3A%2F@host:8443/") == (
+            "https://host:8443/",
+            "u@corp",
+            Secret("p:/"),
+        )
         assert split_userinfo("https://u:p@w@host/") == ("https://host/", "u", Secret("p@w"))
-        assert with_userinfo("https://old:pw@host/x", "u", Secret("/@:")) == "https://u:%2F%40%3A@host/x"
+        assert (
+            with_userinfo("https://old:pw@host/x", "u", Secret("/@:"))
+            == "https://u:%2F%40%3A@host/x"
+        )
 
     def test_bytes_that_are_no_text_go_out_as_they_came_in(self) -> None:
         bare, username, secret = split_userinfo("https://u%ff:p%fe@host/")
@@ -392,12 +527,15 @@ class TestUserinfo:
     @example("u", "/", "host")
     @example("u", '"', "host")
     @example("\u2100", "[", "host")
-    def test_redaction_of_encoded_userinfo_leaves_none_of_it(self, username: str, tail: str, host: str) -> None:
+    def test_redaction_of_encoded_userinfo_leaves_none_of_it(
+        self, username: str, tail: str, host: str
+    ) -> None:
         userinfo = f"{quote(username, safe='', errors='replace')}{MARK}:{MARK}{quote(tail, safe='', errors='replace')}"
         shown = redact(f"https://{userinfo}@{host}/simple/")
         assert shown == f"https://****@{host}/simple/"
         assert (
-            redact(f'url = "https://{userinfo}@{host}/", more = "a@b"') == f'url = "https://****@{host}/", more = "a@b"'
+            redact(f'url = "https://{userinfo}@{host}/", more = "a@b"')
+            == f'url = "https://****@{host}/", more = "a@b"'
         )
 
     @given(noise, noise, noise)
@@ -405,21 +543,37 @@ class TestUserinfo:
     @example("", "/", "")
     @example("p@", "/", "")
     @example('"', "#", "?")
-    def test_redaction_of_userinfo_that_is_not_encoded(self, user: str, before: str, after: str) -> None:
+    def test_redaction_of_userinfo_that_is_not_encoded(
+        self, user: str, before: str, after: str
+    ) -> None:
         assume("\n" not in user + before + after)
         url = f"https://user{user}:{before}{MARK}{after}@host/simple/"
-        # These are a host (and a port) with a path, for every parser: nobody can tell that they were meant otherwise.
-        assume(not re.match(r"https://[^/?#@:]*(:\d{1,5})?[/?#]", url) and not re.search(r"\s", url))
+        # These are a host (and a port) with a path, for every parser: nobody can tell that they
+        # were meant otherwise.
+        assume(
+            not re.match(r"https://[^/?#@:]*(:\d{1,5})?[/?#]", url) and not re.search(r"\s", url)
+        )
         assert MARK not in redact(url)
 
-    @given(noise, noise, st.sampled_from(["https://", "https:/", "https:", "http:", "//", "", "ftp://", "https:\\\\"]))
+    @given(
+        noise,
+        noise,
+        st.sampled_from(
+            ["https://", "https:/", "https:", "http:", "//", "", "ftp://", "https:\\\\"]
+        ),
+    )
     @example("", "\u2100", "https://")
     @example("", "/", "https://")
     @example("", ":", "https://")
     @example("[", "", "https://")
-    def test_an_error_about_a_url_shows_no_userinfo(self, before: str, after: str, start: str) -> None:
+    def test_an_error_about_a_url_shows_no_userinfo(
+        self, before: str, after: str, start: str
+    ) -> None:
         """Python's own texts quote what they take for the port, or the whole network location."""
-        for url in (f"{start}user:{before}{MARK}{after}@host/", f"{start}{before}{MARK}{after}@host/"):
+        for url in (
+            f"{start}user:{before}{MARK}{after}@host/",
+            f"{start}{before}{MARK}{after}@host/",
+        ):
             for ask in (Origin.of, Prefix.of, Prefix.of_index, split_userinfo):
                 assert MARK not in said(ask, url).upper()
 

@@ -60,7 +60,10 @@ def fit_to_ascii(path: str) -> str:
 
 def strip_segments(path: str) -> str:
     """As Windows does with the names of files."""
-    segments = (segment if set(segment) == {"."} else segment.rstrip(" \t\r\n\0") for segment in path.split("/"))
+    segments = (
+        segment if set(segment) == {"."} else segment.rstrip(" \t\r\n\0")
+        for segment in path.split("/")
+    )
     return "/".join(segments)
 
 
@@ -77,7 +80,10 @@ READINGS: tuple[Reading, ...] = (
 SERVERS = [
     chain
     for size in range(4)
-    for chain in [*permutations(READINGS, size), *(((decode, decode), (decode, decode, decode)) if size == 3 else ())]
+    for chain in [
+        *permutations(READINGS, size),
+        *(((decode, decode), (decode, decode, decode)) if size == 3 else ()),
+    ]
 ]
 
 
@@ -108,8 +114,31 @@ def places(url: str) -> set[tuple[str, ...]]:
 
 dots = st.sampled_from(
     [
-        *("..", ".", "%2e%2e", "%2E.", ".%2e", "%252e%252e", "%25252e.", "%c0%ae%c0%ae", "%C0%AE.", "%e0%80%ae."),
-        *("．．", "%EF%BC%8E%ef%bc%8e", "‥", "․․", "%u002e%u002e", "%uff0e.", "..;", "..;a=b", "..%3b", ";..", "..%00"),
+        *(
+            "..",
+            ".",
+            "%2e%2e",
+            "%2E.",
+            ".%2e",
+            "%252e%252e",
+            "%25252e.",
+            "%c0%ae%c0%ae",
+            "%C0%AE.",
+            "%e0%80%ae.",
+        ),
+        *(
+            "．．",
+            "%EF%BC%8E%ef%bc%8e",
+            "‥",
+            "․․",
+            "%u002e%u002e",
+            "%uff0e.",
+            "..;",
+            "..;a=b",
+            "..%3b",
+            ";..",
+            "..%00",
+        ),
         *("..%20", "..%09", "%00..", "％2e．", "...", "..%0a", "..%c2%a0"),
     ]
 )
@@ -136,10 +165,17 @@ slashes = st.sampled_from(
 names = st.sampled_from(
     ["team-a", "team-evil", "simple", "x", "private-lib", "team-a;x", "%74eam-a", "", "+", "?", "#"]
 )
-pieces = st.lists(st.one_of(dots, slashes, names, st.sampled_from("%;.\\2eFf")), max_size=7).map("".join)
+pieces = st.lists(st.one_of(dots, slashes, names, st.sampled_from("%;.\\2eFf")), max_size=7).map(
+    "".join
+)
 
 
-@given(pieces, st.sampled_from(["/team-a/simple/", "/team-a/simple", "/", "//team-a/simple/", "/team-a%2fsimple/"]))
+@given(
+    pieces,
+    st.sampled_from(
+        ["/team-a/simple/", "/team-a/simple", "/", "//team-a/simple/", "/team-a%2fsimple/"]
+    ),
+)
 @example("%2e%2e/%2e%2e/team-evil/x/", "/team-a/simple/")
 @example("..%2f..%2fteam-evil/x/", "/team-a/simple/")
 @example("../simple/", "//team-a/simple/")
@@ -160,15 +196,20 @@ def on_the_wire(url: str) -> str:
 
 
 plain_names = st.text(
-    st.characters(categories=["L", "N"], include_characters="-_+ @!~(),=&$'"), min_size=1, max_size=12
+    st.characters(categories=["L", "N"], include_characters="-_+ @!~(),=&$'"),
+    min_size=1,
+    max_size=12,
 ).filter(lambda name: name.strip() == name)
 plain = st.lists(
-    st.builds("{}.{}".format, plain_names, st.sampled_from(["whl", "tar.gz", "0", "metadata"])), max_size=4
+    st.builds("{}.{}".format, plain_names, st.sampled_from(["whl", "tar.gz", "0", "metadata"])),
+    max_size=4,
 )
 
 
 @given(plain, st.sampled_from(["", "?a=b/../c", "#sha256=0123"]), st.booleans())
-def test_twin_what_lies_plainly_below_is_covered(segments: list[str], end: str, twice: bool) -> None:
+def test_twin_what_lies_plainly_below_is_covered(
+    segments: list[str], end: str, twice: bool
+) -> None:
     path = "/".join(quote(segment) for segment in segments)
     url = f"https://host/team-a/simple/{quote(path, safe='/') if twice else path}{end}"
     assert TEAM.covers(url)
@@ -180,7 +221,9 @@ def test_any_text_has_an_answer(text: str) -> None:
     assert is_certain(text) in (True, False)
 
 
-@pytest.mark.parametrize("piece", ["/..a", "/%25", "/a%2B", "/%252525", "//", ".", "/é", "@", "[", "x:@//:x"])
+@pytest.mark.parametrize(
+    "piece", ["/..a", "/%25", "/a%2B", "/%252525", "//", ".", "/é", "@", "[", "x:@//:x"]
+)
 def test_a_url_has_a_greatest_length(piece: str) -> None:
     url = "https://host/" + piece * (LONGEST_URL // len(piece) + 1)
     with pytest.raises(InvalidUrl, match="is longer than 16384 characters") as caught:

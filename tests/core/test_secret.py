@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from poetry_repo_plugin.core.secret import Secret
 
 MARK = "hunter2-"
-texts = st.text(st.characters(exclude_categories=())).map(lambda text: MARK + text)  # half surrogate pairs as well
+texts = st.text(st.characters(exclude_categories=())).map(
+    lambda text: MARK + text
+)  # half surrogate pairs as well
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""Server kinds: the URL pairs are those of the vendors' pages (each profile's ``source``), with other names in them."""
+"""Server kinds: the URL pairs are those of the vendors' pages (each profile's ``source``), with
+other names in them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ from poetry_repo_plugin.core.servers import (
 
 
 def poetry_s(module: str, ending: str) -> str:
-    """The one URL with that ending in a module of Poetry: public servers' URLs are written nowhere in this project.
+    """The one URL with that ending in a module of Poetry: public servers' URLs are written nowhere
+    in this project.
 
     The module is read, not imported: its imports warn on some versions of Python.
     """
@@ -32,7 +35,11 @@ def poetry_s(module: str, ending: str) -> str:
     assert spec is not None
     assert spec.origin is not None
     nodes = ast.walk(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
-    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    texts = {
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     [url] = [text for text in texts if text.startswith("https://") and text.endswith(ending)]
     return url
 
@@ -52,7 +59,9 @@ AZURE = "https://pkgs.dev.azure.com/org/_packaging/feed/pypi"
 AZURE_PROJECT = "https://pkgs.dev.azure.com/org/project/_packaging/feed/pypi"
 AZURE_OLD = "https://aiinfra.pkgs.visualstudio.com/Lotus/_packaging/feed/pypi"
 AZURE_OLD_PLAIN = "https://aiinfra.pkgs.visualstudio.com/_packaging/feed/pypi"
-AZURE_OLD_COLLECTION = "https://aiinfra.pkgs.visualstudio.com/DefaultCollection/Lotus/_packaging/feed/pypi"
+AZURE_OLD_COLLECTION = (
+    "https://aiinfra.pkgs.visualstudio.com/DefaultCollection/Lotus/_packaging/feed/pypi"
+)
 GITLAB = "https://gitlab.example.com/api/v4/projects/42/packages/pypi"
 GITLAB_PATH = "https://gitlab.com/api/v4/projects/group%2Fproject/packages/pypi"
 GITLAB_BELOW = "https://example.com/gitlab/api/v4/projects/42/packages/pypi"
@@ -78,14 +87,26 @@ PAIRS: list[tuple[Profile, str, str | None]] = [
     (profiles.CODEARTIFACT, f"{AWS_DUAL}/simple/", f"{AWS_DUAL}/"),
     (profiles.CODEARTIFACT, f"{AWS_VPC}/simple/", f"{AWS_VPC}/"),
     (profiles.ARTIFACT_REGISTRY, f"{GCP}/simple/", f"{GCP}/"),
-    (profiles.ARTIFACT_REGISTRY, "https://europe-python.pkg.dev/p/r/simple/", "https://europe-python.pkg.dev/p/r/"),
+    (
+        profiles.ARTIFACT_REGISTRY,
+        "https://europe-python.pkg.dev/p/r/simple/",
+        "https://europe-python.pkg.dev/p/r/",
+    ),
     (profiles.AZURE_ARTIFACTS, f"{AZURE}/simple/", f"{AZURE}/upload/"),
     (profiles.AZURE_ARTIFACTS, f"{AZURE_PROJECT}/simple", f"{AZURE_PROJECT}/upload/"),
     (profiles.AZURE_ARTIFACTS, f"{AZURE_OLD}/simple", f"{AZURE_OLD}/upload/"),
     (profiles.AZURE_ARTIFACTS, f"{AZURE_OLD_PLAIN}/simple", f"{AZURE_OLD_PLAIN}/upload/"),
     (profiles.AZURE_ARTIFACTS, f"{AZURE_OLD_COLLECTION}/simple", f"{AZURE_OLD_COLLECTION}/upload/"),
-    (profiles.AZURE_ARTIFACTS, "https://pkgs.dev.azure.com/org/_packaging/feed@Release/pypi/simple", None),
-    (profiles.AZURE_ARTIFACTS, "https://org.pkgs.visualstudio.com/p/_packaging/feed%40Release/pypi/simple", None),
+    (
+        profiles.AZURE_ARTIFACTS,
+        "https://pkgs.dev.azure.com/org/_packaging/feed@Release/pypi/simple",
+        None,
+    ),
+    (
+        profiles.AZURE_ARTIFACTS,
+        "https://org.pkgs.visualstudio.com/p/_packaging/feed%40Release/pypi/simple",
+        None,
+    ),
     (profiles.GEMFURY, "https://pypi.fury.io/account/", "https://push.fury.io/account/"),
     (profiles.GEMFURY, "https://pypi.fury.io/account/simple/", "https://push.fury.io/account/"),
     (profiles.GEMFURY, "https://pypi.fury.io/TOKEN/account/", None),
@@ -156,23 +177,31 @@ def named(pair: object) -> str:
 
 @pytest.mark.parametrize(("profile", "index", "upload"), PAIRS, ids=named)
 class TestPairs:
-    def test_the_index_is_of_its_kind(self, profile: Profile, index: str, upload: str | None) -> None:
+    def test_the_index_is_of_its_kind(
+        self, profile: Profile, index: str, upload: str | None
+    ) -> None:
         assert profile_of(index) is profile
         assert looks_like_index(index)
 
-    def test_the_upload_url_follows_from_the_index(self, profile: Profile, index: str, upload: str | None) -> None:
+    def test_the_upload_url_follows_from_the_index(
+        self, profile: Profile, index: str, upload: str | None
+    ) -> None:
         assert publish_url_of(index) == upload
 
     def test_the_upload_url_is_no_index_and_its_own_answer(
         self, profile: Profile, index: str, upload: str | None
     ) -> None:
-        if upload is None or profile is profiles.DEVPI:  # devpi's upload URLs look like any other URL
+        if (
+            upload is None or profile is profiles.DEVPI
+        ):  # devpi's upload URLs look like any other URL
             return
         assert profile_of(upload) is profile
         assert not looks_like_index(upload)
         assert publish_url_of(upload) == upload
 
-    @pytest.mark.parametrize("spelling", ["slash", "no slash", "two slashes", "port", "upper", "userinfo", "query"])
+    @pytest.mark.parametrize(
+        "spelling", ["slash", "no slash", "two slashes", "port", "upper", "userinfo", "query"]
+    )
     def test_spelling_makes_no_difference(
         self, profile: Profile, index: str, upload: str | None, spelling: str
     ) -> None:
@@ -210,7 +239,9 @@ def test_a_stranger_has_no_kind_and_no_upload_url(url: str) -> None:
     ],
 )
 def test_no_upload_url_that_reads_like_an_index(url: str) -> None:
-    """A repository named ``simple``, or an index URL with its repository left out: nothing tells them apart."""
+    """A repository named ``simple``, or an index URL with its repository left out: nothing tells
+    them apart.
+    """
     assert looks_like_index(url)
     assert publish_url_of(url) is None
 
@@ -242,7 +273,9 @@ def test_an_unknown_index_is_still_an_index() -> None:
         ("", None),
     ],
 )
-def test_the_public_servers_are_known_by_name_where_there_is_no_url(name: str, profile: Profile | None) -> None:
+def test_the_public_servers_are_known_by_name_where_there_is_no_url(
+    name: str, profile: Profile | None
+) -> None:
     assert profile_of("", name) is profile
 
 
@@ -269,7 +302,9 @@ def test_a_url_decides_against_a_name() -> None:
     ],
     ids=named,
 )
-def test_user_name_and_provider(profile: Profile, username: str | None, provider: str | None) -> None:
+def test_user_name_and_provider(
+    profile: Profile, username: str | None, provider: str | None
+) -> None:
     assert profile.token_username == username
     assert profile.provider == provider
 
@@ -279,10 +314,12 @@ def test_only_gemfury_has_its_token_in_the_user_name() -> None:
 
 
 def test_only_codeartifact_hides_expiry_behind_404_and_lists_nothing() -> None:
-    assert {profile.kind: profile.expired_statuses for profile in PROFILES if profile.expired_statuses} == {
-        "aws-codeartifact": frozenset({404})
-    }
-    assert [profile for profile in PROFILES if not profile.lists_projects] == [profiles.CODEARTIFACT]
+    assert {
+        profile.kind: profile.expired_statuses for profile in PROFILES if profile.expired_statuses
+    } == {"aws-codeartifact": frozenset({404})}
+    assert [profile for profile in PROFILES if not profile.lists_projects] == [
+        profiles.CODEARTIFACT
+    ]
 
 
 def test_eleven_kinds_each_with_its_source() -> None:
@@ -299,13 +336,36 @@ def test_eleven_kinds_each_with_its_source() -> None:
         (f"{ARTIFACTORY}/simple", {"repository": "demo-pypi-local"}),
         (
             f"{AWS}/simple/",
-            {"domain": "my_domain", "owner": "111122223333", "region": "us-west-2", "repository": "my_repo"},
+            {
+                "domain": "my_domain",
+                "owner": "111122223333",
+                "region": "us-west-2",
+                "repository": "my_repo",
+            },
         ),
-        (AWS_VPC, {"domain": "my-domain", "owner": "111122223333", "region": "us-west-2", "repository": "my-repo"}),
-        (GCP, {"location": "us-central1", "project": "my-project", "repository": "quickstart-python-repo"}),
+        (
+            AWS_VPC,
+            {
+                "domain": "my-domain",
+                "owner": "111122223333",
+                "region": "us-west-2",
+                "repository": "my-repo",
+            },
+        ),
+        (
+            GCP,
+            {
+                "location": "us-central1",
+                "project": "my-project",
+                "repository": "quickstart-python-repo",
+            },
+        ),
         (f"{AZURE_PROJECT}/simple", {"organization": "org", "project": "project", "feed": "feed"}),
         (f"{AZURE}/upload", {"organization": "org", "feed": "feed"}),
-        (f"{AZURE_OLD_COLLECTION}/simple", {"account": "aiinfra", "project": "Lotus", "feed": "feed"}),
+        (
+            f"{AZURE_OLD_COLLECTION}/simple",
+            {"account": "aiinfra", "project": "Lotus", "feed": "feed"},
+        ),
         (f"{GITLAB_PATH}/simple", {"project": "group%2Fproject"}),
         (f"{CLOUDSMITH}/TOKEN/owner/repo/python/simple", {"owner": "owner", "repository": "repo"}),
         ("https://pypi.fury.io/TOKEN/account/", {}),
@@ -344,7 +404,10 @@ class TestVendorHosts:
             ("aws", "https://bucket.s3.us-west-2.amazonaws.com/pypi/repo/simple/"),
             ("aws", "https://x-111122223333.d.codeartifact.elb.amazonaws.com/"),
             ("aws", "https://abc.lambda-url.us-west-2.on.aws/pypi/repo/simple/"),
-            ("aws", "https://vpce-1-2.vpce-svc-3.us-west-2.vpce.amazonaws.com/pypi/d/x-111122223333/repo/"),
+            (
+                "aws",
+                "https://vpce-1-2.vpce-svc-3.us-west-2.vpce.amazonaws.com/pypi/d/x-111122223333/repo/",
+            ),
             ("gcp", "https://us-docker.pkg.dev/p/r/"),
             ("gcp", "https://python.pkg.dev/p/r/"),
             ("azure", "https://dev.azure.com/org/"),
@@ -362,9 +425,13 @@ class TestVendorHosts:
     def test_and_nowhere_else(self, provider: str, url: str) -> None:
         assert not is_vendor_host(provider, url)
 
-    @pytest.mark.parametrize("url", ["https://evil.example\\@pkgs.dev.azure.com/", "https:\\\\pkgs.dev.azure.com/x"])
+    @pytest.mark.parametrize(
+        "url", ["https://evil.example\\@pkgs.dev.azure.com/", "https:\\\\pkgs.dev.azure.com/x"]
+    )
     def test_a_backslash_is_where_parsers_disagree_about_the_host(self, url: str) -> None:
-        """urllib.parse takes what follows ``@`` for the host, urllib3 (which connects) what stands before ``\\``."""
+        """urllib.parse takes what follows ``@`` for the host, urllib3 (which connects) what stands
+        before ``\\``.
+        """
         assert not is_vendor_host("azure", url)
         assert profile_of(url) is None
 
@@ -382,7 +449,18 @@ HOSTS = st.sampled_from(
 )
 SEGMENTS = st.lists(
     st.sampled_from(
-        ["api", "v4", "projects", "packages", "pypi", "simple", "+simple", "_packaging", "repository", ".."]
+        [
+            "api",
+            "v4",
+            "projects",
+            "packages",
+            "pypi",
+            "simple",
+            "+simple",
+            "_packaging",
+            "repository",
+            "..",
+        ]
     )
     | st.text(max_size=6),
     max_size=9,
@@ -426,7 +504,9 @@ def test_a_server_that_no_row_can_be_about_is_held_against_none() -> None:
 
 
 @pytest.mark.parametrize(("profile", "index", "upload"), PAIRS)
-def test_an_upload_url_leads_back_to_an_index(profile: Profile, index: str, upload: str | None) -> None:
+def test_an_upload_url_leads_back_to_an_index(
+    profile: Profile, index: str, upload: str | None
+) -> None:
     assert index_url_of(index) == index
     if upload is None or profile is profiles.DEVPI:  # whose upload URLs look like any other
         return

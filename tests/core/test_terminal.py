@@ -28,7 +28,18 @@ def _forgotten() -> Iterator[None]:
 
 
 WILD = (
-    *("\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "\x90q", "\u202egro", "\u2066x", "\u200b", "\ufeff", "a\nb", "\r\x08"),
+    *(
+        "\x1b[2J",
+        "\x1b]0;title\x07",
+        "\x9b2J",
+        "\x90q",
+        "\u202egro",
+        "\u2066x",
+        "\u200b",
+        "\ufeff",
+        "a\nb",
+        "\r\x08",
+    ),
     *("\u2028", "\x85", "\x7f", "\x00"),
 )
 FOREIGN = st.one_of(st.text(), st.lists(st.sampled_from(WILD)).map("".join))
@@ -64,14 +75,25 @@ def test_what_only_a_stranger_writes_does_not(text: str) -> None:
     assert not any(char in tamed(text) for char in text if acted_on(char))
 
 
-HARD = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=0x2FF, categories=["L", "N", "P", "S"]))
+HARD = st.text(
+    alphabet=st.characters(min_codepoint=33, max_codepoint=0x2FF, categories=["L", "N", "P", "S"])
+)
 
 
-@given(HARD.filter(lambda text: len(text) >= 8 and not text.isalpha()), st.text(max_size=5), st.text(max_size=5))
+@given(
+    HARD.filter(lambda text: len(text) >= 8 and not text.isalpha()),
+    st.text(max_size=5),
+    st.text(max_size=5),
+)
 def test_a_secret_of_this_run_is_in_no_line(text: str, before: str, behind: str) -> None:
     """As it is, percent-encoded, in base64 and in JSON, wherever it stands in a line."""
     Secret(text)
-    forms = (text, quote(text, safe=""), base64.b64encode(text.encode()).decode(), json.dumps(text)[1:-1])
+    forms = (
+        text,
+        quote(text, safe=""),
+        base64.b64encode(text.encode()).decode(),
+        json.dumps(text)[1:-1],
+    )
     for form in forms:
         assert form not in printable(f"{before}{form}{behind}")
         assert form not in tamed(f"{before}{form}{behind}")

@@ -44,7 +44,9 @@ def token(claims: object) -> Secret:
 
 def test_the_end_of_a_json_web_token() -> None:
     """RFC 7519, 4.1.4."""
-    assert end_of_token(token({"exp": 1_795_348_800})) == datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+    assert end_of_token(token({"exp": 1_795_348_800})) == datetime(
+        2026, 11, 22, 12, tzinfo=timezone.utc
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Lines on a terminal: no word, command or URL is cut, and nothing is changed where there is no terminal."""
+"""Lines on a terminal: no word, command or URL is cut, and nothing is changed where there is no
+terminal.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,10 @@ URL = "https://gitlab.example.org/api/v4/projects/7/packages/pypi"
                 "publish to a project, never to a group-of-projects.",
             ],
         ),
-        (f"lab: uploads go to {URL} and not to the index", ["lab: uploads go to", URL, "and not to the index"]),
+        (
+            f"lab: uploads go to {URL} and not to the index",
+            ["lab: uploads go to", URL, "and not to the index"],
+        ),
         (
             f"lab: poetry publish -r lab uploads to {URL}",
             ["lab: poetry publish -r lab uploads to", URL],
@@ -46,9 +51,15 @@ URL = "https://gitlab.example.org/api/v4/projects/7/packages/pypi"
         ),
         (
             "acme is remembered; `poetry repo add acme --secondary` in a project makes it a source there.",
-            ["acme is remembered; `poetry repo add acme --secondary`", "in a project makes it a source there."],
+            [
+                "acme is remembered; `poetry repo add acme --secondary`",
+                "in a project makes it a source there.",
+            ],
         ),
-        (f"Try: poetry repo add lab {URL} --publish-url URL", [f"Try: poetry repo add lab {URL} --publish-url URL"]),
+        (
+            f"Try: poetry repo add lab {URL} --publish-url URL",
+            [f"Try: poetry repo add lab {URL} --publish-url URL"],
+        ),
     ],
 )
 def test_what_is_copied_stays_whole(line: str, lines: list[str]) -> None:
@@ -56,12 +67,21 @@ def test_what_is_copied_stays_whole(line: str, lines: list[str]) -> None:
     assert wrapped(line, None) == [line]
 
 
-@given(st.text(st.characters(min_codepoint=33, max_codepoint=126) | st.just(" "), max_size=200), st.integers(20, 90))
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126) | st.just(" "), max_size=200),
+    st.integers(20, 90),
+)
 def test_no_word_is_lost_or_cut(line: str, width: int) -> None:
     lines = wrapped(line, width)
     assert " ".join(lines).split() == line.split()
     for one in lines:
-        assert len(one) <= width or " " not in one.strip() or "poetry " in one or "`" in one or one.startswith("Try: ")
+        assert (
+            len(one) <= width
+            or " " not in one.strip()
+            or "poetry " in one
+            or "`" in one
+            or one.startswith("Try: ")
+        )
 
 
 class TestWidth:
@@ -73,21 +93,27 @@ class TestWidth:
             yield stream
         os.close(controller)
 
-    @pytest.mark.skipif(sys.version_info < (3, 11), reason="termios.tcsetwinsize came with Python 3.11")
+    @pytest.mark.skipif(
+        sys.version_info < (3, 11), reason="termios.tcsetwinsize came with Python 3.11"
+    )
     @pytest.mark.parametrize(("columns", "width"), [(100, 100), (20, 20), (19, None), (0, 80)])
     def test_of_a_terminal(self, terminal: IO[str], columns: int, width: int | None) -> None:
         if sys.version_info >= (3, 11):
             termios.tcsetwinsize(terminal, (24, columns))
         assert width_of(terminal) == width
 
-    @pytest.mark.parametrize(("said", "width"), [("66", 66), ("", 80), ("wide", 80), ("0", 80), ("-5", 80)])
+    @pytest.mark.parametrize(
+        ("said", "width"), [("66", 66), ("", 80), ("wide", 80), ("0", 80), ("-5", 80)]
+    )
     def test_that_the_environment_says(
         self, terminal: IO[str], monkeypatch: pytest.MonkeyPatch, said: str, width: int
     ) -> None:
         monkeypatch.setenv("COLUMNS", said)
         assert width_of(terminal) == width
 
-    def test_twin_of_anything_else(self, terminal: IO[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_twin_of_anything_else(
+        self, terminal: IO[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("COLUMNS", "66")
         with (tmp_path / "log").open("w") as file:
             assert width_of(file) is None

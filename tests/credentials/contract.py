@@ -1,6 +1,7 @@
 """What every source of credentials promises, whatever it is asked.
 
-A test of a source subclasses :class:`SourceContract` and gives it the source in a world in which it has a credential.
+A test of a source subclasses :class:`SourceContract` and gives it the source in a world in which it
+has a credential.
 """
 
 from __future__ import annotations
@@ -29,7 +30,16 @@ MARK = "S3CR3T"  # what every secret in such a world begins with
 NAME = "corp"
 URL = "https://packages.example.com/private/simple/"
 
-ORIGINS = ("option", "env", "helper", "keyring", "auth.toml", "keyring-url", "netrc", "url")  # and provider:NAME
+ORIGINS = (
+    "option",
+    "env",
+    "helper",
+    "keyring",
+    "auth.toml",
+    "keyring-url",
+    "netrc",
+    "url",
+)  # and provider:NAME
 
 NAMES = (
     NAME,
@@ -46,8 +56,22 @@ NAMES = (
     "'\"`$(id)",
 )
 URLS = (
-    *(URL, "https://PACKAGES.example.com:443/private/simple", "https://other.example/", "http://packages.example.com/"),
-    *("", "x", "https://", "https://[", "https://[::1]:8443/", "https://host:port/", "https://a\\@b/", "ftp://host/"),
+    *(
+        URL,
+        "https://PACKAGES.example.com:443/private/simple",
+        "https://other.example/",
+        "http://packages.example.com/",
+    ),
+    *(
+        "",
+        "x",
+        "https://",
+        "https://[",
+        "https://[::1]:8443/",
+        "https://host:port/",
+        "https://a\\@b/",
+        "ftp://host/",
+    ),
     *(
         "https://\u2100.example/",
         "https://ho\udcffst/",
@@ -62,10 +86,13 @@ def queries() -> list[Query]:
     """Ordinary questions and strange ones."""
     ordinary = [
         Query(NAME, URL, purpose, allowed, username)
-        for purpose, allowed, username in product(Purpose, LEVELS, (None, "me", "", "somebody else"))
+        for purpose, allowed, username in product(
+            Purpose, LEVELS, (None, "me", "", "somebody else")
+        )
     ]
     strange = [
-        Query(name, url, allowed=allowed) for name, url, allowed in product(NAMES, URLS, (FIRST_REQUEST, EVERYTHING))
+        Query(name, url, allowed=allowed)
+        for name, url, allowed in product(NAMES, URLS, (FIRST_REQUEST, EVERYTHING))
     ]
     return [*ordinary, *strange]
 
@@ -83,7 +110,9 @@ def texts_of(answer: Answer) -> list[str]:
 
 
 def printed_at_vvv(error: BaseException) -> str:
-    """What Poetry prints of an error at ``-vvv``: also what it was raised in the middle of, ``from None`` or not."""
+    """What Poetry prints of an error at ``-vvv``: also what it was raised in the middle of, ``from
+    None`` or not.
+    """
     chain: list[str] = []
     inner: BaseException | None = error
     while inner is not None:
@@ -97,7 +126,9 @@ class SourceContract:
 
     @pytest.fixture
     def source(self) -> Source:
-        """The source; it has a credential for ``NAME`` and ``URL`` whose secret begins with ``MARK``."""
+        """The source; it has a credential for ``NAME`` and ``URL`` whose secret begins with
+        ``MARK``.
+        """
         raise NotImplementedError
 
     def test_it_has_a_credential_in_this_world(self, source: Source) -> None:

@@ -18,7 +18,9 @@ Call = tuple[str, str, str | None]
 
 
 class MemoryKeyring(KeyringBackend):
-    """Entries in memory, and a list of the calls. ``before`` is run at each call; it may wait or raise."""
+    """Entries in memory, and a list of the calls. ``before`` is run at each call; it may wait or
+    raise.
+    """
 
     priority = 1.0
     viable = False  # never found by other tests

@@ -1,4 +1,6 @@
-"""Programs that stand in for credential helpers and vendors' tools: real scripts, run as real processes."""
+"""Programs that stand in for credential helpers and vendors' tools: real scripts, run as real
+processes.
+"""
 
 from __future__ import annotations
 

@@ -61,7 +61,9 @@ class Scripted:
 
 
 def credential(text: str = "pw", *, lasts: timedelta | None = None) -> Credential:
-    return Credential(Secret(text), "me", "env", "a test", expires_at=START + lasts if lasts is not None else None)
+    return Credential(
+        Secret(text), "me", "env", "a test", expires_at=START + lasts if lasts is not None else None
+    )
 
 
 def together(ask: Callable[[], object], count: int = 8) -> list[object]:
@@ -80,7 +82,9 @@ class TestGivenContract(SourceContract):
     @pytest.fixture
     def source(self) -> Source:
         mine = Credential(Secret(MARK), "me", "url", "the source's URL")
-        return GivenSource(lambda query: mine if query.url == URL and query.username in (None, "me") else None)
+        return GivenSource(
+            lambda query: mine if query.url == URL and query.username in (None, "me") else None
+        )
 
 
 class TestHelperContract(SourceContract):
@@ -89,16 +93,24 @@ class TestHelperContract(SourceContract):
     @pytest.fixture
     def source(self, tmp_path: Path) -> Source:
         says = f'print(json.dumps({{"headers": {{"Authorization": ["Bearer {MARK}"]}}}}))'
-        return HelperSource(HelperSettings(StandIn(tmp_path, "helper", says).command, HelperProtocol.BAZEL))
+        return HelperSource(
+            HelperSettings(StandIn(tmp_path, "helper", says).command, HelperProtocol.BAZEL)
+        )
 
     @pytest.fixture(autouse=True)
     def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        strange = [Query(NAME, url) for url in ("", "x", "https://[", "https://a\\@b/", "https://ho\udcffst/")]
-        monkeypatch.setattr("tests.credentials.contract.queries", lambda: [QUERY, *strange, Query("a\x1b[2J", URL)])
+        strange = [
+            Query(NAME, url)
+            for url in ("", "x", "https://[", "https://a\\@b/", "https://ho\udcffst/")
+        ]
+        monkeypatch.setattr(
+            "tests.credentials.contract.queries", lambda: [QUERY, *strange, Query("a\x1b[2J", URL)]
+        )
 
 
 @pytest.mark.parametrize(
-    ("scheme", "header"), [("bearer", "Bearer t"), ("basic", "Basic bWU6dA=="), ("Negotiate", "Negotiate t")]
+    ("scheme", "header"),
+    [("bearer", "Bearer t"), ("basic", "Basic bWU6dA=="), ("Negotiate", "Negotiate t")],
 )
 def test_the_header_of_each_scheme(scheme: str, header: str) -> None:
     assert Credential(Secret("t"), "me", "helper", "h", scheme).authorization() == header
@@ -106,7 +118,11 @@ def test_the_header_of_each_scheme(scheme: str, header: str) -> None:
 
 class TestOrder:
     def test_the_first_that_has_an_answer_wins_whole_and_later_ones_are_not_asked(self) -> None:
-        nothing, first, second = Scripted(NotMine("no")), Scripted(credential("1")), Scripted(credential("2"))
+        nothing, first, second = (
+            Scripted(NotMine("no")),
+            Scripted(credential("1")),
+            Scripted(credential("2")),
+        )
         found = resolve([nothing, first, second], QUERY)
         assert found.credential == credential("1")
         assert found.broken is None
@@ -116,7 +132,9 @@ class TestOrder:
     def test_a_broken_one_stops_the_search(self) -> None:
         """Or a repository would get what its owner did not mean for it."""
         later = Scripted(credential())
-        found = resolve([Scripted(NotMine()), Scripted(Broken.because("it is locked")), later], QUERY)
+        found = resolve(
+            [Scripted(NotMine()), Scripted(Broken.because("it is locked")), later], QUERY
+        )
         assert found.credential is None
         assert found.broken == Broken.because("it is locked")
         assert later.asked == []
@@ -133,8 +151,12 @@ class TestOrder:
         found = resolve([Scripted(NotMine("a")), Scripted(NotMine("b"))], QUERY)
         assert (found.credential, found.broken, len(found.steps)) == (None, None, 2)
 
-    @pytest.mark.parametrize("answers", list(permutations([NotMine(), Broken.because("b"), credential()])))
-    def test_the_order_of_the_list_is_the_order_of_precedence(self, answers: Sequence[Answer]) -> None:
+    @pytest.mark.parametrize(
+        "answers", list(permutations([NotMine(), Broken.because("b"), credential()]))
+    )
+    def test_the_order_of_the_list_is_the_order_of_precedence(
+        self, answers: Sequence[Answer]
+    ) -> None:
         found = resolve([Scripted(answer) for answer in answers], QUERY)
         first = next(answer for answer in answers if not isinstance(answer, NotMine))
         assert (found.credential or found.broken) == first
@@ -151,10 +173,17 @@ class TestMemory:
         assert len(source.asked) == 1
 
     def test_repositories_purposes_and_users_are_asked_for_apart(self) -> None:
-        source = Scripted(lambda query: credential(f"{query.name}{query.url}{query.purpose}{query.username}"))
+        source = Scripted(
+            lambda query: credential(f"{query.name}{query.url}{query.purpose}{query.username}")
+        )
         chain = Chain([source])
         queries = [
-            *(QUERY, Query("other", URL), Query(NAME, "https://other.example/"), Query(NAME, URL, Purpose.PUBLISH)),
+            *(
+                QUERY,
+                Query("other", URL),
+                Query(NAME, "https://other.example/"),
+                Query(NAME, URL, Purpose.PUBLISH),
+            ),
             *(Query(NAME, URL, Purpose.GIT), Query(NAME, URL, username="you")),
         ]
         for _ in range(2):
@@ -164,7 +193,9 @@ class TestMemory:
 
     def test_a_repository_whose_source_hangs_holds_up_no_other(self) -> None:
         go_on = threading.Event()
-        source = Scripted(lambda query: credential() if query.name == "other" or go_on.wait(20) else NotMine())
+        source = Scripted(
+            lambda query: credential() if query.name == "other" or go_on.wait(20) else NotMine()
+        )
         chain = Chain([source])
         hanging = threading.Thread(target=chain.resolve, args=(QUERY,))
         hanging.start()
@@ -177,10 +208,14 @@ class TestMemory:
     def test_a_first_look_that_found_nothing_is_followed_by_a_thorough_one(self) -> None:
         source = Scripted(lambda query: credential() if query.allowed is EVERYTHING else NotMine())
         chain = Chain([source])
-        first, thorough = (Query(NAME, URL, allowed=allowed) for allowed in (FIRST_REQUEST, EVERYTHING))
+        first, thorough = (
+            Query(NAME, URL, allowed=allowed) for allowed in (FIRST_REQUEST, EVERYTHING)
+        )
         assert chain.resolve(first).credential is None
         assert chain.resolve(thorough).credential == credential()
-        assert chain.resolve(first).credential == credential(), "the next request need not be refused first"
+        assert chain.resolve(first).credential == credential(), (
+            "the next request need not be refused first"
+        )
         assert len(source.asked) == 2
 
     def test_a_first_look_that_found_something_is_enough(self) -> None:
@@ -210,7 +245,9 @@ class TestMemory:
 
 
 class TestExpiry:
-    @pytest.mark.parametrize(("purpose", "before"), [(Purpose.INDEX, 1), (Purpose.GIT, 1), (Purpose.PUBLISH, 5)])
+    @pytest.mark.parametrize(
+        ("purpose", "before"), [(Purpose.INDEX, 1), (Purpose.GIT, 1), (Purpose.PUBLISH, 5)]
+    )
     def test_it_is_renewed_before_it_runs_out(self, purpose: Purpose, before: int) -> None:
         """Minutes before its end: an upload takes longer than a look at an index."""
         clock = Clock()
@@ -228,7 +265,9 @@ class TestExpiry:
     def test_a_source_of_very_short_ones_is_not_asked_for_every_request(self) -> None:
         clock = Clock()
         source = Scripted(
-            lambda query: Credential(Secret("t"), None, "helper", "h", expires_at=clock() + timedelta(seconds=30))
+            lambda query: Credential(
+                Secret("t"), None, "helper", "h", expires_at=clock() + timedelta(seconds=30)
+            )
         )
         chain = Chain([source], now=clock)
         for _ in range(100):
@@ -291,7 +330,9 @@ class TestRenewal:
         assert len(source.asked) == 2
 
     def test_the_same_token_with_another_end_is_no_new_one(self) -> None:
-        """``az`` hands the token out again and tells its end anew: sending that once more could only be refused."""
+        """``az`` hands the token out again and tells its end anew: sending that once more could
+        only be refused.
+        """
         source = Scripted(credential("old", lasts=timedelta(minutes=60)))
         chain = Chain([source], now=Clock())
         refused = chain.resolve(QUERY).credential

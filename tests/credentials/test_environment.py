@@ -10,7 +10,15 @@ import pytest
 from poetry_repo_plugin.config.bindings import Bindings
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Purpose, Query, Unusable, Withheld
+from poetry_repo_plugin.credentials.base import (
+    Answer,
+    Credential,
+    NotMine,
+    Purpose,
+    Query,
+    Unusable,
+    Withheld,
+)
 from poetry_repo_plugin.credentials.environment import EnvironmentSource, EnvironmentUser
 from tests.credentials.contract import MARK, NAME, URL, SourceContract
 
@@ -35,7 +43,12 @@ class TestContract(SourceContract):
     def source(self, request: pytest.FixtureRequest, tmp_path: Path) -> EnvironmentSource:
         if request.param == "token":
             return source(tmp_path, PYPI_TOKEN_CORP=MARK, PYPI_TOKEN_A_B=MARK, PYPI_TOKEN_=MARK)
-        return source(tmp_path, HTTP_BASIC_CORP_USERNAME="me", HTTP_BASIC_CORP_PASSWORD=MARK, HTTP_BASIC__PASSWORD=MARK)
+        return source(
+            tmp_path,
+            HTTP_BASIC_CORP_USERNAME="me",
+            HTTP_BASIC_CORP_PASSWORD=MARK,
+            HTTP_BASIC__PASSWORD=MARK,
+        )
 
 
 def test_a_pair_and_a_token_which_wins(tmp_path: Path) -> None:
@@ -64,31 +77,50 @@ def test_names_with_digits_dots_and_signs(tmp_path: Path, name: str) -> None:
 
 
 def test_half_a_pair(tmp_path: Path) -> None:
-    """A user name alone waits for its password; a password alone goes with an empty one, or the URL's."""
+    """A user name alone waits for its password; a password alone goes with an empty one, or the
+    URL's.
+    """
     answer = source(tmp_path, HTTP_BASIC_CORP_USERNAME="me").get(Query(NAME, URL))
     assert isinstance(answer, NotMine)
-    assert answer.why == "the environment sets POETRY_HTTP_BASIC_CORP_USERNAME but not POETRY_HTTP_BASIC_CORP_PASSWORD"
+    assert (
+        answer.why
+        == "the environment sets POETRY_HTTP_BASIC_CORP_USERNAME but not POETRY_HTTP_BASIC_CORP_PASSWORD"
+    )
     alone = source(tmp_path, HTTP_BASIC_CORP_PASSWORD="pw")
     assert got(alone.get(Query(NAME, URL)))[:2] == ("", "pw")
     assert got(alone.get(Query(NAME, URL, username="me")))[:2] == ("me", "pw")
-    assert got(source(tmp_path, HTTP_BASIC_CORP_USERNAME="t", HTTP_BASIC_CORP_PASSWORD="").get(Query(NAME, URL)))[
-        :2
-    ] == (
+    assert got(
+        source(tmp_path, HTTP_BASIC_CORP_USERNAME="t", HTTP_BASIC_CORP_PASSWORD="").get(
+            Query(NAME, URL)
+        )
+    )[:2] == (
         "t",
         "",
     )
 
 
 def test_a_host_without_a_repository_has_none(tmp_path: Path) -> None:
-    assert isinstance(source(tmp_path, PYPI_TOKEN_="t", HTTP_BASIC__PASSWORD="pw").get(Query("", URL)), NotMine)
+    assert isinstance(
+        source(tmp_path, PYPI_TOKEN_="t", HTTP_BASIC__PASSWORD="pw").get(Query("", URL)), NotMine
+    )
 
 
 def test_a_password_goes_out_as_the_bytes_that_it_is(tmp_path: Path) -> None:
-    """UTF-8 (RFC 7617, 2.1), and what is no UTF-8 as the environment held it (PEP 383); ``{}`` is not expanded."""
-    for text, sent in (("pä:{cache-dir}", "pä:{cache-dir}".encode()), ("\udcff\udcfe", b"\xff\xfe"), ("\ud800", b"?")):
-        answer = source(tmp_path, HTTP_BASIC_CORP_USERNAME="mé", HTTP_BASIC_CORP_PASSWORD=text).get(Query(NAME, URL))
+    """UTF-8 (RFC 7617, 2.1), and what is no UTF-8 as the environment held it (PEP 383); ``{}`` is
+    not expanded.
+    """
+    for text, sent in (
+        ("pä:{cache-dir}", "pä:{cache-dir}".encode()),
+        ("\udcff\udcfe", b"\xff\xfe"),
+        ("\ud800", b"?"),
+    ):
+        answer = source(tmp_path, HTTP_BASIC_CORP_USERNAME="mé", HTTP_BASIC_CORP_PASSWORD=text).get(
+            Query(NAME, URL)
+        )
         assert isinstance(answer, Credential)
-        assert base64.b64decode(answer.authorization().removeprefix("Basic ")) == "mé:".encode() + sent
+        assert (
+            base64.b64decode(answer.authorization().removeprefix("Basic ")) == "mé:".encode() + sent
+        )
         assert answer == Credential(Secret(text), "mé", "env", answer.detail)
 
 
@@ -98,15 +130,23 @@ class TestHalves:
     def test_the_user_of_a_file(self, tmp_path: Path) -> None:
         mine = source(tmp_path, HTTP_BASIC_CORP_PASSWORD="pw")
         for file in ("config.toml", "auth.toml"):
-            (tmp_path / file).write_text(f'[http-basic.corp]\nusername = "{file}"\n', encoding="utf-8")
+            (tmp_path / file).write_text(
+                f'[http-basic.corp]\nusername = "{file}"\n', encoding="utf-8"
+            )
             mine = source(tmp_path, HTTP_BASIC_CORP_PASSWORD="pw")
             assert got(mine.get(Query(NAME, URL)))[:2] == (file, "pw")
-        assert got(mine.get(Query(NAME, URL, username="me")))[:2] == ("me", "pw"), "a URL names its user"
+        assert got(mine.get(Query(NAME, URL, username="me")))[:2] == ("me", "pw"), (
+            "a URL names its user"
+        )
         mine = source(tmp_path, HTTP_BASIC_CORP_PASSWORD="pw", HTTP_BASIC_CORP_USERNAME="env")
         assert got(mine.get(Query(NAME, URL)))[:2] == ("env", "pw")
 
-    def test_twin_one_that_belongs_elsewhere_goes_nowhere_and_nothing_with_it(self, tmp_path: Path) -> None:
-        (tmp_path / "auth.toml").write_text('[http-basic.corp]\nusername = "me"\n', encoding="utf-8")
+    def test_twin_one_that_belongs_elsewhere_goes_nowhere_and_nothing_with_it(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "auth.toml").write_text(
+            '[http-basic.corp]\nusername = "me"\n', encoding="utf-8"
+        )
         settings = settings_of(tmp_path, HTTP_BASIC_CORP_PASSWORD="pw")
         bindings = Bindings(settings)
         bindings.record_for_login(NAME, [URL])
@@ -114,17 +154,25 @@ class TestHalves:
         assert got(mine.get(Query(NAME, URL)))[:2] == ("me", "pw")
         assert isinstance(mine.get(Query(NAME, "https://evil.example/")), Withheld)
         whole = settings_of(tmp_path, HTTP_BASIC_CORP_PASSWORD="pw", HTTP_BASIC_CORP_USERNAME="env")
-        answer = EnvironmentSource(whole, Bindings(whole)).get(Query(NAME, "https://other.example/"))
+        answer = EnvironmentSource(whole, Bindings(whole)).get(
+            Query(NAME, "https://other.example/")
+        )
         assert got(answer)[:2] == ("env", "pw"), "a pair of the environment is nobody else's"
 
-    def test_the_user_of_the_project_completes_a_password_and_is_nothing_alone(self, tmp_path: Path) -> None:
-        (tmp_path / "poetry.toml").write_text('[http-basic.corp]\nusername = "team"\n', encoding="utf-8")
+    def test_the_user_of_the_project_completes_a_password_and_is_nothing_alone(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "poetry.toml").write_text(
+            '[http-basic.corp]\nusername = "team"\n', encoding="utf-8"
+        )
         environ = {"POETRY_HTTP_BASIC_CORP_PASSWORD": "pw"}
         with_password = Settings(tmp_path / "config", tmp_path, environ=environ)
         answer = EnvironmentSource(with_password, Bindings(with_password)).get(Query(NAME, URL))
         assert got(answer)[:2] == ("team", "pw")
         without = Settings(tmp_path / "config", tmp_path, environ={})
-        assert isinstance(EnvironmentSource(without, Bindings(without)).get(Query(NAME, URL)), NotMine)
+        assert isinstance(
+            EnvironmentSource(without, Bindings(without)).get(Query(NAME, URL)), NotMine
+        )
         assert isinstance(EnvironmentUser(without).get(Query(NAME, URL)), NotMine)
 
     def test_a_user_alone_stands_behind_all_others(self, tmp_path: Path) -> None:
@@ -136,7 +184,9 @@ class TestHalves:
         assert answer.mend == "export POETRY_HTTP_BASIC_CORP_PASSWORD=PASSWORD"
         for other in (Query("", URL), Query("other", URL), Query(NAME, URL, username="me")):
             assert isinstance(mine.get(other), NotMine)
-        whole = EnvironmentUser(settings_of(tmp_path, HTTP_BASIC_CORP_USERNAME="me", HTTP_BASIC_CORP_PASSWORD="pw"))
+        whole = EnvironmentUser(
+            settings_of(tmp_path, HTTP_BASIC_CORP_USERNAME="me", HTTP_BASIC_CORP_PASSWORD="pw")
+        )
         assert isinstance(whole.get(Query(NAME, URL)), NotMine)
 
 
@@ -144,7 +194,10 @@ class TestHalves:
     ("environ", "variable"),
     [
         ({"PYPI_TOKEN_CORP": ""}, "PYPI_TOKEN_CORP=TOKEN"),
-        ({"HTTP_BASIC_CORP_USERNAME": "", "HTTP_BASIC_CORP_PASSWORD": ""}, "HTTP_BASIC_CORP_PASSWORD=PASSWORD"),
+        (
+            {"HTTP_BASIC_CORP_USERNAME": "", "HTTP_BASIC_CORP_PASSWORD": ""},
+            "HTTP_BASIC_CORP_PASSWORD=PASSWORD",
+        ),
         ({"HTTP_BASIC_CORP_PASSWORD": ""}, "HTTP_BASIC_CORP_PASSWORD=PASSWORD"),
         ({"HTTP_BASIC_CORP_USERNAME": ""}, "HTTP_BASIC_CORP_USERNAME=USERNAME"),
         ({"HTTP_BASIC_CORP_USERNAME": "me"}, "HTTP_BASIC_CORP_PASSWORD=PASSWORD"),

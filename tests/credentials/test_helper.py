@@ -1,7 +1,8 @@
 """Credential helpers in their three protocols: real scripts, each answer with its failing twin.
 
-Formats: https://github.com/EngFlow/credential-helper-spec (spec.md, schemas/); gitcredentials(7), git-credential(1);
-https://kubernetes.io/docs/reference/access-authn-authz/authentication/ ("client-go credential plugins").
+Formats: https://github.com/EngFlow/credential-helper-spec (spec.md, schemas/); gitcredentials(7),
+git-credential(1); https://kubernetes.io/docs/reference/access-authn-authz/authentication/
+("client-go credential plugins").
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ from hypothesis import strategies as st
 from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials import helper_protocols as protocols
-from poetry_repo_plugin.credentials.base import BASIC, BEARER, Answer, Broken, Credential, NotMine, Query
+from poetry_repo_plugin.credentials.base import (
+    BASIC,
+    BEARER,
+    Answer,
+    Broken,
+    Credential,
+    NotMine,
+    Query,
+)
 from poetry_repo_plugin.credentials.helper import (
     Detected,
     HelperAnswer,
@@ -42,7 +51,9 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n"
 
 
-def source(tool: StandIn, protocol: HelperProtocol, *arguments: str, timeout: float = 20.0) -> HelperSource:
+def source(
+    tool: StandIn, protocol: HelperProtocol, *arguments: str, timeout: float = 20.0
+) -> HelperSource:
     return HelperSource(HelperSettings((*tool.command, *arguments), protocol, timeout))
 
 
@@ -65,13 +76,21 @@ def why(answer: object) -> str:
     return answer.why
 
 
-# --- the Credential Helpers Specification ----------------------------------------------------------------------------
+# --- the Credential Helpers Specification
+# ----------------------------------------------------------------------------
 
 
 def test_a_bazel_helper_is_asked_with_get_and_the_uri(tmp_path: Path) -> None:
-    tool = saying(tmp_path, {"headers": {"Authorization": ["Bearer t0ken"]}, "expires": "2099-01-02T03:04:05Z"})
+    tool = saying(
+        tmp_path,
+        {"headers": {"Authorization": ["Bearer t0ken"]}, "expires": "2099-01-02T03:04:05Z"},
+    )
     credential = got(source(tool, HelperProtocol.BAZEL, "--vault", "team").get(QUERY))
-    assert (credential.scheme, credential.secret.reveal(), credential.username) == (BEARER, "t0ken", None)
+    assert (credential.scheme, credential.secret.reveal(), credential.username) == (
+        BEARER,
+        "t0ken",
+        None,
+    )
     assert credential.expires_at == LATER
     assert (credential.source, credential.detail) == ("helper", f"{tool.path} (bazel)")
     (call,) = tool.calls
@@ -82,19 +101,29 @@ def test_a_bazel_helper_is_asked_with_get_and_the_uri(tmp_path: Path) -> None:
 def test_basic_is_taken_apart(tmp_path: Path) -> None:
     tool = saying(tmp_path, {"headers": {"authorization": [basic("Jürgen:pä:ss".encode())]}})
     credential = got(source(tool, HelperProtocol.BAZEL).get(QUERY))
-    assert (credential.scheme, credential.username, credential.secret.reveal()) == (BASIC, "Jürgen", "pä:ss")
+    assert (credential.scheme, credential.username, credential.secret.reveal()) == (
+        BASIC,
+        "Jürgen",
+        "pä:ss",
+    )
     assert credential.expires_at is None
 
 
 def test_any_other_scheme_is_kept_as_it_is(tmp_path: Path) -> None:
     value = 'AWS4-HMAC-SHA256 Credential=AKIA/x, SignedHeaders=host, Signature="ab"'
-    credential = got(source(saying(tmp_path, {"headers": {"Authorization": [value]}}), HelperProtocol.BAZEL).get(QUERY))
+    credential = got(
+        source(saying(tmp_path, {"headers": {"Authorization": [value]}}), HelperProtocol.BAZEL).get(
+            QUERY
+        )
+    )
     assert credential.scheme == "AWS4-HMAC-SHA256"
     assert credential.authorization() == value
 
 
 @pytest.mark.parametrize("document", [{}, {"headers": {}}, {"headers": {"header1": []}}])
-def test_the_three_empty_answers_of_the_specification_mean_not_mine(document: object, tmp_path: Path) -> None:
+def test_the_three_empty_answers_of_the_specification_mean_not_mine(
+    document: object, tmp_path: Path
+) -> None:
     assert isinstance(source(saying(tmp_path, document), HelperProtocol.BAZEL).get(QUERY), NotMine)
 
 
@@ -106,8 +135,14 @@ def test_the_three_empty_answers_of_the_specification_mean_not_mine(document: ob
         ([], "did not answer with a JSON object"),
         ({"headers": []}, "not an object of lists"),
         ({"headers": {"Authorization": "Bearer x"}}, "not an object of lists"),
-        ({"headers": {"X-Auth-Token": ["x"]}}, "answers with the headers X-Auth-Token; only Authorization"),
-        ({"headers": {"Authorization": ["Bearer x", "Bearer y"]}}, "more than one Authorization header"),
+        (
+            {"headers": {"X-Auth-Token": ["x"]}},
+            "answers with the headers X-Auth-Token; only Authorization",
+        ),
+        (
+            {"headers": {"Authorization": ["Bearer x", "Bearer y"]}},
+            "more than one Authorization header",
+        ),
         ({"headers": {"Authorization": ["Bearer"]}}, "not of the form"),
         ({"headers": {"Authorization": ["Bearer x\r\nX-Evil: 1"]}}, "not of the form"),
         ({"headers": {"Authorization": ["Bearer two words"]}}, "white space"),
@@ -116,7 +151,10 @@ def test_the_three_empty_answers_of_the_specification_mean_not_mine(document: ob
         ({"headers": {"Authorization": [basic(b"\xff:\xff")]}}, "not base64 of UTF-8"),
         ({"headers": {"Authorization": [basic(b"token")]}}, "no colon"),
         ({"headers": {"Authorization": [basic(b"u:pw\n")]}}, "control character"),
-        ({"headers": {"Authorization": ["Bearer x"]}, "expires": "soon"}, "'expires' is not a time"),
+        (
+            {"headers": {"Authorization": ["Bearer x"]}, "expires": "soon"},
+            "'expires' is not a time",
+        ),
     ],
 )
 def test_garbage_is_broken_and_named(document: object, reason: str, tmp_path: Path) -> None:
@@ -124,9 +162,15 @@ def test_garbage_is_broken_and_named(document: object, reason: str, tmp_path: Pa
 
 
 def test_a_credential_that_has_expired_already_is_broken(tmp_path: Path) -> None:
-    tool = saying(tmp_path, {"headers": {"Authorization": ["Bearer x"]}, "expires": "2020-01-02T03:04:05+01:00"})
+    tool = saying(
+        tmp_path,
+        {"headers": {"Authorization": ["Bearer x"]}, "expires": "2020-01-02T03:04:05+01:00"},
+    )
     answer = source(tool, HelperProtocol.BAZEL).get(QUERY)
-    assert why(answer) == "the helper's credential expired at 2020-01-02 02:04 UTC, by this machine's clock"
+    assert (
+        why(answer)
+        == "the helper's credential expired at 2020-01-02 02:04 UTC, by this machine's clock"
+    )
     assert isinstance(answer, Broken)
     assert answer.cause is Cause.CREDENTIAL_EXPIRED
 
@@ -148,11 +192,17 @@ def test_a_failing_helper_is_broken_with_what_it_said(tmp_path: Path) -> None:
 def test_what_mends_a_failing_helper_does_not_replace_it(
     body: str, arguments: tuple[str, ...], command: str, tmp_path: Path
 ) -> None:
-    """``poetry repo login corp`` alone would; and arguments of a command may be nobody's business."""
+    """``poetry repo login corp`` alone would; and arguments of a command may be nobody's
+    business.
+    """
     tool = StandIn(tmp_path / "my bin", "helper", body)
-    answer = HelperSource(HelperSettings((*tool.command, *arguments), HelperProtocol.BAZEL)).get(QUERY)
+    answer = HelperSource(HelperSettings((*tool.command, *arguments), HelperProtocol.BAZEL)).get(
+        QUERY
+    )
     assert isinstance(answer, Broken)
-    assert answer.hint == "poetry repo login corp --helper " + command.format(path=quote(str(tool.path)))
+    assert answer.hint == "poetry repo login corp --helper " + command.format(
+        path=quote(str(tool.path))
+    )
     nameless = HelperSource(HelperSettings(tool.command, HelperProtocol.BAZEL)).get(Query("", URL))
     assert isinstance(nameless, Broken)
     assert nameless.hint is None
@@ -162,7 +212,10 @@ def test_a_missing_helper_is_broken_with_the_command_that_mends_it(tmp_path: Pat
     settings = HelperSettings((str(tmp_path / "gone"),), HelperProtocol.BAZEL)
     answer = HelperSource(settings).get(QUERY)
     assert isinstance(answer, Broken)
-    assert answer.why == f"the credential helper {tmp_path}/gone cannot be started: No such file or directory"
+    assert (
+        answer.why
+        == f"the credential helper {tmp_path}/gone cannot be started: No such file or directory"
+    )
     assert answer.hint == "poetry repo login corp --helper COMMAND"
     nameless = HelperSource(settings).get(Query("", URL))
     assert isinstance(nameless, Broken)
@@ -173,7 +226,10 @@ def test_a_hanging_helper_is_killed_at_its_limit_and_its_child_too(tmp_path: Pat
     pulse = tmp_path / "pulse"
     tool = StandIn(tmp_path, "helper", HEARTBEAT.format(pulse=str(pulse)) + "time.sleep(60)")
     answer = source(tool, HelperProtocol.BAZEL, timeout=1.0).get(QUERY)
-    assert why(answer) == f"the credential helper {tool.path} did not answer within 1 s and was stopped"
+    assert (
+        why(answer)
+        == f"the credential helper {tool.path} did not answer within 1 s and was stopped"
+    )
     assert heart_stops(pulse)
 
 
@@ -199,17 +255,26 @@ def test_nothing_runs_before_the_first_question_and_each_question_runs_it(tmp_pa
 def test_a_url_that_is_none_is_broken_and_runs_nothing(tmp_path: Path) -> None:
     tool = saying(tmp_path, {})
     for protocol in (HelperProtocol.GIT, HelperProtocol.EXEC_CREDENTIAL):
-        assert "not an http or https URL" in why(source(tool, protocol).get(Query("corp", "ftp://example.com/")))
+        assert "not an http or https URL" in why(
+            source(tool, protocol).get(Query("corp", "ftp://example.com/"))
+        )
     assert tool.calls == []
 
 
-# --- git's credential protocol ---------------------------------------------------------------------------------------
+# --- git's credential protocol
+# ---------------------------------------------------------------------------------------
 
 
 def test_a_git_helper_is_asked_with_the_path_first(tmp_path: Path) -> None:
-    tool = saying(tmp_path, "username=alice\npassword=pa=ss\npassword_expiry_utc=4071006245\nunknown=1\n")
+    tool = saying(
+        tmp_path, "username=alice\npassword=pa=ss\npassword_expiry_utc=4071006245\nunknown=1\n"
+    )
     credential = got(source(tool, HelperProtocol.GIT).get(QUERY))
-    assert (credential.username, credential.secret.reveal(), credential.scheme) == ("alice", "pa=ss", BASIC)
+    assert (credential.username, credential.secret.reveal(), credential.scheme) == (
+        "alice",
+        "pa=ss",
+        BASIC,
+    )
     assert credential.expires_at == LATER
     (call,) = tool.calls
     assert call["argv"] == ["get"]
@@ -217,7 +282,9 @@ def test_a_git_helper_is_asked_with_the_path_first(tmp_path: Path) -> None:
 
 
 def test_where_it_knows_nothing_of_the_path_it_is_asked_without_as_git_does(tmp_path: Path) -> None:
-    tool = StandIn(tmp_path, "helper", "if 'path=' not in stdin: print('username=alice\\npassword=pw')")
+    tool = StandIn(
+        tmp_path, "helper", "if 'path=' not in stdin: print('username=alice\\npassword=pw')"
+    )
     assert got(source(tool, HelperProtocol.GIT).get(QUERY)).username == "alice"
     assert [("path=" in call["stdin"]) for call in tool.calls] == [True, False]
 
@@ -226,16 +293,22 @@ def test_port_and_user_are_part_of_the_question(tmp_path: Path) -> None:
     tool = saying(tmp_path, "password=pw\n")
     query = Query("corp", "http://127.0.0.1:8080", username="bob")
     assert got(source(tool, HelperProtocol.GIT).get(query)).username == "bob"
-    assert [call["stdin"] for call in tool.calls] == ["protocol=http\nhost=127.0.0.1:8080\nusername=bob\n\n"]
+    assert [call["stdin"] for call in tool.calls] == [
+        "protocol=http\nhost=127.0.0.1:8080\nusername=bob\n\n"
+    ]
 
 
-@pytest.mark.parametrize("output", ["", "\n", "username=alice\n", "password=\n", "\npassword=after the end\n"])
+@pytest.mark.parametrize(
+    "output", ["", "\n", "username=alice\n", "password=\n", "\npassword=after the end\n"]
+)
 def test_no_password_means_not_mine(output: str, tmp_path: Path) -> None:
     assert isinstance(source(saying(tmp_path, output), HelperProtocol.GIT).get(QUERY), NotMine)
 
 
 def test_lines_may_end_as_windows_ends_them(tmp_path: Path) -> None:
-    credential = got(source(saying(tmp_path, "username=alice\r\npassword=pw\r\n"), HelperProtocol.GIT).get(QUERY))
+    credential = got(
+        source(saying(tmp_path, "username=alice\r\npassword=pw\r\n"), HelperProtocol.GIT).get(QUERY)
+    )
     assert (credential.username, credential.secret.reveal()) == ("alice", "pw")
 
 
@@ -246,10 +319,16 @@ def test_quit_means_that_nobody_else_is_asked(tmp_path: Path) -> None:
 
 
 def test_quit_beside_a_password_changes_nothing(tmp_path: Path) -> None:
-    got(source(saying(tmp_path, "username=a\npassword=pw\nquit=true\n"), HelperProtocol.GIT).get(QUERY))
+    got(
+        source(saying(tmp_path, "username=a\npassword=pw\nquit=true\n"), HelperProtocol.GIT).get(
+            QUERY
+        )
+    )
 
 
-@pytest.mark.parametrize("echoed", ["host=evil.example.com", "host=packages.example.com:444", "protocol=http"])
+@pytest.mark.parametrize(
+    "echoed", ["host=evil.example.com", "host=packages.example.com:444", "protocol=http"]
+)
 def test_an_answer_for_another_host_is_never_used(echoed: str, tmp_path: Path) -> None:
     tool = saying(tmp_path, f"{echoed}\nusername=alice\npassword=pw\n")
     assert isinstance(source(tool, HelperProtocol.GIT).get(QUERY), NotMine)
@@ -262,7 +341,10 @@ def test_an_answer_for_another_host_is_never_used(echoed: str, tmp_path: Path) -
         ("=nameless\n", "lines of the form 'name=value'"),
         ("password=a\0b\n", "lines of the form 'name=value'"),
         ("password=pw\npassword_expiry_utc=soon\n", "not a number of seconds"),
-        ("password=pw\npassword_expiry_utc=999999999999999999\n", "'password_expiry_utc' is not a time"),
+        (
+            "password=pw\npassword_expiry_utc=999999999999999999\n",
+            "'password_expiry_utc' is not a time",
+        ),
         ("password=pw\npassword_expiry_utc=1\n", "expired at 1970-01-01 00:00 UTC"),
     ],
 )
@@ -278,7 +360,9 @@ def test_garbage_from_a_git_helper_is_broken(output: str, reason: str, tmp_path:
         Query("corp", URL, username="bob\nhost=evil.example.com"),
     ],
 )
-def test_a_line_end_in_a_value_is_refused_before_anything_runs(query: Query, tmp_path: Path) -> None:
+def test_a_line_end_in_a_value_is_refused_before_anything_runs(
+    query: Query, tmp_path: Path
+) -> None:
     """CVE-2020-5260: it would become an attribute of its own."""
     tool = saying(tmp_path, "username=a\npassword=b\n")
     assert "contains a line end" in why(source(tool, HelperProtocol.GIT).get(query))
@@ -287,7 +371,9 @@ def test_a_line_end_in_a_value_is_refused_before_anything_runs(query: Query, tmp
 
 def test_a_value_that_is_not_unicode_is_refused_before_anything_runs(tmp_path: Path) -> None:
     tool = saying(tmp_path, "username=a\npassword=b\n")
-    assert "not valid Unicode" in why(source(tool, HelperProtocol.GIT).get(QUERY._replace(username="\udcff")))
+    assert "not valid Unicode" in why(
+        source(tool, HelperProtocol.GIT).get(QUERY._replace(username="\udcff"))
+    )
     assert tool.calls == []
 
 
@@ -307,14 +393,22 @@ def test_what_was_accepted_is_stored_and_what_was_refused_erased(tmp_path: Path)
         "protocol=https\nhost=packages.example.com\npath=private/simple\n"
         "username=alice\npassword=pw\npassword_expiry_utc=4071006245\n\n"
     )
-    assert [(call["argv"], call["stdin"]) for call in tool.calls[1:]] == [(["store"], told), (["erase"], told)]
+    assert [(call["argv"], call["stdin"]) for call in tool.calls[1:]] == [
+        (["store"], told),
+        (["erase"], told),
+    ]
 
 
 def test_the_path_is_told_only_where_it_was_needed_to_find_the_credential(tmp_path: Path) -> None:
-    tool = StandIn(tmp_path, "helper", "if 'path=' not in stdin: print('username=alice\\npassword=pw')")
+    tool = StandIn(
+        tmp_path, "helper", "if 'path=' not in stdin: print('username=alice\\npassword=pw')"
+    )
     helper = source(tool, HelperProtocol.GIT)
     helper.store(QUERY, got(helper.get(QUERY)))
-    assert tool.calls[-1]["stdin"] == "protocol=https\nhost=packages.example.com\nusername=alice\npassword=pw\n\n"
+    assert (
+        tool.calls[-1]["stdin"]
+        == "protocol=https\nhost=packages.example.com\nusername=alice\npassword=pw\n\n"
+    )
 
 
 def test_a_helper_that_cannot_store_is_told_of_not_raised(tmp_path: Path) -> None:
@@ -323,7 +417,9 @@ def test_a_helper_that_cannot_store_is_told_of_not_raised(tmp_path: Path) -> Non
     assert "read only" in why(source(failing, HelperProtocol.GIT).store(QUERY, credential))
     gone = HelperSource(HelperSettings((str(tmp_path / "gone"),), HelperProtocol.GIT))
     assert "could not erase" in why(gone.erase(QUERY, credential))
-    assert "password contains a line end" in why(gone.store(QUERY, replace(credential, secret=Secret("a\nb"))))
+    assert "password contains a line end" in why(
+        gone.store(QUERY, replace(credential, secret=Secret("a\nb")))
+    )
 
 
 def test_the_other_protocols_have_no_word_for_store_and_erase(tmp_path: Path) -> None:
@@ -336,7 +432,9 @@ def test_the_other_protocols_have_no_word_for_store_and_erase(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-def test_gits_own_store_helper_works_in_all_three_operations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gits_own_store_helper_works_in_all_three_operations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "none"))
     git = shutil.which("git")
     assert git is not None
@@ -354,18 +452,31 @@ def test_gits_own_store_helper_works_in_all_three_operations(tmp_path: Path, mon
     assert isinstance(helper.get(QUERY), NotMine)
 
 
-# --- kubectl's ExecCredential ----------------------------------------------------------------------------------------
+# --- kubectl's ExecCredential
+# ----------------------------------------------------------------------------------------
 
 
 def exec_credential(**status: object) -> dict[str, object]:
-    return {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+    return {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": status,
+    }
 
 
-def test_an_exec_plugin_finds_its_input_in_the_environment_and_returns_a_token(tmp_path: Path) -> None:
-    tool = saying(tmp_path, exec_credential(token="t0ken", expirationTimestamp="2099-01-01T19:04:05-08:00"))
+def test_an_exec_plugin_finds_its_input_in_the_environment_and_returns_a_token(
+    tmp_path: Path,
+) -> None:
+    tool = saying(
+        tmp_path, exec_credential(token="t0ken", expirationTimestamp="2099-01-01T19:04:05-08:00")
+    )
     answer = source(tool, HelperProtocol.EXEC_CREDENTIAL, "token").ask(QUERY)
     credential = got(answer.credential)
-    assert (credential.scheme, credential.secret.reveal(), credential.expires_at) == (BEARER, "t0ken", LATER)
+    assert (credential.scheme, credential.secret.reveal(), credential.expires_at) == (
+        BEARER,
+        "t0ken",
+        LATER,
+    )
     assert answer.identity is None
     (call,) = tool.calls
     assert (call["argv"], call["stdin"]) == (["token"], "")
@@ -378,7 +489,9 @@ def test_an_exec_plugin_finds_its_input_in_the_environment_and_returns_a_token(t
 
 def test_a_client_certificate_comes_beside_the_credential(tmp_path: Path) -> None:
     status = exec_credential(
-        clientCertificateData=CERTIFICATE, clientKeyData=KEY, expirationTimestamp="2099-01-02T03:04:05Z"
+        clientCertificateData=CERTIFICATE,
+        clientKeyData=KEY,
+        expirationTimestamp="2099-01-02T03:04:05Z",
     )
     answer = source(saying(tmp_path, status), HelperProtocol.EXEC_CREDENTIAL).ask(QUERY)
     assert isinstance(answer.credential, NotMine)
@@ -396,7 +509,9 @@ def test_token_and_certificate_may_come_together(tmp_path: Path) -> None:
     assert answer.identity is not None
 
 
-@pytest.mark.parametrize("document", [exec_credential(), exec_credential(token=""), {"kind": "ExecCredential"}])
+@pytest.mark.parametrize(
+    "document", [exec_credential(), exec_credential(token=""), {"kind": "ExecCredential"}]
+)
 def test_an_empty_status_means_not_mine(document: object, tmp_path: Path) -> None:
     answer = source(saying(tmp_path, document), HelperProtocol.EXEC_CREDENTIAL).ask(QUERY)
     assert isinstance(answer.credential, NotMine)
@@ -411,26 +526,41 @@ def test_an_empty_status_means_not_mine(document: object, tmp_path: Path) -> Non
         ({"kind": "ExecCredential", "status": "x"}, "'status' is not an object"),
         (exec_credential(token=7), "token is not text"),
         (exec_credential(token="a b"), "white space"),
-        (exec_credential(token="t", expirationTimestamp="soon"), "'expirationTimestamp' is not a time"),
+        (
+            exec_credential(token="t", expirationTimestamp="soon"),
+            "'expirationTimestamp' is not a time",
+        ),
         (exec_credential(token="t", expirationTimestamp="2020-01-01T00:00:00Z"), "expired at 2020"),
         (exec_credential(clientCertificateData=CERTIFICATE), "without its key"),
         (exec_credential(clientKeyData=KEY), "without its certificate"),
         (exec_credential(clientCertificateData=KEY, clientKeyData=KEY), "is not PEM"),
-        (exec_credential(clientCertificateData=CERTIFICATE, clientKeyData=CERTIFICATE), "is not PEM"),
-        (exec_credential(clientCertificateData=CERTIFICATE + "é", clientKeyData=KEY), "outside ASCII"),
         (
-            exec_credential(clientCertificateData=CERTIFICATE, clientKeyData=KEY, expirationTimestamp="x"),
+            exec_credential(clientCertificateData=CERTIFICATE, clientKeyData=CERTIFICATE),
+            "is not PEM",
+        ),
+        (
+            exec_credential(clientCertificateData=CERTIFICATE + "é", clientKeyData=KEY),
+            "outside ASCII",
+        ),
+        (
+            exec_credential(
+                clientCertificateData=CERTIFICATE, clientKeyData=KEY, expirationTimestamp="x"
+            ),
             "'expirationTimestamp' is not",
         ),
         (
             exec_credential(
-                clientCertificateData=CERTIFICATE, clientKeyData=KEY, expirationTimestamp="2020-01-01T00:00:00Z"
+                clientCertificateData=CERTIFICATE,
+                clientKeyData=KEY,
+                expirationTimestamp="2020-01-01T00:00:00Z",
             ),
             "client certificate has expired",
         ),
     ],
 )
-def test_garbage_from_an_exec_plugin_is_broken(document: object, reason: str, tmp_path: Path) -> None:
+def test_garbage_from_an_exec_plugin_is_broken(
+    document: object, reason: str, tmp_path: Path
+) -> None:
     answer = source(saying(tmp_path, document), HelperProtocol.EXEC_CREDENTIAL).ask(QUERY)
     assert reason in why(answer.credential)
     assert answer.identity is None
@@ -438,10 +568,13 @@ def test_garbage_from_an_exec_plugin_is_broken(document: object, reason: str, tm
 
 def test_a_failing_exec_plugin_is_broken(tmp_path: Path) -> None:
     tool = StandIn(tmp_path, "helper", "sys.exit('no session')")
-    assert "failed (status 1): no session" in why(source(tool, HelperProtocol.EXEC_CREDENTIAL).get(QUERY))
+    assert "failed (status 1): no session" in why(
+        source(tool, HelperProtocol.EXEC_CREDENTIAL).get(QUERY)
+    )
 
 
-# --- which of them a command speaks ----------------------------------------------------------------------------------
+# --- which of them a command speaks
+# ----------------------------------------------------------------------------------
 
 
 def test_each_protocol_is_recognised_and_its_first_answer_kept(tmp_path: Path) -> None:
@@ -513,12 +646,18 @@ def test_a_command_that_fails_in_all_of_them_is_told_with_its_complaint(tmp_path
         f"the credential helper {tool.path} failed (status 1): vault is sealed; if that is because it was not asked "
         "in its own protocol, add --protocol (bazel, git, exec-credential)"
     )
-    usage = StandIn(tmp_path / "u", "helper", "sys.exit('what?') if sys.argv[1:] else print('Usage: helper get')")
+    usage = StandIn(
+        tmp_path / "u",
+        "helper",
+        "sys.exit('what?') if sys.argv[1:] else print('Usage: helper get')",
+    )
     assert why(detect(usage.command, URL, timeout=20)) == (
         f"{usage.path} speaks none of the protocols bazel, git, exec-credential; it failed (status 1): what?"
     )
     chatty = StandIn(tmp_path / "c", "helper", "print('Usage: helper [OPTIONS]')")
-    assert why(detect(chatty.command, URL, timeout=20)).endswith("the protocols bazel, git, exec-credential")
+    assert why(detect(chatty.command, URL, timeout=20)).endswith(
+        "the protocols bazel, git, exec-credential"
+    )
 
 
 def test_a_hanging_or_missing_command_ends_the_search_at_once(tmp_path: Path) -> None:
@@ -529,7 +668,8 @@ def test_a_hanging_or_missing_command_ends_the_search_at_once(tmp_path: Path) ->
     assert "not an http or https URL" in why(detect(saying(tmp_path, "x").command, "ftp://x"))
 
 
-# --- secrets ---------------------------------------------------------------------------------------------------------
+# --- secrets
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_no_secret_is_ever_an_argument_or_a_variable_of_the_helper(
@@ -547,11 +687,14 @@ def test_no_secret_is_ever_an_argument_or_a_variable_of_the_helper(
     assert "hunter2" not in repr(credential)
 
 
-# --- whatever a helper writes ----------------------------------------------------------------------------------------
+# --- whatever a helper writes
+# ----------------------------------------------------------------------------------------
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 _BAZEL = st.fixed_dictionaries(
@@ -560,7 +703,11 @@ _BAZEL = st.fixed_dictionaries(
         "headers": _JSON
         | st.dictionaries(
             st.sampled_from(["Authorization", "authorization", "X-Other"]),
-            _JSON | st.lists(st.text() | st.builds("{} {}".format, st.sampled_from(["Basic", "Bearer"]), st.text())),
+            _JSON
+            | st.lists(
+                st.text()
+                | st.builds("{} {}".format, st.sampled_from(["Basic", "Bearer"]), st.text())
+            ),
         ),
         "expires": _JSON | st.datetimes().map(str),
     },
@@ -583,7 +730,8 @@ _EXEC = st.fixed_dictionaries(
 _GIT = st.lists(
     st.builds(
         "{}={}".format,
-        st.sampled_from(["username", "password", "password_expiry_utc", "host", "protocol", "quit"]) | st.text(),
+        st.sampled_from(["username", "password", "password_expiry_utc", "host", "protocol", "quit"])
+        | st.text(),
         st.text() | st.integers().map(str),
     )
 ).map("\n".join)
@@ -598,7 +746,9 @@ def assert_one_of_three(answer: Answer) -> None:
     if isinstance(answer, Credential):
         assert not set("\r\n\0") & set(answer.authorization()), "it can be sent"
         answer.authorization().encode("ascii")
-        assert answer.expires_at is None or answer.expires_at > datetime.now(timezone.utc) - timedelta(minutes=1)
+        assert answer.expires_at is None or answer.expires_at > datetime.now(
+            timezone.utc
+        ) - timedelta(minutes=1)
 
 
 @given(st.binary() | _JSON.map(_bytes) | _BAZEL.map(_bytes))
@@ -626,7 +776,10 @@ def test_no_bytes_of_an_exec_plugin_give_anything_but_the_three_outcomes(stdout:
         answer.identity.key_pem.reveal().encode("ascii")
 
 
-@given(st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"])), st.text(max_size=5))
+@given(
+    st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"])),
+    st.text(max_size=5),
+)
 def test_a_secret_survives_gits_protocol_as_it_is(secret: str, username: str) -> None:
     """Written for ``store`` and read back as a ``get`` would print it."""
     credential = Credential(Secret(secret), username, "helper", "")

@@ -1,4 +1,5 @@
-"""The gate to the keyring: how often it is asked, how long it is waited for, and what becomes of its failures.
+"""The gate to the keyring: how often it is asked, how long it is waited for, and what becomes of
+its failures.
 
 The keyrings are real backends (``keyrings.py``); what hangs is let go after its test.
 """
@@ -28,7 +29,14 @@ from poetry_repo_plugin.credentials.keyring_services import (
 )
 from poetry_repo_plugin.credentials.keyring_stdout import stdout_diverted
 from tests.credentials.contract import printed_at_vvv
-from tests.credentials.keyrings import MemoryKeyring, ReadOnlyKeyring, hanging, in_use, raising, slow
+from tests.credentials.keyrings import (
+    MemoryKeyring,
+    ReadOnlyKeyring,
+    hanging,
+    in_use,
+    raising,
+    slow,
+)
 
 SERVICE = "poetry-repository-corp"
 PW = "S3CR3T"
@@ -37,7 +45,13 @@ PW = "S3CR3T"
 @pytest.fixture
 def backend() -> Iterator[MemoryKeyring]:
     with in_use(
-        MemoryKeyring({(SERVICE, "me"): PW, ("https://host/simple/", "me"): "by url", ("host", "me"): "by host"})
+        MemoryKeyring(
+            {
+                (SERVICE, "me"): PW,
+                ("https://host/simple/", "me"): "by url",
+                ("host", "me"): "by host",
+            }
+        )
     ) as mine:
         yield mine
 
@@ -61,11 +75,17 @@ def hung(backend: MemoryKeyring, short: None) -> Iterator[MemoryKeyring]:
 
 
 def gate(
-    *, enabled: bool = True, terminal: bool = False, said: list[str] | None = None, limit: str | None = None
+    *,
+    enabled: bool = True,
+    terminal: bool = False,
+    said: list[str] | None = None,
+    limit: str | None = None,
 ) -> KeyringGate:
     announce = (said if said is not None else []).append
     environ = {} if limit is None else {keyring_gate.TIMEOUT_VARIABLE: limit}
-    return KeyringGate(enabled=lambda: enabled, terminal=terminal, announce=announce, environ=environ)
+    return KeyringGate(
+        enabled=lambda: enabled, terminal=terminal, announce=announce, environ=environ
+    )
 
 
 def unavailable(ask: Callable[..., object], *arguments: object) -> KeyringUnavailable:
@@ -93,8 +113,12 @@ class TestAnswers:
         assert gate().stored("Corp", "me") is None
 
     def test_entries_by_url_and_host_of_any_user_or_one(self, backend: MemoryKeyring) -> None:
-        assert gate().found(UrlService("https://host/simple/"), None) == KeyringEntry("me", Secret("by url"))
-        assert gate().found(HostService("https://host/"), "me") == KeyringEntry("me", Secret("by host"))
+        assert gate().found(UrlService("https://host/simple/"), None) == KeyringEntry(
+            "me", Secret("by url")
+        )
+        assert gate().found(HostService("https://host/"), "me") == KeyringEntry(
+            "me", Secret("by host")
+        )
         assert gate().found(HostService("https://host/"), "you") is None
         assert gate().found(HostService("https://other/"), None) is None
 
@@ -102,7 +126,9 @@ class TestAnswers:
         mine = gate()
         assert mine.stored("new", "me") is None
         assert "MemoryKeyring" in mine.store("new", "me", Secret("pw"))
-        assert mine.stored("new", "me") == KeyringEntry("me", Secret("pw")), "what is remembered is not outdated"
+        assert mine.stored("new", "me") == KeyringEntry("me", Secret("pw")), (
+            "what is remembered is not outdated"
+        )
         assert mine.forget("new", "me") is True
         assert mine.stored("new", "me") is None
         assert mine.forget("new", "me") is False
@@ -131,12 +157,16 @@ class TestBudget:
         assert backend.calls == []
         assert threading.active_count() == before
 
-    def test_each_thing_is_asked_once_in_a_run_by_all_threads_together(self, backend: MemoryKeyring) -> None:
+    def test_each_thing_is_asked_once_in_a_run_by_all_threads_together(
+        self, backend: MemoryKeyring
+    ) -> None:
         backend.before = slow(0.02)
         mine = gate()
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(lambda _: mine.stored("corp", "me"), range(40)))
-            nothing = list(threads.map(lambda _: mine.found(HostService("https://nobody/"), None), range(40)))
+            nothing = list(
+                threads.map(lambda _: mine.found(HostService("https://nobody/"), None), range(40))
+            )
         assert answers == [KeyringEntry("me", Secret(PW))] * 40
         assert nothing == [None] * 40
         assert sorted(backend.calls) == [("find", "nobody", None), ("get", SERVICE, "me")]
@@ -168,7 +198,11 @@ class TestHanging:
         mine = gate()
         began = time.monotonic()
         with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda number: unavailable(mine.stored, f"repo{number}", "me"), range(8)))
+            list(
+                threads.map(
+                    lambda number: unavailable(mine.stored, f"repo{number}", "me"), range(8)
+                )
+            )
         errors = everything(mine)
         assert time.monotonic() - began < 3  # not 13 times the limit
         assert all(error.gone for error in errors)
@@ -183,10 +217,15 @@ class TestHanging:
         assert len(said) == 1, "without a terminal nobody reads it"
 
     def test_the_limits(self) -> None:
-        assert (keyring_gate.SECONDS_WITHOUT_TERMINAL, keyring_gate.SECONDS_WITH_TERMINAL) == (5, 60)
+        assert (keyring_gate.SECONDS_WITHOUT_TERMINAL, keyring_gate.SECONDS_WITH_TERMINAL) == (
+            5,
+            60,
+        )
         assert keyring_gate.SECONDS_FOR_KNOWN_ENTRY == 90
 
-    def test_an_entry_that_a_file_knows_of_is_waited_for_longer(self, backend: MemoryKeyring, short: None) -> None:
+    def test_an_entry_that_a_file_knows_of_is_waited_for_longer(
+        self, backend: MemoryKeyring, short: None
+    ) -> None:
         """A cloud's backend starts a tool of its own, which takes its time."""
         backend.before = slow(0.5)
         said: list[str] = []
@@ -221,7 +260,9 @@ class TestHanging:
         began = time.monotonic()
         why = str(unavailable(gate(terminal=True, limit="0.05").stored, "corp", "me"))
         assert time.monotonic() - began < 0.3
-        assert why.startswith("the keyring did not answer within 0.05 s (POETRY_REPO_PLUGIN_KEYRING_TIMEOUT")
+        assert why.startswith(
+            "the keyring did not answer within 0.05 s (POETRY_REPO_PLUGIN_KEYRING_TIMEOUT"
+        )
 
     @pytest.mark.parametrize("limit", ["", "0", "-1", "nan", "soon"])
     def test_twin_one_that_is_none(self, backend: MemoryKeyring, short: None, limit: str) -> None:
@@ -235,7 +276,9 @@ class TestHanging:
         assert gate(terminal=True, said=said).stored("corp", "me") == KeyringEntry("me", Secret(PW))
         assert len(said) == 1
 
-    def test_an_answer_that_comes_too_late_is_nobody_s(self, backend: MemoryKeyring, short: None) -> None:
+    def test_an_answer_that_comes_too_late_is_nobody_s(
+        self, backend: MemoryKeyring, short: None
+    ) -> None:
         late = threading.Event()
         backend.before = hanging(late)
         mine = gate()
@@ -262,17 +305,23 @@ except keyring_gate.KeyringUnavailable as error:
     print(error)
 """
         began = time.monotonic()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        )
         assert done.stdout.startswith("the keyring did not answer within 0.2 s (")
         assert done.stderr == ""
         assert time.monotonic() - began < 30
 
     @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of POSIX")
-    def test_ctrl_c_while_waiting_is_passed_on(self, hung: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_ctrl_c_while_waiting_is_passed_on(
+        self, hung: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(keyring_gate, "SECONDS_WITHOUT_TERMINAL", 20.0)
         mine = gate()
         began = time.monotonic()
-        threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+        threading.Timer(
+            0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
+        ).start()
         with pytest.raises(KeyboardInterrupt):
             mine.stored("corp", "me")
         assert time.monotonic() - began < 10
@@ -334,7 +383,9 @@ except KeyringUnavailable as error:
         assert out == "ours\n"
         assert err.count("aside") == 4
 
-    def test_after_one_that_hangs(self, hung: MemoryKeyring, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_after_one_that_hangs(
+        self, hung: MemoryKeyring, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         unavailable(gate().stored, "corp", "me")
         print("ours")
         os.write(1, b"ours too\n")
@@ -363,7 +414,9 @@ class TestFailing:
             assert str(found) == said
             assert found.gone
 
-    def test_whoever_dismissed_a_locked_keyring_is_not_asked_again(self, backend: MemoryKeyring) -> None:
+    def test_whoever_dismissed_a_locked_keyring_is_not_asked_again(
+        self, backend: MemoryKeyring
+    ) -> None:
         backend.before = raising(KeyringLocked("dismissed"))
         everything(gate())
         assert len(backend.calls) == 1
@@ -378,7 +431,9 @@ class TestFailing:
     def test_one_that_breaks_at_the_moment_of_writing(self, backend: MemoryKeyring) -> None:
         mine = gate()
         assert mine.stored("corp", "me") is not None
-        backend.before = lambda call: raising(PasswordSetError(PW))(call) if call[0] == "set" else None
+        backend.before = lambda call: (
+            raising(PasswordSetError(PW))(call) if call[0] == "set" else None
+        )
         assert unavailable(mine.store, "corp", "me", Secret("new")).gone
 
     def test_one_whose_name_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -403,21 +458,30 @@ class TestChains:
 
             yield among
 
-    def test_all_of_it_is_asked_and_the_first_that_can_keeps(self, chained: Callable[..., None]) -> None:
+    def test_all_of_it_is_asked_and_the_first_that_can_keeps(
+        self, chained: Callable[..., None]
+    ) -> None:
         cloud = ReadOnlyKeyring({("https://host/simple/", "oauth"): "token"})
         own = MemoryKeyring({(SERVICE, "me"): PW})
         chained(cloud, own)
         mine = gate()
         assert mine.stored("corp", "me") == KeyringEntry("me", Secret(PW))
-        assert mine.found(UrlService("https://host/simple/"), None) == KeyringEntry("oauth", Secret("token"))
+        assert mine.found(UrlService("https://host/simple/"), None) == KeyringEntry(
+            "oauth", Secret("token")
+        )
         mine.store("new", "me", Secret("pw"))
         assert own.entries["poetry-repository-new", "me"] == "pw"
         assert mine.forget("new", "me") is True
 
-    def test_one_that_can_only_read_is_not_believed_to_have_kept_anything(self, chained: Callable[..., None]) -> None:
+    def test_one_that_can_only_read_is_not_believed_to_have_kept_anything(
+        self, chained: Callable[..., None]
+    ) -> None:
         """It takes a password in silence; the login would be lost."""
         chained(ReadOnlyKeyring(), ReadOnlyKeyring())
-        assert str(unavailable(gate().store, "corp", "me", Secret(PW))) == "the keyring did not keep it"
+        assert (
+            str(unavailable(gate().store, "corp", "me", Secret(PW)))
+            == "the keyring did not keep it"
+        )
 
     def test_one_of_nothing_usable(self, chained: Callable[..., None]) -> None:
         chained(null.Keyring(), fail.Keyring())  # type: ignore[no-untyped-call]
@@ -426,8 +490,13 @@ class TestChains:
     def test_a_backend_that_can_only_read_by_itself(self) -> None:
         with in_use(ReadOnlyKeyring({("host", "oauth"): "token"})):
             mine = gate()
-            assert mine.found(HostService("https://host/"), None) == KeyringEntry("oauth", Secret("token"))
-            assert str(unavailable(mine.store, "corp", "me", Secret(PW))) == "the keyring failed (NotImplementedError)"
+            assert mine.found(HostService("https://host/"), None) == KeyringEntry(
+                "oauth", Secret("token")
+            )
+            assert (
+                str(unavailable(mine.store, "corp", "me", Secret(PW)))
+                == "the keyring failed (NotImplementedError)"
+            )
 
     def test_plain_files_are_no_keyring(self) -> None:
         class PlaintextKeyring(MemoryKeyring):

@@ -50,11 +50,21 @@ HOSTS = st.one_of(
     st.text(max_size=20),
 )
 USERS = st.one_of(
-    st.sampled_from(["", "me@", "me:pw@", "__client_key_passphrase__@", "a@poetry-repository-acme@"]),
+    st.sampled_from(
+        ["", "me@", "me:pw@", "__client_key_passphrase__@", "a@poetry-repository-acme@"]
+    ),
     st.text(max_size=8),
 )
 PATHS = st.one_of(
-    st.sampled_from(["/", "/simple/", "", "/../poetry-repository-acme/", "/%2e%2e/%2e%2e/poetry-repository-acme"]),
+    st.sampled_from(
+        [
+            "/",
+            "/simple/",
+            "",
+            "/../poetry-repository-acme/",
+            "/%2e%2e/%2e%2e/poetry-repository-acme",
+        ]
+    ),
     st.text(max_size=20),
 )
 URLS = st.builds(
@@ -83,11 +93,19 @@ def gate(said: list[str] | None = None) -> KeyringGate:
 
 
 class TestSpellings:
-    @settings(deadline=None)  # each example asks on a thread of its own, and the machine may be busy
+    @settings(
+        deadline=None
+    )  # each example asks on a thread of its own, and the machine may be busy
     @given(url=URLS, name=st.sampled_from(["", "acme"]), user=st.none() | st.text(max_size=5))
     @example("https://poetry-repository-acme.dev/simple/", "acme", None)
-    @example("https://__client_key_passphrase__@poetry-repository-acme.dev/", "", "__client_key_passphrase__")
-    def test_no_url_asks_for_what_is_kept_under_a_name(self, url: str, name: str, user: str | None) -> None:
+    @example(
+        "https://__client_key_passphrase__@poetry-repository-acme.dev/",
+        "",
+        "__client_key_passphrase__",
+    )
+    def test_no_url_asks_for_what_is_kept_under_a_name(
+        self, url: str, name: str, user: str | None
+    ) -> None:
         with in_use(MemoryKeyring()) as backend:
             KeyringUrlSource(gate(), []).get(Query(name, url, Purpose.INDEX, EVERYTHING, user))
             for _, service, asked_for in backend.calls:
@@ -97,11 +115,15 @@ class TestSpellings:
                 assert asked_for not in ("__client_key_passphrase__", "__short_lived__")
 
     @given(st.text(), st.text(), st.sampled_from(OWN))
-    def test_no_name_of_a_repository_is_an_entry_of_ours(self, name: str, user: str, entry: OwnEntry) -> None:
+    def test_no_name_of_a_repository_is_an_entry_of_ours(
+        self, name: str, user: str, entry: OwnEntry
+    ) -> None:
         with in_use(MemoryKeyring()) as backend:
             for username in (user, entry.user, entry.old_user, entry.old_user.upper()):
                 gate().stored(name, username)
-            assert entry.address("corp") not in {(service, asked) for _, service, asked in backend.calls}
+            assert entry.address("corp") not in {
+                (service, asked) for _, service, asked in backend.calls
+            }
             assert not any(asked == entry.old_user for _, _, asked in backend.calls)
             assert all(service.startswith("poetry-repository-") for _, service, _ in backend.calls)
 
@@ -111,9 +133,21 @@ class TestSpellings:
 
     @pytest.mark.parametrize(
         "name",
-        ["x/../poetry-repository-acme", "..\\x", "../../x", "acme/", "acme//", "acme/.", "acme\\", "a\nb", "a\x00"],
+        [
+            "x/../poetry-repository-acme",
+            "..\\x",
+            "../../x",
+            "acme/",
+            "acme//",
+            "acme/.",
+            "acme\\",
+            "a\nb",
+            "a\x00",
+        ],
     )
-    def test_a_name_that_leads_elsewhere_has_no_entry(self, backend: MemoryKeyring, name: str) -> None:
+    def test_a_name_that_leads_elsewhere_has_no_entry(
+        self, backend: MemoryKeyring, name: str
+    ) -> None:
         with pytest.raises(NotAskable):
             RepositoryService(name)
         assert gate().stored(name, "me") is None
@@ -132,16 +166,28 @@ class TestSpellings:
             ("https://host/simple/", "https://host/simple/", "host"),
             ("https://me:pw@HOST:443/a", "https://HOST:443/a", "HOST:443"),
             ("http://[::1]:8080/", "http://[::1]:8080/", "[::1]:8080"),
-            ("https://poetry.repository.dev/", "https://poetry.repository.dev/", "poetry.repository.dev"),
-            ("https://x.poetry-repository-y/", "https://x.poetry-repository-y/", "x.poetry-repository-y"),
+            (
+                "https://poetry.repository.dev/",
+                "https://poetry.repository.dev/",
+                "poetry.repository.dev",
+            ),
+            (
+                "https://x.poetry-repository-y/",
+                "https://x.poetry-repository-y/",
+                "x.poetry-repository-y",
+            ),
         ],
     )
     def test_twin_a_url_is_spelled_as_pip_spells_it(self, url: str, by_url: str, host: str) -> None:
         assert (str(UrlService(url)), str(HostService(url))) == (by_url, host)
 
     def test_a_host_that_is_not_asked_for_is_named(self, backend: MemoryKeyring) -> None:
-        answer = KeyringUrlSource(gate(), []).get(Query("acme", "https://Poetry-Repository-x/simple/"))
-        assert answer == NotMine("in a keyring, Poetry-Repository-x names the login of a repository")
+        answer = KeyringUrlSource(gate(), []).get(
+            Query("acme", "https://Poetry-Repository-x/simple/")
+        )
+        assert answer == NotMine(
+            "in a keyring, Poetry-Repository-x names the login of a repository"
+        )
         assert [service for _, service, _ in backend.calls] == [
             "https://Poetry-Repository-x/simple/",
             "https://Poetry-Repository-x/simple",
@@ -161,7 +207,9 @@ class TestOwn:
         assert mine.own("corp", entry) is None
         assert mine.forget_own("corp", entry) is False
 
-    def test_one_of_an_earlier_version_is_moved(self, backend: MemoryKeyring, entry: OwnEntry) -> None:
+    def test_one_of_an_earlier_version_is_moved(
+        self, backend: MemoryKeyring, entry: OwnEntry
+    ) -> None:
         backend.entries = {(OLD_PLACE, entry.old_user): "s", (OLD_PLACE, "me"): "login"}
         said: list[str] = []
         mine = gate(said)
@@ -174,7 +222,9 @@ class TestOwn:
         assert gate().own("corp", entry) == Secret("s")
         assert backend.calls == [("get", PLACE, entry.user)], "from then on one call, as ever"
 
-    def test_twin_a_new_one_goes_before_an_old_one(self, backend: MemoryKeyring, entry: OwnEntry) -> None:
+    def test_twin_a_new_one_goes_before_an_old_one(
+        self, backend: MemoryKeyring, entry: OwnEntry
+    ) -> None:
         backend.entries = {(OLD_PLACE, entry.old_user): "old", (PLACE, entry.user): "new"}
         assert gate().own("corp", entry) == Secret("new")
 
@@ -184,23 +234,34 @@ class TestOwn:
         assert backend.entries == {(OLD_PLACE, entry.old_user): "s"}
 
     @pytest.mark.parametrize("refused", ["set", "read back", "read only"])
-    def test_a_keyring_that_refuses_loses_nothing(self, backend: MemoryKeyring, entry: OwnEntry, refused: str) -> None:
+    def test_a_keyring_that_refuses_loses_nothing(
+        self, backend: MemoryKeyring, entry: OwnEntry, refused: str
+    ) -> None:
         class Forgetful(MemoryKeyring):
             def set_password(self, service: str, username: str, password: str) -> None:
                 """Says nothing, and keeps nothing."""
 
         there = {(OLD_PLACE, entry.old_user): "s"}
-        unwilling = {"set": backend, "read back": Forgetful(), "read only": ReadOnlyKeyring()}[refused]
+        unwilling = {"set": backend, "read back": Forgetful(), "read only": ReadOnlyKeyring()}[
+            refused
+        ]
         unwilling.entries = dict(there)
-        unwilling.before = lambda call: raising(PasswordSetError(MARK))(call) if call[0] == "set" else None
+        unwilling.before = lambda call: (
+            raising(PasswordSetError(MARK))(call) if call[0] == "set" else None
+        )
         said: list[str] = []
         with in_use(unwilling):
             assert gate(said).own("corp", entry) == Secret("s")
         assert unwilling.entries == there
         assert len(said) == 1
-        assert f"corp: its {entry.what} stays in the keyring as {OLD_PLACE} (user {entry.old_user}), because" in said[0]
+        assert (
+            f"corp: its {entry.what} stays in the keyring as {OLD_PLACE} (user {entry.old_user}), because"
+            in said[0]
+        )
 
-    def test_an_old_one_that_cannot_be_deleted_is_said(self, backend: MemoryKeyring, entry: OwnEntry) -> None:
+    def test_an_old_one_that_cannot_be_deleted_is_said(
+        self, backend: MemoryKeyring, entry: OwnEntry
+    ) -> None:
         """macOS says the same of one that is not there."""
 
         def refuse(call: Call) -> None:
@@ -216,7 +277,9 @@ class TestOwn:
         with pytest.raises(KeyringUnavailable):
             gate().forget_own("corp", entry)
 
-    def test_a_new_one_takes_the_place_of_an_old_one(self, backend: MemoryKeyring, entry: OwnEntry) -> None:
+    def test_a_new_one_takes_the_place_of_an_old_one(
+        self, backend: MemoryKeyring, entry: OwnEntry
+    ) -> None:
         backend.entries = {(OLD_PLACE, entry.old_user): "old"}
         gate().keep_own("corp", entry, Secret("new"))
         assert backend.entries == {(PLACE, entry.user): "new"}

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
-from poetry_repo_plugin.credentials.base import FIRST_REQUEST, Credential, NotMine, Query, Source, Unheard
+from poetry_repo_plugin.credentials.base import (
+    FIRST_REQUEST,
+    Credential,
+    NotMine,
+    Query,
+    Source,
+    Unheard,
+)
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
@@ -51,22 +58,34 @@ def test_by_url_then_by_host(backend: MemoryKeyring) -> None:
     backend.entries[HOST, "host-user"] = "by host"
     answer = source().get(Query(NAME, URL))
     assert isinstance(answer, Credential)
-    assert (answer.username, answer.secret.reveal(), answer.source) == ("host-user", "by host", "keyring-url")
+    assert (answer.username, answer.secret.reveal(), answer.source) == (
+        "host-user",
+        "by host",
+        "keyring-url",
+    )
     assert [service for _, service, _ in backend.calls] == [URL, URL.rstrip("/"), HOST]
     backend.entries[URL, "url-user"] = "by url"
     answer = source().get(Query(NAME, URL))
     assert isinstance(answer, Credential)
-    assert (answer.username, answer.secret.reveal(), answer.detail) == ("url-user", "by url", f"keyring entry {URL}")
+    assert (answer.username, answer.secret.reveal(), answer.detail) == (
+        "url-user",
+        "by url",
+        f"keyring entry {URL}",
+    )
 
 
 @pytest.mark.parametrize("stored", [URL, URL.rstrip("/")])
 @pytest.mark.parametrize("asked", [URL, URL.rstrip("/")])
-def test_the_slash_at_the_end_makes_no_difference(backend: MemoryKeyring, stored: str, asked: str) -> None:
+def test_the_slash_at_the_end_makes_no_difference(
+    backend: MemoryKeyring, stored: str, asked: str
+) -> None:
     backend.entries[stored, "me"] = MARK
     answer = source().get(Query(NAME, asked))
     assert isinstance(answer, Credential)
     assert answer.detail == f"keyring entry {stored}"
-    assert isinstance(source().get(Query(NAME, f"{asked.rstrip('/')}/x/")), NotMine), "a twin: below it is another"
+    assert isinstance(source().get(Query(NAME, f"{asked.rstrip('/')}/x/")), NotMine), (
+        "a twin: below it is another"
+    )
 
 
 def test_the_very_spelling_goes_before_the_other(backend: MemoryKeyring) -> None:
@@ -79,26 +98,39 @@ def test_the_very_spelling_goes_before_the_other(backend: MemoryKeyring) -> None
 
 def test_an_entry_of_another_host_port_or_user_is_not_taken(backend: MemoryKeyring) -> None:
     backend.entries[HOST, "me"] = MARK
-    for url in (f"https://{HOST}:8443/", f"https://x.{HOST}/", f"https://{HOST}.evil.org/", f"https://evil.org/{HOST}"):
+    for url in (
+        f"https://{HOST}:8443/",
+        f"https://x.{HOST}/",
+        f"https://{HOST}.evil.org/",
+        f"https://evil.org/{HOST}",
+    ):
         assert isinstance(source().get(Query(NAME, url)), NotMine)
     assert isinstance(source().get(Query(NAME, URL, username="you")), NotMine)
 
 
-def test_a_host_without_a_repository_is_asked_for_once_whatever_the_url(backend: MemoryKeyring) -> None:
+def test_a_host_without_a_repository_is_asked_for_once_whatever_the_url(
+    backend: MemoryKeyring,
+) -> None:
     mine = source()
     for number in range(50):
         assert isinstance(mine.get(Query("", f"https://files.example/{number}")), NotMine)
     assert backend.calls == [("find", "files.example", None)]
 
 
-def test_before_a_refusal_it_is_asked_only_where_the_order_matters(backend: MemoryKeyring, tmp_path: Path) -> None:
-    """A public index never touches the keyring, unless netrc would answer, which the keyring goes before."""
+def test_before_a_refusal_it_is_asked_only_where_the_order_matters(
+    backend: MemoryKeyring, tmp_path: Path
+) -> None:
+    """A public index never touches the keyring, unless netrc would answer, which the keyring goes
+    before.
+    """
     first = Query(NAME, URL, allowed=FIRST_REQUEST)
     backend.entries[URL, "me"] = MARK
     (tmp_path / "netrc").write_text(f"machine {HOST} login n password n\n", encoding="utf-8")
     netrc = NetrcSource({"NETRC": str(tmp_path / "netrc")})
     assert isinstance(source().get(first), NotMine)
-    assert isinstance(source([netrc]).get(Query(NAME, "https://other.example/", allowed=FIRST_REQUEST)), NotMine)
+    assert isinstance(
+        source([netrc]).get(Query(NAME, "https://other.example/", allowed=FIRST_REQUEST)), NotMine
+    )
     assert backend.calls == []
     answer = source([netrc]).get(first)
     assert isinstance(answer, Credential)

@@ -57,23 +57,40 @@ class TestBrokenContract(SourceContract):
 
 
 def test_the_host_alone_decides(tmp_path: Path) -> None:
-    mine = source(tmp_path, f"machine other.example login you password no\nmachine {HOST} login me password pw\n")
-    for name, purpose, allowed in ((NAME, Purpose.INDEX, FIRST_REQUEST), ("", Purpose.GIT, EVERYTHING)):
+    mine = source(
+        tmp_path,
+        f"machine other.example login you password no\nmachine {HOST} login me password pw\n",
+    )
+    for name, purpose, allowed in (
+        (NAME, Purpose.INDEX, FIRST_REQUEST),
+        ("", Purpose.GIT, EVERYTHING),
+    ):
         for url in (URL, f"https://{HOST}:8443/x", f"http://{HOST}", f"https://{HOST.upper()}./"):
             assert got(mine.get(Query(name, url, purpose, allowed))) == ("me", "pw")
-    for url in ("https://example.com/", f"https://{HOST}.evil.org/", f"https://evil.org/{HOST}", f"https://x{HOST}/"):
+    for url in (
+        "https://example.com/",
+        f"https://{HOST}.evil.org/",
+        f"https://evil.org/{HOST}",
+        f"https://x{HOST}/",
+    ):
         assert isinstance(mine.get(Query(NAME, url)), NotMine)
 
 
 def test_an_entry_of_another_user(tmp_path: Path) -> None:
-    answer = source(tmp_path, f"machine {HOST} login me password pw\n").get(Query(NAME, URL, username="you"))
+    answer = source(tmp_path, f"machine {HOST} login me password pw\n").get(
+        Query(NAME, URL, username="you")
+    )
     assert isinstance(answer, NotMine)
     assert "another user" in answer.why
 
 
 def test_a_default_entry_waits_for_a_repository_s_refusal(tmp_path: Path) -> None:
-    """It names no host: whoever wants it need only answer 401, so strangers do not get it at all."""
-    mine = source(tmp_path, "machine other.example login you password no\ndefault login me password pw\n")
+    """It names no host: whoever wants it need only answer 401, so strangers do not get it at
+    all.
+    """
+    mine = source(
+        tmp_path, "machine other.example login you password no\ndefault login me password pw\n"
+    )
     assert isinstance(mine.get(Query(NAME, URL, allowed=FIRST_REQUEST)), NotMine)
     assert got(mine.get(Query(NAME, URL))) == ("me", "pw")
     assert isinstance(mine.get(Query("", "https://evil.example/")), NotMine)
@@ -87,7 +104,14 @@ def test_incomplete_entries(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"nonsense", b"machine", f"machine {HOST} login \xff".encode("latin-1"), b'machine x login "me', b"\0"]
+    "content",
+    [
+        b"nonsense",
+        b"machine",
+        f"machine {HOST} login \xff".encode("latin-1"),
+        b'machine x login "me',
+        b"\0",
+    ],
 )
 def test_a_file_that_cannot_be_parsed_is_broken_and_named(tmp_path: Path, content: bytes) -> None:
     answer = source(tmp_path, content).get(Query(NAME, URL))
@@ -101,9 +125,13 @@ class TestWhichFile:
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("USERPROFILE", str(tmp_path))
         for name in ("_netrc", ".netrc", "mine"):
-            (tmp_path / name).write_text(f"machine {HOST} login {name} password pw\n", encoding="utf-8")
+            (tmp_path / name).write_text(
+                f"machine {HOST} login {name} password pw\n", encoding="utf-8"
+            )
         assert got(NetrcSource({"NETRC": "~/mine"}).get(Query(NAME, URL)))[0] == "mine"
-        assert got(NetrcSource({"NETRC": str(tmp_path / "mine")}).get(Query(NAME, URL)))[0] == "mine"
+        assert (
+            got(NetrcSource({"NETRC": str(tmp_path / "mine")}).get(Query(NAME, URL)))[0] == "mine"
+        )
         assert got(NetrcSource({}).get(Query(NAME, URL)))[0] == ".netrc"
         assert got(NetrcSource({"NETRC": ""}).get(Query(NAME, URL)))[0] == ".netrc"
         (tmp_path / ".netrc").unlink()
@@ -112,7 +140,9 @@ class TestWhichFile:
         assert NetrcSource({}).get(Query(NAME, URL)) == NotMine("there is no netrc file")
 
     @pytest.mark.parametrize(
-        "named", ["/none", "~nobody-at-all/netrc", "/", "/dev/zero", "x" * 5000, "a\0b", "", "netrc/below"], ids=ascii
+        "named",
+        ["/none", "~nobody-at-all/netrc", "/", "/dev/zero", "x" * 5000, "a\0b", "", "netrc/below"],
+        ids=ascii,
     )
     def test_what_is_no_file_is_as_good_as_none(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
@@ -120,7 +150,9 @@ class TestWhichFile:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("USERPROFILE", str(tmp_path))
-        assert NetrcSource({"NETRC": named}).get(Query(NAME, URL)) == NotMine("there is no netrc file")
+        assert NetrcSource({"NETRC": named}).get(Query(NAME, URL)) == NotMine(
+            "there is no netrc file"
+        )
 
     @pytest.mark.skipif(sys.platform != "linux", reason="a file that not even root can read")
     def test_one_that_cannot_be_read_is_broken(self) -> None:
@@ -131,4 +163,6 @@ class TestWhichFile:
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
     def test_a_pipe_does_not_make_it_wait(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "netrc")
-        assert isinstance(NetrcSource({"NETRC": str(tmp_path / "netrc")}).get(Query(NAME, URL)), NotMine)
+        assert isinstance(
+            NetrcSource({"NETRC": str(tmp_path / "netrc")}).get(Query(NAME, URL)), NotMine
+        )

@@ -20,7 +20,11 @@ LIMIT = 20.0
 
 
 def test_a_program_gets_its_input_and_its_output_and_status_come_back(tmp_path: Path) -> None:
-    tool = StandIn(tmp_path, "tool", "print(stdin.upper(), end=''); print('careful', file=sys.stderr); sys.exit(3)")
+    tool = StandIn(
+        tmp_path,
+        "tool",
+        "print(stdin.upper(), end=''); print('careful', file=sys.stderr); sys.exit(3)",
+    )
     finished = process.run([*tool.command, "one", "two words"], input=b"hello", timeout=LIMIT)
     assert (finished.status, finished.stdout, finished.stderr) == (3, b"HELLO", "careful\n")
     assert not finished.succeeded
@@ -50,15 +54,23 @@ def test_a_hanging_program_is_killed_at_its_limit_with_what_it_started(tmp_path:
     pulse = tmp_path / "pulse"
     tool = StandIn(tmp_path, "tool", HEARTBEAT.format(pulse=str(pulse)) + "time.sleep(60)")
     began = time.monotonic()
-    with pytest.raises(process.ToolTimeout, match=r"tool did not answer within 1\.5 s and was stopped"):
+    with pytest.raises(
+        process.ToolTimeout, match=r"tool did not answer within 1\.5 s and was stopped"
+    ):
         process.run(tool.command, timeout=1.5)
     assert time.monotonic() - began < 10
     assert heart_stops(pulse)
 
 
-def test_a_program_that_ends_and_leaves_a_daemon_with_its_output_open_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_program_that_ends_and_leaves_a_daemon_with_its_output_open_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
     pulse = tmp_path / "pulse"
-    tool = StandIn(tmp_path, "tool", HEARTBEAT.format(pulse=str(pulse)).replace("1200", "70") + "print('answer')")
+    tool = StandIn(
+        tmp_path,
+        "tool",
+        HEARTBEAT.format(pulse=str(pulse)).replace("1200", "70") + "print('answer')",
+    )
     began = time.monotonic()
     assert process.run(tool.command, timeout=LIMIT).stdout == b"answer\n"
     assert time.monotonic() - began < 3
@@ -94,15 +106,21 @@ def test_output_of_exactly_the_limit_is_taken(tmp_path: Path) -> None:
     assert len(process.run(tool.command, timeout=LIMIT).stdout) == process.STDOUT_LIMIT
 
 
-def test_of_endless_complaints_the_first_are_kept_and_the_program_may_finish(tmp_path: Path) -> None:
-    tool = StandIn(tmp_path, "tool", "sys.stderr.write('first\\n' + 'x' * 1_000_000); print('answer')")
+def test_of_endless_complaints_the_first_are_kept_and_the_program_may_finish(
+    tmp_path: Path,
+) -> None:
+    tool = StandIn(
+        tmp_path, "tool", "sys.stderr.write('first\\n' + 'x' * 1_000_000); print('answer')"
+    )
     finished = process.run(tool.command, timeout=LIMIT)
     assert finished.stdout == b"answer\n"
     assert finished.stderr.startswith("first\n")
     assert len(finished.stderr) == process.STDERR_LIMIT
 
 
-def test_a_bare_name_is_looked_for_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bare_name_is_looked_for_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tool = StandIn(tmp_path / "bin", "our-tool", "print('found')")
     monkeypatch.setenv("PATH", str(tool.path.parent))
     assert process.run(["our-tool"], timeout=LIMIT).stdout == b"found\n"
@@ -157,7 +175,10 @@ def test_what_belongs_to_repositories_is_not_handed_on_and_the_rest_is(
     process.run(tool.command, timeout=LIMIT, env={"EXTRA": "yes"})
     environ = tool.calls[0]["env"]
     assert "s3cret" not in str(environ)
-    assert (environ["POETRY_CACHE_DIR"], environ["VAULT_ADDR"]) == ("/cache", "https://vault.example.com")
+    assert (environ["POETRY_CACHE_DIR"], environ["VAULT_ADDR"]) == (
+        "/cache",
+        "https://vault.example.com",
+    )
     assert environ["EXTRA"] == "yes"
 
 
@@ -177,10 +198,18 @@ def test_a_program_has_no_terminal_to_ask_on(tmp_path: Path) -> None:
 
 
 def test_the_complaint_tells_how_it_ended_and_what_it_said(tmp_path: Path) -> None:
-    failing = StandIn(tmp_path, "failing", "print('\\n  no token\\nask Bob', file=sys.stderr); sys.exit(4)")
-    assert process.run(failing.command, timeout=LIMIT).complaint == "ended with status 4: no token / ask Bob"
+    failing = StandIn(
+        tmp_path, "failing", "print('\\n  no token\\nask Bob', file=sys.stderr); sys.exit(4)"
+    )
+    assert (
+        process.run(failing.command, timeout=LIMIT).complaint
+        == "ended with status 4: no token / ask Bob"
+    )
     dying = StandIn(tmp_path, "dying", "os.kill(os.getpid(), 9)")
-    assert process.run(dying.command, timeout=LIMIT).complaint == "was ended by signal 9 and said nothing"
+    assert (
+        process.run(dying.command, timeout=LIMIT).complaint
+        == "was ended by signal 9 and said nothing"
+    )
 
 
 def test_output_is_not_in_the_representation(tmp_path: Path) -> None:
@@ -194,7 +223,10 @@ def test_output_is_not_in_the_representation(tmp_path: Path) -> None:
         ("\x1b[31mred\x1b[0m\x07 alert\x1b]0;title\x07!", "red alert!"),
         ("one\r\ntwo\n\nthree\nfour", "one / two / three"),
         ("x" * 300, "x" * 199 + "…"),
-        ("Traceback (most recent call last):\n  File x\nValueError: no vault", "ValueError: no vault"),
+        (
+            "Traceback (most recent call last):\n  File x\nValueError: no vault",
+            "ValueError: no vault",
+        ),
         ("curl -H 'Authorization: Bearer abc.def'", "curl -H 'Authorization: Bearer ****'"),
         ("sent Basic dXNlcjpwdw==", "sent Basic ****"),
         ("+ echo password=hunter2", "+ echo password=****"),
@@ -209,7 +241,9 @@ def test_what_others_say_is_made_fit_to_show(said: str, shown: str) -> None:
 
 
 @given(st.text(), st.integers(1, 5), st.integers(2, 80))
-def test_whatever_others_say_is_one_bounded_printable_line(said: str, lines: int, width: int) -> None:
+def test_whatever_others_say_is_one_bounded_printable_line(
+    said: str, lines: int, width: int
+) -> None:
     shown = process.presentable(said, lines=lines, width=width)
     assert all(char.isprintable() for char in shown)
     assert len(shown) <= lines * (width + 3)

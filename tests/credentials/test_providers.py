@@ -1,11 +1,14 @@
 """Providers on stand-ins for the vendors' tools, which answer in the vendors' documented formats.
 
-- aws: https://docs.aws.amazon.com/cli/latest/reference/codeartifact/get-authorization-token.html ("Output"), and
-  ``cli_timestamp_format`` in https://docs.aws.amazon.com/cli/latest/topic/config-vars.html
-- gcloud: https://cloud.google.com/artifact-registry/docs/python/authentication; the document of ``config-helper`` is
-  that of google-auth's ``tests/data/cloud_sdk_config.json``
-- az: https://learn.microsoft.com/cli/azure/authenticate-azure-cli ("Refresh tokens", "Example output")
-- GitLab: https://docs.gitlab.com/user/packages/pypi_repository/, https://docs.gitlab.com/ci/variables/predefined_variables/
+- aws: https://docs.aws.amazon.com/cli/latest/reference/codeartifact/get-authorization-token.html
+  ("Output"), and ``cli_timestamp_format`` in
+  https://docs.aws.amazon.com/cli/latest/topic/config-vars.html
+- gcloud: https://cloud.google.com/artifact-registry/docs/python/authentication; the document of
+  ``config-helper`` is that of google-auth's ``tests/data/cloud_sdk_config.json``
+- az: https://learn.microsoft.com/cli/azure/authenticate-azure-cli ("Refresh tokens", "Example
+  output")
+- GitLab: https://docs.gitlab.com/user/packages/pypi_repository/,
+https://docs.gitlab.com/ci/variables/predefined_variables/
 """
 
 from __future__ import annotations
@@ -22,14 +25,26 @@ from hypothesis import strategies as st
 
 from poetry_repo_plugin.core import expiry
 from poetry_repo_plugin.core.errors import Cause
-from poetry_repo_plugin.credentials.base import BASIC, Answer, Broken, Credential, NotMine, Purpose, Query, Source
+from poetry_repo_plugin.credentials.base import (
+    BASIC,
+    Answer,
+    Broken,
+    Credential,
+    NotMine,
+    Purpose,
+    Query,
+    Source,
+)
 from poetry_repo_plugin.credentials.providers.aws import AwsSource, Endpoint
 from poetry_repo_plugin.credentials.providers.azure import AzureSource
 from poetry_repo_plugin.credentials.providers.gcp import GcpSource
 from poetry_repo_plugin.credentials.providers.gitlab import GitlabSource
 from tests.credentials.stand_ins import StandIn, path_with
 
-AWS = Query("aws", "https://my-domain-111122223333.d.codeartifact.eu-central-1.amazonaws.com/pypi/repo/simple/")
+AWS = Query(
+    "aws",
+    "https://my-domain-111122223333.d.codeartifact.eu-central-1.amazonaws.com/pypi/repo/simple/",
+)
 GCP = Query("gcp", "https://europe-west3-python.pkg.dev/project/repo/simple/")
 AZURE = Query("azure", "https://pkgs.dev.azure.com/org/_packaging/feed/pypi/simple/")
 LATER = datetime(2099, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -70,15 +85,24 @@ def broken(answer: Answer) -> Broken:
     return answer
 
 
-# --- AWS CodeArtifact ------------------------------------------------------------------------------------------------
+# --- AWS CodeArtifact
+# ------------------------------------------------------------------------------------------------
 
 
 def test_aws_is_asked_for_the_domain_and_region_of_the_url(tools: Path) -> None:
-    tool = saying(tools, "aws", {"authorizationToken": TOKEN, "expiration": "2099-01-02T05:04:05.123000+02:00"})
+    tool = saying(
+        tools,
+        "aws",
+        {"authorizationToken": TOKEN, "expiration": "2099-01-02T05:04:05.123000+02:00"},
+    )
     source = AwsSource()
     assert tool.calls == []
     credential = got(source.get(AWS))
-    assert (credential.username, credential.secret.reveal(), credential.scheme) == ("aws", TOKEN, BASIC)
+    assert (credential.username, credential.secret.reveal(), credential.scheme) == (
+        "aws",
+        TOKEN,
+        BASIC,
+    )
     assert credential.expires_at == LATER.replace(microsecond=123000)
     assert (credential.source, credential.detail) == (
         "provider:aws",
@@ -89,7 +113,11 @@ def test_aws_is_asked_for_the_domain_and_region_of_the_url(tools: Path) -> None:
         "codeartifact get-authorization-token --domain my-domain --domain-owner 111122223333 "
         "--region eu-central-1 --output json"
     )
-    assert (call["stdin"], call["env"]["AWS_PAGER"], call["env"]["AWS_CLI_AUTO_PROMPT"]) == ("", "", "off")
+    assert (call["stdin"], call["env"]["AWS_PAGER"], call["env"]["AWS_CLI_AUTO_PROMPT"]) == (
+        "",
+        "",
+        "off",
+    )
 
 
 def test_aws_may_write_the_time_as_seconds(tools: Path) -> None:
@@ -130,14 +158,20 @@ def test_aws_may_write_the_time_as_seconds(tools: Path) -> None:
         ),
     ],
 )
-def test_why_aws_gives_no_token_is_explained(stderr: str, cause: Cause, why: str, tools: Path) -> None:
+def test_why_aws_gives_no_token_is_explained(
+    stderr: str, cause: Cause, why: str, tools: Path
+) -> None:
     failing(tools, "aws", stderr, 255)
     answer = broken(AwsSource().get(AWS))
     assert (answer.cause, answer.hint) == (cause, "aws sso login")
-    assert answer.why.startswith(f"the AWS CLI: {why} (`aws` ended with status 255: {stderr.strip()[:60]}")
+    assert answer.why.startswith(
+        f"the AWS CLI: {why} (`aws` ended with status 255: {stderr.strip()[:60]}"
+    )
 
 
-def test_the_mending_command_names_the_profile_in_use(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mending_command_names_the_profile_in_use(
+    tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failing(tools, "aws", "The SSO session associated with this profile has expired")
     monkeypatch.setenv("AWS_PROFILE", "team dev")
     assert broken(AwsSource().get(AWS)).hint == "aws sso login --profile 'team dev'"
@@ -177,20 +211,37 @@ def test_a_hanging_aws_is_stopped(tools: Path) -> None:
             "https://vpce-0f-1a.d.codeartifact.us-west-2.vpce.amazonaws.com/pypi/d/corp-111122223333/repo/simple/",
             Endpoint("corp", "111122223333", "us-west-2"),
         ),
-        ("https://vpce-0f-1a.d.codeartifact.us-west-2.vpce.amazonaws.com/pypi/d/corp/repo/simple/", None),
-        ("https://vpce-0f-1a.d.codeartifact.us-west-2.vpce.example.com/pypi/d/corp-111122223333/repo/simple/", None),
-        ("https://MY-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com./pypi/r/", "the same"),
+        (
+            "https://vpce-0f-1a.d.codeartifact.us-west-2.vpce.amazonaws.com/pypi/d/corp/repo/simple/",
+            None,
+        ),
+        (
+            "https://vpce-0f-1a.d.codeartifact.us-west-2.vpce.example.com/pypi/d/corp-111122223333/repo/simple/",
+            None,
+        ),
+        (
+            "https://MY-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com./pypi/r/",
+            "the same",
+        ),
         ("http://my-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com/", None),
         ("https://my-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com:8443/", None),
-        ("https://my-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com.evil.example/", None),
-        ("https://evil.example/my-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com/", None),
+        (
+            "https://my-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com.evil.example/",
+            None,
+        ),
+        (
+            "https://evil.example/my-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com/",
+            None,
+        ),
         ("https://x.my-domain-111122223333.d.codeartifact.us-west-2.amazonaws.com/", None),
         ("https://my-domain-111122223333.d.codeartifact.us-west-2.on.aws/", None),
         ("https://my-domain-11112222333.d.codeartifact.us-west-2.amazonaws.com/", None),
         ("not a url", None),
     ],
 )
-def test_only_the_exact_shape_of_codeartifacts_hosts_counts(url: str, endpoint: object, tools: Path) -> None:
+def test_only_the_exact_shape_of_codeartifacts_hosts_counts(
+    url: str, endpoint: object, tools: Path
+) -> None:
     tool = saying(tools, "aws", {"authorizationToken": TOKEN})
     if endpoint == "the same":
         endpoint = Endpoint("my-domain", "111122223333", "us-west-2")
@@ -200,7 +251,8 @@ def test_only_the_exact_shape_of_codeartifacts_hosts_counts(url: str, endpoint: 
     assert len(tool.calls) == (1 if endpoint else 0)
 
 
-# --- Google Artifact Registry ----------------------------------------------------------------------------------------
+# --- Google Artifact Registry
+# ----------------------------------------------------------------------------------------
 
 
 def config_helper(**credential: object) -> dict[str, object]:
@@ -215,7 +267,11 @@ def config_helper(**credential: object) -> dict[str, object]:
 
 
 def test_gcloud_gives_token_and_expiry(tools: Path) -> None:
-    tool = saying(tools, "gcloud", config_helper(access_token="ya29.t0ken", token_expiry="2099-01-02T03:04:05Z"))
+    tool = saying(
+        tools,
+        "gcloud",
+        config_helper(access_token="ya29.t0ken", token_expiry="2099-01-02T03:04:05Z"),
+    )
     credential = got(GcpSource(allowed).get(GCP))
     assert (credential.username, credential.secret.reveal()) == ("oauth2accesstoken", "ya29.t0ken")
     assert (credential.expires_at, credential.source) == (LATER, "provider:gcp")
@@ -257,14 +313,19 @@ if "config-helper" in sys.argv:
 elif sys.argv[1:] == ["auth", "print-access-token"]:
     print({token!r})
 """
-INVALID = "sys.stderr.write(\"ERROR: (gcloud.config) Invalid choice: 'config-helper'.\\n\"); sys.exit(2)"
+INVALID = (
+    "sys.stderr.write(\"ERROR: (gcloud.config) Invalid choice: 'config-helper'.\\n\"); sys.exit(2)"
+)
 
 
 @pytest.mark.parametrize("body", [INVALID, "print('Updates are available.')"])
 def test_a_gcloud_without_config_helper_prints_its_token(body: str, tools: Path) -> None:
     tool = StandIn(tools, "gcloud", OLDER.format(body=body, token="ya29.an-access-token"))
     credential = got(GcpSource(allowed).get(GCP))
-    assert (credential.username, credential.secret.reveal()) == ("oauth2accesstoken", "ya29.an-access-token")
+    assert (credential.username, credential.secret.reveal()) == (
+        "oauth2accesstoken",
+        "ya29.an-access-token",
+    )
     assert (credential.expires_at, credential.detail) == (None, "gcloud auth print-access-token")
     assert len(tool.calls) == 2
 
@@ -281,15 +342,24 @@ def test_twin_one_that_knows_it_is_believed(tools: Path) -> None:
     assert len(tool.calls) == 1
 
 
-# --- Azure Artifacts -------------------------------------------------------------------------------------------------
+# --- Azure Artifacts
+# -------------------------------------------------------------------------------------------------
 
 
 def access_token(**expiry_fields: object) -> dict[str, object]:
-    return {"accessToken": TOKEN, **expiry_fields, "subscription": "s", "tenant": "t", "tokenType": "Bearer"}
+    return {
+        "accessToken": TOKEN,
+        **expiry_fields,
+        "subscription": "s",
+        "tenant": "t",
+        "tokenType": "Bearer",
+    }
 
 
 def test_az_is_asked_for_the_resource_of_azure_devops(tools: Path) -> None:
-    document = access_token(expiresOn="2001-01-01 00:00:00.000000", expires_on=int(LATER.timestamp()))
+    document = access_token(
+        expiresOn="2001-01-01 00:00:00.000000", expires_on=int(LATER.timestamp())
+    )
     tool = saying(tools, "az", document)
     credential = got(AzureSource(allowed).get(AZURE))
     assert (credential.username, credential.secret.reveal()) == ("VssSessionToken", TOKEN)
@@ -313,8 +383,12 @@ def test_the_older_az_writes_local_time(tools: Path, monkeypatch: pytest.MonkeyP
         time.tzset()
 
 
-@pytest.mark.parametrize("fields", [{}, {"expiresOn": "whenever"}, {"expires_on": "never", "expiresOn": 7}])
-def test_az_without_a_readable_expiry_still_gives_a_token(fields: dict[str, object], tools: Path) -> None:
+@pytest.mark.parametrize(
+    "fields", [{}, {"expiresOn": "whenever"}, {"expires_on": "never", "expiresOn": 7}]
+)
+def test_az_without_a_readable_expiry_still_gives_a_token(
+    fields: dict[str, object], tools: Path
+) -> None:
     saying(tools, "az", access_token(**fields))
     assert got(AzureSource(allowed).get(AZURE)).expires_at is None
 
@@ -346,9 +420,14 @@ def test_why_az_gives_no_token_is_explained(stderr: str, cause: Cause, tools: Pa
     assert stderr.splitlines()[0][:60] in answer.why
 
 
-# --- what the three have in common -----------------------------------------------------------------------------------
+# --- what the three have in common
+# -----------------------------------------------------------------------------------
 
-VENDORS = [("aws", AwsSource(), AWS), ("gcloud", GcpSource(allowed), GCP), ("az", AzureSource(allowed), AZURE)]
+VENDORS = [
+    ("aws", AwsSource(), AWS),
+    ("gcloud", GcpSource(allowed), GCP),
+    ("az", AzureSource(allowed), AZURE),
+]
 
 
 @pytest.mark.parametrize(("name", "source", "query"), VENDORS)
@@ -366,7 +445,9 @@ VENDORS = [("aws", AwsSource(), AWS), ("gcloud", GcpSource(allowed), GCP), ("az"
         "[" * 100_000,
     ],
 )
-def test_an_answer_without_a_token_is_broken(name: str, source: Source, query: Query, output: str, tools: Path) -> None:
+def test_an_answer_without_a_token_is_broken(
+    name: str, source: Source, query: Query, output: str, tools: Path
+) -> None:
     (tools / "answer").write_text(output)
     StandIn(tools, name, f"sys.stdout.write(open({str(tools / 'answer')!r}).read())")
     answer = broken(source.get(query))
@@ -375,9 +456,16 @@ def test_an_answer_without_a_token_is_broken(name: str, source: Source, query: Q
 
 
 @pytest.mark.parametrize(("name", "source", "query"), VENDORS)
-def test_a_token_that_has_expired_is_broken(name: str, source: Source, query: Query, tools: Path) -> None:
+def test_a_token_that_has_expired_is_broken(
+    name: str, source: Source, query: Query, tools: Path
+) -> None:
     past = "2020-01-02T03:04:05Z"
-    document = {"authorizationToken": TOKEN, "expiration": past, "accessToken": TOKEN, "expires_on": 1577934245}
+    document = {
+        "authorizationToken": TOKEN,
+        "expiration": past,
+        "accessToken": TOKEN,
+        "expires_on": 1577934245,
+    }
     saying(tools, name, {**document, "credential": {"access_token": TOKEN, "token_expiry": past}})
     answer = broken(source.get(query))
     assert answer.cause is Cause.CREDENTIAL_EXPIRED
@@ -385,7 +473,9 @@ def test_a_token_that_has_expired_is_broken(name: str, source: Source, query: Qu
 
 
 @pytest.mark.parametrize(("name", "source", "query"), VENDORS)
-def test_a_token_never_leaves_the_vendors_hosts(name: str, source: Source, query: Query, tools: Path) -> None:
+def test_a_token_never_leaves_the_vendors_hosts(
+    name: str, source: Source, query: Query, tools: Path
+) -> None:
     tool = saying(tools, name, {})
     for other in (
         query._replace(url="https://packages.example.org/simple/"),
@@ -398,7 +488,9 @@ def test_a_token_never_leaves_the_vendors_hosts(name: str, source: Source, query
 
 
 @pytest.mark.parametrize(("name", "source", "query"), VENDORS[:2])
-def test_another_users_name_is_not_theirs(name: str, source: Source, query: Query, tools: Path) -> None:
+def test_another_users_name_is_not_theirs(
+    name: str, source: Source, query: Query, tools: Path
+) -> None:
     tool = saying(tools, name, {})
     assert isinstance(source.get(query._replace(username="alice")), NotMine)
     assert tool.calls == []
@@ -414,7 +506,8 @@ def test_the_tools_get_no_secret_of_ours(
     assert "hunter2" not in json.dumps(tool.calls)
 
 
-# --- GitLab ----------------------------------------------------------------------------------------------------------
+# --- GitLab
+# ----------------------------------------------------------------------------------------------------------
 
 JOB = {
     "GITLAB_CI": "true",
@@ -428,7 +521,11 @@ GITLAB = Query("gitlab", "https://gitlab.example.com/api/v4/projects/7/packages/
 def test_the_job_token_serves_the_gitlab_that_runs_the_job() -> None:
     credential = got(GitlabSource(JOB).get(GITLAB))
     assert (credential.username, credential.secret.reveal()) == ("gitlab-ci-token", "glcbt-64_x")
-    assert (credential.source, credential.detail, credential.expires_at) == ("provider:gitlab", "CI_JOB_TOKEN", None)
+    assert (credential.source, credential.detail, credential.expires_at) == (
+        "provider:gitlab",
+        "CI_JOB_TOKEN",
+        None,
+    )
 
 
 @pytest.mark.parametrize("variable", ["CI_SERVER_URL", "CI_API_V4_URL"])
@@ -450,7 +547,11 @@ def test_a_job_that_knows_its_host_only_knows_its_gitlab() -> None:
     "variables",
     [
         {"CI_SERVER_URL": "http://gitlab.example.com"},
-        {"CI_SERVER_PROTOCOL": "http", "CI_SERVER_HOST": "gitlab.example.com", "CI_SERVER_PORT": "80"},
+        {
+            "CI_SERVER_PROTOCOL": "http",
+            "CI_SERVER_HOST": "gitlab.example.com",
+            "CI_SERVER_PORT": "80",
+        },
     ],
 )
 def test_over_http_where_the_job_itself_knows_it_so(variables: dict[str, str]) -> None:
@@ -458,7 +559,9 @@ def test_over_http_where_the_job_itself_knows_it_so(variables: dict[str, str]) -
     plain = GITLAB._replace(url=GITLAB.url.replace("https:", "http:"))
     got(source.get(plain))
     assert isinstance(source.get(GITLAB), NotMine), "and https is another origin"
-    assert isinstance(source.get(plain._replace(url=plain.url.replace(".com/", ".com:8080/"))), NotMine)
+    assert isinstance(
+        source.get(plain._replace(url=plain.url.replace(".com/", ".com:8080/"))), NotMine
+    )
 
 
 @pytest.mark.parametrize(
@@ -473,7 +576,10 @@ def test_over_http_where_the_job_itself_knows_it_so(variables: dict[str, str]) -
         (JOB, GITLAB._replace(url="https://gitlab.example.com:8443/api/v4/")),
         (JOB, GITLAB._replace(url="https://gitlab.example.com.evil.example/api/v4/")),
         (JOB, GITLAB._replace(url="http://gitlab.example.com/api/v4/")),
-        ({**JOB, "CI_SERVER_URL": "http://gitlab.example.com"}, GITLAB._replace(url="http://gitlab.example.com/api")),
+        (
+            {**JOB, "CI_SERVER_URL": "http://gitlab.example.com"},
+            GITLAB._replace(url="http://gitlab.example.com/api"),
+        ),
         (
             {"CI_JOB_TOKEN": "t", "CI_SERVER_URL": "https://example.com/gitlab"},
             GITLAB._replace(url="https://example.com/other/simple"),
@@ -494,7 +600,8 @@ def test_the_jobs_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch
     assert isinstance(GitlabSource().get(GITLAB), NotMine)
 
 
-# --- times -----------------------------------------------------------------------------------------------------------
+# --- times
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Renewal, in one process: many threads, a clock that can be set, sources that hand out what a test wants."""
+"""Renewal, in one process: many threads, a clock that can be set, sources that hand out what a test
+wants.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ class Tokens:
 
     name = "tokens"
 
-    def __init__(self, clock: Callable[[], datetime], life: float | None = 3600, delay: float = 0) -> None:
+    def __init__(
+        self, clock: Callable[[], datetime], life: float | None = 3600, delay: float = 0
+    ) -> None:
         self._clock = clock
         self.life = life
         self.delay = delay
@@ -100,8 +104,12 @@ def held(chain: Chain, query: Query = QUERY) -> Credential:
 
 
 class TestBeforeItRunsOut:
-    @pytest.mark.parametrize(("query", "margin"), [(QUERY, 60), (UPLOAD, 300)], ids=["look-up", "upload"])
-    def test_it_is_renewed_when_too_little_is_left(self, clock: Clock, query: Query, margin: int) -> None:
+    @pytest.mark.parametrize(
+        ("query", "margin"), [(QUERY, 60), (UPLOAD, 300)], ids=["look-up", "upload"]
+    )
+    def test_it_is_renewed_when_too_little_is_left(
+        self, clock: Clock, query: Query, margin: int
+    ) -> None:
         source = Tokens(clock)
         chain = Chain([source], now=clock)
         assert secret(chain, query) == "T1"
@@ -137,8 +145,12 @@ class TestBeforeItRunsOut:
         assert secret(chain, EVIDENT) == "T2"
 
     @pytest.mark.parametrize("life", [59, 30, 11])
-    def test_a_source_of_very_short_lives_is_not_asked_for_each_request(self, clock: Clock, life: int) -> None:
-        """Minted late, or minted short: what it gives is used, and asked for again after ten seconds."""
+    def test_a_source_of_very_short_lives_is_not_asked_for_each_request(
+        self, clock: Clock, life: int
+    ) -> None:
+        """Minted late, or minted short: what it gives is used, and asked for again after ten
+        seconds.
+        """
         source = Tokens(clock, life=life)
         chain = Chain([source], now=clock)
         for _ in range(9):
@@ -153,7 +165,9 @@ class TestBeforeItRunsOut:
         clock.pass_by(4)
         assert secret(chain) == "T2"
 
-    def test_one_that_arrives_when_it_has_ended_is_used_and_the_server_decides(self, clock: Clock) -> None:
+    def test_one_that_arrives_when_it_has_ended_is_used_and_the_server_decides(
+        self, clock: Clock
+    ) -> None:
         """This machine's clock is ahead of the one that made it."""
         source = Tokens(clock, life=-5)
         chain = Chain([source], now=clock)
@@ -173,7 +187,9 @@ class TestBeforeItRunsOut:
         clock.pass_by(86400)
         assert (secret(chain), secret(chain), len(source.queries)) == ("T2", "T2", 2)
 
-    def test_a_source_of_short_lives_does_not_stop_renewing_when_the_clock_is_set_back(self, clock: Clock) -> None:
+    def test_a_source_of_short_lives_does_not_stop_renewing_when_the_clock_is_set_back(
+        self, clock: Clock
+    ) -> None:
         chain = Chain([Tokens(clock, life=50)], now=clock)
         secret(chain)
         clock.pass_by(-3600)
@@ -183,7 +199,9 @@ class TestBeforeItRunsOut:
 
     @pytest.mark.parametrize("query", [QUERY, EVIDENT], ids=["full", "evident"])
     @pytest.mark.parametrize(
-        "instead", [Broken.because("the vault is sealed"), NotMine("nothing")], ids=["broken", "nothing"]
+        "instead",
+        [Broken.because("the vault is sealed"), NotMine("nothing")],
+        ids=["broken", "nothing"],
     )
     def test_the_old_one_serves_to_its_end_if_there_is_no_new_one(
         self, clock: Clock, instead: Answer, query: Query
@@ -319,7 +337,8 @@ def in_threads(count: int, work: Callable[[], Credential | None]) -> list[Creden
     return found
 
 
-# --- between commands ------------------------------------------------------------------------------------------------
+# --- between commands
+# ------------------------------------------------------------------------------------------------
 
 
 class Gate(KeyringGate):
@@ -335,7 +354,9 @@ class Gate(KeyringGate):
         self._note("stored")
         return None
 
-    def own(self, name: str, entry: OwnEntry, *, move: bool = True, known: bool = False) -> Secret | None:
+    def own(
+        self, name: str, entry: OwnEntry, *, move: bool = True, known: bool = False
+    ) -> Secret | None:
         self._note("own")
         found = self.entries.get((name, entry.user))
         return Secret(found) if found is not None else None
@@ -367,13 +388,19 @@ class TestShortLived:
         between.put(QUERY, "me", made(3600, clock))
         found = between.get(QUERY, "me")
         assert found is not None
-        assert vars(found) == vars(made(3600, clock)), "its source and its end too, which equality leaves out"
+        assert vars(found) == vars(made(3600, clock)), (
+            "its source and its end too, which equality leaves out"
+        )
         assert list(gate.entries) == [("foo", SHORT_LIVED.user)]
         assert between.is_recalled(made(3600, clock))
         assert not between.is_recalled(replace(made(3600, clock), secret=Secret("another")))
 
-    @pytest.mark.parametrize(("query", "margin"), [(QUERY, 60), (UPLOAD, 300)], ids=["look-up", "upload"])
-    def test_it_must_be_good_for_long_enough(self, gate: Gate, clock: Clock, query: Query, margin: int) -> None:
+    @pytest.mark.parametrize(
+        ("query", "margin"), [(QUERY, 60), (UPLOAD, 300)], ids=["look-up", "upload"]
+    )
+    def test_it_must_be_good_for_long_enough(
+        self, gate: Gate, clock: Clock, query: Query, margin: int
+    ) -> None:
         between = ShortLived(gate, now=clock)
         between.put(QUERY, "me", made(3600, clock))
         clock.pass_by(3600 - margin - 1)
@@ -391,7 +418,9 @@ class TestShortLived:
         assert between.get(QUERY, "you") is None
 
     @pytest.mark.parametrize("gone", [False, True])
-    def test_a_keyring_that_is_gone_is_no_failure(self, gate: Gate, clock: Clock, gone: bool) -> None:
+    def test_a_keyring_that_is_gone_is_no_failure(
+        self, gate: Gate, clock: Clock, gone: bool
+    ) -> None:
         gate.gone = gone
         between = ShortLived(gate, now=clock)
         between.put(QUERY, "me", made(3600, clock))
@@ -416,19 +445,24 @@ class TestShortLived:
     ) -> None:
         between = ShortLived(gate, now=clock)
         between.put(QUERY, "me", made(3600, clock))
-        gate.entries["foo", SHORT_LIVED.user] = change(json.loads(gate.entries["foo", SHORT_LIVED.user]))
+        gate.entries["foo", SHORT_LIVED.user] = change(
+            json.loads(gate.entries["foo", SHORT_LIVED.user])
+        )
         assert between.get(QUERY, "me") is None
 
     def test_the_account_is_part_of_the_fingerprint(self) -> None:
         environ = {"AWS_PROFILE": "a", "HOME": "/x"}
         one = fingerprint("provider:aws", environ=environ, prefix="AWS_")
         assert one == fingerprint("provider:aws", environ={**environ, "HOME": "/y"}, prefix="AWS_")
-        assert one != fingerprint("provider:aws", environ={**environ, "AWS_PROFILE": "b"}, prefix="AWS_")
+        assert one != fingerprint(
+            "provider:aws", environ={**environ, "AWS_PROFILE": "b"}, prefix="AWS_"
+        )
         assert one != fingerprint("provider:gcp", environ=environ, prefix="AWS_")
         assert fingerprint("a", environ=environ) == fingerprint("a")
 
 
-# --- the sources -----------------------------------------------------------------------------------------------------
+# --- the sources
+# -----------------------------------------------------------------------------------------------------
 
 
 def outside(tmp_path: Path, gate: Gate, own: str, proposed: str | None = None) -> OutsideSource:
@@ -436,16 +470,27 @@ def outside(tmp_path: Path, gate: Gate, own: str, proposed: str | None = None) -
     (tmp_path / "config").mkdir(exist_ok=True)
     (tmp_path / "config" / "poetry-repo-plugin.toml").write_text(f"[repositories.foo]\n{own}")
     settings = Settings(tmp_path / "config", environ={})
-    return OutsideSource(settings, gate, Bindings(settings), lambda name: proposed if name == "foo" else None)
+    return OutsideSource(
+        settings, gate, Bindings(settings), lambda name: proposed if name == "foo" else None
+    )
 
 
 class TestOutside:
-    def test_threads_run_a_helper_once_also_for_its_certificate(self, tmp_path: Path, gate: Gate) -> None:
+    def test_threads_run_a_helper_once_also_for_its_certificate(
+        self, tmp_path: Path, gate: Gate
+    ) -> None:
         tool = StandIn(
-            tmp_path, "helper", "time.sleep(0.2); print(json.dumps({'kind': 'ExecCredential', 'status': {}}))"
+            tmp_path,
+            "helper",
+            "time.sleep(0.2); print(json.dumps({'kind': 'ExecCredential', 'status': {}}))",
         )
-        source = outside(tmp_path, gate, f'helper = ["{tool.path}"]\nhelper-protocol = "exec-credential"\n')
-        work: list[Callable[[], object]] = [lambda: source.identity("foo", QUERY.url), lambda: source.get(QUERY)]
+        source = outside(
+            tmp_path, gate, f'helper = ["{tool.path}"]\nhelper-protocol = "exec-credential"\n'
+        )
+        work: list[Callable[[], object]] = [
+            lambda: source.identity("foo", QUERY.url),
+            lambda: source.get(QUERY),
+        ]
         work = [*work, lambda: source.get(UPLOAD)] * 3
 
         def one() -> None:
@@ -484,7 +529,10 @@ class TestOutside:
             answer = source.get(query)
             assert isinstance(answer, Broken)
             assert f"its {which} setting in" in answer.why
-            assert answer.hint == f"poetry repo login foo --{which} {'COMMAND' if which == 'helper' else 'PROVIDER'}"
+            assert (
+                answer.hint
+                == f"poetry repo login foo --{which} {'COMMAND' if which == 'helper' else 'PROVIDER'}"
+            )
         assert gate.calls == []
 
     def test_twin_no_settings(self, tmp_path: Path, gate: Gate) -> None:
@@ -502,7 +550,9 @@ class TestOutside:
         assert (answer.source, answer.secret.reveal(), answer.expires_at) == ("helper", "", None)
         assert tool.calls == []
 
-    def test_other_sources_answers_are_not_told_to_a_helper(self, tmp_path: Path, gate: Gate) -> None:
+    def test_other_sources_answers_are_not_told_to_a_helper(
+        self, tmp_path: Path, gate: Gate
+    ) -> None:
         tool = StandIn(tmp_path, "helper", "print('{}')")
         source = outside(tmp_path, gate, f'helper = ["{tool.path}"]\nhelper-protocol = "git"\n')
         assert source.accepted(QUERY, made(None, Clock())) is None
@@ -511,7 +561,9 @@ class TestOutside:
         assert none.accepted(QUERY, made(None, Clock())) is None
         assert none.refused(QUERY, made(None, Clock()), 401) is None
 
-    def test_origins_that_cannot_be_read_hand_out_no_certificate(self, tmp_path: Path, gate: Gate) -> None:
+    def test_origins_that_cannot_be_read_hand_out_no_certificate(
+        self, tmp_path: Path, gate: Gate
+    ) -> None:
         tool = StandIn(tmp_path, "helper", "print('{}')")
         own = f'helper = ["{tool.path}"]\nhelper-protocol = "exec-credential"\ncredential-origins = ["nonsense"]\n'
         source = outside(tmp_path, gate, own)
@@ -525,7 +577,9 @@ class TestHelperInTheChain:
 
     BOUND = 'credential-origins = ["https://packages.example.com"]\n'
 
-    def helper(self, tmp_path: Path, gate: Gate, protocol: str, body: str) -> tuple[OutsideSource, StandIn]:
+    def helper(
+        self, tmp_path: Path, gate: Gate, protocol: str, body: str
+    ) -> tuple[OutsideSource, StandIn]:
         tool = StandIn(tmp_path, "helper", body)
         own = f'helper = ["{tool.path}"]\nhelper-protocol = "{protocol}"\n{self.BOUND}'
         return outside(tmp_path, gate, own), tool
@@ -562,11 +616,11 @@ class TestHelperInTheChain:
         assert len(set(in_threads(8, refused))) == 1
         assert [call["argv"][-1] for call in tool.calls] == ["get", "erase", "get"]
 
-    def test_a_certificate_is_asked_for_again_before_its_end(self, tmp_path: Path, gate: Gate) -> None:
+    def test_a_certificate_is_asked_for_again_before_its_end(
+        self, tmp_path: Path, gate: Gate
+    ) -> None:
         pem = "-----BEGIN {0}-----\\nMIIB\\n-----END {0}-----\\n"
-        status = (
-            f"'clientCertificateData': '{pem.format('CERTIFICATE')}', 'clientKeyData': '{pem.format('PRIVATE KEY')}'"
-        )
+        status = f"'clientCertificateData': '{pem.format('CERTIFICATE')}', 'clientKeyData': '{pem.format('PRIVATE KEY')}'"
         body = f"""
         life = [30, 3600][sum(1 for _ in open(__file__ + '.calls')) - 1]
         end = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() + life))
@@ -608,7 +662,9 @@ class TestHelperInTheChain:
         assert isinstance(source.get(QUERY._replace(allowed=DIAGNOSIS)), NotMine)
         assert gate.calls == []
 
-    @pytest.mark.parametrize("kind", ['[http-basic.foo]\nusername = "u"\n', '[pypi-token]\nfoo = "t"\n', ""])
+    @pytest.mark.parametrize(
+        "kind", ['[http-basic.foo]\nusername = "u"\n', '[pypi-token]\nfoo = "t"\n', ""]
+    )
     def test_what_the_project_proposes_gives_way_to_what_the_user_has(
         self, tmp_path: Path, gate: Gate, kind: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -616,7 +672,9 @@ class TestHelperInTheChain:
         source = outside(tmp_path, gate, "", proposed="aws")
         (tmp_path / "config" / "auth.toml").write_text(kind)
         assert isinstance(source.get(TestProviders.AWS), NotMine if kind else Broken)
-        assert isinstance(outside(tmp_path, gate, 'provider = "aws"\n').get(TestProviders.AWS), Broken)
+        assert isinstance(
+            outside(tmp_path, gate, 'provider = "aws"\n').get(TestProviders.AWS), Broken
+        )
 
     def test_vendors_hosts_are_asked_for(self, tmp_path: Path, gate: Gate) -> None:
         for name in ("gcp", "azure"):
@@ -624,7 +682,10 @@ class TestHelperInTheChain:
 
 
 class TestProviders:
-    AWS = Query("foo", "https://corp-111122223333.d.codeartifact.eu-central-1.amazonaws.com/pypi/repo/simple/")
+    AWS = Query(
+        "foo",
+        "https://corp-111122223333.d.codeartifact.eu-central-1.amazonaws.com/pypi/repo/simple/",
+    )
 
     def test_the_recognised_one_is_asked_after_a_refusal_only_and_kept(
         self, tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
@@ -654,7 +715,10 @@ class TestProviders:
     def test_each_vendor_has_its_own_mending_command(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("AWS_PROFILE", raising=False)
         monkeypatch.delenv("AWS_DEFAULT_PROFILE", raising=False)
-        found = [mending_command(f"provider:{name}") for name in ("aws", "gcp", "azure", "gitlab", "oidc")]
+        found = [
+            mending_command(f"provider:{name}")
+            for name in ("aws", "gcp", "azure", "gitlab", "oidc")
+        ]
         assert found == ["aws sso login", "gcloud auth login", "az login", None, None]
         assert mending_command("keyring") is None
         assert provider("klingon") is None

@@ -105,7 +105,9 @@ class TestBrokenContract(SourceContract):
 
     def test_it_has_a_credential_in_this_world(self, source: StoredSource) -> None:  # type: ignore[override]
         answer = source.get(Query(NAME, URL))
-        assert answer == Broken.because("its password is in the keyring, but the keyring failed (RuntimeError)")
+        assert answer == Broken.because(
+            "its password is in the keyring, but the keyring failed (RuntimeError)"
+        )
 
 
 class TestFiles:
@@ -127,7 +129,11 @@ class TestFiles:
         world.settings.refresh()
         for purpose in (Purpose.INDEX, Purpose.GIT):
             assert got(world.get(purpose=purpose)) == ("me", "pw", "auth.toml")
-            assert got(world.get(purpose=purpose, username=TOKEN_USER)) == (TOKEN_USER, "t", "auth.toml")
+            assert got(world.get(purpose=purpose, username=TOKEN_USER)) == (
+                TOKEN_USER,
+                "t",
+                "auth.toml",
+            )
         assert got(world.get(purpose=Purpose.PUBLISH)) == (TOKEN_USER, "t", "auth.toml")
         assert got(world.get(purpose=Purpose.PUBLISH, username="me")) == ("me", "pw", "auth.toml")
         assert world.backend.calls == []
@@ -169,7 +175,9 @@ class TestKeyring:
     ) -> None:
         world.both("t")
         assert got(world.get(allowed=allowed)) == (TOKEN_USER, "t", "auth.toml")
-        assert world.backend.calls == [("get", SERVICE, "me")], "the pair is asked for once, the token not at all"
+        assert world.backend.calls == [("get", SERVICE, "me")], (
+            "the pair is asked for once, the token not at all"
+        )
         world.backend.entries[SERVICE, "me"] = "pw"
         assert got(world.get(allowed=allowed)) == ("me", "pw", "keyring")
 
@@ -182,15 +190,25 @@ class TestKeyring:
         """The token may be for uploads only, and its refusal would hide what is wrong."""
         world.both("t")
         world.backend.before = raising(KeyringLocked())
-        assert world.get() == Broken.because("its password is in the keyring, but the keyring is locked")
+        assert world.get() == Broken.because(
+            "its password is in the keyring, but the keyring is locked"
+        )
 
-    def test_an_upload_asks_for_a_token_when_the_user_whom_the_file_names_was_refused(self, world: World) -> None:
-        """Poetry leaves no trace of a token in a file; looking for it first would be a second call for each upload."""
+    def test_an_upload_asks_for_a_token_when_the_user_whom_the_file_names_was_refused(
+        self, world: World
+    ) -> None:
+        """Poetry leaves no trace of a token in a file; looking for it first would be a second call
+        for each upload.
+        """
         saving(world.settings).save_login(NAME, "me", None)
         world.backend.entries = {(SERVICE, "me"): "pw", (SERVICE, TOKEN_USER): "t"}
         assert got(world.get(purpose=Purpose.PUBLISH)) == ("me", "pw", "keyring")
         assert world.backend.calls == [("get", SERVICE, "me")]
-        assert got(world.source.get(Query(NAME, URL, Purpose.PUBLISH, fresh=True))) == (TOKEN_USER, "t", "keyring")
+        assert got(world.source.get(Query(NAME, URL, Purpose.PUBLISH, fresh=True))) == (
+            TOKEN_USER,
+            "t",
+            "keyring",
+        )
         assert got(world.source.get(Query(NAME, URL, fresh=True))) == ("me", "pw", "keyring")
 
     def test_an_upload_with_a_token_in_the_file_asks_nobody(self, world: World) -> None:
@@ -204,17 +222,22 @@ class TestKeyring:
         assert world.backend.calls == []
         assert got(world.get(allowed=LISTING, username="me"))[1] == "pw", "a URL names its user"
         world.bindings.record(NAME, Kind.CREDENTIAL, [URL])
-        assert got(world.get(allowed=LISTING))[1] == "t", "a login leaves a record of where it belongs"
+        assert got(world.get(allowed=LISTING))[1] == "t", (
+            "a login leaves a record of where it belongs"
+        )
 
     @pytest.mark.parametrize(
-        "user", [PASSPHRASE.old_user, SHORT_LIVED.old_user.upper(), "__poetry_source_empty_username__"]
+        "user",
+        [PASSPHRASE.old_user, SHORT_LIVED.old_user.upper(), "__poetry_source_empty_username__"],
     )
     def test_what_is_kept_beside_it_is_no_password_of_a_user(self, world: World, user: str) -> None:
         """A project's URL may name any user, and would be sent the passphrase of the client key."""
         world.backend.entries = {(SERVICE, user): MARK}
         for allowed in LEVELS:
             for purpose in Purpose:
-                assert isinstance(world.get(allowed=allowed, purpose=purpose, username=user), NotMine)
+                assert isinstance(
+                    world.get(allowed=allowed, purpose=purpose, username=user), NotMine
+                )
         assert world.backend.calls == []
 
     def test_a_password_that_is_not_there_is_not_made_up(self, world: World) -> None:
@@ -226,9 +249,13 @@ class TestKeyring:
     def test_one_that_is_locked(self, world: World) -> None:
         world.backend.before = raising(KeyringLocked())
         answer = world.get()
-        assert answer == Unheard("nothing is stored in auth.toml, and the keyring is locked", "keyring")
+        assert answer == Unheard(
+            "nothing is stored in auth.toml, and the keyring is locked", "keyring"
+        )
         saving(world.settings).save_login(NAME, "me", None)
-        assert world.get() == Broken.because("its password is in the keyring, but the keyring is locked")
+        assert world.get() == Broken.because(
+            "its password is in the keyring, but the keyring is locked"
+        )
         saving(world.settings).save_login(NAME, "me", Secret("pw"))
         assert got(world.get())[1] == "pw"
 
@@ -256,7 +283,9 @@ class TestHalves:
         assert got(world.get(allowed=FIRST_REQUEST)) == ("you", "pw", "auth.toml")
         world.bindings.record_for_login(NAME, [URL])
         assert got(world.get()) == ("you", "pw", "auth.toml")
-        assert isinstance(world.get(url="https://evil.example/"), Withheld), "a twin: the stored half is bound"
+        assert isinstance(world.get(url="https://evil.example/"), Withheld), (
+            "a twin: the stored half is bound"
+        )
         assert world.backend.calls == []
 
     def test_a_user_of_one_file_and_a_password_of_the_other(self, world: World) -> None:
@@ -305,18 +334,36 @@ class TestBindings:
     @pytest.mark.parametrize(
         "url",
         [
-            *("https://evil.example/private/simple/", "https://packages.example.com.evil.example/private/simple/"),
-            *("http://packages.example.com/private/simple/", "https://packages.example.com:8443/private/simple/"),
-            *("https://packages.example.com/private2/simple/", "https://packages.example.com/private/../other/"),
+            *(
+                "https://evil.example/private/simple/",
+                "https://packages.example.com.evil.example/private/simple/",
+            ),
+            *(
+                "http://packages.example.com/private/simple/",
+                "https://packages.example.com:8443/private/simple/",
+            ),
+            *(
+                "https://packages.example.com/private2/simple/",
+                "https://packages.example.com/private/../other/",
+            ),
             *(
                 "https://packages.example.com/private/..%2fother/",
                 "https://packages.example.com\\@evil.example/private/",
             ),
-            *("https://packages.example.com/", "https://user@evil.example/private/simple/", "", "nonsense"),
+            *(
+                "https://packages.example.com/",
+                "https://user@evil.example/private/simple/",
+                "",
+                "nonsense",
+            ),
         ],
     )
-    def test_a_project_that_reuses_the_name_gets_nothing(self, world: World, where: str, url: str) -> None:
-        saving(world.settings).save_login(NAME, "me", Secret(MARK) if where == "auth.toml" else None)
+    def test_a_project_that_reuses_the_name_gets_nothing(
+        self, world: World, where: str, url: str
+    ) -> None:
+        saving(world.settings).save_login(
+            NAME, "me", Secret(MARK) if where == "auth.toml" else None
+        )
         world.backend.entries[SERVICE, "me"] = MARK
         world.bindings.record_for_login(NAME, [URL])
         for name in (NAME, NAME.upper(), NAME.title()):
@@ -336,9 +383,12 @@ class TestBindings:
             assert got(world.get(url=url))[1] == "pw"
 
     @pytest.mark.parametrize(
-        "record", ['["nonsense"]', '"https://packages.example.com/private"', "[5]", "5", '[""]', "{}"]
+        "record",
+        ['["nonsense"]', '"https://packages.example.com/private"', "[5]", "5", '[""]', "{}"],
     )
-    def test_a_record_that_is_spelled_wrongly_does_not_open_it_to_everyone(self, world: World, record: str) -> None:
+    def test_a_record_that_is_spelled_wrongly_does_not_open_it_to_everyone(
+        self, world: World, record: str
+    ) -> None:
         saving(world.settings).save_login(NAME, "me", Secret(MARK))
         text = f"[repositories.{NAME}]\ncredential-origins = {record}\n"
         world.settings.own_file.write_text(text, encoding="utf-8")

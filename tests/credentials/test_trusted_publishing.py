@@ -1,7 +1,8 @@
 """Trusted publishing against a real index and a real CI's token service, both on this machine.
 
-Protocol and answers: https://github.com/pypi/warehouse (``docs/user/trusted-publishers/``, ``warehouse/oidc/views.py``)
-and https://github.com/pypa/gh-action-pypi-publish (``oidc-exchange.py``); GitHub's token service:
+Protocol and answers: https://github.com/pypi/warehouse (``docs/user/trusted-publishers/``,
+``warehouse/oidc/views.py``) and https://github.com/pypa/gh-action-pypi-publish
+(``oidc-exchange.py``); GitHub's token service:
 https://docs.github.com/actions/reference/security/oidc.
 """
 
@@ -30,7 +31,15 @@ from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials import ci_identity
 from poetry_repo_plugin.credentials.audience import may_ask_for
-from poetry_repo_plugin.credentials.base import BASIC, Answer, Broken, Credential, NotMine, Purpose, Query
+from poetry_repo_plugin.credentials.base import (
+    BASIC,
+    Answer,
+    Broken,
+    Credential,
+    NotMine,
+    Purpose,
+    Query,
+)
 from poetry_repo_plugin.credentials.trusted_publishing import TrustedPublishingSource, mask_lines
 from tests.credentials.stand_ins import StandIn, path_with
 
@@ -131,7 +140,12 @@ def request(method: str, url: str, json: object = None) -> tuple[int, object]:
 def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the CI that runs these tests nor one that a developer has played."""
     for variable in (
-        *("GITHUB_ACTIONS", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+        *(
+            "GITHUB_ACTIONS",
+            "GITHUB_EVENT_NAME",
+            "GITHUB_EVENT_PATH",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        ),
         *("ACTIONS_ID_TOKEN_REQUEST_URL", "GITLAB_CI", "CORP_ID_TOKEN", "BUILDKITE", "CIRCLECI"),
         *("GOOGLE_SERVICE_ACCOUNT_NAME", "BUILDER_OUTPUT", "CLOUD_RUN_JOB"),
     ):
@@ -164,15 +178,23 @@ def not_mine(answer: Answer) -> str:
 SOURCE = TrustedPublishingSource(request, allowed="corp")
 
 
-# --- the exchange ----------------------------------------------------------------------------------------------------
+# --- the exchange
+# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("github")
 def test_a_jobs_identity_is_exchanged_for_an_upload_token(index: Index) -> None:
-    index.minted = (200, {"success": True, "token": "pypi-minted", "expires": int(LATER.timestamp())})
+    index.minted = (
+        200,
+        {"success": True, "token": "pypi-minted", "expires": int(LATER.timestamp())},
+    )
     assert (SOURCE.available(), SOURCE.name, index.seen) == ("GitHub Actions", "provider:oidc", [])
     credential = got(SOURCE.get(index.query))
-    assert (credential.username, credential.secret.reveal(), credential.scheme) == ("__token__", "pypi-minted", BASIC)
+    assert (credential.username, credential.secret.reveal(), credential.scheme) == (
+        "__token__",
+        "pypi-minted",
+        BASIC,
+    )
     assert (credential.source, credential.expires_at) == ("provider:oidc", LATER)
     assert credential.detail == "trusted publishing (GitHub Actions)"
     identity = jwt(**GITHUB_CLAIMS, aud="corp")
@@ -191,7 +213,10 @@ def test_an_index_that_does_not_say_when_the_token_ends(index: Index) -> None:
 @pytest.mark.usefixtures("github")
 def test_a_refusal_tells_the_reasons_and_the_claims_and_never_the_token(index: Index) -> None:
     identity = jwt(**GITHUB_CLAIMS, aud="corp")
-    reason = {"code": "invalid-publisher", "description": f"valid token {identity}, but no corresponding publisher"}
+    reason = {
+        "code": "invalid-publisher",
+        "description": f"valid token {identity}, but no corresponding publisher",
+    }
     index.minted = (422, {"message": "Token request failed", "errors": [reason]})
     answer = broken(SOURCE.get(index.query))
     assert answer.cause is Cause.CREDENTIAL_REJECTED
@@ -209,11 +234,15 @@ def test_a_refusal_tells_the_reasons_and_the_claims_and_never_the_token(index: I
 
 @pytest.mark.usefixtures("github")
 def test_a_refused_reusable_workflow_is_named_as_such(index: Index) -> None:
-    index.claims["job_workflow_ref"] = "octo-org/shared/.github/workflows/publish.yml@refs/heads/main"
+    index.claims["job_workflow_ref"] = (
+        "octo-org/shared/.github/workflows/publish.yml@refs/heads/main"
+    )
     index.minted = (422, {"message": "no", "errors": []})
     why = broken(SOURCE.get(index.query)).why
     assert "refused to trust this job: no; the claims" in why
-    assert why.endswith("the job runs in a reusable workflow, whose own name is what the index compares")
+    assert why.endswith(
+        "the job runs in a reusable workflow, whose own name is what the index compares"
+    )
 
 
 @pytest.mark.usefixtures("github")
@@ -223,10 +252,22 @@ def test_a_refused_reusable_workflow_is_named_as_such(index: Index) -> None:
         ((503, "<h1>maintenance</h1>"), Cause.SERVER_ERROR, "answered 503 without a reason"),
         ((422, []), Cause.CREDENTIAL_REJECTED, "answered 422 without a reason"),
         ((500, {"errors": "x"}), Cause.SERVER_ERROR, "no reason given"),
-        ((403, {"errors": ["x", {"code": "not-enabled"}]}), Cause.CREDENTIAL_REJECTED, "not-enabled (no description)"),
-        ((200, {"success": False, "errors": [{}]}), Cause.CREDENTIAL_REJECTED, "unknown (no description)"),
+        (
+            (403, {"errors": ["x", {"code": "not-enabled"}]}),
+            Cause.CREDENTIAL_REJECTED,
+            "not-enabled (no description)",
+        ),
+        (
+            (200, {"success": False, "errors": [{}]}),
+            Cause.CREDENTIAL_REJECTED,
+            "unknown (no description)",
+        ),
         ((200, {"success": True}), Cause.SERVER_ERROR, "something that is no upload token"),
-        ((200, {"success": True, "token": "a\nb"}), Cause.SERVER_ERROR, "something that is no upload token"),
+        (
+            (200, {"success": True, "token": "a\nb"}),
+            Cause.SERVER_ERROR,
+            "something that is no upload token",
+        ),
     ],
 )
 def test_an_index_that_does_not_keep_to_the_protocol_is_named(
@@ -248,7 +289,10 @@ def test_an_index_that_does_not_keep_to_the_protocol_is_named(
         ((302, ""), "does not offer trusted publishing"),
         ((200, "<h1>sign in</h1>"), "does not offer trusted publishing"),
         ((200, {"audience": ""}), "does not offer trusted publishing"),
-        ((403, {"message": "Trusted publishing functionality not enabled"}), "has trusted publishing disabled"),
+        (
+            (403, {"message": "Trusted publishing functionality not enabled"}),
+            "has trusted publishing disabled",
+        ),
     ],
 )
 def test_an_index_without_trusted_publishing_gets_no_identity(
@@ -269,7 +313,8 @@ def test_an_index_that_fails_is_not_taken_for_one_without(index: Index) -> None:
     )
 
 
-# --- when it does not apply ------------------------------------------------------------------------------------------
+# --- when it does not apply
+# ------------------------------------------------------------------------------------------
 
 
 def refuse_to_ask(method: str, url: str, json: object = None) -> tuple[int, object]:
@@ -280,7 +325,9 @@ def refuse_to_ask(method: str, url: str, json: object = None) -> tuple[int, obje
 def test_it_serves_uploads_of_the_token_user_over_https_only(index: Index) -> None:
     source = TrustedPublishingSource(refuse_to_ask)
     assert not_mine(source.get(index.query._replace(purpose=Purpose.INDEX))) == "only for uploads"
-    assert not_mine(source.get(index.query._replace(username="alice"))) == "its user name is __token__"
+    assert (
+        not_mine(source.get(index.query._replace(username="alice"))) == "its user name is __token__"
+    )
     plain = index.query._replace(url="http://packages.example.com/legacy/")
     assert not_mine(source.get(plain)) == "an identity is never sent over plain http"
     assert "not an http or https URL" in not_mine(source.get(index.query._replace(url="ftp://x")))
@@ -308,7 +355,9 @@ def test_always_looks_for_an_identity_even_so(index: Index) -> None:
         ("GOOGLE_SERVICE_ACCOUNT_NAME", "Google Cloud"),
     ],
 )
-def test_a_ci_is_known_by_its_environment(variable: str, title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ci_is_known_by_its_environment(
+    variable: str, title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(variable, "true")
     assert SOURCE.available() == title
 
@@ -317,7 +366,11 @@ def test_a_ci_is_known_by_its_environment(variable: str, title: str, monkeypatch
 @pytest.mark.parametrize(
     ("error", "cause", "hint"),
     [
-        (Failure(Cause.UNKNOWN_CA, "no", repository="c", host="h", hint=command("mend")), Cause.UNKNOWN_CA, "mend"),
+        (
+            Failure(Cause.UNKNOWN_CA, "no", repository="c", host="h", hint=command("mend")),
+            Cause.UNKNOWN_CA,
+            "mend",
+        ),
         (InputError("no", command("mend")), Cause.SERVER_ERROR, "mend"),
         (TimeoutError("no"), Cause.TIMEOUT, None),
         (ConnectionResetError("no"), Cause.REFUSED, None),
@@ -349,7 +402,10 @@ def test_an_index_that_goes_away_between_the_questions_is_said(index: Index) -> 
             raise ConnectionResetError("gone")
         return request(method, url, json)
 
-    assert broken(TrustedPublishingSource(half, allowed="corp").get(index.query)).cause is Cause.REFUSED
+    assert (
+        broken(TrustedPublishingSource(half, allowed="corp").get(index.query)).cause
+        is Cause.REFUSED
+    )
 
 
 @contextmanager
@@ -360,10 +416,13 @@ def closed_port() -> Iterator[int]:
         yield reserved.getsockname()[1]
 
 
-# --- the identity ----------------------------------------------------------------------------------------------------
+# --- the identity
+# ----------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_id_token_permission_is_explained(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_id_token_permission_is_explained(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
     answer = broken(SOURCE.get(index.query))
@@ -404,14 +463,18 @@ def test_a_token_service_that_fails_is_told(index: Index) -> None:
     assert jwt(**GITHUB_CLAIMS, aud="corp") not in why
 
 
-def test_what_the_library_lets_pass_is_told_too(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_library_lets_pass_is_told_too(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "gopher://nowhere")
     assert broken(SOURCE.get(index.query)).why.startswith("the identity token could not be had: ")
 
 
-def test_gitlab_hands_its_token_over_in_a_variable(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gitlab_hands_its_token_over_in_a_variable(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     identity = jwt(sub="project_path:g/p:ref_type:tag:ref:v1", aud="corp", project_path="g/p")
     monkeypatch.setenv("GITLAB_CI", "true")
     monkeypatch.setenv("CORP_ID_TOKEN", identity)
@@ -419,7 +482,9 @@ def test_gitlab_hands_its_token_over_in_a_variable(index: Index, monkeypatch: py
     assert index.seen[-1] == ("POST", "/_/oidc/mint-token", {"token": identity})
 
 
-def test_a_gitlab_job_without_the_token_is_told_what_to_declare(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gitlab_job_without_the_token_is_told_what_to_declare(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GITLAB_CI", "true")
     assert broken(SOURCE.get(index.query)).why == (
         "the variable CORP_ID_TOKEN is not set: declare it in the job, with "
@@ -449,7 +514,10 @@ def test_a_gitlab_token_for_another_audience_or_one_that_cannot_be_read_is_not_s
 ) -> None:
     monkeypatch.setenv("GITLAB_CI", "true")
     monkeypatch.setenv("CORP_ID_TOKEN", identity)
-    assert broken(SOURCE.get(index.query)).why == "the token in CORP_ID_TOKEN is not made out for 'corp'"
+    assert (
+        broken(SOURCE.get(index.query)).why
+        == "the token in CORP_ID_TOKEN is not made out for 'corp'"
+    )
     assert len(index.seen) == 1
 
 
@@ -476,11 +544,20 @@ def test_gitlabs_variable_is_named_as_the_library_names_it(
     ("variable", "tool", "arguments"),
     [
         ("BUILDKITE", "buildkite-agent", ["oidc", "request-token", "--audience", "corp"]),
-        ("CIRCLECI", "circleci", ["run", "oidc", "get", "--claims", '{"aud": "corp"}', "--root-issuer"]),
+        (
+            "CIRCLECI",
+            "circleci",
+            ["run", "oidc", "get", "--claims", '{"aud": "corp"}', "--root-issuer"],
+        ),
     ],
 )
 def test_the_other_cis_are_asked_through_their_own_tool(
-    variable: str, tool: str, arguments: list[str], index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variable: str,
+    tool: str,
+    arguments: list[str],
+    index: Index,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     identity = jwt(sub="x", aud="corp")
     agent = StandIn(tmp_path, tool, f"print({identity!r})")
@@ -491,7 +568,9 @@ def test_the_other_cis_are_asked_through_their_own_tool(
     assert index.seen[-1][2] == {"token": identity}
 
 
-def test_an_agent_that_is_not_there_is_told(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_that_is_not_there_is_told(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("BUILDKITE", "true")
     assert broken(SOURCE.get(index.query)).why == (
@@ -499,7 +578,9 @@ def test_an_agent_that_is_not_there_is_told(index: Index, tmp_path: Path, monkey
     )
 
 
-@pytest.mark.parametrize(("variable", "tool"), [("BUILDKITE", "buildkite-agent"), ("CIRCLECI", "circleci")])
+@pytest.mark.parametrize(
+    ("variable", "tool"), [("BUILDKITE", "buildkite-agent"), ("CIRCLECI", "circleci")]
+)
 def test_on_a_runner_in_googles_cloud_the_jobs_identity_counts_and_not_the_machines(
     variable: str, tool: str, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -516,7 +597,10 @@ def test_on_a_runner_in_googles_cloud_the_jobs_identity_counts_and_not_the_machi
     ("body", "told"),
     [
         ("sys.exit('no agent token')", "`buildkite-agent` ended with status 1: no agent token"),
-        (f"print({jwt(aud='other')!r})", "what `buildkite-agent` printed is not made out for 'corp'"),
+        (
+            f"print({jwt(aud='other')!r})",
+            "what `buildkite-agent` printed is not made out for 'corp'",
+        ),
         ("print('<html>')", "what `buildkite-agent` printed is no token"),
         ("sys.stdout.buffer.write(b'\\xff')", "what `buildkite-agent` printed is no token"),
         ("pass", "what `buildkite-agent` printed is no token"),
@@ -532,7 +616,8 @@ def test_an_agent_that_gives_no_identity_is_told(
     assert len(index.seen) == 1
 
 
-# --- for whom an identity is made out ---------------------------------------------------------------------------------
+# --- for whom an identity is made out
+# ---------------------------------------------------------------------------------
 
 
 HOST = "packages.example.com"
@@ -582,7 +667,10 @@ def test_an_audience_that_is_the_indexs_own_name_is_granted(audience: str, url: 
         ("api://AzureADTokenExchange", UPLOAD),
         ("sts.amazonaws.com", UPLOAD),
         ("sts.amazonaws.com.", UPLOAD),
-        ("//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g", UPLOAD),
+        (
+            "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g",
+            UPLOAD,
+        ),
         ("https://example.com", UPLOAD),
         (f"https://auth.{HOST}", UPLOAD),
         (f"//{HOST}", UPLOAD),
@@ -611,7 +699,9 @@ def test_an_audience_that_is_the_indexs_own_name_is_granted(audience: str, url: 
         ("packagesXexample.com", UPLOAD),
     ],
 )
-def test_any_other_audience_is_somebody_elses_until_the_user_sets_it(audience: str, url: str) -> None:
+def test_any_other_audience_is_somebody_elses_until_the_user_sets_it(
+    audience: str, url: str
+) -> None:
     assert not may_ask_for(audience, Origin.of(url))
     if audience:
         assert may_ask_for(audience, Origin.of(url), audience)
@@ -636,8 +726,12 @@ def test_what_is_granted_leads_every_reader_to_the_upload_host(audience: str) ->
 
 @given(
     st.sampled_from(["", "https://", "http://", "//", "HTTPS://", "api://"]),
-    st.sampled_from(["", "user@", f"{HOST}@", f"{HOST}:443@", "example.org/", "example.org#", "example.org\\"]),
-    st.sampled_from([HOST, f"{HOST}.", "example.org", f"x.{HOST}", f"{HOST}.example.org", HOST.title()]),
+    st.sampled_from(
+        ["", "user@", f"{HOST}@", f"{HOST}:443@", "example.org/", "example.org#", "example.org\\"]
+    ),
+    st.sampled_from(
+        [HOST, f"{HOST}.", "example.org", f"x.{HOST}", f"{HOST}.example.org", HOST.title()]
+    ),
     st.sampled_from(["", ":443", ":0", ":8443", ":", ":443:", ":443@example.org"]),
     st.sampled_from(["", "/", "/x", "?", "#", "/@example.org", "\\@example.org", "\0", "\r\n"]),
 )
@@ -652,7 +746,9 @@ def test_only_plain_spellings_of_the_host_are_granted(
         assert granted is (plain and scheme.lower() == "https://" and after in ("", "/", "/x"))
 
 
-def test_a_strangers_audience_is_told_and_nothing_is_sent(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_strangers_audience_is_told_and_nothing_is_sent(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GITLAB_CI", "true")
     monkeypatch.setenv("PYPI_ID_TOKEN", jwt(aud="pypi"))
     index.audience = (200, {"audience": "pypi"})
@@ -670,7 +766,8 @@ def test_a_strangers_audience_is_told_and_nothing_is_sent(index: Index, monkeypa
     assert [path for _, path, _ in index.seen] == ["/_/oidc/audience"]
 
 
-# --- the log ---------------------------------------------------------------------------------------------------------
+# --- the log
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_token_is_masked_on_github_and_printed_nowhere_else(

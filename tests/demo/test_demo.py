@@ -80,12 +80,19 @@ def temporary(tmp_path: Path, home: PoetryHome) -> Path:
     """The folder for temporary files of ``home``'s commands; the demo has to leave it empty."""
     folder = tmp_path / "temporary"
     folder.mkdir()
-    home.environ |= {"TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder), "COLUMNS": "80"}
+    home.environ |= {
+        "TMPDIR": str(folder),
+        "TEMP": str(folder),
+        "TMP": str(folder),
+        "COLUMNS": "80",
+    }
     return folder
 
 
 @pytest.mark.timeout(300)
-def test_it_shows_the_whole_story_and_leaves_nothing_behind(home: PoetryHome, temporary: Path) -> None:
+def test_it_shows_the_whole_story_and_leaves_nothing_behind(
+    home: PoetryHome, temporary: Path
+) -> None:
     """Settings of the person that would lead it astray play no part and are not touched."""
     home.environ |= {
         "HTTPS_PROXY": "http://127.0.0.1:9",
@@ -102,7 +109,9 @@ def test_it_shows_the_whole_story_and_leaves_nothing_behind(home: PoetryHome, te
     port = port_in(done.out)
     told = iter(done.out.replace(f":{port}", ":PORT").splitlines())
     for line in STORY:
-        assert any(line in other for other in told), f"{line!r} is missing, or out of order, in\n{done.out}"
+        assert any(line in other for other in told), (
+            f"{line!r} is missing, or out of order, in\n{done.out}"
+        )
     assert done.err == ""
     assert PASSWORD not in done.text
     assert PASSPHRASE not in done.text
@@ -115,7 +124,9 @@ def test_it_shows_the_whole_story_and_leaves_nothing_behind(home: PoetryHome, te
 
 @posix
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_ended_in_the_middle_it_leaves_nothing_behind(home: PoetryHome, temporary: Path, name: str) -> None:
+def test_ended_in_the_middle_it_leaves_nothing_behind(
+    home: PoetryHome, temporary: Path, name: str
+) -> None:
     """Exit code 1, one line, and no process, server or folder is left."""
     with subprocess.Popen(
         [sys.executable, "-c", LISTENING, str(home.executable), "repo", "demo"],
@@ -163,7 +174,9 @@ def test_a_reader_that_goes_away_ends_it(home: PoetryHome, temporary: Path) -> N
 
 
 @pytest.mark.parametrize("module", ["pypiserver", "trustme"])
-def test_without_the_extra_one_line_names_it(home: PoetryHome, temporary: Path, tmp_path: Path, module: str) -> None:
+def test_without_the_extra_one_line_names_it(
+    home: PoetryHome, temporary: Path, tmp_path: Path, module: str
+) -> None:
     """Either way of installing it is there to be copied."""
     (tmp_path / "shadow").mkdir()
     (tmp_path / "shadow" / f"{module}.py").write_text("raise ImportError")
@@ -181,7 +194,9 @@ def test_without_the_extra_one_line_names_it(home: PoetryHome, temporary: Path, 
 
 
 def test_no_other_command_imports_it() -> None:
-    """Start-up is not for the demo to slow down; its own module is light, too: ``poetry list`` loads it."""
+    """Start-up is not for the demo to slow down; its own module is light, too: ``poetry list``
+    loads it.
+    """
     program = (
         "import importlib, pkgutil, sys, poetry_repo_plugin.commands as commands\n"
         "for found in pkgutil.iter_modules(commands.__path__, 'poetry_repo_plugin.commands.'):\n"
@@ -193,19 +208,33 @@ def test_no_other_command_imports_it() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-# -- the judge ---------------------------------------------------------------------------------------------------------
+# -- the judge
 
 
 @pytest.mark.parametrize(
     ("step", "finished", "complaint"),
     [
         (Step(("lock",), ""), Finished(1, ""), "`poetry lock` ended with exit code 1, not 0."),
-        (Step(("repo", "list"), "", shows="acme"), Finished(0, "pypi"), "`poetry repo list` did not say 'acme'."),
-        (Step(("lock",), "", Cause.DNS), Finished(0, "[dns]"), "`poetry lock` ended with exit code 0, not 1."),
-        (Step(("lock",), "", Cause.DNS), Finished(1, "[timeout]"), "`poetry lock` did not say '[dns]'."),
+        (
+            Step(("repo", "list"), "", shows="acme"),
+            Finished(0, "pypi"),
+            "`poetry repo list` did not say 'acme'.",
+        ),
+        (
+            Step(("lock",), "", Cause.DNS),
+            Finished(0, "[dns]"),
+            "`poetry lock` ended with exit code 0, not 1.",
+        ),
+        (
+            Step(("lock",), "", Cause.DNS),
+            Finished(1, "[timeout]"),
+            "`poetry lock` did not say '[dns]'.",
+        ),
     ],
 )
-def test_a_step_that_does_something_else_ends_the_demo(step: Step, finished: Finished, complaint: str) -> None:
+def test_a_step_that_does_something_else_ends_the_demo(
+    step: Step, finished: Finished, complaint: str
+) -> None:
     """Success where a failure was meant is as wrong as the reverse."""
     with pytest.raises(Astray) as caught:
         judge(step, finished)
@@ -224,13 +253,15 @@ def test_a_step_that_does_what_it_should_is_let_pass(step: Step, finished: Finis
     judge(step, finished)
 
 
-# -- commands ----------------------------------------------------------------------------------------------------------
+# -- commands
 
 
 def test_commands_are_printed_as_one_types_them() -> None:
     """Every line fits a terminal, and an option stands with its value."""
     steps = [
-        step for scene in story("https://127.0.0.1:65535/simple/", "https://127.0.0.1:65535/") for step in scene.steps
+        step
+        for scene in story("https://127.0.0.1:65535/simple/", "https://127.0.0.1:65535/")
+        for step in scene.steps
     ]
     typed = [step.typed() for step in steps]
 
@@ -241,11 +272,15 @@ def test_commands_are_printed_as_one_types_them() -> None:
         "      --client-key ~/certs/alice.key --passphrase-stdin --plaintext \\",
         "      < ~/secrets/passphrase",
     ]
-    assert Step(("run", "it's", "a b", "$HOME"), "").typed() == ['$ poetry run "it\'s" "a b" \'$HOME\'']
+    assert Step(("run", "it's", "a b", "$HOME"), "").typed() == [
+        '$ poetry run "it\'s" "a b" \'$HOME\''
+    ]
 
 
 @posix
-def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, runner: Runner, tmp_path: Path) -> None:
+def test_a_command_that_hangs_is_ended(
+    monkeypatch: pytest.MonkeyPatch, runner: Runner, tmp_path: Path
+) -> None:
     """With all that it has started."""
     monkeypatch.setattr(child, "PATIENCE", 0.5)
     monkeypatch.setattr(child, "_SAME_POETRY", "import subprocess; subprocess.run(['sleep', '60'])")
@@ -274,12 +309,20 @@ def test_a_signal_ends_a_wait_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-# -- the room and the screen -------------------------------------------------------------------------------------------
+# -- the room and the screen
 
 
 def test_a_room_hides_what_the_person_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """Poetry's and pip's settings, the active environment, proxies; but not the path."""
-    for name in ("POETRY_X", "PIP_X", "VIRTUAL_ENV", "CONDA_PREFIX", "https_proxy", "NETRC", "XDG_DATA_HOME"):
+    for name in (
+        "POETRY_X",
+        "PIP_X",
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "https_proxy",
+        "NETRC",
+        "XDG_DATA_HOME",
+    ):
         monkeypatch.setenv(name, "mine")
     with Room() as room:
         environment = room.environment(colour=False)
@@ -293,20 +336,34 @@ def test_a_room_hides_what_the_person_has_set(monkeypatch: pytest.MonkeyPatch) -
     assert "NO_COLOR" not in room.environment(colour=True)
 
 
-def test_a_room_that_cannot_be_made_or_removed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_room_that_cannot_be_made_or_removed_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """By its path, without a traceback."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(StateError, match=r"poetry-repo-demo-\w+ cannot be made: No such file or directory\."), Room():
+    with (
+        pytest.raises(
+            StateError, match=r"poetry-repo-demo-\w+ cannot be made: No such file or directory\."
+        ),
+        Room(),
+    ):
         pass
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(room_module, "_REMOVAL", 0.0)
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
-    with pytest.raises(StateError, match=r"poetry-repo-demo-\w+ cannot be removed; remove it by hand\."), Room():
+    with (
+        pytest.raises(
+            StateError, match=r"poetry-repo-demo-\w+ cannot be removed; remove it by hand\."
+        ),
+        Room(),
+    ):
         pass
 
 
 def test_the_screen_begins_each_line_of_its_own_at_the_margin() -> None:
-    """A command may leave its last line open; its markup is none; a narrow encoding gets question marks."""
+    """A command may leave its last line open; its markup is none; a narrow encoding gets question
+    marks.
+    """
     io = BufferedIO()
     screen = Screen(io)
     screen.piece("<info>half a line")
@@ -327,7 +384,7 @@ def test_the_screen_is_coloured_where_the_terminal_is() -> None:
     assert io.fetch_output() == "\n\x1b[1mWhat comes\x1b[22m\n"
 
 
-# -- helpers -----------------------------------------------------------------------------------------------------------
+# -- helpers
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""What the tests of the doctor share: an index that is in order, and a place where everything is as it should be."""
+"""What the tests of the doctor share: an index that is in order, and a place where everything is as
+it should be.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,14 @@ from tests.servers import IndexServer
 
 @pytest.fixture(autouse=True)
 def _nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    others = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI")
+    others = (
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "GITHUB_ACTIONS",
+        "GITLAB_CI",
+        "BUILDKITE",
+        "CIRCLECI",
+    )
     for variable in list(os.environ):
         if variable.lower().endswith("_proxy") or variable in others:
             monkeypatch.delenv(variable)

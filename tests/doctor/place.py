@@ -1,4 +1,6 @@
-"""A user's settings, a project and the doctor in this process; and what all of its tests expect of it."""
+"""A user's settings, a project and the doctor in this process; and what all of its tests expect of
+it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,12 @@ from tests.certs import CertificateFactory
 from tests.servers import IndexServer
 from tests.tls.wire import V12, V13
 
-USER, PASSWORD, OTHER, PASSPHRASE = "alice", "s3cret-{cache-dir}-wörd", "another-s3cret", "open sésame"
+USER, PASSWORD, OTHER, PASSPHRASE = (
+    "alice",
+    "s3cret-{cache-dir}-wörd",
+    "another-s3cret",
+    "open sésame",
+)
 SECRETS = (PASSWORD, OTHER, PASSPHRASE, "s3cret-%7Bcache-dir%7D-w%C3%B6rd")
 QUICK = 1.0  # seconds for a step, where a server is to be too slow
 
@@ -80,7 +87,13 @@ class Place:
         self.settle("auth.toml", "http-basic", name, value={"username": USER, "password": password})
 
     def certificate(self, key: str, value: object, name: str = "foo") -> None:
-        self.settle("config.toml", "certificates", name, key, value=str(value) if isinstance(value, Path) else value)
+        self.settle(
+            "config.toml",
+            "certificates",
+            name,
+            key,
+            value=str(value) if isinstance(value, Path) else value,
+        )
 
     def own(self, key: str, value: object, name: str = "foo") -> None:
         self.settle("poetry-repo-plugin.toml", "repositories", name, key, value=value)
@@ -94,7 +107,9 @@ class Place:
 
     def source(self, url: str, name: str = "foo", extra: str = "") -> None:
         """A project with one source."""
-        self.pyproject.write_text(f'[[tool.poetry.source]]\nname = "{name}"\nurl = "{url}"\n{extra}')
+        self.pyproject.write_text(
+            f'[[tool.poetry.source]]\nname = "{name}"\nurl = "{url}"\n{extra}'
+        )
 
     @property
     def access(self) -> Access:
@@ -105,7 +120,9 @@ class Place:
         catalogue = Catalogue(settings, project, pypi)
         return Session(settings, catalogue, self.gate, Notices(print)).look()
 
-    def report(self, *names: str, step: float = 5.0, resolve: Callable[..., Any] = socket.getaddrinfo) -> Report:
+    def report(
+        self, *names: str, step: float = 5.0, resolve: Callable[..., Any] = socket.getaddrinfo
+    ) -> Report:
         """What the doctor says; it has written nothing and shows no secret."""
         before = contents(self.root)
         access = self.access
@@ -129,7 +146,11 @@ class Place:
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
-    return {str(path): (path.read_bytes(), path.stat().st_mode) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path): (path.read_bytes(), path.stat().st_mode)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def assert_schema(document: dict[str, Any]) -> None:
@@ -147,14 +168,23 @@ def assert_schema(document: dict[str, Any]) -> None:
         assert entry["cause"] is None or entry["cause"] in causes
         assert entry["message"]
         assert entry["hint"] is None or entry["hint"].startswith(("poetry ", "unset ", "export "))
-    assert document["ok"] is all(entry["state"] != "fail" for entry in [*every, *document["project"]])
+    assert document["ok"] is all(
+        entry["state"] != "fail" for entry in [*every, *document["project"]]
+    )
 
 
 def states(checks: dict[str, Finding]) -> dict[str, str]:
     return {check: finding.state.value for check, finding in checks.items()}
 
 
-WELL = {"dns": "ok", "connect": "ok", "tls": "ok", "client-cert": "skip", "credential": "ok", "index": "ok"}
+WELL = {
+    "dns": "ok",
+    "connect": "ok",
+    "tls": "ok",
+    "client-cert": "skip",
+    "credential": "ok",
+    "index": "ok",
+}
 
 
 def assert_well(place: Place, **options: Any) -> None:
@@ -207,7 +237,9 @@ def helper(place: Place, folder: Path, index: IndexServer, answer: str) -> Path:
     """A helper of git's protocol for ``foo``; the list of what it was told."""
     log, script = folder / "calls", folder / "helper"
     log.unlink(missing_ok=True)
-    script.write_text(f'#!/bin/sh\necho $1 >> {log}\ncat > /dev/null\nif [ "$1" = get ]; then {answer}; fi\n')
+    script.write_text(
+        f'#!/bin/sh\necho $1 >> {log}\ncat > /dev/null\nif [ "$1" = get ]; then {answer}; fi\n'
+    )
     script.chmod(0o755)
     place.own("helper", [str(script)])
     place.own("helper-protocol", "git")

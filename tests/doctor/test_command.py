@@ -29,7 +29,11 @@ SAMPLE = Report(
                 Finding("connect", State.WARN, "a long story " * 12),
                 failed(
                     "tls",
-                    Failure(Cause.UNKNOWN_CA, f"no “index” at {LONG} …", hint=repo("certs", "foo", "--ca", "PATH")),
+                    Failure(
+                        Cause.UNKNOWN_CA,
+                        f"no “index” at {LONG} …",
+                        hint=repo("certs", "foo", "--ca", "PATH"),
+                    ),
                 ),
                 Finding("client-cert", State.SKIP, "not reached, because tls failed"),
             ),
@@ -37,7 +41,10 @@ SAMPLE = Report(
     ),
     (
         Finding(
-            "permissions", State.WARN, "/home/wörk/auth.toml can be read by others", hint=repo("doctor", None, "--fix")
+            "permissions",
+            State.WARN,
+            "/home/wörk/auth.toml can be read by others",
+            hint=repo("doctor", None, "--fix"),
         ),
         Finding("expiry", State.WARN, "said above", about="foo"),
     ),
@@ -97,7 +104,10 @@ class TestText:
         ]
         alone = [line.text for line in render.lines(Report((acme,), ()))]
         well = [line.text for line in render.lines(Report((good, good), ()))]
-        here = [line.text for line in render.lines(Report((good, good), (Finding("sources", State.FAIL, "m"),)))]
+        here = [
+            line.text
+            for line in render.lines(Report((good, good), (Finding("sources", State.FAIL, "m"),)))
+        ]
         assert not any(line.startswith("Failed") for line in (*alone, *well, *here))
         many = render.lines(Report((corp,) * 20, ()))
         assert max(len(line.text) for line in many) <= 80
@@ -113,10 +123,14 @@ class TestCommand:
         auth = home.config / "auth.toml"
         auth.write_text(f'[http-basic.foo]\nusername = "{USER}"\npassword = "{PASSWORD}"\n')
         auth.chmod(0o600)
-        home.write_project(extra=f'[[tool.poetry.source]]\nname = "foo"\nurl = "{index.index_url}"\n')
+        home.write_project(
+            extra=f'[[tool.poetry.source]]\nname = "foo"\nurl = "{index.index_url}"\n'
+        )
         return home
 
-    def test_well_and_not(self, ready: PoetryHome, index: IndexServer, certs: CertificateFactory) -> None:
+    def test_well_and_not(
+        self, ready: PoetryHome, index: IndexServer, certs: CertificateFactory
+    ) -> None:
         before = {**contents(ready.config), **contents(ready.project)}
         done = ready.ok("repo", "doctor", "--json")
         document = json.loads(done.out)
@@ -160,15 +174,25 @@ class TestCommand:
         """A legacy project with a password in it, which Poetry itself refuses to read."""
         (ready.config / "auth.toml").unlink()
         secret = index.with_userinfo(index.index_url, f"{USER}:s3cret-%7Bcache-dir%7D-w%C3%B6rd")
-        ready.write_project(extra=f'[[tool.poetry.source]]\nname = "foo"\nurl = "{secret}"\nsecondary = true # why\n')
+        ready.write_project(
+            extra=f'[[tool.poetry.source]]\nname = "foo"\nurl = "{secret}"\nsecondary = true # why\n'
+        )
         (ready.config / "poetry-repo-plugin.toml").write_text("# mine\n")
         (ready.config / "poetry-repo-plugin.toml").chmod(0o644)
         document = json.loads(ready.fails("repo", "doctor", "--json").out)
-        assert {one["check"] for one in document["project"]} == {"permissions", "credentials", "legacy"}
+        assert {one["check"] for one in document["project"]} == {
+            "permissions",
+            "credentials",
+            "legacy",
+        }
         done = ready.ok("repo", "doctor", "--fix", "--json")
         document = json.loads(done.out)
         assert (document["ok"], document["project"]) == (True, [])
-        for words in ("is private now (0600).", "holds no password any more.", '→ priority = "supplemental"'):
+        for words in (
+            "is private now (0600).",
+            "holds no password any more.",
+            '→ priority = "supplemental"',
+        ):
             assert words in done.err
         written = (ready.project / "pyproject.toml").read_text()
         assert written.endswith(

@@ -1,4 +1,6 @@
-"""From the name to the client certificate: servers and settings that are wrong in one way each, and their twins."""
+"""From the name to the client certificate: servers and settings that are wrong in one way each, and
+their twins.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,15 @@ from tests.doctor.place import (
     states,
     tls_versions,
 )
-from tests.servers import IndexServer, ProxyServer, ResetServer, Response, SilentServer, faults, refused_url
+from tests.servers import (
+    IndexServer,
+    ProxyServer,
+    ResetServer,
+    Response,
+    SilentServer,
+    faults,
+    refused_url,
+)
 from tests.tls.wire import listening, plain_http
 
 
@@ -46,7 +56,10 @@ def test_all_is_well(well: Place, index: IndexServer) -> None:
     assert f"port {index.port}" in checks["connect"].message
     assert "Test root" in checks["tls"].message
     assert "TLSv1.3" in checks["tls"].message
-    assert checks["credential"].message == f"alice, from auth.toml ({well.config / 'auth.toml'}): accepted"
+    assert (
+        checks["credential"].message
+        == f"alice, from auth.toml ({well.config / 'auth.toml'}): accepted"
+    )
     assert checks["upload"].message == "answers uploads and accepts the credential"
     assert index.uploads == []
 
@@ -58,10 +71,14 @@ class TestConnection:
         checks = well.checks()
         assert_fails(checks, "dns", Cause.DNS, "no-such-host.invalid cannot be resolved")
         assert set(states(checks).values()) == {"fail", "skip"}
-        assert "auth.toml" in checks["credential"].message  # what is known without the server is told all the same
+        assert (
+            "auth.toml" in checks["credential"].message
+        )  # what is known without the server is told all the same
 
     def test_a_name_that_resolves(self, well: Place, certs: CertificateFactory) -> None:
-        with IndexServer(host="localhost", tls=server_context(certs.server()), credentials={USER: PASSWORD}) as server:
+        with IndexServer(
+            host="localhost", tls=server_context(certs.server()), credentials={USER: PASSWORD}
+        ) as server:
             well.source(server.index_url)
             well.publish_to(server.upload_url)
             assert_well(well)
@@ -106,43 +123,64 @@ class TestConnection:
         """It works, and every one of Poetry's connections will take as long as this one."""
         with IndexServer() as server, full_listener("127.0.0.2", server.port):
             place.remember(f"http://pypi.example.invalid:{server.port}/simple/")
-            addresses = [(0, 0, 0, "", (address, server.port)) for address in ("127.0.0.2", "127.0.0.1", "::1")]
+            addresses = [
+                (0, 0, 0, "", (address, server.port))
+                for address in ("127.0.0.2", "127.0.0.1", "::1")
+            ]
             checks = place.checks(step=2.4, resolve=lambda *_, **__: addresses)
             assert "127.0.0.2, 127.0.0.1, ::1" in checks["dns"].message
             assert checks["connect"].state is State.WARN
-            assert "at 127.0.0.1 answers, but only after 127.0.0.2 did not for 1 s" in checks["connect"].message
+            assert (
+                "at 127.0.0.1 answers, but only after 127.0.0.2 did not for 1 s"
+                in checks["connect"].message
+            )
 
 
 class TestTls:
     def test_unknown_ca(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
         assert_well(well)
         index.tls = server_context(certs.server_unknown_ca())
-        assert_fails(well.checks(), "tls", Cause.UNKNOWN_CA, "Another root", "poetry repo certs foo --ca")
+        assert_fails(
+            well.checks(), "tls", Cause.UNKNOWN_CA, "Another root", "poetry repo certs foo --ca"
+        )
 
-    def test_missing_intermediate(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
+    def test_missing_intermediate(
+        self, well: Place, index: IndexServer, certs: CertificateFactory
+    ) -> None:
         index.tls = server_context(certs.server_with_chain())
         assert_well(well)
         index.tls = server_context(certs.server_missing_intermediate())
         found = well.checks()
-        assert_fails(found, "tls", Cause.UNKNOWN_CA, "the server does not send", "poetry repo certs foo --ca")
+        assert_fails(
+            found, "tls", Cause.UNKNOWN_CA, "the server does not send", "poetry repo certs foo --ca"
+        )
 
     def test_expired(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
         index.tls = server_context(certs.server_expired())
         assert_fails(well.checks(), "tls", Cause.SERVER_CERT_EXPIRED, "expired on 2")
 
-    def test_not_yet_valid(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
+    def test_not_yet_valid(
+        self, well: Place, index: IndexServer, certs: CertificateFactory
+    ) -> None:
         index.tls = server_context(certs.server_not_yet_valid())
         assert_fails(well.checks(), "tls", Cause.SERVER_CERT_EXPIRED, "not valid before 2")
 
     def test_wrong_host(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
         index.tls = server_context(certs.server_wrong_host())
-        assert_fails(well.checks(), "tls", Cause.HOSTNAME_MISMATCH, "is for wrong.example.org, not for 127.0.0.1")
+        assert_fails(
+            well.checks(),
+            "tls",
+            Cause.HOSTNAME_MISMATCH,
+            "is for wrong.example.org, not for 127.0.0.1",
+        )
 
     def test_wrong_usage(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
         index.tls = server_context(certs.server_wrong_usage())
         assert_fails(well.checks(), "tls", Cause.UNKNOWN_CA, "purpose")  # no CA mends that
 
-    def test_an_old_protocol(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
+    def test_an_old_protocol(
+        self, well: Place, index: IndexServer, certs: CertificateFactory
+    ) -> None:
         context = server_context(certs.server())
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
         with pytest.warns(DeprecationWarning, match="TLSv1"):
@@ -150,14 +188,20 @@ class TestTls:
         with pytest.warns(DeprecationWarning, match="TLSv1"):
             context.maximum_version = ssl.TLSVersion.TLSv1
         index.tls = context
-        assert_fails(well.checks(), "tls", Cause.SERVER_ERROR, "no version of TLS that is still in use")
+        assert_fails(
+            well.checks(), "tls", Cause.SERVER_ERROR, "no version of TLS that is still in use"
+        )
 
     def test_plain_http_on_this_port(self, well: Place) -> None:
         with listening(plain_http) as port:
             well.source(f"https://127.0.0.1:{port}/simple/")
             well.publish_to(None)
             assert_fails(
-                well.checks(), "tls", Cause.NOT_AN_INDEX, "plain http", "poetry repo add foo URL --publish-url URL"
+                well.checks(),
+                "tls",
+                Cause.NOT_AN_INDEX,
+                "plain http",
+                "poetry repo add foo URL --publish-url URL",
             )
 
     def test_https_on_this_port(self, well: Place, index: IndexServer) -> None:
@@ -179,7 +223,12 @@ class TestTls:
             well.source(f"{server.origin}/simple/")
             well.publish_to(None)
             started = time.monotonic()
-            assert_fails(well.checks(step=QUICK), "tls", Cause.TIMEOUT, "does not finish the TLS handshake in time")
+            assert_fails(
+                well.checks(step=QUICK),
+                "tls",
+                Cause.TIMEOUT,
+                "does not finish the TLS handshake in time",
+            )
             assert time.monotonic() - started < 5 * QUICK
 
     def test_plain_http(self, place: Place) -> None:
@@ -202,10 +251,14 @@ class TestTls:
         well.environ["POETRY_CERTIFICATES_FOO_CERT"] = "false"
         checks = well.checks()
         assert "not verified (POETRY_CERTIFICATES_FOO_CERT=false)" in checks["tls"].message
-        assert checks["tls"].hint == "unset POETRY_CERTIFICATES_FOO_CERT", "what is stored would not win"
+        assert checks["tls"].hint == "unset POETRY_CERTIFICATES_FOO_CERT", (
+            "what is stored would not win"
+        )
         assert checks["index"].state is State.OK
 
-    def test_a_certificate_that_runs_out(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
+    def test_a_certificate_that_runs_out(
+        self, well: Place, index: IndexServer, certs: CertificateFactory
+    ) -> None:
         index.tls = server_context(certs.ca.server(valid=(-1, 12.5)))
         found = well.checks()["tls"]
         assert (found.state, found.cause) == (State.WARN, None)
@@ -226,11 +279,15 @@ class TestTls:
 
     def test_a_file_that_is_no_ca(self, well: Place, certs: CertificateFactory) -> None:
         well.certificate("cert", certs.write("broken.pem", b"-----BEGIN CERTIFICATE-----\nno\n"))
-        assert_fails(well.checks(), "tls", Cause.TLS_FILE_INVALID, "broken.pem", "poetry repo certs foo")
+        assert_fails(
+            well.checks(), "tls", Cause.TLS_FILE_INVALID, "broken.pem", "poetry repo certs foo"
+        )
 
     def test_the_default_cas_are_not_enough(self, well: Place) -> None:
         well.certificate("cert", None)
-        assert_fails(well.checks(), "tls", Cause.UNKNOWN_CA, "Test root", "poetry repo certs foo --ca")
+        assert_fails(
+            well.checks(), "tls", Cause.UNKNOWN_CA, "Test root", "poetry repo certs foo --ca"
+        )
 
 
 class TestClientCertificate:
@@ -242,7 +299,11 @@ class TestClientCertificate:
         index.tls = server_context(certs.server(), certs.ca, maximum=version)
         checks = well.checks()
         assert_fails(
-            checks, "client-cert", Cause.CLIENT_CERT_REQUIRED, "none is set", "poetry repo certs foo --client-cert"
+            checks,
+            "client-cert",
+            Cause.CLIENT_CERT_REQUIRED,
+            "none is set",
+            "poetry repo certs foo --client-cert",
         )
         assert checks["tls"].state is State.OK
         assert "Test root" in checks["tls"].message
@@ -259,10 +320,14 @@ class TestClientCertificate:
         index.tls = server_context(certs.server(), certs.ca, maximum=version)
         well.certificate("client-cert", certs.pem(certs.client_foreign(), "foreign.pem"))
         found = well.checks()
-        assert_fails(found, "client-cert", Cause.CLIENT_CERT_REJECTED, "does not accept", "--client-cert")
+        assert_fails(
+            found, "client-cert", Cause.CLIENT_CERT_REJECTED, "does not accept", "--client-cert"
+        )
 
     @pytest.mark.parametrize("reachable", [True, False])
-    def test_expired_is_found_without_the_server(self, well: Place, certs: CertificateFactory, reachable: bool) -> None:
+    def test_expired_is_found_without_the_server(
+        self, well: Place, certs: CertificateFactory, reachable: bool
+    ) -> None:
         well.certificate("client-cert", certs.pem(certs.client_expired(), "expired.pem"))
         if not reachable:
             well.source(refused_url(scheme="https"))
@@ -278,19 +343,35 @@ class TestClientCertificate:
         encrypted = certs.key_file(identity, "encrypted.key", passphrase=PASSPHRASE)
         cert = certs.cert_file(identity, "alone.crt")
         well.certificate("client-cert", cert)
-        assert_fails(well.checks(), "client-cert", Cause.CLIENT_KEY_MISSING, "alone.crt", "--client-key")
+        assert_fails(
+            well.checks(), "client-cert", Cause.CLIENT_KEY_MISSING, "alone.crt", "--client-key"
+        )
         well.own("client-key", str(certs.key_file(certs.client(), "other.key")))
-        assert_fails(well.checks(), "client-cert", Cause.CLIENT_KEY_MISMATCH, "other.key", "--client-key")
+        assert_fails(
+            well.checks(), "client-cert", Cause.CLIENT_KEY_MISMATCH, "other.key", "--client-key"
+        )
         well.own("client-key", str(encrypted))
-        assert_fails(well.checks(), "client-cert", Cause.PASSPHRASE_MISSING, "encrypted.key", "--passphrase")
+        assert_fails(
+            well.checks(), "client-cert", Cause.PASSPHRASE_MISSING, "encrypted.key", "--passphrase"
+        )
         well.environ["POETRY_CERTIFICATES_FOO_PASSPHRASE"] = OTHER
         assert_fails(
-            well.checks(), "client-cert", Cause.PASSPHRASE_WRONG, "encrypted.key", "export POETRY_CERTIFICATES_FOO_PASS"
+            well.checks(),
+            "client-cert",
+            Cause.PASSPHRASE_WRONG,
+            "encrypted.key",
+            "export POETRY_CERTIFICATES_FOO_PASS",
         )
         well.environ["POETRY_CERTIFICATES_FOO_PASSPHRASE"] = PASSPHRASE
         assert states(well.checks()) == {**WELL, "client-cert": "ok", "upload": "ok"}
         well.certificate("client-cert", well.root / "gone.crt")
-        assert_fails(well.checks(), "client-cert", Cause.TLS_FILE_MISSING, "gone.crt", "poetry repo certs foo")
+        assert_fails(
+            well.checks(),
+            "client-cert",
+            Cause.TLS_FILE_MISSING,
+            "gone.crt",
+            "poetry repo certs foo",
+        )
 
     def test_pkcs12(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
         index.tls = server_context(certs.server(), certs.ca)
@@ -338,17 +419,24 @@ class TestClientCertificate:
         well.certificate("client-cert", certs.pem(certs.client()))
         assert well.checks()["client-cert"].message.endswith("let in")
 
-    def test_a_server_that_went_away_after_its_refusal(self, well: Place, index: IndexServer) -> None:
+    def test_a_server_that_went_away_after_its_refusal(
+        self, well: Place, index: IndexServer
+    ) -> None:
         access = well.access
         grant = access.matcher.grant_for(index.index_url, owner="foo")
         route = Route(access, grant, index.index_url, 1, socket.getaddrinfo)
-        security = Security(access, grant, route, prepare(access, access.catalogue.get("foo"), grant), 1)
+        security = Security(
+            access, grant, route, prepare(access, access.catalogue.get("foo"), grant), 1
+        )
         assert security._of_peer(None) == Finding("tls", State.OK, "its certificate is trusted")
 
     def test_not_for_clients(self, well: Place, certs: CertificateFactory) -> None:
         well.certificate("client-cert", certs.pem(certs.server(), "server.pem"))
         found = well.checks()["client-cert"]
-        assert (found.state, "not issued for client authentication" in found.message) == (State.WARN, True)
+        assert (found.state, "not issued for client authentication" in found.message) == (
+            State.WARN,
+            True,
+        )
 
     def test_a_helper_that_hands_one_out(
         self, well: Place, index: IndexServer, certs: CertificateFactory, tmp_path: Path
@@ -361,7 +449,11 @@ class TestClientCertificate:
             "clientKeyData": identity.key_pem.decode(),
             "token": OTHER,
         }
-        answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+        answer = {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": status,
+        }
         (tmp_path / "answer.json").write_text(json.dumps(answer))
         well.settle("auth.toml", "http-basic", value=None)
         index.tokens = {OTHER}
@@ -385,13 +477,17 @@ class TestClientCertificate:
     ) -> None:
         """nginx's ``ssl_verify_client optional``, and a 403 for who has none."""
         assert well.checks()["client-cert"].message == "none is set, and none is demanded"
-        index.tls = server_context(certs.server(), certs.ca, require=False, minimum=version, maximum=version)
+        index.tls = server_context(
+            certs.server(), certs.ca, require=False, minimum=version, maximum=version
+        )
         index.respond = lambda request: None if request.peer else faults.forbidden()
         checks = well.checks()
         assert checks["client-cert"].message == "none is set; the server asks for one, optionally"
         found = checks["credential"]
         assert (found.state, found.cause) == (State.FAIL, Cause.CREDENTIAL_REJECTED)
-        assert found.message.endswith("; or it wants the client certificate for which it asks, optionally")
+        assert found.message.endswith(
+            "; or it wants the client certificate for which it asks, optionally"
+        )
         well.certificate("client-cert", certs.pem(certs.client()))
         assert states(well.checks())["credential"] == "ok"
 
@@ -406,12 +502,18 @@ class TestClientCertificate:
 
 
 class TestProxy:
-    def test_through_one(self, well: Place, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_through_one(
+        self, well: Place, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The proxy resolves the name, which this machine cannot."""
         host = "pypi.example.invalid"
         with (
-            IndexServer(tls=server_context(certs.server(host), certs.ca), credentials={USER: PASSWORD}) as server,
-            ProxyServer(hosts={host: ("127.0.0.1", server.port)}, credentials={"pat": OTHER}) as proxy,
+            IndexServer(
+                tls=server_context(certs.server(host), certs.ca), credentials={USER: PASSWORD}
+            ) as server,
+            ProxyServer(
+                hosts={host: ("127.0.0.1", server.port)}, credentials={"pat": OTHER}
+            ) as proxy,
         ):
             well.source(f"https://{host}/simple/")
             well.publish_to(None)
@@ -435,17 +537,25 @@ class TestProxy:
     @pytest.mark.parametrize(
         ("proxy", "check", "words"),
         [
-            ("http://no-such-host.invalid:3128", "dns", "the name of the proxy no-such-host.invalid"),
+            (
+                "http://no-such-host.invalid:3128",
+                "dns",
+                "the name of the proxy no-such-host.invalid",
+            ),
             ("REFUSED", "connect", "cannot be used"),
             ("http://", "dns", "its URL is wrong: it names no host"),
             ("proxy:3128", "dns", "its URL has no scheme"),
             ("GARBAGE", "connect", "what it answers is not HTTP"),
         ],
     )
-    def test_a_bad_one(self, well: Place, monkeypatch: pytest.MonkeyPatch, proxy: str, check: str, words: str) -> None:
+    def test_a_bad_one(
+        self, well: Place, monkeypatch: pytest.MonkeyPatch, proxy: str, check: str, words: str
+    ) -> None:
         well.source("https://pypi.example.invalid/simple/")
         well.publish_to(None)
-        with listening(lambda connection: connection.sendall(b"220 mail.example.org ESMTP\r\n")) as port:
+        with listening(
+            lambda connection: connection.sendall(b"220 mail.example.org ESMTP\r\n")
+        ) as port:
             places = {"REFUSED": refused_url(""), "GARBAGE": f"http://127.0.0.1:{port}"}
             monkeypatch.setenv("HTTPS_PROXY", places.get(proxy, proxy))
             checks = well.checks()
@@ -466,7 +576,12 @@ class TestProxy:
             ("required", "client-cert", Cause.CLIENT_CERT_REQUIRED, "none is set"),
             ("foreign", "client-cert", Cause.CLIENT_CERT_REJECTED, "not know the CA"),
             ("expired", "tls", Cause.SERVER_CERT_EXPIRED, "its certificate expired on 20"),
-            ("wrong host", "tls", Cause.HOSTNAME_MISMATCH, "is for wrong.example.org, not for 127.0.0.1"),
+            (
+                "wrong host",
+                "tls",
+                Cause.HOSTNAME_MISMATCH,
+                "is for wrong.example.org, not for 127.0.0.1",
+            ),
             ("unknown CA", "tls", Cause.UNKNOWN_CA, "Another root"),
         ],
     )

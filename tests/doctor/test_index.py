@@ -36,13 +36,21 @@ class TestCredential:
     def test_missing(self, well: Place) -> None:
         well.settle("auth.toml", "http-basic", value=None)
         checks = well.checks()
-        assert_fails(checks, "credential", Cause.CREDENTIAL_MISSING, "none is configured", "poetry repo login foo")
+        assert_fails(
+            checks,
+            "credential",
+            Cause.CREDENTIAL_MISSING,
+            "none is configured",
+            "poetry repo login foo",
+        )
         assert states(checks)["index"] == states(checks)["upload"] == "skip"
 
     def test_rejected(self, well: Place) -> None:
         well.log_in(OTHER)
         found = well.checks()
-        assert_fails(found, "credential", Cause.CREDENTIAL_REJECTED, "auth.toml", "poetry repo login foo")
+        assert_fails(
+            found, "credential", Cause.CREDENTIAL_REJECTED, "auth.toml", "poetry repo login foo"
+        )
         assert "user alice" in found["credential"].message
 
     def test_of_the_environment_is_to_be_set_anew(self, well: Place) -> None:
@@ -55,7 +63,9 @@ class TestCredential:
         well.environ["POETRY_HTTP_BASIC_FOO_PASSWORD"] = PASSWORD
         assert_well(well)
 
-    def test_of_pypi_is_not_said_to_be_in_order_where_nothing_was_reached(self, well: Place) -> None:
+    def test_of_pypi_is_not_said_to_be_in_order_where_nothing_was_reached(
+        self, well: Place
+    ) -> None:
         well.settle("auth.toml", "pypi-token", "pypi", value=PASSWORD)
 
         def unknown(*_: object, **__: object) -> list[object]:
@@ -67,7 +77,13 @@ class TestCredential:
 
     def test_without_rights(self, well: Place, index: IndexServer) -> None:
         index.respond = lambda request: faults.forbidden() if request.authorization else None
-        assert_fails(well.checks(), "credential", Cause.CREDENTIAL_REJECTED, "no right", "poetry repo login foo")
+        assert_fails(
+            well.checks(),
+            "credential",
+            Cause.CREDENTIAL_REJECTED,
+            "no right",
+            "poetry repo login foo",
+        )
 
     def test_of_another_origin(self, well: Place) -> None:
         well.own("credential-origins", ["https://pypi.example.org/simple"])
@@ -98,10 +114,16 @@ class TestCredential:
     @pytest.mark.parametrize("file", ["env", "url"])
     def test_where_it_comes_from(self, well: Place, index: IndexServer, file: str) -> None:
         if file == "env":
-            well.environ.update(POETRY_HTTP_BASIC_FOO_USERNAME=USER, POETRY_HTTP_BASIC_FOO_PASSWORD=PASSWORD)
-            expected = "alice, from env (environment variable POETRY_HTTP_BASIC_FOO_PASSWORD): accepted"
+            well.environ.update(
+                POETRY_HTTP_BASIC_FOO_USERNAME=USER, POETRY_HTTP_BASIC_FOO_PASSWORD=PASSWORD
+            )
+            expected = (
+                "alice, from env (environment variable POETRY_HTTP_BASIC_FOO_PASSWORD): accepted"
+            )
         else:
-            well.source(index.with_userinfo(index.index_url, f"{USER}:s3cret-%7Bcache-dir%7D-w%C3%B6rd"))
+            well.source(
+                index.with_userinfo(index.index_url, f"{USER}:s3cret-%7Bcache-dir%7D-w%C3%B6rd")
+            )
             expected = "alice, from url (the source's URL): accepted"
         assert well.checks()["credential"].message == expected
 
@@ -112,21 +134,31 @@ class TestCredential:
         assert (checks["credential"].state, checks["index"].state) == (State.SKIP, State.WARN)
         assert well.report().ok
 
-    def test_a_password_that_is_refused_with_what_is_ignored(self, well: Place, index: IndexServer) -> None:
+    def test_a_password_that_is_refused_with_what_is_ignored(
+        self, well: Place, index: IndexServer
+    ) -> None:
         """A stranger gets another answer, so it is about the password."""
         well.own("ignore-error-codes", [403])
         well.publish_to(None)
         index.respond = lambda request: faults.forbidden() if request.authorization else None
-        assert_fails(well.checks(), "credential", Cause.CREDENTIAL_REJECTED, "(403)", "poetry repo login foo")
+        assert_fails(
+            well.checks(), "credential", Cause.CREDENTIAL_REJECTED, "(403)", "poetry repo login foo"
+        )
 
-    def test_an_upload_that_is_refused_with_what_is_ignored(self, well: Place, index: IndexServer) -> None:
+    def test_an_upload_that_is_refused_with_what_is_ignored(
+        self, well: Place, index: IndexServer
+    ) -> None:
         """What a page may answer, an upload may not."""
         well.own("ignore-error-codes", [403])
         index.respond = lambda request: faults.forbidden() if request.method == "POST" else None
-        assert_fails(well.checks(), "upload", Cause.CREDENTIAL_REJECTED, "(403)", "poetry repo login foo")
+        assert_fails(
+            well.checks(), "upload", Cause.CREDENTIAL_REJECTED, "(403)", "poetry repo login foo"
+        )
 
     def test_a_server_that_hides_from_strangers(self, well: Place, index: IndexServer) -> None:
-        index.respond = lambda request: None if request.authorization else Response.text(404, "nothing here")
+        index.respond = lambda request: (
+            None if request.authorization else Response.text(404, "nothing here")
+        )
         assert states(well.checks())["credential"] == "ok"
         well.settle("auth.toml", "http-basic", value=None)
         checks = well.checks()
@@ -147,27 +179,44 @@ class TestCredential:
 
     def test_in_the_keyring_by_url(self, well: Place, index: IndexServer) -> None:
         class ByUrl(KeyringGate):
-            def stored(self, name: str, username: str, *, known: bool = False) -> KeyringEntry | None:
+            def stored(
+                self, name: str, username: str, *, known: bool = False
+            ) -> KeyringEntry | None:
                 return None
 
-            def found(self, place: UrlService | HostService, username: str | None) -> KeyringEntry | None:
+            def found(
+                self, place: UrlService | HostService, username: str | None
+            ) -> KeyringEntry | None:
                 return KeyringEntry(USER, Secret(PASSWORD))
 
         well.settle("auth.toml", "http-basic", value=None)
         well.gate = ByUrl(enabled=lambda: True)
         found = well.checks()["credential"]
-        assert (found.state, found.message.startswith("alice, from keyring-url")) == (State.OK, True)
+        assert (found.state, found.message.startswith("alice, from keyring-url")) == (
+            State.OK,
+            True,
+        )
         index.credentials = None
         assert "alice, from keyring-url" in well.checks()["credential"].message
 
     @pytest.mark.parametrize("state", ["slow", "gone"])
     def test_a_keyring_in_the_way(self, well: Place, index: IndexServer, state: str) -> None:
-        """Where no credential is needed it is a warning: Poetry does not ask for one there either."""
+        """Where no credential is needed it is a warning: Poetry does not ask for one there
+        either.
+        """
         well.gate = Stubborn(slow=state == "slow")
-        well.settle("auth.toml", "http-basic", "foo", value={"username": USER})  # the password is in the keyring
-        words, cause = ("took longer", Cause.TIMEOUT) if state == "slow" else ("out of order", Cause.CREDENTIAL_MISSING)
+        well.settle(
+            "auth.toml", "http-basic", "foo", value={"username": USER}
+        )  # the password is in the keyring
+        words, cause = (
+            ("took longer", Cause.TIMEOUT)
+            if state == "slow"
+            else ("out of order", Cause.CREDENTIAL_MISSING)
+        )
         found = well.checks(step=QUICK)
-        assert_fails(found, "credential", cause, words, None if state == "slow" else "poetry repo login foo")
+        assert_fails(
+            found, "credential", cause, words, None if state == "slow" else "poetry repo login foo"
+        )
         index.credentials = None
         well.settle("auth.toml", "http-basic", value=None)
         finding = well.checks(step=QUICK)["credential"]
@@ -198,7 +247,11 @@ class TestIndex:
             (faults.proxy_authentication_required(), Cause.PROXY, "407"),
             (Response.text(410, "gone"), Cause.NOT_AN_INDEX, "410"),
             (Response(301), Cause.NOT_AN_INDEX, "answers 301, and not where to go instead"),
-            (Response.text(200, "{}", {"Content-Type": "application/json"}), Cause.NOT_AN_INDEX, "none of PEP 691"),
+            (
+                Response.text(200, "{}", {"Content-Type": "application/json"}),
+                Cause.NOT_AN_INDEX,
+                "none of PEP 691",
+            ),
             (faults.sign_on(), Cause.NOT_AN_INDEX, "login page"),
         ],
     )
@@ -208,7 +261,9 @@ class TestIndex:
         assert_well(well)
         index.respond = lambda request: response if request.method == "GET" else None
         checks = well.checks()
-        assert (checks["index"].state, checks["index"].cause) == (State.FAIL, cause), checks["index"]
+        assert (checks["index"].state, checks["index"].cause) == (State.FAIL, cause), checks[
+            "index"
+        ]
         assert words in checks["index"].message
         assert not well.report().ok
 
@@ -234,7 +289,9 @@ class TestIndex:
         assert well.report().ok
 
     @pytest.mark.parametrize("refusal", [Response.text(403, "no"), Response.text(405, "no")])
-    def test_a_root_that_is_not_shown(self, well: Place, index: IndexServer, refusal: Response) -> None:
+    def test_a_root_that_is_not_shown(
+        self, well: Place, index: IndexServer, refusal: Response
+    ) -> None:
         """Object stores list nothing; what they have, they hand out."""
 
         def respond(request: RecordedRequest) -> Response | None:
@@ -252,7 +309,10 @@ class TestIndex:
         found = well.checks()["index"]
         assert (found.state, found.cause) == (State.FAIL, Cause.SERVER_ERROR)
         # Whether the reset overtakes the header is a matter of luck.
-        assert found.message in ("its answer breaks off", "it closed the connection without an answer")
+        assert found.message in (
+            "its answer breaks off",
+            "it closed the connection without an answer",
+        )
 
     @pytest.mark.parametrize("way", ["silence", "drip"])
     def test_too_slow(self, well: Place, index: IndexServer, way: str) -> None:
@@ -276,7 +336,9 @@ class TestIndex:
                 yield b'<a href="x/">x</a>\n' * (faults.PIECE // 19)
 
         index.respond = lambda request: (
-            Response(200, pages(), {"Content-Type": "text/html"}) if request.method == "GET" else None
+            Response(200, pages(), {"Content-Type": "text/html"})
+            if request.method == "GET"
+            else None
         )
         assert states(well.checks())["index"] == "ok"
         assert 0 < sent < 100
@@ -284,10 +346,15 @@ class TestIndex:
     def test_known_servers_get_a_line_of_advice(self, place: Place) -> None:
         with IndexServer(prefix="/repository/pypi/simple/") as server:
             place.remember(server.index_url)
-            assert "Nexus Repository: Publish to a hosted repository" in place.checks()["index"].message
+            assert (
+                "Nexus Repository: Publish to a hosted repository"
+                in place.checks()["index"].message
+            )
 
     def test_advice_goes_with_refusals_only(self, place: Place) -> None:
-        """What a vendor says about credentials is no help against a name that cannot be resolved."""
+        """What a vendor says about credentials is no help against a name that cannot be
+        resolved.
+        """
         with IndexServer(prefix="/repository/pypi/simple/", credentials={USER: PASSWORD}) as server:
             place.remember(server.index_url)
             refused = place.checks()["credential"]
@@ -306,15 +373,21 @@ class TestIndex:
     ) -> None:
         host = "dom-123456789012.d.codeartifact.eu-central-1.amazonaws.com"
         with (
-            IndexServer(tls=server_context(certs.server(host)), credentials={"aws": PASSWORD}) as server,
+            IndexServer(
+                tls=server_context(certs.server(host)), credentials={"aws": PASSWORD}
+            ) as server,
             ProxyServer(hosts={host: ("127.0.0.1", server.port)}) as proxy,
         ):
-            server.respond = lambda request: Response.text(404, "no") if request.authorization else None
+            server.respond = lambda request: (
+                Response.text(404, "no") if request.authorization else None
+            )
             server.index.prefix = "/pypi/repo/simple/"
             monkeypatch.setenv("HTTPS_PROXY", proxy.origin)
             well.source(f"https://{host}/pypi/repo/simple/")
             well.publish_to(None)
-            well.settle("auth.toml", "http-basic", "foo", value={"username": "aws", "password": PASSWORD})
+            well.settle(
+                "auth.toml", "http-basic", "foo", value={"username": "aws", "password": PASSWORD}
+            )
             server.index.prefix = "/pypi/repo/simple/"
             checks = well.checks()
             assert checks["index"].state is State.OK, checks["index"]
@@ -325,17 +398,28 @@ class TestUpload:
     def test_no_url(self, well: Place) -> None:
         well.publish_to(None)
         found = well.checks()["upload"]
-        assert (found.state, found.message) == (State.SKIP, "no publish URL is known; it is for installing")
+        assert (found.state, found.message) == (
+            State.SKIP,
+            "no publish URL is known; it is for installing",
+        )
 
     def test_the_index_itself(self, well: Place, index: IndexServer) -> None:
         well.publish_to(index.index_url)
         found = well.checks()
-        assert_fails(found, "upload", Cause.NOT_AN_UPLOAD_URL, "takes no uploads (405)", "--publish-url")
+        assert_fails(
+            found, "upload", Cause.NOT_AN_UPLOAD_URL, "takes no uploads (405)", "--publish-url"
+        )
         assert (found["upload"].hint or "").startswith(f"poetry repo add foo {index.index_url} ")
 
     def test_no_url_at_all(self, well: Place) -> None:
         well.publish_to("pypi.example.org/upload")
-        assert_fails(well.checks(), "upload", Cause.NOT_AN_UPLOAD_URL, "not an http or https URL", "--publish-url")
+        assert_fails(
+            well.checks(),
+            "upload",
+            Cause.NOT_AN_UPLOAD_URL,
+            "not an http or https URL",
+            "--publish-url",
+        )
 
     def test_nothing_there(self, well: Place, index: IndexServer) -> None:
         well.remember(index.index_url)
@@ -347,7 +431,12 @@ class TestUpload:
         [
             (Response.text(405, "no"), "fail", Cause.NOT_AN_UPLOAD_URL, "405"),
             (faults.login_page(), "fail", Cause.NOT_AN_UPLOAD_URL, "login page"),
-            (faults.redirect("/login", 302), "fail", Cause.NOT_AN_UPLOAD_URL, "redirects to /login (302)"),
+            (
+                faults.redirect("/login", 302),
+                "fail",
+                Cause.NOT_AN_UPLOAD_URL,
+                "redirects to /login (302)",
+            ),
             (Response.text(503, "no"), "fail", Cause.SERVER_ERROR, "503"),
             (faults.too_many_requests(), "fail", Cause.SERVER_ERROR, "429"),
             (faults.proxy_authentication_required(), "fail", Cause.PROXY, "407"),
@@ -359,7 +448,13 @@ class TestUpload:
         ],
     )
     def test_an_upload_of_nothing(
-        self, well: Place, index: IndexServer, response: Response, state: str, cause: Cause | None, words: str
+        self,
+        well: Place,
+        index: IndexServer,
+        response: Response,
+        state: str,
+        cause: Cause | None,
+        words: str,
     ) -> None:
         index.respond = lambda request: response if request.method == "POST" else None
         found = well.checks()["upload"]
@@ -369,15 +464,25 @@ class TestUpload:
 
     def test_another_password(self, well: Place, index: IndexServer) -> None:
         index.index.upload_credentials = {USER: OTHER}
-        assert_fails(well.checks(), "upload", Cause.CREDENTIAL_REJECTED, "auth.toml", "poetry repo login foo")
+        assert_fails(
+            well.checks(), "upload", Cause.CREDENTIAL_REJECTED, "auth.toml", "poetry repo login foo"
+        )
 
     def test_only_uploads_need_one(self, well: Place, index: IndexServer) -> None:
         index.index.read_auth = False
         assert states(well.checks())["upload"] == "ok"
         well.settle("auth.toml", "http-basic", value=None)
-        assert_fails(well.checks(), "upload", Cause.CREDENTIAL_MISSING, "none is configured", "poetry repo login foo")
+        assert_fails(
+            well.checks(),
+            "upload",
+            Cause.CREDENTIAL_MISSING,
+            "none is configured",
+            "poetry repo login foo",
+        )
 
-    def test_in_ci_a_token_comes_later(self, well: Place, index: IndexServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_in_ci_a_token_comes_later(
+        self, well: Place, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         index.index.read_auth = False
         well.settle("auth.toml", "http-basic", value=None)
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
@@ -388,22 +493,37 @@ class TestUpload:
     def test_who_only_installs_has_not_failed(self, place: Place) -> None:
         """The publish URL is derived: nobody said that uploads go there."""
         with IndexServer(prefix="/repository/pypi/simple/") as server:
-            server.respond = lambda request: faults.unauthorized() if request.method == "POST" else None
+            server.respond = lambda request: (
+                faults.unauthorized() if request.method == "POST" else None
+            )
             place.remember(server.index_url)
             found = place.checks()["upload"]
-            assert (found.state, "needed for publishing only" in found.message) == (State.SKIP, True)
+            assert (found.state, "needed for publishing only" in found.message) == (
+                State.SKIP,
+                True,
+            )
             place.log_in()
             found = place.checks()["upload"]
             assert (found.state, found.cause) == (State.WARN, Cause.CREDENTIAL_REJECTED)
             assert "Publish to a hosted repository" in found.message
             assert place.report("foo").ok
 
-    def test_another_origin(self, well: Place, index: IndexServer, certs: CertificateFactory) -> None:
+    def test_another_origin(
+        self, well: Place, index: IndexServer, certs: CertificateFactory
+    ) -> None:
         """Its own failures are its own."""
-        with IndexServer(tls=server_context(certs.server_unknown_ca()), credentials={USER: PASSWORD}) as other:
+        with IndexServer(
+            tls=server_context(certs.server_unknown_ca()), credentials={USER: PASSWORD}
+        ) as other:
             well.remember(index.index_url)
             well.publish_to(other.upload_url)
-            assert_fails(well.checks(), "upload", Cause.UNKNOWN_CA, "Another root", "poetry repo certs foo --ca")
+            assert_fails(
+                well.checks(),
+                "upload",
+                Cause.UNKNOWN_CA,
+                "Another root",
+                "poetry repo certs foo --ca",
+            )
             other.tls = server_context(certs.server())
             well.source(refused_url(scheme="https"))
             checks = well.checks()
@@ -421,18 +541,28 @@ class TestUpload:
         assert_fails(well.checks(), "dns", Cause.NOT_AN_UPLOAD_URL, hint="--publish-only")
 
 
-def test_looking_tells_no_helper_and_keeps_nothing(well: Place, index: IndexServer, tmp_path: Path) -> None:
+def test_looking_tells_no_helper_and_keeps_nothing(
+    well: Place, index: IndexServer, tmp_path: Path
+) -> None:
     """git's helpers forget a credential that they are told was refused."""
     well.settle("auth.toml", "http-basic", value=None)
     log = helper(well, tmp_path, index, f"echo username={USER}; echo password={OTHER}")
-    assert_fails(well.checks(), "credential", Cause.CREDENTIAL_REJECTED, "helper", "poetry repo login foo")
+    assert_fails(
+        well.checks(), "credential", Cause.CREDENTIAL_REJECTED, "helper", "poetry repo login foo"
+    )
     assert set(log.read_text().split()) == {"get"}
     log = helper(
-        well, tmp_path, index, f"echo username={USER}; echo password={PASSWORD}; echo password_expiry_utc=9999999999"
+        well,
+        tmp_path,
+        index,
+        f"echo username={USER}; echo password={PASSWORD}; echo password_expiry_utc=9999999999",
     )
     assert_well(well)
     assert set(log.read_text().split()) == {"get"}
     gate = well.access.gate
-    for write in (lambda: gate.store("foo", USER, Secret(PASSWORD)), lambda: gate.forget("foo", USER)):
+    for write in (
+        lambda: gate.store("foo", USER, Secret(PASSWORD)),
+        lambda: gate.forget("foo", USER),
+    ):
         with pytest.raises(KeyringUnavailable):
             write()

@@ -58,7 +58,10 @@ class TestLocal:
         well.config.chmod(mode)
         (found,) = self.found(well, "permissions")
         assert (found.state, found.hint) == (State.FAIL, "poetry repo doctor --fix")
-        assert found.message == f"{well.config} can be changed by others, and with it what is sent where"
+        assert (
+            found.message
+            == f"{well.config} can be changed by others, and with it what is sent where"
+        )
 
     @posix
     @pytest.mark.parametrize("mode", [0o755, 0o700, 0o500])
@@ -66,13 +69,17 @@ class TestLocal:
         well.config.chmod(mode)
         assert self.found(well, "permissions") == []
 
-    def test_a_proxy_reads_what_goes_over_plain_http(self, well: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_proxy_reads_what_goes_over_plain_http(
+        self, well: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         well.source("http://pypi.example.org/simple/")
         well.publish_to(None)
         monkeypatch.setenv("http_proxy", "http://u:s3cret@proxy.example:3128")
         monkeypatch.setenv("no_proxy", "")
         (found,) = self.found(well, "plain-http")
-        assert found.message.endswith("readable for whoever is on the way, the proxy proxy.example:3128 included")
+        assert found.message.endswith(
+            "readable for whoever is on the way, the proxy proxy.example:3128 included"
+        )
         monkeypatch.setenv("no_proxy", "pypi.example.org")
         (found,) = self.found(well, "plain-http")
         assert found.message.endswith("readable for whoever is on the way")
@@ -82,16 +89,25 @@ class TestLocal:
         (found,) = self.found(well, "credentials")
         assert (found.state, found.hint) == (State.FAIL, "poetry repo doctor --fix")
         assert found.message == "pyproject.toml: the URL of the source foo holds a password"
-        (well.project / "poetry.lock").write_text(LOCK.format(url=f"https://{USER}:{OTHER}@pypi.example.org/simple"))
+        (well.project / "poetry.lock").write_text(
+            LOCK.format(url=f"https://{USER}:{OTHER}@pypi.example.org/simple")
+        )
         assert [one.message for one in self.found(well, "credentials")][1:] == [
             "poetry.lock: a URL holds a password (line 9)"
         ]
-        well.source("https://pypi.example.org/simple/", extra=f"# https://{USER}:{OTHER}@example.org/x\n")
+        well.source(
+            "https://pypi.example.org/simple/", extra=f"# https://{USER}:{OTHER}@example.org/x\n"
+        )
         (found, _) = self.found(well, "credentials")
-        assert (found.message, found.hint) == ("pyproject.toml: a URL holds a password (line 4)", None)
+        assert (found.message, found.hint) == (
+            "pyproject.toml: a URL holds a password (line 4)",
+            None,
+        )
 
     def test_a_user_name_alone_is_no_secret(self, well: Place) -> None:
-        well.source(f"https://{USER}@pypi.example.org/simple/", extra="# git+ssh://git@example.org/x.git\n")
+        well.source(
+            f"https://{USER}@pypi.example.org/simple/", extra="# git+ssh://git@example.org/x.git\n"
+        )
         assert self.found(well, "credentials") == []
         well.source("https://T0KEN@pypi.fury.io/acme/")  # where it is the token
         assert len(self.found(well, "credentials")) == 1
@@ -129,7 +145,10 @@ class TestLocal:
         assert missing.hint == "poetry repo certs bar --ca PATH"
         assert "odd.pem" in odd.message
         (expired,) = self.found(well, "expiry")
-        assert (expired.state, expired.hint) == (State.FAIL, "poetry repo certs bar --client-cert PATH")
+        assert (expired.state, expired.hint) == (
+            State.FAIL,
+            "poetry repo certs bar --client-cert PATH",
+        )
 
     def test_a_password_over_plain_http(self, well: Place) -> None:
         well.source("http://pypi.example.org/simple/")
@@ -154,11 +173,16 @@ class TestLocal:
         well.pyproject.write_text(f'{text}\n[tool.poetry-repo-plugin.foo]\nprovider = "aws"\n')
         (found,) = self.found(well, "provider")
         assert found.state is State.WARN
-        assert "aws has nothing for https://pypi.example.org/simple/, which is no host of aws" in found.message
+        assert (
+            "aws has nothing for https://pypi.example.org/simple/, which is no host of aws"
+            in found.message
+        )
         assert found.hint == "poetry repo login foo"
 
     def test_twin_one_that_does(self, well: Place) -> None:
-        well.source("https://corp-111122223333.d.codeartifact.eu-central-1.amazonaws.com/pypi/repo/simple/")
+        well.source(
+            "https://corp-111122223333.d.codeartifact.eu-central-1.amazonaws.com/pypi/repo/simple/"
+        )
         well.publish_to(None)
         text = well.pyproject.read_text()
         well.pyproject.write_text(f'{text}\n[tool.poetry-repo-plugin.foo]\nprovider = "aws"\n')
@@ -206,7 +230,9 @@ class TestSecrets:
         lock = lock.replace("[metadata]", '[[package]]\nname = "beta"\nversion = "1"\n\n[metadata]')
         bare = lock.replace(f"{USER}:{OTHER}@", "")
         assert strip_lock(lock, lambda found: found == "https://pypi.example.org/simple") == bare
-        assert strip_lock(lock.replace("\n", "\r\n"), lambda found: True) == bare.replace("\n", "\r\n")
+        assert strip_lock(lock.replace("\n", "\r\n"), lambda found: True) == bare.replace(
+            "\n", "\r\n"
+        )
         assert strip_lock(lock, lambda found: False) == lock
         direct = lock.replace('"legacy"', '"url"')
         assert strip_lock(direct, lambda found: True) == direct
@@ -248,15 +274,22 @@ class TestMend:
         assert well.local() == []
 
     def test_a_password_in_a_source(self, well: Place, index: IndexServer) -> None:
-        """It is stored and bound before it is taken out; the doctor finds the repository well, as before."""
+        """It is stored and bound before it is taken out; the doctor finds the repository well, as
+        before.
+        """
         well.settle("auth.toml", "http-basic", value=None)
-        well.source(index.with_userinfo(index.index_url, f"{USER}:s3cret-%7Bcache-dir%7D-w%C3%B6rd"), extra="# stays\n")
+        well.source(
+            index.with_userinfo(index.index_url, f"{USER}:s3cret-%7Bcache-dir%7D-w%C3%B6rd"),
+            extra="# stays\n",
+        )
         (well.project / "poetry.lock").write_text(
             LOCK.format(url=index.with_userinfo(index.index_url, f"{USER}:{OTHER}").rstrip("/"))
         )
         assert not well.report().ok
         mended = self.mend(well)
-        assert "pyproject.toml: the URL of the source foo holds no password any more." in mended.done
+        assert (
+            "pyproject.toml: the URL of the source foo holds no password any more." in mended.done
+        )
         assert "poetry.lock: the URLs of its sources hold no password any more." in mended.done
         assert mended.left[0].endswith("poetry lock")
         assert well.pyproject.read_text() == (
@@ -267,7 +300,9 @@ class TestMend:
         assert login.secret is not None
         assert (login.username, login.secret.reveal()) == (USER, PASSWORD)
         assert well.access.settings.user_settings("foo").credential_origins == (index.origin,)
-        assert not [secret for secret in SECRETS if secret in str((mended.done, mended.left, self.notices))]
+        assert not [
+            secret for secret in SECRETS if secret in str((mended.done, mended.left, self.notices))
+        ]
         report = well.report()
         assert report.ok
         assert report.project == ()
@@ -275,17 +310,23 @@ class TestMend:
         assert (again.done, again.left) == ([], [])
 
     def test_the_same_login_is_stored_already(self, well: Place, index: IndexServer) -> None:
-        well.source(index.with_userinfo(index.index_url, f"{USER}:s3cret-%7Bcache-dir%7D-w%C3%B6rd"))
+        well.source(
+            index.with_userinfo(index.index_url, f"{USER}:s3cret-%7Bcache-dir%7D-w%C3%B6rd")
+        )
         assert self.mend(well).left == []
         assert "@" not in well.pyproject.read_text()
 
     @pytest.mark.parametrize("userinfo", ["${USER}:${PASS}", "${USER}:s3cret", "me:${PASS}"])
-    def test_a_variable_in_a_url_is_no_secret_to_keep(self, well: Place, index: IndexServer, userinfo: str) -> None:
+    def test_a_variable_in_a_url_is_no_secret_to_keep(
+        self, well: Place, index: IndexServer, userinfo: str
+    ) -> None:
         well.settle("auth.toml", "http-basic", value=None)
         well.source(index.index_url.replace("//", f"//{userinfo}@"))
         mended = self.mend(well)
         assert mended.done == []
-        assert ("s3cret" in userinfo) == any("which nothing expands there" in line for line in mended.left)
+        assert ("s3cret" in userinfo) == any(
+            "which nothing expands there" in line for line in mended.left
+        )
         assert well.access.settings.login("foo") is None
         assert userinfo in well.pyproject.read_text()
 
@@ -306,7 +347,9 @@ class TestMend:
     def test_a_password_in_a_publish_url(self, well: Place, index: IndexServer) -> None:
         index.index.read_auth = False
         well.settle("auth.toml", "http-basic", value=None)
-        well.publish_to(index.with_userinfo(index.upload_url, f"{USER}:s3cret-%7Bcache-dir%7D-w%C3%B6rd"))
+        well.publish_to(
+            index.with_userinfo(index.upload_url, f"{USER}:s3cret-%7Bcache-dir%7D-w%C3%B6rd")
+        )
         self.mend(well)
         assert well.access.settings.user_publish_url("foo") == index.upload_url
         assert states(well.checks())["upload"] == "ok"

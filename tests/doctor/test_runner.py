@@ -40,10 +40,14 @@ class TestWhich:
             place.log_in(name="nowhere")
             assert [examined.name for examined in place.report().repositories] == ["one", "two"]
             assert [examined.name for examined in place.report("two").repositories] == ["two"]
-            assert [examined.name for examined in place.report("TWO", "two").repositories] == ["two"]
+            assert [examined.name for examined in place.report("TWO", "two").repositories] == [
+                "two"
+            ]
 
     def test_pypi_only_when_something_is_set_for_it(self, place: Place) -> None:
-        """A run in an ordinary place goes to no public server, also where PyPI is listed to keep it on."""
+        """A run in an ordinary place goes to no public server, also where PyPI is listed to keep it
+        on.
+        """
         place.pyproject.write_text('[[tool.poetry.source]]\nname = "PyPI"\npriority = "primary"\n')
         access = place.access
         assert choose(access.catalogue, access.settings, []) == []
@@ -56,7 +60,9 @@ class TestWhich:
         access = place.access
         assert [one.name for one in choose(access.catalogue, access.settings, [])] == ["pypi"]
 
-    def test_pypi_itself(self, place: Place, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pypi_itself(
+        self, place: Place, certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         with (
             IndexServer(tls=server_context(certs.server("pypi.org"))) as server,
             ProxyServer(hosts={"pypi.org": ("127.0.0.1", server.port)}) as proxy,

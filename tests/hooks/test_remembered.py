@@ -13,9 +13,22 @@ from poetry_repo_plugin.hooks.remembered import remember_environment
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 URLS = (
-    *("http://pypi.example.org/simple/", "https://pypi.example.org/simple/", "https://pypi.example.org:8443/"),
-    *("https://pypi.example.org:443/", "https://files.example.org./", "https://pypi.example.org:none/"),
-    *("https://files.example.org/a.whl", "http://127.0.0.1:1/", "https://[::1]/", "https://other.example/x?y#z"),
+    *(
+        "http://pypi.example.org/simple/",
+        "https://pypi.example.org/simple/",
+        "https://pypi.example.org:8443/",
+    ),
+    *(
+        "https://pypi.example.org:443/",
+        "https://files.example.org./",
+        "https://pypi.example.org:none/",
+    ),
+    *(
+        "https://files.example.org/a.whl",
+        "http://127.0.0.1:1/",
+        "https://[::1]/",
+        "https://other.example/x?y#z",
+    ),
 )
 
 
@@ -44,11 +57,16 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("http_proxy", "http://plain.example:3128")
-    monkeypatch.setenv("NO_PROXY", "files.example.org,127.0.0.1,pypi.example.org:8443,pypi.example.org:443")
+    monkeypatch.setenv(
+        "NO_PROXY", "files.example.org,127.0.0.1,pypi.example.org:8443,pypi.example.org:443"
+    )
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ca.pem")
 
 
-@given(st.lists(st.sampled_from(URLS), min_size=1, max_size=12), st.sampled_from([True, False, "/own.pem"]))
+@given(
+    st.lists(st.sampled_from(URLS), min_size=1, max_size=12),
+    st.sampled_from([True, False, "/own.pem"]),
+)
 def test_it_is_what_requests_finds_whatever_was_asked_before(urls: list[str], verify: Any) -> None:
     session = remembering()
     for url in urls:
@@ -61,7 +79,9 @@ def test_the_environment_is_read_once_for_each_server(monkeypatch: pytest.Monkey
     assert first["proxies"]["https"] == "http://proxy.example:3128"
     monkeypatch.setenv("HTTPS_PROXY", "http://late.example:3128")
     assert merged(session, "https://other.example/b") == first
-    assert merged(session, "https://third.example/")["proxies"]["https"] == "http://late.example:3128"
+    assert (
+        merged(session, "https://third.example/")["proxies"]["https"] == "http://late.example:3128"
+    )
 
 
 def test_what_one_request_does_to_its_options_is_not_remembered() -> None:
@@ -90,7 +110,9 @@ def test_what_differs_is_asked_for_anew() -> None:
 
 def test_no_proxies_at_all_are_left_to_requests() -> None:
     session = remembering()
-    assert merged(session, URLS[1], proxies=None) == merged(requests.Session(), URLS[1], proxies=None)
+    assert merged(session, URLS[1], proxies=None) == merged(
+        requests.Session(), URLS[1], proxies=None
+    )
     assert merged(session, URLS[1]) == merged(requests.Session(), URLS[1])
     setattr(session, "proxies", None)  # noqa: B010  # which requests takes
     assert merged(session, URLS[1])["proxies"]["https"] == "http://proxy.example:3128"

@@ -1,4 +1,6 @@
-"""The canary: a new Poetry that changed a name or a signature we use is named here, before users meet it."""
+"""The canary: a new Poetry that changed a name or a signature we use is named here, before users
+meet it.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,9 @@ print(json.dumps([facts.poetry_version(), changed]))
 def test_poetry_has_every_name_and_signature_that_we_use() -> None:
     """Mend `hooks/patches.py` (its SEAMS say what each is for) where this fails."""
     python = poetry_under_test().with_name("python")
-    done = subprocess.run([str(python), "-W", "ignore", "-c", PROBE], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(python), "-W", "ignore", "-c", PROBE], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     version, changed = json.loads(done.stdout)
     assert not changed, f"Poetry {version} changed: " + ", ".join(changed)
@@ -106,7 +110,9 @@ def test_without_a_seam_poetry_goes_on_and_nothing_is_said(home: PoetryHome) -> 
             forget(home)
             done = run_code(home, code + main, "lock")
             assert done.returncode == 0, done.stderr
-            assert "poetry-repo-plugin" not in done.stderr  # old Poetrys have a line of their own there
+            assert (
+                "poetry-repo-plugin" not in done.stderr
+            )  # old Poetrys have a line of their own there
             seen.append(far.most)
     assert seen[0] == 1
     assert seen[1] > 1
@@ -134,5 +140,7 @@ def test_a_missing_name_is_reported() -> None:
         "from poetry_repo_plugin.hooks.patches import missing_seams\n"
         "print(json.dumps(missing_seams()))"
     )
-    done = subprocess.run([str(python), "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(python), "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
+    )
     assert json.loads(done.stdout) == ["Uploader.make_session"]

@@ -115,7 +115,9 @@ def test_one_answer_for_all() -> None:
     assert asked.count == 1
 
 
-def test_what_a_thread_ahead_logs_is_logged_when_poetry_takes_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_thread_ahead_logs_is_logged_when_poetry_takes_the_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     logger = logging.getLogger("poetry.test")
 
     def ask(name: str) -> str:

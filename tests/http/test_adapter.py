@@ -1,4 +1,6 @@
-"""What travels with a request and what comes back, over real sockets: Poetry's own sessions on our adapter."""
+"""What travels with a request and what comes back, over real sockets: Poetry's own sessions on our
+adapter.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def known(world: World, index: IndexServer) -> World:
 
 
 def session_of(access: Access, purpose: Purpose = Purpose.INDEX) -> requests.Session:
-    adapter = DirectAdapter(lambda: access, lambda error: error, owner=lambda: NAME, purpose=purpose)
+    adapter = DirectAdapter(
+        lambda: access, lambda error: error, owner=lambda: NAME, purpose=purpose
+    )
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", adapter)
@@ -93,7 +97,9 @@ class TestRedirects:
         assert found.hint == f"poetry repo login {NAME} --url {elsewhere.index_url}"
         assert not elsewhere.saw_secret(MARK)
 
-    def test_typed_the_hint_helps(self, known: World, index: IndexServer, elsewhere: IndexServer) -> None:
+    def test_typed_the_hint_helps(
+        self, known: World, index: IndexServer, elsewhere: IndexServer
+    ) -> None:
         moved(index, "/simple/", elsewhere.index_url)
         known.bindings.record(NAME, Kind.CREDENTIAL, [elsewhere.index_url])
         assert session_of(known.access()).get(f"{elsewhere.index_url}lib/").status_code == 200
@@ -117,7 +123,9 @@ class TestRedirects:
         elsewhere.credentials = None
         assert session_of(known.access()).get(f"{index.index_url}lib/").status_code == 200
 
-    def test_nothing_of_ours_is_on_the_wire_after_a_redirect_at_home(self, known: World, index: IndexServer) -> None:
+    def test_nothing_of_ours_is_on_the_wire_after_a_redirect_at_home(
+        self, known: World, index: IndexServer
+    ) -> None:
         moved(index, "/old/", "/simple/")
         answer = session_of(known.access()).get(f"{index.origin}/old/lib/")
         assert answer.status_code == 401 or answer.status_code == 200
@@ -128,11 +136,15 @@ class TestRedirects:
 class TestDirectUrls:
     """A11."""
 
-    def test_a_file_beside_the_index_names_its_folder(self, world: World, index: IndexServer) -> None:
+    def test_a_file_beside_the_index_names_its_folder(
+        self, world: World, index: IndexServer
+    ) -> None:
         url = f"{index.origin}/team-a/simple/"
         world.sources(**{NAME: url})
         world.login(NAME, url)
-        index.respond = lambda request: Response.text(401, "no") if request.path.startswith("/direct/") else None
+        index.respond = lambda request: (
+            Response.text(401, "no") if request.path.startswith("/direct/") else None
+        )
         access = world.access()
         adapter = DirectAdapter(lambda: access, lambda error: error)
         session = requests.Session()
@@ -147,7 +159,9 @@ class TestForbidden:
 
     def test_a_file_that_is_quarantined(self, known: World, index: IndexServer) -> None:
         refused = Response(403, b"", reason=UNUSUAL)
-        index.respond = lambda request: refused if "bad" in request.path and ".whl" in request.path else None
+        index.respond = lambda request: (
+            refused if "bad" in request.path and ".whl" in request.path else None
+        )
         session = session_of(known.access())
         assert session.get(f"{index.index_url}bad/").status_code == 200
         found = fails(session, f"{index.origin}/files/bad-1.0-py3-none-any.whl")
@@ -166,7 +180,9 @@ class TestForbidden:
 
     def test_a_page_that_an_index_lacks(self, known: World, index: IndexServer) -> None:
         """B8: some answer 403 for what they do not have."""
-        index.respond = lambda request: Response.text(403, "nope") if "none" in request.path else None
+        index.respond = lambda request: (
+            Response.text(403, "nope") if "none" in request.path else None
+        )
         session = session_of(known.access())
         assert session.get(f"{index.index_url}lib/").status_code == 200
         found = fails(session, f"{index.index_url}none/")
@@ -176,23 +192,41 @@ class TestForbidden:
     @pytest.mark.parametrize(
         ("answer", "told"),
         [
-            (Response.text(403, "Storage quota exceeded for team 42"), "Storage quota exceeded for team 42"),
-            (Response.json({"errors": [{"status": 403, "message": "Not for you"}]}, 403), "Not for you"),
+            (
+                Response.text(403, "Storage quota exceeded for team 42"),
+                "Storage quota exceeded for team 42",
+            ),
+            (
+                Response.json({"errors": [{"status": 403, "message": "Not for you"}]}, 403),
+                "Not for you",
+            ),
             (Response.json({"detail": {"reason": ["deep"]}}, 403), "deep"),
-            (Response.html("<title>403 The user isn't allowed to upload to project 'x'</title>", 403), "isn't allowed"),
+            (
+                Response.html(
+                    "<title>403 The user isn't allowed to upload to project 'x'</title>", 403
+                ),
+                "isn't allowed",
+            ),
             (Response.text(403, "\x1b[31mred\x1b[0m\x07 alert"), "“red alert”"),
-            (Response.text(403, f"your token {MARK} is not enough"), "your token **** is not enough"),
+            (
+                Response.text(403, f"your token {MARK} is not enough"),
+                "your token **** is not enough",
+            ),
             (Response.text(403, "x" * 400), f"“{'x' * 299}…”"),
         ],
     )
-    def test_the_reason_at_an_upload(self, known: World, index: IndexServer, answer: Response, told: str) -> None:
+    def test_the_reason_at_an_upload(
+        self, known: World, index: IndexServer, answer: Response, told: str
+    ) -> None:
         index.respond = lambda request: answer
         with pytest.raises(Failure) as caught:
             uploading(known.access(), index.upload_url)
         assert told in caught.value.message
         assert "\x1b" not in caught.value.message
 
-    @pytest.mark.parametrize("answer", [Response.text(403, "Forbidden"), Response.text(403, "403 Forbidden")])
+    @pytest.mark.parametrize(
+        "answer", [Response.text(403, "Forbidden"), Response.text(403, "403 Forbidden")]
+    )
     def test_no_reason_is_none(self, known: World, index: IndexServer, answer: Response) -> None:
         index.respond = lambda request: answer
         with pytest.raises(Failure) as caught:
@@ -204,11 +238,18 @@ class TestMetadata:
     """A6: Poetry reads the wheel where metadata that was promised is not to be had."""
 
     @pytest.mark.parametrize("status", [401, 403])
-    def test_a_refusal_of_metadata_is_an_answer(self, known: World, index: IndexServer, status: int) -> None:
-        index.respond = lambda request: Response.text(status, "no") if ".metadata" in request.path else None
+    def test_a_refusal_of_metadata_is_an_answer(
+        self, known: World, index: IndexServer, status: int
+    ) -> None:
+        index.respond = lambda request: (
+            Response.text(status, "no") if ".metadata" in request.path else None
+        )
         session = session_of(known.access())
         assert session.get(f"{index.index_url}lib/").status_code == 200
-        assert session.get(f"{index.origin}/files/lib-1.0-py3-none-any.whl.metadata").status_code == status
+        assert (
+            session.get(f"{index.origin}/files/lib-1.0-py3-none-any.whl.metadata").status_code
+            == status
+        )
 
     def test_the_file_itself_is_no_metadata(self, known: World, index: IndexServer) -> None:
         index.respond = lambda request: Response.text(401, "no") if ".whl" in request.path else None
@@ -223,14 +264,20 @@ class TestUploads:
         target = index.upload_url
         bare = target.rstrip("/")
         index.respond = lambda request: (
-            Response(301, b"", {"Location": target}) if request.path == "/upload" else Response.text(200, "ok")
+            Response(301, b"", {"Location": target})
+            if request.path == "/upload"
+            else Response.text(200, "ok")
         )
         assert uploading(known.access(), bare).status_code == 200
         assert [request.path for request in index.requests] == ["/upload", "/upload/"]
         assert all(b"wheel" in request.body for request in index.requests)
 
-    @pytest.mark.parametrize("target", ["/other/", "/upload/x/", "http://localhost:1/upload/", "/upload?x=/"])
-    def test_any_other_redirect_is_not_followed(self, known: World, index: IndexServer, target: str) -> None:
+    @pytest.mark.parametrize(
+        "target", ["/other/", "/upload/x/", "http://localhost:1/upload/", "/upload?x=/"]
+    )
+    def test_any_other_redirect_is_not_followed(
+        self, known: World, index: IndexServer, target: str
+    ) -> None:
         index.respond = lambda request: Response(308, b"", {"Location": target})
         with pytest.raises(Failure) as caught:
             uploading(known.access(), index.upload_url.rstrip("/"))
@@ -245,7 +292,9 @@ class TestUploads:
 
     def test_thanks_in_html_are_thanks(self, known: World, index: IndexServer) -> None:
         """A14."""
-        index.respond = lambda request: Response.html("<html><title>Thank you</title><p>Got it.</p></html>")
+        index.respond = lambda request: Response.html(
+            "<html><title>Thank you</title><p>Got it.</p></html>"
+        )
         assert uploading(known.access(), index.upload_url).status_code == 200
 
     def test_a_login_page_is_none(self, known: World, index: IndexServer) -> None:
@@ -257,7 +306,9 @@ class TestUploads:
 
 
 class TestUpgrade:
-    """A4: a source is written with http, and its server sends everybody on to https at the same host."""
+    """A4: a source is written with http, and its server sends everybody on to https at the same
+    host.
+    """
 
     HOST = "index.example.org"
 
@@ -275,13 +326,17 @@ class TestUpgrade:
         def respond(request: RecordedRequest) -> Response | None:
             if request.method == "CONNECT":
                 return None
-            return Response(301, b"", {"Location": request.target.replace("http://", "https://", 1)})
+            return Response(
+                301, b"", {"Location": request.target.replace("http://", "https://", 1)}
+            )
 
         with ProxyServer(hosts={self.HOST: ("127.0.0.1", secured.port)}) as server:
             server.respond = respond
             yield server
 
-    def get(self, world: World, proxy: ProxyServer, certs: CertificateFactory, url: str) -> requests.Response:
+    def get(
+        self, world: World, proxy: ProxyServer, certs: CertificateFactory, url: str
+    ) -> requests.Response:
         with Changes(world.settings) as changes:
             changes.save_certificates(NAME, {"cert": str(certs.ca_file())})
         session = session_of(world.access())
@@ -290,13 +345,27 @@ class TestUpgrade:
 
     @pytest.mark.parametrize("bound", ["http", "https"])
     def test_its_login_goes_on(
-        self, world: World, proxy: ProxyServer, secured: IndexServer, certs: CertificateFactory, bound: str
+        self,
+        world: World,
+        proxy: ProxyServer,
+        secured: IndexServer,
+        certs: CertificateFactory,
+        bound: str,
     ) -> None:
         world.sources(**{NAME: f"http://{self.HOST}/simple/"})
         world.login(NAME, f"{bound}://{self.HOST}/simple/")
         assert self.get(world, proxy, certs, f"http://{self.HOST}/simple/lib/").status_code == 200
-        assert self.get(world, proxy, certs, f"https://{self.HOST}/files/lib-1.0-py3-none-any.whl").status_code == 200
-        told = [line for line in world.said if "https" in line and f"poetry repo add {NAME} https://" in line]
+        assert (
+            self.get(
+                world, proxy, certs, f"https://{self.HOST}/files/lib-1.0-py3-none-any.whl"
+            ).status_code
+            == 200
+        )
+        told = [
+            line
+            for line in world.said
+            if "https" in line and f"poetry repo add {NAME} https://" in line
+        ]
         assert len(set(told)) == 1
 
     def test_twin_another_host_gets_nothing(
@@ -352,7 +421,9 @@ class TestProxies:
         assert (found is None) if fault is None else (fault in (found or ""))
 
 
-def test_what_a_request_carried_is_not_kept(known: World, index: IndexServer, tmp_path: Path) -> None:
+def test_what_a_request_carried_is_not_kept(
+    known: World, index: IndexServer, tmp_path: Path
+) -> None:
     """No header, attribute or exception of it shows the credential afterwards."""
     answer = session_of(known.access()).get(f"{index.index_url}lib/")
     assert index.saw_secret(MARK)

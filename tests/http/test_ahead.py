@@ -65,10 +65,14 @@ class TestWhom:
             hosts.check(LEAVE, PAGE)
         assert hosts.workers() == 0
 
-    @pytest.mark.parametrize("path", ["alpha-1.0.tar.gz", "alpha-1.0-py3-none-any.whl", "alpha-1.0.zip"])
+    @pytest.mark.parametrize(
+        "path", ["alpha-1.0.tar.gz", "alpha-1.0-py3-none-any.whl", "alpha-1.0.zip"]
+    )
     def test_no_archive_is_read(self, path: str) -> None:
         with pytest.raises(Abandoned):
-            answered(0.05).check(LEAVE, Request("GET", f"https://pypi.example.org/files/{path}").prepare())
+            answered(0.05).check(
+                LEAVE, Request("GET", f"https://pypi.example.org/files/{path}").prepare()
+            )
 
     def test_twin_its_metadata_is(self) -> None:
         url = "https://pypi.example.org/files/alpha-1.0-py3-none-any.whl.metadata"
@@ -120,4 +124,10 @@ class TestHowMany:
 
 
 def test_what_counts_as_a_failure() -> None:
-    assert [status for status in range(100, 600) if is_failure(status)] == [401, 403, 407, 429, *range(500, 600)]
+    assert [status for status in range(100, 600) if is_failure(status)] == [
+        401,
+        403,
+        407,
+        429,
+        *range(500, 600),
+    ]

@@ -1,4 +1,6 @@
-"""What a request may carry: whose repository a URL belongs to, and what follows. With real settings and projects."""
+"""What a request may carry: whose repository a URL belongs to, and what follows. With real settings
+and projects.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,12 @@ from tests.credentials.contract import printed_at_vvv
 from tests.http.world import EVIL, INDEX, MARK, World, secret, whose
 
 
-def after(access: Access, grant: Grant, status: int, *tried: Credential, url: str = "") -> Credential | None:
-    """What is tried next when all of ``tried`` were refused; nothing where there was nothing to try."""
+def after(
+    access: Access, grant: Grant, status: int, *tried: Credential, url: str = ""
+) -> Credential | None:
+    """What is tried next when all of ``tried`` were refused; nothing where there was nothing to
+    try.
+    """
     flow = access.flow(grant, url)
     attempt = next(flow)
     for sent in tried or (None,):
@@ -40,7 +46,9 @@ def after(access: Access, grant: Grant, status: int, *tried: Credential, url: st
     return attempt.find()
 
 
-def refused(access: Access, url: str, status: int = 401, *tried: Credential, **where: object) -> Failure:
+def refused(
+    access: Access, url: str, status: int = 401, *tried: Credential, **where: object
+) -> Failure:
     grant = access.matcher.grant_for(url, **where)  # type: ignore[arg-type]
     with pytest.raises(Failure) as caught:
         after(access, grant, status, *tried, url=url)
@@ -49,7 +57,9 @@ def refused(access: Access, url: str, status: int = 401, *tried: Credential, **w
 
 
 class TestLookUps:
-    """Thousands of URLs are looked up in a run: each is taken apart once, and the repositories' own are not again."""
+    """Thousands of URLs are looked up in a run: each is taken apart once, and the repositories' own
+    are not again.
+    """
 
     def test_a_new_url_is_parsed_once_and_a_known_one_never(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -84,7 +94,9 @@ class TestLookUps:
             access.succeeded(grant, None)
 
         request(1)
-        monkeypatch.setattr(Catalogue, "names", lambda self: pytest.fail("the catalogue is read again"))
+        monkeypatch.setattr(
+            Catalogue, "names", lambda self: pytest.fail("the catalogue is read again")
+        )
         for number in range(2, 5):
             request(number)
 
@@ -97,7 +109,9 @@ class TestLookUps:
 
 
 class TestWithheld:
-    def test_a_project_that_reuses_the_name_gets_nothing_and_that_is_said_once(self, world: World) -> None:
+    def test_a_project_that_reuses_the_name_gets_nothing_and_that_is_said_once(
+        self, world: World
+    ) -> None:
         world.sources(corp=EVIL)
         world.login("corp", INDEX)
         world.backend.entries["poetry-repository-corp", "me"] = MARK
@@ -134,7 +148,10 @@ class TestWithheld:
         assert len(set(world.said)) == 1
 
     def test_a_project_s_publish_url_does_not_widen_it(self, world: World) -> None:
-        world.sources('[tool.poetry-repo-plugin.corp]\npublish-url = "https://evil.example/upload/"\n', corp=INDEX)
+        world.sources(
+            '[tool.poetry-repo-plugin.corp]\npublish-url = "https://evil.example/upload/"\n',
+            corp=INDEX,
+        )
         (world.project / "poetry.toml").write_text(
             '[repositories.other]\nurl = "https://evil.example/"\n', encoding="utf-8"
         )
@@ -142,8 +159,13 @@ class TestWithheld:
         world.login("other", "https://other.example/")
         access = world.access()
         assert secret(access, INDEX) == MARK
-        assert secret(access, "https://evil.example/upload/", purpose=Purpose.PUBLISH, owner="corp") is None
-        assert secret(access, "https://evil.example/", purpose=Purpose.PUBLISH, owner="other") is None
+        assert (
+            secret(access, "https://evil.example/upload/", purpose=Purpose.PUBLISH, owner="corp")
+            is None
+        )
+        assert (
+            secret(access, "https://evil.example/", purpose=Purpose.PUBLISH, owner="other") is None
+        )
 
     def test_a_hostile_name_and_url_cannot_be_pasted_into_a_shell(self, world: World) -> None:
         name, url = "x;touch pwned #\u001b[2J", "https://evil.example/$(touch${IFS}pwned)/simple/"
@@ -172,7 +194,9 @@ class TestWithheld:
 
 class TestRedirects:
     @pytest.mark.parametrize("where", [INDEX, "https://files.example/x", EVIL])
-    def test_where_another_origin_led_nothing_secret_travels(self, world: World, where: str) -> None:
+    def test_where_another_origin_led_nothing_secret_travels(
+        self, world: World, where: str
+    ) -> None:
         """Also back to where it came from, and whoever the request is for."""
         world.sources(corp=INDEX)
         world.environ["POETRY_HTTP_BASIC_CORP_PASSWORD"] = MARK
@@ -186,7 +210,9 @@ class TestRedirects:
         given = Credential(Secret(MARK), "me", "option", "the command line")
         for owner in (None, "corp"):
             for purpose in Purpose:
-                grant = access.matcher.grant_for(where, owner=owner, purpose=purpose, led_away=True, given=given)
+                grant = access.matcher.grant_for(
+                    where, owner=owner, purpose=purpose, led_away=True, given=given
+                )
                 assert access.credential(grant, EVERYTHING) is None
                 assert grant.identify is False
 
@@ -205,13 +231,20 @@ class TestGit:
         ):
             assert secret(access, url, purpose=Purpose.GIT) == MARK
         for url in (
-            *("https://git.example/team/lib2.git", "https://git.example/team", "https://git.example/other.git"),
+            *(
+                "https://git.example/team/lib2.git",
+                "https://git.example/team",
+                "https://git.example/other.git",
+            ),
             *(
                 "http://git.example/team/lib.git",
                 "https://git.example:8443/team/lib.git",
                 "https://evil.example/team/lib.git",
             ),
-            *("https://git.example/team/lib.git/../evil.git", "https://git.example/team/lib.git/deeper"),
+            *(
+                "https://git.example/team/lib.git/../evil.git",
+                "https://git.example/team/lib.git/deeper",
+            ),
         ):
             assert secret(access, url, purpose=Purpose.GIT) is None, url
             assert secret(access, url, purpose=Purpose.GIT, owner="lib") is None, url
@@ -219,7 +252,9 @@ class TestGit:
     def test_a_binding_holds_for_git_as_well(self, world: World) -> None:
         saving(world.settings).save_publish_url("lib", "https://evil.example/team/lib.git")
         world.login("lib", "https://git.example/team/lib.git")
-        assert secret(world.access(), "https://evil.example/team/lib.git", purpose=Purpose.GIT) is None
+        assert (
+            secret(world.access(), "https://evil.example/team/lib.git", purpose=Purpose.GIT) is None
+        )
 
 
 class TestPlainHttp:
@@ -229,7 +264,9 @@ class TestPlainHttp:
     ) -> None:
         """A project needs only to say http, and somebody on the way to listen."""
         if source == "netrc":
-            world.netrc.write_text(f"machine host.example login me password {MARK}\n", encoding="utf-8")
+            world.netrc.write_text(
+                f"machine host.example login me password {MARK}\n", encoding="utf-8"
+            )
         else:
             world.backend.entries["host.example", "me"] = MARK
         world.sources(corp=INDEX)
@@ -272,11 +309,17 @@ class TestPrecedence:
             take_away()
         assert sent() is None
 
-    def test_a_first_look_and_a_thorough_one_send_the_same_where_both_send(self, world: World) -> None:
+    def test_a_first_look_and_a_thorough_one_send_the_same_where_both_send(
+        self, world: World
+    ) -> None:
         world.sources(corp=INDEX)
         world.netrc.write_text("machine host.example login me password netrc\n", encoding="utf-8")
         world.backend.entries = {(INDEX, "me"): "keyring"}
-        assert secret(world.access(), INDEX, FIRST_REQUEST) == secret(world.access(), INDEX) == "keyring"
+        assert (
+            secret(world.access(), INDEX, FIRST_REQUEST)
+            == secret(world.access(), INDEX)
+            == "keyring"
+        )
 
     def test_what_was_given_for_this_command_wins(self, world: World) -> None:
         world.sources(corp=INDEX)
@@ -292,7 +335,9 @@ class TestPrecedence:
 
 class TestKeyring:
     def test_environment_files_and_open_indexes_touch_none(self, world: World) -> None:
-        world.sources(env=INDEX, file="https://file.example/simple/", open="https://open.example/simple/")
+        world.sources(
+            env=INDEX, file="https://file.example/simple/", open="https://open.example/simple/"
+        )
         world.environ["POETRY_HTTP_BASIC_ENV_PASSWORD"] = "env"
         world.login("file", secret="file")
         access = world.access()
@@ -303,7 +348,9 @@ class TestKeyring:
         assert world.backend.calls == []
 
     def test_the_budget(self, world: World) -> None:
-        """At most one call for a repository, its URL (with a slash at the end, and without) and its host."""
+        """At most one call for a repository, its URL (with a slash at the end, and without) and its
+        host.
+        """
         world.sources(corp=INDEX)
         access = world.access()
         urls = [f"https://host.example/team-a/files/{n}.whl" for n in range(30)]
@@ -355,7 +402,11 @@ class TestRefusals:
 
     @pytest.mark.parametrize("who", ["user", "project"])
     def test_a_code_that_was_declared_harmless_is_handed_on(self, world: World, who: str) -> None:
-        project = "[tool.poetry-repo-plugin.corp]\nignore-error-codes = [403]\n" if who == "project" else ""
+        project = (
+            "[tool.poetry-repo-plugin.corp]\nignore-error-codes = [403]\n"
+            if who == "project"
+            else ""
+        )
         world.sources(project, corp=INDEX, other="https://other.example/simple/")
         if who == "user":
             saving(world.settings).save_user_settings("corp", {"ignore-error-codes": [403]})
@@ -373,7 +424,10 @@ class TestRefusals:
         access = world.access()
         for url in (INDEX, "https://unknown.example/"):
             grant = access.matcher.grant_for(url)
-            assert [code for code in range(100, 600) if access.means_refusal(grant, code)] == [401, 403]
+            assert [code for code in range(100, 600) if access.means_refusal(grant, code)] == [
+                401,
+                403,
+            ]
 
 
 class TestFirstSuccess:
@@ -387,7 +441,9 @@ class TestFirstSuccess:
         world.sources(corp=INDEX)
         world.login("corp")
         self.succeed(world.access(), INDEX)
-        assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
+        assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == [
+            "https://host.example/team-a"
+        ]
         world.sources(corp=EVIL)
         assert secret(world.access(), EVIL) is None
 
@@ -399,9 +455,13 @@ class TestFirstSuccess:
         self.succeed(access, INDEX, FIRST_REQUEST)
         assert world.bindings.of("corp", Kind.CREDENTIAL) == []
         self.succeed(access, "https://host.example/team-a/x.whl")
-        assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
+        assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == [
+            "https://host.example/team-a"
+        ]
 
-    def test_where_the_user_has_put_the_name_is_bound_and_what_a_project_says_is_not(self, world: World) -> None:
+    def test_where_the_user_has_put_the_name_is_bound_and_what_a_project_says_is_not(
+        self, world: World
+    ) -> None:
         saving(world.settings).save_user_settings("one", {"url": INDEX})
         world.sources(
             '[tool.poetry-repo-plugin.two]\npublish-url = "https://evil.example/"\n',
@@ -418,8 +478,12 @@ class TestFirstSuccess:
         ]
         assert list(map(str, world.bindings.of("two", Kind.CREDENTIAL))) == ["https://two.example"]
 
-    def test_a_credential_goes_nowhere_else_where_the_user_has_put_the_name(self, world: World) -> None:
-        """It was stored before the plugin came; ``poetry config repositories.corp`` says whose it is."""
+    def test_a_credential_goes_nowhere_else_where_the_user_has_put_the_name(
+        self, world: World
+    ) -> None:
+        """It was stored before the plugin came; ``poetry config repositories.corp`` says whose it
+        is.
+        """
         saving(world.settings).save_publish_url("corp", "https://upload.example/corp/")
         world.sources(corp=INDEX)
         world.login("corp")
@@ -429,12 +493,16 @@ class TestFirstSuccess:
         upload = "https://upload.example/corp/"
         assert secret(access, upload, owner="corp", purpose=Purpose.PUBLISH) == MARK
 
-    def test_a_publish_url_that_is_none_does_not_break_a_request_that_went_well(self, world: World) -> None:
+    def test_a_publish_url_that_is_none_does_not_break_a_request_that_went_well(
+        self, world: World
+    ) -> None:
         world.sources(corp=INDEX)
         saving(world.settings).save_publish_url("corp", "not a URL")
         world.login("corp")
         self.succeed(world.access(), INDEX)
-        assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == ["https://host.example/team-a"]
+        assert list(map(str, world.bindings.of("corp", Kind.CREDENTIAL))) == [
+            "https://host.example/team-a"
+        ]
 
     @pytest.mark.parametrize("source", ["env", "netrc"])
     def test_what_is_not_stored_is_not_bound(self, world: World, source: str) -> None:
@@ -455,7 +523,9 @@ class TestFirstSuccess:
         access = world.access()
         assert access.matcher.grant_for(INDEX).identify
         self.succeed(access, INDEX)
-        assert list(map(str, world.bindings.of("corp", Kind.CERTIFICATE))) == ["https://host.example/team-a"]
+        assert list(map(str, world.bindings.of("corp", Kind.CERTIFICATE))) == [
+            "https://host.example/team-a"
+        ]
         assert world.bindings.of("corp", Kind.CREDENTIAL) == []
 
     def test_a_client_certificate_is_not_bound_to_plain_http(self, world: World) -> None:
@@ -498,7 +568,9 @@ def test_a_request_of_nobody_carries_what_was_given_and_nothing_else(world: Worl
 
 
 class TestWhatALoginIsBoundTo:
-    """A project's file cannot widen where a credential goes, also not at the moment of the login."""
+    """A project's file cannot widen where a credential goes, also not at the moment of the
+    login.
+    """
 
     def test_the_publish_url_of_a_project_s_file_is_not_among_it(self, tmp_path: Path) -> None:
         (tmp_path / "pyproject.toml").write_text(
@@ -506,7 +578,9 @@ class TestWhatALoginIsBoundTo:
             '[tool.poetry-repo-plugin.corp]\npublish-url = "https://evil.example.net/upload/"\n'
         )
         settings = Settings(tmp_path / "config", tmp_path, environ={})
-        corp = Catalogue(settings, read_project(tmp_path / "pyproject.toml"), Repository("pypi")).get("corp")
+        corp = Catalogue(
+            settings, read_project(tmp_path / "pyproject.toml"), Repository("pypi")
+        ).get("corp")
         assert corp.publish_url == "https://evil.example.net/upload/"
         assert corp.bindable == ["https://corp.example.org/simple/"]
 
@@ -516,7 +590,9 @@ class TestWhatALoginIsBoundTo:
         )
         settings = Settings(tmp_path / "config", tmp_path, environ={})
         saving(settings).save_publish_url("corp", "https://upload.example.org/")
-        corp = Catalogue(settings, read_project(tmp_path / "pyproject.toml"), Repository("pypi")).get("corp")
+        corp = Catalogue(
+            settings, read_project(tmp_path / "pyproject.toml"), Repository("pypi")
+        ).get("corp")
         assert corp.bindable == ["https://corp.example.org/simple/", "https://upload.example.org/"]
 
 
@@ -555,7 +631,9 @@ class TestAnotherNameForTheSameUrl:
         assert secret(world.access(), INDEX, owner="company") == "own"
 
     def test_it_makes_no_home_of_a_name_that_a_project_has_chosen(self, world: World) -> None:
-        """The next project may mean another index by that name, and its user must not be told that this is it."""
+        """The next project may mean another index by that name, and its user must not be told that
+        this is it.
+        """
         self.keep(world, acme=INDEX)
         world.sources(company=INDEX)
         access = world.access()
@@ -571,7 +649,9 @@ class TestAnotherNameForTheSameUrl:
         access.succeeded(grant, access.credential(grant, EVERYTHING))
         assert world.bindings.home("company").places != ()
 
-    @pytest.mark.parametrize("url", [EVIL, INDEX.replace("team-a", "team-b"), INDEX.replace("https", "http")])
+    @pytest.mark.parametrize(
+        "url", [EVIL, INDEX.replace("team-a", "team-b"), INDEX.replace("https", "http")]
+    )
     def test_twin_not_for_another_url(self, world: World, url: str) -> None:
         self.keep(world, acme=INDEX)
         world.sources(company=url)
@@ -634,7 +714,8 @@ class TestVariablesInAUrl:
     """Nothing expands them: they are neither sent nor taken for a login."""
 
     @pytest.mark.parametrize(
-        "userinfo", ["${USER}:${PASS}", "me:${PASS}", "${FURY_TOKEN}", "${T}:", "__token__:$CI_JOB_TOKEN"]
+        "userinfo",
+        ["${USER}:${PASS}", "me:${PASS}", "${FURY_TOKEN}", "${T}:", "__token__:$CI_JOB_TOKEN"],
     )
     def test_they_are_named_and_not_sent(self, world: World, userinfo: str) -> None:
         world.sources(corp=INDEX.replace("//", f"//{userinfo}@"))
@@ -674,7 +755,10 @@ def test_a_variable_that_poetry_does_not_read_is_named(world: World) -> None:
     world.sources(bar=INDEX)
     with pytest.raises(InputError) as caught:
         world.access().catalogue.require("baz")
-    assert "POETRY_REPOSITORIES_BAZ is set, but Poetry reads POETRY_REPOSITORIES_BAZ_URL" in caught.value.message
+    assert (
+        "POETRY_REPOSITORIES_BAZ is set, but Poetry reads POETRY_REPOSITORIES_BAZ_URL"
+        in caught.value.message
+    )
     assert caught.value.hint == "export POETRY_REPOSITORIES_BAZ_URL=URL"
     with pytest.raises(UnknownNameError):
         world.access().catalogue.require("ba")

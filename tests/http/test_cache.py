@@ -1,4 +1,6 @@
-"""An entry of the HTTP cache that is half written or damaged counts as not there; a whole one saves the request."""
+"""An entry of the HTTP cache that is half written or damaged counts as not there; a whole one saves
+the request.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ from tests.servers import RecordedRequest, Response, Server
 
 BODY = b"<!DOCTYPE html><a href='../../files/a-1.0.whl'>a-1.0.whl</a>" * 40
 ETAG = '"one"'
-KINDS: dict[str, Callable[[Path], Any]] = {"one file": FileCache, "two files": SeparateBodyFileCache}
+KINDS: dict[str, Callable[[Path], Any]] = {
+    "one file": FileCache,
+    "two files": SeparateBodyFileCache,
+}
 
 
 class Index(Server):
@@ -40,13 +45,19 @@ class Index(Server):
     etag = ETAG
 
     def answer(self, request: RecordedRequest, body: Any) -> Response:
-        headers = {"ETag": self.etag, "Cache-Control": f"max-age={self.max_age}", "Content-Type": "text/html"}
+        headers = {
+            "ETag": self.etag,
+            "Cache-Control": f"max-age={self.max_age}",
+            "Content-Type": "text/html",
+        }
         if request.path == "/moved":
             return Response(301, b"it has moved", {"Location": "/page", "ETag": '"moved"'})
         if request.headers.get("If-None-Match") == self.etag:
             return Response(304, headers=headers)
         half = len(self.body) // 2
-        return Response(200, [self.body[:half], self.body[half:]] if self.chunked else self.body, headers)
+        return Response(
+            200, [self.body[:half], self.body[half:]] if self.chunked else self.body, headers
+        )
 
 
 @pytest.fixture
@@ -106,7 +117,9 @@ class TestAWholeEntry:
             assert fetch(folder, kind, index.url + "page").content == BODY
         assert len(index.requests) == 1
 
-    def test_is_asked_for_by_its_etag_when_it_is_old(self, index: Index, folder: Path, kind: str) -> None:
+    def test_is_asked_for_by_its_etag_when_it_is_old(
+        self, index: Index, folder: Path, kind: str
+    ) -> None:
         index.max_age = 0
         for _ in range(3):
             answer = fetch(folder, kind, index.url + "page")
@@ -125,18 +138,24 @@ class TestAWholeEntry:
             assert fetch(folder, kind, index.url + "page").content == b""
         assert len(index.requests) == 1
 
-    def test_a_redirect_is_kept_without_its_body(self, index: Index, folder: Path, kind: str) -> None:
+    def test_a_redirect_is_kept_without_its_body(
+        self, index: Index, folder: Path, kind: str
+    ) -> None:
         for _ in range(2):
             assert fetch(folder, kind, index.url + "moved").content == BODY
         assert index.paths() == ["/moved", "/page"]
 
     @pytest.mark.parametrize("plain_first", [True, False])
-    def test_is_plain_poetry_s_as_well(self, index: Index, folder: Path, kind: str, plain_first: bool) -> None:
+    def test_is_plain_poetry_s_as_well(
+        self, index: Index, folder: Path, kind: str, plain_first: bool
+    ) -> None:
         for plain in (plain_first, not plain_first):
             assert fetch(folder, kind, index.url + "page", plain=plain).content == BODY
         assert len(index.requests) == 1
 
-    def test_that_plain_poetry_renewed_is_still_whole(self, index: Index, folder: Path, kind: str) -> None:
+    def test_that_plain_poetry_renewed_is_still_whole(
+        self, index: Index, folder: Path, kind: str
+    ) -> None:
         index.max_age = 0
         for plain in (False, True, False, True):
             assert fetch(folder, kind, index.url + "page", plain=plain).content == BODY
@@ -144,7 +163,9 @@ class TestAWholeEntry:
 
     def test_leaves_nothing_beside_it(self, index: Index, folder: Path, kind: str) -> None:
         fetch(folder, kind, index.url + "page")
-        assert len([path for path in folder.rglob("*") if path.is_file()]) == (1 if kind == "one file" else 2)
+        assert len([path for path in folder.rglob("*") if path.is_file()]) == (
+            1 if kind == "one file" else 2
+        )
         assert {path.stat().st_mode & 0o777 for path in files(folder)} == {0o600}
 
 
@@ -157,7 +178,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "garbage": lambda path: path.write_bytes(b"cc=4," + os.urandom(path.stat().st_size)),
     "too long": lambda path: path.write_bytes(path.read_bytes() + b"x"),
     "a list": lambda path: path.write_bytes(b"cc=4," + msgpack.dumps([1])),
-    "another document": lambda path: path.write_bytes(b"cc=4," + msgpack.dumps({"response": {"status": 200}})),
+    "another document": lambda path: path.write_bytes(
+        b"cc=4," + msgpack.dumps({"response": {"status": 200}})
+    ),
     "a folder": in_place_of,
 }
 
@@ -165,15 +188,21 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("age", [600, 0], ids=["fresh", "old"])
 class TestADamagedEntry:
     @pytest.mark.parametrize("damage", DAMAGE)
-    def test_is_fetched_anew(self, index: Index, folder: Path, kind: str, damage: str, age: int) -> None:
+    def test_is_fetched_anew(
+        self, index: Index, folder: Path, kind: str, damage: str, age: int
+    ) -> None:
         index.max_age = age
         fetch(folder, kind, index.url + "page")
         DAMAGE[damage](rest_of(folder))
         is_fetched_anew(index, folder, kind)
 
     @pytest.mark.parametrize("chunked", [False, True], ids=["counted", "chunked"])
-    @pytest.mark.parametrize("damage", ["empty", "cut", "cut in two", "zeros", "garbage", "too long", "a folder"])
-    def test_whose_body_is_damaged(self, index: Index, folder: Path, damage: str, chunked: bool, age: int) -> None:
+    @pytest.mark.parametrize(
+        "damage", ["empty", "cut", "cut in two", "zeros", "garbage", "too long", "a folder"]
+    )
+    def test_whose_body_is_damaged(
+        self, index: Index, folder: Path, damage: str, chunked: bool, age: int
+    ) -> None:
         index.max_age, index.chunked = age, chunked
         fetch(folder, "two files", index.url + "page")
         DAMAGE[damage](body_of(folder))
@@ -187,7 +216,9 @@ class TestADamagedEntry:
 
     @pytest.mark.parametrize("damage", ["empty", "cut"])
     @pytest.mark.parametrize("chunked", [False, True], ids=["counted", "chunked"])
-    def test_that_plain_poetry_wrote(self, index: Index, folder: Path, damage: str, chunked: bool, age: int) -> None:
+    def test_that_plain_poetry_wrote(
+        self, index: Index, folder: Path, damage: str, chunked: bool, age: int
+    ) -> None:
         """It notes no checksum; a page that came in chunks cannot be told from a part of it."""
         index.max_age, index.chunked = age, chunked
         fetch(folder, "two files", index.url + "page", plain=True)
@@ -202,7 +233,9 @@ class TestADamagedEntry:
         is_fetched_anew(index, folder, "two files")
 
 
-def test_an_entry_that_goes_away_while_the_server_is_asked(index: Index, folder: Path, kind: str) -> None:
+def test_an_entry_that_goes_away_while_the_server_is_asked(
+    index: Index, folder: Path, kind: str
+) -> None:
     """“Not modified” is no answer without it, and the request is sent once more."""
     index.max_age = 0
     fetch(folder, kind, index.url + "page")
@@ -218,7 +251,9 @@ def test_an_entry_that_goes_away_while_the_server_is_asked(index: Index, folder:
     assert [request.status for request in index.requests] == [304, 200]
 
 
-def test_a_request_that_is_sent_again_asks_without_an_entry_that_is_gone(index: Index, folder: Path, kind: str) -> None:
+def test_a_request_that_is_sent_again_asks_without_an_entry_that_is_gone(
+    index: Index, folder: Path, kind: str
+) -> None:
     """Poetry sends the same request again after a 503."""
     index.max_age = 0
     fetch(folder, kind, index.url + "page")
@@ -236,7 +271,9 @@ def test_a_request_that_is_sent_again_asks_without_an_entry_that_is_gone(index: 
     assert len(index.requests) == 2
 
 
-def test_a_cache_that_cannot_be_written_ends_no_request(index: Index, folder: Path, kind: str) -> None:
+def test_a_cache_that_cannot_be_written_ends_no_request(
+    index: Index, folder: Path, kind: str
+) -> None:
     folder.write_text("no folder can be made here")
     for _ in range(2):
         assert fetch(folder, kind, index.url + "page").content == BODY
@@ -244,7 +281,9 @@ def test_a_cache_that_cannot_be_written_ends_no_request(index: Index, folder: Pa
 
 
 def test_a_disk_that_is_full_leaves_no_half(index: Index, tmp_path: Path, kind: str) -> None:
-    """The system takes only so much of a file (a real limit); cachecontrol alone keeps what it took."""
+    """The system takes only so much of a file (a real limit); cachecontrol alone keeps what it
+    took.
+    """
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
@@ -260,13 +299,19 @@ def test_a_disk_that_is_full_leaves_no_half(index: Index, tmp_path: Path, kind: 
     assert done.stdout.strip() == "900"
     whole = b"<a>" * 300
     assert all(path.suffix != ".tmp" for path in files(folder))
-    assert [path for path in files(folder) if path.suffix == ".body" and path.read_bytes() != whole] == []
+    assert [
+        path for path in files(folder) if path.suffix == ".body" and path.read_bytes() != whole
+    ] == []
     assert fetch(folder, kind, index.url + "page").content == whole
 
 
 @given(data=st.binary(max_size=300))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_stands_in_an_entry_the_page_comes(index: Index, folder: Path, kind: str, data: bytes) -> None:
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_stands_in_an_entry_the_page_comes(
+    index: Index, folder: Path, kind: str, data: bytes
+) -> None:
     fetch(folder, kind, index.url + "page")
     rest_of(folder).write_bytes(b"cc=4," + data)
     assert fetch(folder, kind, index.url + "page").content == BODY

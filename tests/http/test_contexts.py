@@ -1,4 +1,6 @@
-"""The TLS context of a request: what is configured for its repository, and what follows elsewhere."""
+"""The TLS context of a request: what is configured for its repository, and what follows
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ FILES = "https://files.example/lib-1.0.whl"
 def files(tmp_path: Path) -> Mapping[str, str]:
     root = Authority.root()
     client = root.client("alice")
-    for name, content in {"ca.pem": root.pem, "client.pem": client.key_pem + client.cert_pem}.items():
+    for name, content in {
+        "ca.pem": root.pem,
+        "client.pem": client.key_pem + client.cert_pem,
+    }.items():
         (tmp_path / name).write_bytes(content)
     return {"ca": str(tmp_path / "ca.pem"), "client": str(tmp_path / "client.pem")}
 
@@ -45,10 +50,14 @@ def test_nothing_of_ours_where_nothing_is_set(world: World) -> None:
 
 def test_one_context_for_all_threads(world: World, files: Mapping[str, str]) -> None:
     world.sources(corp=INDEX)
-    saving(world.settings).save_certificates("corp", {"cert": files["ca"], "client-cert": files["client"]})
+    saving(world.settings).save_certificates(
+        "corp", {"cert": files["ca"], "client-cert": files["client"]}
+    )
     access = world.access()
     with ThreadPoolExecutor(8) as threads:
-        contexts = list(threads.map(lambda _: access.tls.context(access.matcher.grant_for(INDEX)), range(16)))
+        contexts = list(
+            threads.map(lambda _: access.tls.context(access.matcher.grant_for(INDEX)), range(16))
+        )
     assert len(set(map(id, contexts))) == 1
     assert isinstance(contexts[0], ssl.SSLContext)
     assert contexts[0].verify_mode is ssl.CERT_REQUIRED
@@ -56,7 +65,9 @@ def test_one_context_for_all_threads(world: World, files: Mapping[str, str]) -> 
 
 
 def test_a_question_about_one_holds_up_no_other(world: World, tmp_path: Path) -> None:
-    """A person who is asked, or a helper that takes its time: other repositories' requests go on."""
+    """A person who is asked, or a helper that takes its time: other repositories' requests go
+    on.
+    """
     certs = CertificateFactory(tmp_path)
     sealed = certs.pem(certs.client(), passphrase="open sesame")
     world.sources(slow=INDEX, quick="https://other.example/simple/")
@@ -78,7 +89,9 @@ def test_a_question_about_one_holds_up_no_other(world: World, tmp_path: Path) ->
         assert isinstance(slow.result(20), ssl.SSLContext)
 
 
-def test_a_certificate_that_is_bound_elsewhere_is_not_offered(world: World, files: Mapping[str, str]) -> None:
+def test_a_certificate_that_is_bound_elsewhere_is_not_offered(
+    world: World, files: Mapping[str, str]
+) -> None:
     world.sources(corp=EVIL)
     saving(world.settings).save_certificates("corp", {"client-cert": files["client"]})
     world.bindings.record("corp", Kind.CERTIFICATE, [INDEX])
@@ -125,7 +138,9 @@ def test_a_home_that_does_not_exist_is_a_missing_file(world: World) -> None:
 
 def test_not_verifying_is_said_once_and_only_a_user_can_say_it(world: World) -> None:
     world.sources(corp=INDEX)
-    (world.project / "poetry.toml").write_text("[certificates.corp]\ncert = false\n", encoding="utf-8")
+    (world.project / "poetry.toml").write_text(
+        "[certificates.corp]\ncert = false\n", encoding="utf-8"
+    )
     access = world.access()
     assert access.tls.context(access.matcher.grant_for(INDEX)) is None
     saving(world.settings).save_certificates("corp", {"cert": False})
@@ -189,11 +204,15 @@ class TestFilesOnAnotherHost:
                 return False
         return True
 
-    def test_both_are_trusted(self, world: World, index: str, certs: CertificateFactory, company: Authority) -> None:
+    def test_both_are_trusted(
+        self, world: World, index: str, certs: CertificateFactory, company: Authority
+    ) -> None:
         assert self.reaches(world, FILES, certs.ca)
         assert self.reaches(world, FILES, company)
 
-    def test_twin_one_that_neither_trusts(self, world: World, index: str, certs: CertificateFactory) -> None:
+    def test_twin_one_that_neither_trusts(
+        self, world: World, index: str, certs: CertificateFactory
+    ) -> None:
         assert not self.reaches(world, FILES, certs.other_ca)
 
     def test_twin_at_the_index_its_own_is_trusted_alone(
@@ -208,7 +227,9 @@ class TestFilesOnAnotherHost:
         assert access.matcher.grant_for(FILES).identify is False
         assert access.matcher.grant_for(index).identify is True
 
-    def test_without_a_bundle_of_the_environment_it_is_certifi_s(self, world: World, index: str) -> None:
+    def test_without_a_bundle_of_the_environment_it_is_certifi_s(
+        self, world: World, index: str
+    ) -> None:
         del world.environ["REQUESTS_CA_BUNDLE"]
         certifi = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         certifi.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
@@ -219,7 +240,9 @@ class TestFilesOnAnotherHost:
         count = certifi.cert_store_stats()["x509"]
         assert context.cert_store_stats()["x509"] == count + 1
 
-    def test_one_that_is_not_verified_is_not_verified_there_either(self, world: World, index: str) -> None:
+    def test_one_that_is_not_verified_is_not_verified_there_either(
+        self, world: World, index: str
+    ) -> None:
         saving(world.settings).save_certificates("corp", {"cert": False})
         access = world.access()
         access.matcher.add_link("corp", FILES)
@@ -240,7 +263,9 @@ class TestHints:
 
     @pytest.mark.parametrize("folder", ["CA bundle", "the client key", "strict X.509"])
     @pytest.mark.parametrize("content", [None, b"nonsense"], ids=["missing", "invalid"])
-    def test_whatever_the_folder_is_called(self, tmp_path: Path, folder: str, content: bytes | None) -> None:
+    def test_whatever_the_folder_is_called(
+        self, tmp_path: Path, folder: str, content: bytes | None
+    ) -> None:
         certs = CertificateFactory(tmp_path / folder)
         ca, alice = certs.ca_file(), certs.client()
         bad = certs.directory / "bad.pem"
@@ -252,7 +277,9 @@ class TestHints:
         settings = TlsSettings(ca, certs.cert_file(alice), bad)
         assert self.hint(settings) == f"{certificate} --client-key PATH"
 
-    def test_a_ca_called_strict_is_not_taken_for_the_strict_check(self, certs: CertificateFactory) -> None:
+    def test_a_ca_called_strict_is_not_taken_for_the_strict_check(
+        self, certs: CertificateFactory
+    ) -> None:
         from poetry_repo_plugin.tls.errors import classify
         from poetry_repo_plugin.tls.handshake import look_at
 

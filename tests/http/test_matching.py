@@ -47,7 +47,11 @@ class TestWhose:
         for allowed in (FIRST_REQUEST, EVERYTHING):
             assert secret(access, "https://host.example/team-a/x.whl", allowed) == "of a"
             assert secret(access, "https://host.example/team-ab/x.whl", allowed) == "of ab"
-            for url in ("https://host.example/team-abc/x.whl", "https://host.example/", "https://host.example/team-c/"):
+            for url in (
+                "https://host.example/team-abc/x.whl",
+                "https://host.example/",
+                "https://host.example/team-c/",
+            ):
                 assert secret(access, url, allowed) is None
             assert secret(access, "http://host.example/team-a/simple/", allowed) is None
             assert secret(access, "https://unknown.example/team-a/simple/", allowed) is None
@@ -101,8 +105,12 @@ class TestWhose:
         assert secret(access, file, owner="evil") is None
         assert secret(access, file, owner="A") == MARK
 
-    def test_nor_what_lies_below_an_upload_url_that_only_the_project_names(self, world: World) -> None:
-        world.sources('[tool.poetry-repo-plugin.a]\npublish-url = "https://host.example/stranger/"\n', a=INDEX)
+    def test_nor_what_lies_below_an_upload_url_that_only_the_project_names(
+        self, world: World
+    ) -> None:
+        world.sources(
+            '[tool.poetry-repo-plugin.a]\npublish-url = "https://host.example/stranger/"\n', a=INDEX
+        )
         world.login("a", INDEX)
         assert secret(world.access(), "https://host.example/stranger/x.whl") is None
         saving(world.settings).save_publish_url("a", "https://host.example/stranger/")
@@ -110,7 +118,9 @@ class TestWhose:
         assert secret(world.access(), "https://host.example/stranger/x.whl") == MARK
 
     def test_a_link_of_a_hostile_index_earns_it_nothing(self, world: World) -> None:
-        """It may point to another's file, but what is sent goes there, not to the index; and not to its other hosts."""
+        """It may point to another's file, but what is sent goes there, not to the index; and not to
+        its other hosts.
+        """
         world.sources(a=INDEX, evil=EVIL)
         world.login("a", INDEX)
         access = world.access()
@@ -151,7 +161,10 @@ class TestPyPI:
         saving(world.settings).save_token("pypi", Secret(MARK))
         access = world.access()
         assert secret(access, "https://index.example/simple/x/") is None
-        assert secret(access, "https://upload.example/legacy/", purpose=Purpose.PUBLISH, owner="pypi") == MARK
+        assert (
+            secret(access, "https://upload.example/legacy/", purpose=Purpose.PUBLISH, owner="pypi")
+            == MARK
+        )
 
     def test_a_project_does_not_say_where_it_takes_uploads(self, world: World) -> None:
         text = '[repositories.pypi]\nurl = "https://evil.example/"\n'
@@ -161,7 +174,9 @@ class TestPyPI:
             "poetry.toml says where PyPI takes uploads; a project cannot. It is ignored."
         ]
         saving(world.settings).save_publish_url("pypi", "https://mirror.example/")
-        assert world.access().catalogue.get("pypi").publish_url == "https://mirror.example/", "a user can"
+        assert world.access().catalogue.get("pypi").publish_url == "https://mirror.example/", (
+            "a user can"
+        )
 
     def test_a_source_that_calls_itself_pypi_does_not_get_it(self, world: World) -> None:
         saving(world.settings).save_token("pypi", Secret(MARK))

@@ -66,7 +66,9 @@ def judged(response: requests.Response) -> Answer:
     return judge_index(URL, response).answer
 
 
-def answer(body: str | bytes, kind: str = HTML, status: int = 200, reason: str = "OK") -> requests.Response:
+def answer(
+    body: str | bytes, kind: str = HTML, status: int = 200, reason: str = "OK"
+) -> requests.Response:
     response = requests.Response()
     response.status_code, response.reason = status, reason
     response.headers["Content-Type"] = kind
@@ -78,7 +80,9 @@ def answer(body: str | bytes, kind: str = HTML, status: int = 200, reason: str =
 def test_login_pages(page: str) -> None:
     assert is_login_page(answer(LOGIN_PAGES[page]))
     assert judged(answer(LOGIN_PAGES[page])) is Answer.LOGIN_PAGE
-    assert not is_login_page(answer(LOGIN_PAGES[page], "application/json")), "what is no page is none"
+    assert not is_login_page(answer(LOGIN_PAGES[page], "application/json")), (
+        "what is no page is none"
+    )
 
 
 @pytest.mark.parametrize("page", INDEXES)
@@ -105,7 +109,11 @@ def test_twin_a_page_that_says_that_it_is_an_index_is_one() -> None:
     [
         ('{"meta": {"api-version": "1.0"}, "projects": []}', SIMPLE, True),
         ('{"meta": {"api-version": "1.0"}, "name": "x", "files": []}', SIMPLE, True),
-        ('{"meta": {"api-version": "1.0"}, "projects": [' + '{"name": "x"},' * (ENOUGH // 10), SIMPLE, True),
+        (
+            '{"meta": {"api-version": "1.0"}, "projects": [' + '{"name": "x"},' * (ENOUGH // 10),
+            SIMPLE,
+            True,
+        ),
         ('{"meta": {"api-version": "1.0"}, "projects": [', SIMPLE, False),
         ('{"meta": {"api-version": "1.0"}, "projects": [' + " " * ENOUGH, SIMPLE, True),
         ('{"projects": []}', SIMPLE, True),
@@ -166,7 +174,9 @@ def test_what_was_parsed_is_not_parsed_again() -> None:
         (answer("", status=429), Answer.FAILED, Cause.SERVER_ERROR, "(429 OK)"),
     ],
 )
-def test_what_is_said_of_them(response: requests.Response, kind: Answer, cause: Cause | None, said: str) -> None:
+def test_what_is_said_of_them(
+    response: requests.Response, kind: Answer, cause: Cause | None, said: str
+) -> None:
     found = judge_index(URL, response)
     assert (found.answer, found.cause, found.status) == (kind, cause, response.status_code)
     assert said in found.detail
@@ -192,13 +202,17 @@ def test_what_is_said_of_them(response: requests.Response, kind: Answer, cause: 
         (answer("", status=500), Answer.FAILED, Cause.SERVER_ERROR, Answer.FAILED),
     ],
 )
-def test_uploads(response: requests.Response, kind: Answer, cause: Cause | None, of_nothing: Answer) -> None:
+def test_uploads(
+    response: requests.Response, kind: Answer, cause: Cause | None, of_nothing: Answer
+) -> None:
     found = judge_upload(URL, response)
     assert (found.answer, found.cause) == (kind, cause)
     assert judge_upload(URL, response, of_nothing=True).answer is of_nothing
 
 
-@pytest.mark.parametrize("piece", ["<input ", "<a ", "<h1>", "<h1 ", "type  ", "<form<input <a x", "password type = "])
+@pytest.mark.parametrize(
+    "piece", ["<input ", "<a ", "<h1>", "<h1 ", "type  ", "<form<input <a x", "password type = "]
+)
 def test_a_hostile_page_takes_no_time(piece: str) -> None:
     started = time.process_time()
     is_login_page(answer("password <form" + piece * (500_000 // len(piece))))

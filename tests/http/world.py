@@ -48,7 +48,10 @@ class World:
 
     def sources(self, more: str = "", /, **urls: str) -> None:
         """The project's sources by name, and other text of its ``pyproject.toml``."""
-        tables = [f'[[tool.poetry.source]]\nname = "{name}"\nurl = "{url}"\n' for name, url in urls.items()]
+        tables = [
+            f'[[tool.poetry.source]]\nname = "{name}"\nurl = "{url}"\n'
+            for name, url in urls.items()
+        ]
         (self.project / "pyproject.toml").write_text("\n".join([*tables, more]), encoding="utf-8")
 
     def login(self, name: str, *bound: str, secret: str = MARK, username: str = "me") -> None:
@@ -56,7 +59,9 @@ class World:
         if bound:
             self.bindings.record_for_login(name, bound)
 
-    def access(self, ask: Callable[[Repository], Secret | None] = lambda repository: None) -> Access:
+    def access(
+        self, ask: Callable[[Repository], Secret | None] = lambda repository: None
+    ) -> Access:
         settings = self.settings
         file = self.project / "pyproject.toml"
         catalogue = Catalogue(settings, read_project(file) if file.exists() else None, PYPI)

@@ -1,4 +1,6 @@
-"""What the tests on real programs share: finding one, certificates, and homes whose commands start fast."""
+"""What the tests on real programs share: finding one, certificates, and homes whose commands start
+fast.
+"""
 
 from __future__ import annotations
 

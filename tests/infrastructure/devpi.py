@@ -15,7 +15,8 @@ from typing import Any
 from tests.infrastructure.parts import SystemPart, daemon, free_port
 
 _ROOT_PASSWORD = "root's own"
-# It derives the key that signs its tokens with half a gigabyte and many rounds of argon2: minutes on a busy machine.
+# It derives the key that signs its tokens with half a gigabyte and many rounds of argon2: minutes
+# on a busy machine.
 _CHEAP = ("--argon2-memory-cost", 64, "--argon2-parallelism", 1, "--argon2-time-cost", 1)
 
 
@@ -25,7 +26,9 @@ class Devpi:
 
     port: int
 
-    def call(self, method: str, path: str, content: dict[str, Any], auth: str | None = None) -> dict[str, Any]:
+    def call(
+        self, method: str, path: str, content: dict[str, Any], auth: str | None = None
+    ) -> dict[str, Any]:
         """A call of its JSON interface. Raises :class:`urllib.error.HTTPError`."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
@@ -35,14 +38,18 @@ class Devpi:
         )
         if auth is not None:
             request.add_header("X-Devpi-Auth", base64.b64encode(auth.encode()).decode())
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            request, timeout=30
+        ) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 
     def add_index(self, user: str, password: str, index: str) -> None:
         """A user, and an index that only he may upload to."""
         self.call("PUT", f"/{user}", {"password": password})
-        token = self.call("POST", "/+login", {"user": user, "password": password})["result"]["password"]
+        token = self.call("POST", "/+login", {"user": user, "password": password})["result"][
+            "password"
+        ]
         settings = {"bases": [], "type": "stage", "volatile": True, "acl_upload": [user]}
         self.call("PUT", f"/{user}/{index}", settings, f"{user}:{token}")
 
@@ -57,7 +64,16 @@ def devpi(system_part: SystemPart, folder: Path, outside_url: str) -> Iterator[D
     made += ["--no-root-pypi", "--root-passwd", _ROOT_PASSWORD]
     subprocess.run(made, check=True, capture_output=True, cwd=folder)
     port = free_port()
-    where = ("--serverdir", folder / "data", "--host", "127.0.0.1", "--port", port, "--outside-url", outside_url)
+    where = (
+        "--serverdir",
+        folder / "data",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+        "--outside-url",
+        outside_url,
+    )
     command = (program, *where, "--threads", 4, *_CHEAP)
     with daemon(command, folder, ports=[port], environ=home):
         yield Devpi(port)

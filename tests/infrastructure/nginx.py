@@ -92,7 +92,9 @@ def nginx(
         demand = f"ssl_client_certificate {folder}/clients.pem;\n    ssl_verify_client on;"
     port = port or free_port()
     user = "user root;" if os.geteuid() == 0 else ""
-    text = _CONFIGURATION.format(user=user, folder=folder, port=port, clients=demand, locations=locations)
+    text = _CONFIGURATION.format(
+        user=user, folder=folder, port=port, clients=demand, locations=locations
+    )
     configuration = folder / "nginx.conf"
     configuration.write_text(text)
     command = (program, "-p", folder, "-c", configuration, "-e", folder / "error.log")

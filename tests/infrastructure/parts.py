@@ -1,4 +1,6 @@
-"""Programs of the machine that tests run as they are: where they lie, and how one is started and ended."""
+"""Programs of the machine that tests run as they are: where they lie, and how one is started and
+ended.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VENVS = ROOT / ".venvs"
-_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/lib/squid", "/usr/lib64/squid", "/usr/libexec/squid")
+_FOLDERS = (
+    "/usr/sbin",
+    "/usr/local/sbin",
+    "/usr/lib/squid",
+    "/usr/lib64/squid",
+    "/usr/libexec/squid",
+)
 _PATIENCE = 40.0
 """Seconds that a program has to come up, on a busy machine."""
 
@@ -27,8 +35,8 @@ def system_part(name: str) -> Path:
     """Where the program lies. Without it the test is skipped, or fails where the environment says
     ``REQUIRE_SYSTEM_PARTS``.
 
-    A variable named after it (``devpi-server``: ``DEVPI_SERVER``) comes first, then the virtual environments that
-    ``.ci/run`` makes, then the machine.
+    A variable named after it (``devpi-server``: ``DEVPI_SERVER``) comes first, then the virtual
+    environments that ``.ci/run`` makes, then the machine.
     """
     named = os.environ.get(name.upper().replace("-", "_"))
     candidates = [Path(named)] if named else sorted(VENVS.glob(f"*/bin/{name}"))
@@ -64,7 +72,8 @@ def daemon(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """``command`` while it runs in the foreground; it is ready when it listens on all ``ports``.
 
-    Its output goes to ``output.log`` in ``folder``. Raises :class:`RuntimeError` with it if it does not come up.
+    Its output goes to ``output.log`` in ``folder``. Raises :class:`RuntimeError` with it if it does
+    not come up.
     """
     log = folder / "output.log"
     with log.open("wb") as output:
@@ -97,4 +106,6 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"{process.args!r} does not listen on {port}:\n{log.read_text(errors='replace')[-3000:]}")
+    raise RuntimeError(
+        f"{process.args!r} does not listen on {port}:\n{log.read_text(errors='replace')[-3000:]}"
+    )

@@ -59,15 +59,22 @@ class Squid:
 
 @contextmanager
 def squid(system_part: SystemPart, users: Mapping[str, str]) -> Iterator[Squid]:
-    """squid for ``users``. As root it becomes somebody else, so its folder is open to all and not one of pytest's."""
+    """squid for ``users``. As root it becomes somebody else, so its folder is open to all and not
+    one of pytest's.
+    """
     program, helper = system_part("squid"), system_part("basic_ncsa_auth")
     folder = Path(tempfile.mkdtemp(prefix="squid-"))
     try:
         folder.chmod(0o777)
-        lines = [f"{user}:{hashlib.md5(password.encode()).hexdigest()}\n" for user, password in users.items()]
+        lines = [
+            f"{user}:{hashlib.md5(password.encode()).hexdigest()}\n"
+            for user, password in users.items()
+        ]
         (folder / "passwords").write_text("".join(lines))
         port = free_port()
-        (folder / "squid.conf").write_text(_CONFIGURATION.format(port=port, folder=folder, helper=helper))
+        (folder / "squid.conf").write_text(
+            _CONFIGURATION.format(port=port, folder=folder, helper=helper)
+        )
         command = (program, "-N", "-f", folder / "squid.conf", "-n", f"test{os.getpid()}")
         with daemon(command, folder, ports=[port]):
             yield Squid(folder, port)

@@ -1,4 +1,6 @@
-"""devpi behind nginx, which requires a client certificate; the key of it is encrypted, in a file of its own."""
+"""devpi behind nginx, which requires a client certificate; the key of it is encrypted, in a file of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class Company:
         home.keyring = FILE_KEYRING  # the passphrase is kept there
         home.ok("repo", "add", NAME, self.index_url)
         home.ok("repo", "certs", NAME, *self.certificates(), stdin=f"{PASSPHRASE}\n")
-        home.ok("repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{PASSWORD}\n")
+        home.ok(
+            "repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{PASSWORD}\n"
+        )
 
     def certificates(self) -> tuple[str, ...]:
         ca, cert, key = (self.files[what] for what in ("ca", "cert", "key"))
@@ -76,14 +80,18 @@ def company(
     with devpi(system_part, folder / "devpi", f"https://127.0.0.1:{port}") as back:
         back.add_index(USER, PASSWORD, "dev")
         locations = _LOCATIONS.format(port=back.port)
-        with nginx(system_part, folder / "nginx", certs.server(), locations, clients=certs.ca, port=port) as front:
+        with nginx(
+            system_part, folder / "nginx", certs.server(), locations, clients=certs.ca, port=port
+        ) as front:
             yield Company(front, certs, files)
 
 
 def checks(home: WarmHome) -> dict[str, tuple[str, str | None]]:
     """State and cause of each of doctor's checks."""
     report: dict[str, Any] = json.loads(home.run("repo", "doctor", NAME, "--json").out)
-    return {row["check"]: (row["state"], row["cause"]) for row in report["repositories"][0]["checks"]}
+    return {
+        row["check"]: (row["state"], row["cause"]) for row in report["repositories"][0]["checks"]
+    }
 
 
 def test_add_knows_devpi(company: Company, home: WarmHome) -> None:
@@ -115,7 +123,9 @@ def test_publish_lock_install_doctor(company: Company, home: WarmHome, venv: Pat
 
 
 class TestTwins:
-    """nginx ends the handshake without a certificate well, and answers with a page of status 400."""
+    """nginx ends the handshake without a certificate well, and answers with a page of status
+    400.
+    """
 
     @pytest.fixture(autouse=True)
     def _known(self, company: Company, home: WarmHome) -> None:
@@ -123,7 +133,9 @@ class TestTwins:
         home.ok("repo", "add", NAME, company.index_url)
         home.keyring = FILE_KEYRING
 
-    @pytest.mark.parametrize("words", [("lock",), ("publish", "--build", "-r", NAME)], ids=["lock", "publish"])
+    @pytest.mark.parametrize(
+        "words", [("lock",), ("publish", "--build", "-r", NAME)], ids=["lock", "publish"]
+    )
     def test_no_certificate(self, company: Company, home: WarmHome, words: tuple[str, ...]) -> None:
         home.ok("repo", "certs", NAME, "--ca", company.files["ca"])
         home.ok("config", f"http-basic.{NAME}", USER, PASSWORD)
@@ -134,9 +146,13 @@ class TestTwins:
         assert company.front.seen()[-1].status == 400
         assert checks(home)["client-cert"] == ("fail", "client-cert-required")
 
-    def test_a_strangers_certificate(self, company: Company, home: WarmHome, certs: CertificateFactory) -> None:
+    def test_a_strangers_certificate(
+        self, company: Company, home: WarmHome, certs: CertificateFactory
+    ) -> None:
         pem = certs.pem(certs.client_foreign(), "foreign.pem")
-        told = home.ok("repo", "certs", NAME, "--ca", company.files["ca"], "--client-cert", str(pem))
+        told = home.ok(
+            "repo", "certs", NAME, "--ca", company.files["ca"], "--client-cert", str(pem)
+        )
         assert "[client-cert-rejected]" in told.err
         done = home.fails("lock")
         assert done.text.count("[client-cert-rejected]") == 1, done.text
@@ -153,7 +169,9 @@ class TestTwins:
         assert home.toml("config.toml").get("certificates") is None
 
     def test_wrong_password(self, company: Company, home: WarmHome) -> None:
-        """devpi's index is open to whoever has a certificate; only the upload asks for a password."""
+        """devpi's index is open to whoever has a certificate; only the upload asks for a
+        password.
+        """
         company.set_up(home)
         home.ok("repo", "login", NAME, "--username", USER, "--password", "wrong", "--no-verify")
         done = home.fails("publish", "--build", "-r", NAME)

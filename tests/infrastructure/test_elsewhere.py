@@ -1,4 +1,6 @@
-"""An index whose files lie on another host, as with a CDN: nginx redirects there, or the index's pages link there."""
+"""An index whose files lie on another host, as with a CDN: nginx redirects there, or the index's
+pages link there.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Matcher:
         home.write_project("app", dependencies=("lib",), extra=source(NAME, self.index_url))
         home.ok("repo", "add", NAME, self.index_url)
         home.ok("repo", "certs", NAME, "--ca", str(self.certs.ca_file()), "--client-cert", str(pem))
-        home.ok("repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{PASSWORD}\n")
+        home.ok(
+            "repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{PASSWORD}\n"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +100,12 @@ def test_lock_and_install(places: Matcher, home: WarmHome, venv: Path) -> None:
 
 
 @pytest.mark.usefixtures("how")
-def test_twin_stranger_with_the_files(places: Matcher, home: WarmHome, certs: CertificateFactory) -> None:
-    """Whoever answers there with a certificate of another CA is named, with his host, and the repository's."""
+def test_twin_stranger_with_the_files(
+    places: Matcher, home: WarmHome, certs: CertificateFactory
+) -> None:
+    """Whoever answers there with a certificate of another CA is named, with his host, and the
+    repository's.
+    """
     places.files.tls = server_context(certs.other_ca.server("localhost"))
     places.set_up(home)
     done = home.fails("lock")

@@ -1,4 +1,6 @@
-"""An index at ``[::1]``: URLs, certificates, bindings and credentials with an address in brackets."""
+"""An index at ``[::1]``: URLs, certificates, bindings and credentials with an address in
+brackets.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def set_up(home: WarmHome, index: IndexServer, certs: CertificateFactory) -> Non
     home.ok("repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{PASSWORD}\n")
 
 
-def test_the_whole_way(index: IndexServer, home: WarmHome, certs: CertificateFactory, venv: Path) -> None:
+def test_the_whole_way(
+    index: IndexServer, home: WarmHome, certs: CertificateFactory, venv: Path
+) -> None:
     home.write_project("app", dependencies=("lib",), extra=source(NAME, index.index_url))
     set_up(home, index, certs)
     own = home.toml("poetry-repo-plugin.toml")["repositories"][NAME]
@@ -58,7 +62,9 @@ def test_the_whole_way(index: IndexServer, home: WarmHome, certs: CertificateFac
 
 
 def test_twin_another_port(index: IndexServer, home: WarmHome, certs: CertificateFactory) -> None:
-    """The same address at another port is another origin: neither password nor certificate go there."""
+    """The same address at another port is another origin: neither password nor certificate go
+    there.
+    """
     home.write_project("app", dependencies=("lib",), extra=source(NAME, index.index_url))
     set_up(home, index, certs)
     tls = server_context(certs.server("::1"))
@@ -72,7 +78,9 @@ def test_twin_another_port(index: IndexServer, home: WarmHome, certs: Certificat
         assert all(request.peer is None for request in other.requests)
 
 
-def test_twin_certificate_of_ipv4(index: IndexServer, home: WarmHome, certs: CertificateFactory) -> None:
+def test_twin_certificate_of_ipv4(
+    index: IndexServer, home: WarmHome, certs: CertificateFactory
+) -> None:
     index.tls = server_context(certs.server("127.0.0.1"), certs.ca)
     home.write_project("app", dependencies=("lib",), extra=source(NAME, index.index_url))
     set_up_ca = home.ok("repo", "certs", NAME, "--ca", str(certs.ca_file()))

@@ -1,6 +1,7 @@
 """gnome-keyring through keyring's own SecretService backend: unlocked, locked, absent.
 
-Nothing of the machine's own session is touched: the bus, the keyring and its files belong to the test.
+Nothing of the machine's own session is touched: the bus, the keyring and its files belong to the
+test.
 """
 
 from __future__ import annotations
@@ -51,14 +52,18 @@ def join(system_part: SystemPart, home: WarmHome, tmp_path: Path) -> Iterator[Jo
         def join(unlocked: bool) -> None:
             stack.close()
             folder = tmp_path / ("open" if unlocked else "shut")
-            home.environ.update(stack.enter_context(session(system_part, folder, home.root, unlocked=unlocked)))
+            home.environ.update(
+                stack.enter_context(session(system_part, folder, home.root, unlocked=unlocked))
+            )
             home.keyring = BACKEND
 
         yield join
 
 
 def log_in(home: WarmHome, *words: str) -> str:
-    return home.ok("repo", "login", NAME, "--username", USER, "--password-stdin", *words, stdin=f"{PASSWORD}\n").err
+    return home.ok(
+        "repo", "login", NAME, "--username", USER, "--password-stdin", *words, stdin=f"{PASSWORD}\n"
+    ).err
 
 
 class TestUnlocked:
@@ -67,14 +72,18 @@ class TestUnlocked:
         join(True)
 
     def test_login_lock_logout(self, home: WarmHome, index: IndexServer) -> None:
-        """The password is in the keyring and in no file; every command finds it; logout takes it away."""
+        """The password is in the keyring and in no file; every command finds it; logout takes it
+        away.
+        """
         told = log_in(home)
         assert "SecretService" in told or "Secret" in told, told
         assert "password" not in str(home.toml("auth.toml"))
         assert home.files_with(PASSWORD) == []
         index.clear()
         home.ok("lock")
-        assert {(found.username, found.password) for found in index.authorizations()} == {(USER, PASSWORD)}
+        assert {(found.username, found.password) for found in index.authorizations()} == {
+            (USER, PASSWORD)
+        }
         assert home.ok("repo", "token", NAME).out.strip() == PASSWORD
         home.ok("repo", "logout", NAME)
         done = home.fails("lock", "--regenerate")
@@ -85,7 +94,9 @@ class TestUnlocked:
         log_in(home)
         index.clear()
         home.ok("--no-plugins", "lock")
-        assert {(found.username, found.password) for found in index.authorizations()} == {(USER, PASSWORD)}
+        assert {(found.username, found.password) for found in index.authorizations()} == {
+            (USER, PASSWORD)
+        }
 
     def test_what_plain_poetry_stored(self, home: WarmHome, index: IndexServer) -> None:
         home.ok("--no-plugins", "config", f"http-basic.{NAME}", USER, PASSWORD)
@@ -94,7 +105,9 @@ class TestUnlocked:
         home.ok("repo", "logout", NAME)
         home.fails("lock", "--regenerate")
 
-    def test_what_an_earlier_version_kept_beside_the_login_is_moved(self, home: WarmHome, index: IndexServer) -> None:
+    def test_what_an_earlier_version_kept_beside_the_login_is_moved(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         """By the backend itself, asked from outside before and after."""
         code = """
 import keyring
@@ -112,8 +125,12 @@ print(keyring.get_password("poetry-repository-acme", "alice"))
 """
         python = home.executable.with_name("python")
         environ = {**home.environ, "PYTHON_KEYRING_BACKEND": home.keyring}
-        done = subprocess.run([python, "-c", code], env=environ, capture_output=True, text=True, timeout=60)
-        assert done.stdout.splitlines() == ["open", "None open", "open", "True None", "login"], done.stderr
+        done = subprocess.run(
+            [python, "-c", code], env=environ, capture_output=True, text=True, timeout=60
+        )
+        assert done.stdout.splitlines() == ["open", "None open", "open", "True None", "login"], (
+            done.stderr
+        )
 
     def test_switched_off(self, home: WarmHome, index: IndexServer) -> None:
         """The twin: with ``keyring.enabled false`` the same login writes a file."""
@@ -126,7 +143,9 @@ print(keyring.get_password("poetry-repository-acme", "alice"))
 class TestLocked:
     """Without a display nobody can be asked for the keyring's password."""
 
-    def test_login_falls_back_to_the_file(self, home: WarmHome, index: IndexServer, join: Join) -> None:
+    def test_login_falls_back_to_the_file(
+        self, home: WarmHome, index: IndexServer, join: Join
+    ) -> None:
         join(False)
         started = time.monotonic()
         told = log_in(home)
@@ -136,8 +155,12 @@ class TestLocked:
         assert home.toml("auth.toml")["http-basic"][NAME]["password"] == PASSWORD
         home.ok("lock")
 
-    def test_what_was_stored_is_out_of_reach(self, home: WarmHome, index: IndexServer, join: Join) -> None:
-        """A private index ends with the keyring's state in the message, not with a wrong password."""
+    def test_what_was_stored_is_out_of_reach(
+        self, home: WarmHome, index: IndexServer, join: Join
+    ) -> None:
+        """A private index ends with the keyring's state in the message, not with a wrong
+        password.
+        """
         join(True)
         log_in(home)
         join(False)

@@ -1,7 +1,8 @@
 """Beside other plugins that many people have: both do what they are for.
 
-``.ci/run`` makes ``.venvs/neighbours``: Poetry with this plugin, poetry-plugin-export, poetry-plugin-bundle,
-poetry-plugin-pypi-mirror, poetry-plugin-truststore and poetry-dynamic-versioning.
+``.ci/run`` makes ``.venvs/neighbours``: Poetry with this plugin, poetry-plugin-export,
+poetry-plugin-bundle, poetry-plugin-pypi-mirror, poetry-plugin-truststore and
+poetry-dynamic-versioning.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def home(poetry: Path, tmp_path: Path, index: IndexServer, certs: CertificateFac
     home.write_project(dependencies=("lib",), extra=source(NAME, index.index_url))
     pem = certs.pem(certs.client())
     config = f'[certificates.{NAME}]\ncert = "{certs.ca_file()}"\nclient-cert = "{pem}"\n'
-    (home.config / "config.toml").write_text(f'{config}[repositories.{NAME}]\nurl = "{index.upload_url}"\n')
+    (home.config / "config.toml").write_text(
+        f'{config}[repositories.{NAME}]\nurl = "{index.upload_url}"\n'
+    )
     home.ok("repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{PASSWORD}\n")
     index.clear()
     return home
@@ -80,14 +83,18 @@ def test_lock_install_export(home: PoetryHome, index: IndexServer, tmp_path: Pat
     netloc = f"{quote(USER)}:{quote(PASSWORD, safe='')}@{index.netloc}"
     assert netloc in exported or netloc.replace("%20", "+") in exported, exported
     assert "lib==1.0" in exported
-    assert_no_secret(home.ok("export", "--without-hashes"), PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""))
+    assert_no_secret(
+        home.ok("export", "--without-hashes"), PASSWORD, quote(PASSWORD), quote(PASSWORD, safe="")
+    )
 
 
 def test_dynamic_versioning(home: PoetryHome, index: IndexServer) -> None:
     """``publish --build`` dispatches a second command, in which the version is put in."""
     file = home.project / "pyproject.toml"
     text = file.read_text().replace('version = "0.1.0"', 'dynamic = ["version"]')
-    file.write_text(f'{text}\n[tool.poetry]\nversion = "0.0.0"\n\n[tool.poetry-dynamic-versioning]\nenable = true\n')
+    file.write_text(
+        f'{text}\n[tool.poetry]\nversion = "0.0.0"\n\n[tool.poetry-dynamic-versioning]\nenable = true\n'
+    )
     for words in (
         ("init", "-q"),
         ("add", "."),
@@ -102,7 +109,9 @@ def test_dynamic_versioning(home: PoetryHome, index: IndexServer) -> None:
 
 
 def test_mirror_of_pypi(home: PoetryHome, index: IndexServer) -> None:
-    """The mirror plugin puts an index in PyPI's place; its credential and certificates are those of its origin."""
+    """The mirror plugin puts an index in PyPI's place; its credential and certificates are those of
+    its origin.
+    """
     home.write_project(dependencies=("lib",))
     home.environ["POETRY_PYPI_MIRROR_URL"] = index.index_url
     home.ok("lock")
@@ -114,11 +123,17 @@ def test_mirror_of_pypi(home: PoetryHome, index: IndexServer) -> None:
 
 @pytest.mark.parametrize("missing_part", ["credential", "ca"])
 def test_twin(home: PoetryHome, certs: CertificateFactory, missing_part: str) -> None:
-    """The failures are told beside them as well: truststore replaces Python's own SSLContext, for one."""
+    """The failures are told beside them as well: truststore replaces Python's own SSLContext, for
+    one.
+    """
     if missing_part == "credential":
         home.ok("repo", "logout", NAME)
     else:
-        home.ok("config", f"certificates.{NAME}.cert", str(certs.ca_file(certs.other_ca, name="other.pem")))
+        home.ok(
+            "config",
+            f"certificates.{NAME}.cert",
+            str(certs.ca_file(certs.other_ca, name="other.pem")),
+        )
     done = home.fails("lock")
     cause = {"credential": "credential-missing", "ca": "unknown-ca"}[missing_part]
     assert done.text.count(f"[{cause}]") == 1, done.text

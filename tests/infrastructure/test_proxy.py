@@ -77,10 +77,18 @@ def test_the_two_passwords_never_meet(behind: WarmHome, index: IndexServer, prox
     assert not any("Proxy-Authorization" in request.headers for request in index.requests)
 
 
-@pytest.mark.parametrize("userinfo", [(PROXY_USER, "wrong"), ("nobody", PROXY_PASSWORD)], ids=["password", "user"])
-@pytest.mark.parametrize("words", [("lock",), ("publish", "--build", "-r", NAME)], ids=["lock", "publish"])
+@pytest.mark.parametrize(
+    "userinfo", [(PROXY_USER, "wrong"), ("nobody", PROXY_PASSWORD)], ids=["password", "user"]
+)
+@pytest.mark.parametrize(
+    "words", [("lock",), ("publish", "--build", "-r", NAME)], ids=["lock", "publish"]
+)
 def test_twin_wrong_proxy_password(
-    behind: WarmHome, index: IndexServer, proxy: Squid, words: tuple[str, ...], userinfo: tuple[str, str]
+    behind: WarmHome,
+    index: IndexServer,
+    proxy: Squid,
+    words: tuple[str, ...],
+    userinfo: tuple[str, str],
 ) -> None:
     behind.environ["HTTPS_PROXY"] = proxy.url(*userinfo)
     index.clear()

@@ -12,7 +12,9 @@ from tests.servers import PypiServer
 from tests.warm import WarmHome
 
 # Its copy of bottle leaves a file open that it answered a Range request from.
-pytestmark = pytest.mark.filterwarnings("ignore:.*pypiserver-:pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*pypiserver-:pytest.PytestUnraisableExceptionWarning"
+)
 
 NAME = "acme"
 USER = "alice"
@@ -44,7 +46,10 @@ def test_login_publish_lock_install(server: PypiServer, home: WarmHome, venv: Pa
     log_in(home, server)
     done = home.ok("publish", "--build", "-r", NAME)
     assert_no_secret(done, PASSWORD)
-    assert sorted(path.name for path in server.packages.iterdir()) == ["lib-0.1.0-py3-none-any.whl", "lib-0.1.0.tar.gz"]
+    assert sorted(path.name for path in server.packages.iterdir()) == [
+        "lib-0.1.0-py3-none-any.whl",
+        "lib-0.1.0.tar.gz",
+    ]
     home.write_project("app", dependencies=("lib",), extra=source(NAME, server.index_url))
     home.ok("lock")
     home.ok("install", "--no-root")
@@ -55,20 +60,29 @@ def test_login_publish_lock_install(server: PypiServer, home: WarmHome, venv: Pa
 def test_twin_wrong_password_at_login(server: PypiServer, home: WarmHome) -> None:
     """pypiserver says 403 and not 401 to a wrong password; it is one all the same."""
     home.ok("repo", "add", NAME, server.index_url)
-    done = home.fails("repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{WRONG}\n")
+    done = home.fails(
+        "repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{WRONG}\n"
+    )
     assert "[credential-rejected]" in done.text
     assert home.toml("auth.toml") == {}
 
 
-@pytest.mark.parametrize("words", [("lock",), ("publish", "--build", "-r", NAME)], ids=["lock", "publish"])
+@pytest.mark.parametrize(
+    "words", [("lock",), ("publish", "--build", "-r", NAME)], ids=["lock", "publish"]
+)
 @pytest.mark.parametrize("password", [None, WRONG], ids=["missing", "wrong"])
-def test_twin(server: PypiServer, home: WarmHome, words: tuple[str, ...], password: str | None) -> None:
+def test_twin(
+    server: PypiServer, home: WarmHome, words: tuple[str, ...], password: str | None
+) -> None:
     home.write_project("app", dependencies=("lib",), extra=source(NAME, server.index_url))
     home.ok("repo", "add", NAME, server.index_url, "--publish-url", server.upload_url)
     if password is not None:
         home.ok("config", f"http-basic.{NAME}", USER, password)
     done = home.fails(*words)
-    assert done.text.count("[credential-missing]" if password is None else "[credential-rejected]") == 1, done.text
+    assert (
+        done.text.count("[credential-missing]" if password is None else "[credential-rejected]")
+        == 1
+    ), done.text
     assert f"poetry repo login {NAME}" in done.text
     assert_no_secret(done, WRONG)
     assert not (home.project / "poetry.lock").exists()

@@ -1,4 +1,6 @@
-"""The plugin as users get it: ``poetry self add`` into a Poetry that does not have it, or through a project."""
+"""The plugin as users get it: ``poetry self add`` into a Poetry that does not have it, or through a
+project.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,10 @@ def test_self_add_show_remove(home: PoetryHome, public: IndexServer, wheel: Path
     home.ok("self", "add", str(wheel))
     ours = [name for name in own_packages(home) if name.startswith("poetry_repo_plugin")]
     assert len(ours) == 1
-    assert {name.split("-")[0] for name in own_packages(home)} == {"poetry_repo_plugin", *throwaway.ONLY_OURS}
+    assert {name.split("-")[0] for name in own_packages(home)} == {
+        "poetry_repo_plugin",
+        *throwaway.ONLY_OURS,
+    }
     shown = home.ok("self", "show", "plugins").out
     assert "poetry-repo-plugin" in shown
     assert "1 application plugin" in shown
@@ -66,7 +71,10 @@ def test_self_add_show_remove(home: PoetryHome, public: IndexServer, wheel: Path
 
 def test_twin_no_such_wheel(home: PoetryHome, public: IndexServer, tmp_path: Path) -> None:
     (home.config / "pyproject.toml").write_text(source("public", public.index_url))
-    assert home.run("self", "add", str(tmp_path / "poetry_repo_plugin-0.1.0-py3-none-any.whl")).code == 1
+    assert (
+        home.run("self", "add", str(tmp_path / "poetry_repo_plugin-0.1.0-py3-none-any.whl")).code
+        == 1
+    )
     assert own_packages(home) == []
 
 
@@ -80,26 +88,33 @@ class TestProjectPlugin:
             yield server
 
     @pytest.fixture
-    def venv(self, home: PoetryHome, public: IndexServer, private: IndexServer, tmp_path: Path) -> Path:
+    def venv(
+        self, home: PoetryHome, public: IndexServer, private: IndexServer, tmp_path: Path
+    ) -> Path:
         home.environ["VIRTUAL_ENV"] = str(tmp_path / "venv")
         tables = source("public", public.index_url) + source(NAME, private.index_url, "explicit")
         tables += f'[tool.poetry.dependencies]\nlib = {{ version = "*", source = "{NAME}" }}\n'
         tables += '[tool.poetry.requires-plugins]\npoetry-repo-plugin = ">=0.1"\n'
         home.write_project("app", dependencies=("lib",), extra=tables)
-        home.environ.update(POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD)
+        home.environ.update(
+            POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD
+        )
         home.ok("lock")
         for name in [name for name in home.environ if name.startswith("POETRY_HTTP")]:
             del home.environ[name]
         return make_venv(tmp_path / "venv")
 
     def test_clone_and_install(self, home: PoetryHome, venv: Path, private: IndexServer) -> None:
-        """The first ``install`` fetches the plugin, beside the project; from then on it says what is missing."""
+        """The first ``install`` fetches the plugin, beside the project; from then on it says what
+        is missing.
+        """
         first = home.run("install", "--no-root")
         assert first.code == 1, first.text
         installing = first.out.index("  - Installing poetry-repo-plugin (")
         assert "  - poetry-repo-plugin (>=0.1)\n" in first.out[:installing]
         assert "  - Installing lib (1.0)" in first.out[installing:]
-        # It is there, but a Poetry that runs already does not load it: these are Poetry's own words still.
+        # It is there, but a Poetry that runs already does not load it: these are Poetry's own words
+        # still.
         assert f"Authorization error accessing {private.index_url}lib/" in first.err
         assert "[credential-missing]" not in first.text
         plugins = home.project / ".poetry" / "plugins"
@@ -108,13 +123,17 @@ class TestProjectPlugin:
         done = home.fails("install", "--no-root")
         assert done.text.count("[credential-missing]") == 1, done.text
         assert f"poetry repo login {NAME}" in done.text
-        home.ok("repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{PASSWORD}\n")
+        home.ok(
+            "repo", "login", NAME, "--username", USER, "--password-stdin", stdin=f"{PASSWORD}\n"
+        )
         home.ok("install", "--no-root")
         assert "lib-1.0" in installed(venv)
 
     def test_ci(self, home: PoetryHome, venv: Path) -> None:
         """Two variables are all, also for the very first run."""
-        home.environ.update(POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD)
+        home.environ.update(
+            POETRY_HTTP_BASIC_ACME_USERNAME=USER, POETRY_HTTP_BASIC_ACME_PASSWORD=PASSWORD
+        )
         home.ok("install", "--no-root")
         assert "lib-1.0" in installed(venv)
         assert "repo login" in home.ok("repo").text

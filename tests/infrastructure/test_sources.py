@@ -18,7 +18,10 @@ USER, PASSWORD = "alice", "Pa55-{cache-dir}-wörd"
 
 @pytest.fixture(scope="module")
 def servers(certs: CertificateFactory) -> Iterator[tuple[IndexServer, IndexServer]]:
-    with IndexServer() as public, IndexServer(tls=server_context(certs.server()), credentials={USER: PASSWORD}) as own:
+    with (
+        IndexServer() as public,
+        IndexServer(tls=server_context(certs.server()), credentials={USER: PASSWORD}) as own,
+    ):
         for version in ("1.0", "2.0"):
             own.add(*packages.wheel("own-lib", version, ["public-lib"]))
         public.add(*packages.wheel("public-lib", "1.0"))
@@ -51,7 +54,10 @@ def known(home: WarmHome, own: IndexServer, certs: CertificateFactory) -> WarmHo
 def locked(home: WarmHome) -> dict[str, tuple[str, str]]:
     """Version and source of each package in the lock file."""
     packages = home.lock()["package"]
-    return {found["name"]: (found["version"], found.get("source", {}).get("reference", "")) for found in packages}
+    return {
+        found["name"]: (found["version"], found.get("source", {}).get("reference", ""))
+        for found in packages
+    }
 
 
 def pinned(text: str = "") -> str:
@@ -59,7 +65,9 @@ def pinned(text: str = "") -> str:
 
 
 class TestPriorities:
-    def test_explicit(self, known: WarmHome, own: IndexServer, public: IndexServer, venv: Path) -> None:
+    def test_explicit(
+        self, known: WarmHome, own: IndexServer, public: IndexServer, venv: Path
+    ) -> None:
         """The private index is asked for what names it, and for nothing else."""
         sources = source("public", public.index_url) + source("own", own.index_url, "explicit")
         known.write_project(dependencies=("own-lib", "public-lib"), extra=sources + pinned())
@@ -75,7 +83,9 @@ class TestPriorities:
         """It is asked only for what the primary one lacks."""
         del public.index.packages["own_lib-9.0-py3-none-any.whl"]
         try:
-            sources = source("public", public.index_url) + source("own", own.index_url, "supplemental")
+            sources = source("public", public.index_url) + source(
+                "own", own.index_url, "supplemental"
+            )
             known.write_project(dependencies=("own-lib",), extra=sources)
             known.ok("lock")
         finally:
@@ -84,8 +94,12 @@ class TestPriorities:
         assert not public.authorizations()
 
     @pytest.mark.parametrize("priority", ["primary", "explicit", "supplemental"])
-    def test_twin_logged_out(self, known: WarmHome, own: IndexServer, public: IndexServer, priority: str) -> None:
-        """A private index that refuses stops the command: a stranger's package of the same name is not taken."""
+    def test_twin_logged_out(
+        self, known: WarmHome, own: IndexServer, public: IndexServer, priority: str
+    ) -> None:
+        """A private index that refuses stops the command: a stranger's package of the same name is
+        not taken.
+        """
         known.ok("repo", "logout", "own")
         mine, other = source("own", own.index_url, priority), source("public", public.index_url)
         constraint = "[tool.poetry.dependencies]\nown-lib = { version = '<9', source = 'own' }\n"
@@ -99,7 +113,9 @@ class TestPriorities:
 
 
 class TestAdd:
-    def test_from_a_source(self, known: WarmHome, own: IndexServer, public: IndexServer, venv: Path) -> None:
+    def test_from_a_source(
+        self, known: WarmHome, own: IndexServer, public: IndexServer, venv: Path
+    ) -> None:
         sources = source("public", public.index_url) + source("own", own.index_url, "explicit")
         known.write_project(extra=sources)
         done = known.ok("add", "--source", "own", "own-lib")
@@ -107,7 +123,9 @@ class TestAdd:
         assert locked(known)["own-lib"] == ("2.0", "own")
         assert_no_secret(done, PASSWORD)
 
-    def test_twin_wrong_password(self, known: WarmHome, own: IndexServer, public: IndexServer, venv: Path) -> None:
+    def test_twin_wrong_password(
+        self, known: WarmHome, own: IndexServer, public: IndexServer, venv: Path
+    ) -> None:
         sources = source("public", public.index_url) + source("own", own.index_url, "explicit")
         file = known.write_project(extra=sources)
         before = file.read_bytes()
@@ -119,21 +137,27 @@ class TestAdd:
 
 
 class TestOnePage:
-    """A single page of links (``--find-links`` of pip), which Poetry takes for a URL that ends in .html."""
+    """A single page of links (``--find-links`` of pip), which Poetry takes for a URL that ends in
+    .html.
+    """
 
     @pytest.fixture
     def page(self, known: WarmHome, own: IndexServer) -> str:
         def answer(request: RecordedRequest) -> Response | None:
             if request.path != "/links.html" or request.authorization is None:
                 return None if request.path != "/links.html" else own.index.read_access.challenge()
-            return Response.html("".join(f'<a href="files/{name}">{name}</a>' for name in sorted(own.index.packages)))
+            return Response.html(
+                "".join(f'<a href="files/{name}">{name}</a>' for name in sorted(own.index.packages))
+            )
 
         own.respond = answer
         url = f"{own.origin}/links.html"
         known.ok("repo", "add", "own", url)
         return url
 
-    def test_lock_and_install(self, known: WarmHome, page: str, public: IndexServer, venv: Path) -> None:
+    def test_lock_and_install(
+        self, known: WarmHome, page: str, public: IndexServer, venv: Path
+    ) -> None:
         sources = source("own", page) + source("public", public.index_url)
         known.write_project(dependencies=("own-lib (<9)",), extra=sources)
         known.ok("lock")
@@ -192,7 +216,9 @@ requires = ["poetry-core>=1.0.0"]
 build-backend = "poetry.core.masonry.api"
 """
 
-    def test_is_migrated_and_locked(self, known: WarmHome, own: IndexServer, public: IndexServer, venv: Path) -> None:
+    def test_is_migrated_and_locked(
+        self, known: WarmHome, own: IndexServer, public: IndexServer, venv: Path
+    ) -> None:
         file = known.project / "pyproject.toml"
         file.write_text(self.OLD.format(public=public.index_url, own=own.index_url))
         refused = known.run("lock")

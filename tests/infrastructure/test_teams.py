@@ -1,4 +1,6 @@
-"""A team's project: what is committed serves everybody; a colleague and a CI job add their credential, and no more."""
+"""A team's project: what is committed serves everybody; a colleague and a CI job add their
+credential, and no more.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from tests.warm import WarmHome, Zygote
 
 NAME = "acme"
 USER, PASSWORD = "alice", "Pa55-{cache-dir}-wörd"
-CI = {f"POETRY_HTTP_BASIC_{NAME.upper()}_USERNAME": USER, f"POETRY_HTTP_BASIC_{NAME.upper()}_PASSWORD": PASSWORD}
+CI = {
+    f"POETRY_HTTP_BASIC_{NAME.upper()}_USERNAME": USER,
+    f"POETRY_HTTP_BASIC_{NAME.upper()}_PASSWORD": PASSWORD,
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +33,14 @@ def public() -> Iterator[IndexServer]:
 
 @pytest.fixture(scope="module")
 def index(certs: CertificateFactory) -> Iterator[IndexServer]:
-    """As some companies' are: its CA is the company's own, and it says 403 for a package that it does not have."""
+    """As some companies' are: its CA is the company's own, and it says 403 for a package that it
+    does not have.
+    """
 
     def forbid_unknown(request: RecordedRequest) -> Response | None:
-        return Response.text(403, "no such package") if request.path == "/simple/public-lib/" else None
+        return (
+            Response.text(403, "no such package") if request.path == "/simple/public-lib/" else None
+        )
 
     with IndexServer(tls=server_context(certs.server()), credentials={USER: PASSWORD}) as server:
         server.respond = forbid_unknown
@@ -47,8 +56,12 @@ def committed(
     zygote: Zygote,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, bytes]:
-    """The files of the repository that colleagues clone: the project, its lock file, the company's CA."""
-    author = WarmHome(tmp_path_factory.mktemp("author") / "home", poetry_under_test(), zygote=zygote)
+    """The files of the repository that colleagues clone: the project, its lock file, the company's
+    CA.
+    """
+    author = WarmHome(
+        tmp_path_factory.mktemp("author") / "home", poetry_under_test(), zygote=zygote
+    )
     author.environ.update(CI, POETRY_VIRTUALENVS_CREATE="false")
     sources = source(NAME, index.index_url) + source("public", public.index_url)
     team = f'[tool.poetry-repo-plugin.{NAME}]\npublish-url = "{index.upload_url}"\nca = "certs/company.pem"\n'
@@ -72,7 +85,9 @@ def clone(committed: dict[str, bytes], home: WarmHome, index: IndexServer, venv:
     return home
 
 
-def test_a_colleague_is_told_what_is_missing(clone: WarmHome, index: IndexServer, venv: Path) -> None:
+def test_a_colleague_is_told_what_is_missing(
+    clone: WarmHome, index: IndexServer, venv: Path
+) -> None:
     """Exactly one command: the CA came with the project."""
     done = clone.fails("install")
     assert done.text.count("[credential-missing]") == 1, done.text
@@ -94,7 +109,9 @@ def test_a_ci_job_needs_two_variables(clone: WarmHome, index: IndexServer, venv:
 
 
 @pytest.mark.parametrize("variable", sorted(CI))
-def test_twin_one_variable_is_not_enough(clone: WarmHome, index: IndexServer, variable: str) -> None:
+def test_twin_one_variable_is_not_enough(
+    clone: WarmHome, index: IndexServer, variable: str
+) -> None:
     clone.environ[variable] = CI[variable]
     done = clone.fails("install")
     assert "credential" in done.text

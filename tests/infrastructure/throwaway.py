@@ -1,7 +1,8 @@
-"""A Poetry that may be changed: an environment of its own, in which this plugin and what only it needs are missing.
+"""A Poetry that may be changed: an environment of its own, in which this plugin and what only it
+needs are missing.
 
-What Poetry itself needs is seen through a folder of links, outside of the environment, so that nothing there is ever
-installed, updated or removed.
+What Poetry itself needs is seen through a folder of links, outside of the environment, so that
+nothing there is ever installed, updated or removed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def build_wheel(folder: Path) -> Path:
     """The plugin's own wheel."""
     script = f"from poetry.core.masonry import api; print(api.build_wheel({str(folder)!r}))"
     python = poetry_under_test().with_name("python")
-    done = subprocess.run([python, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [python, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return folder / done.stdout.splitlines()[-1]
 
 
@@ -43,7 +46,11 @@ def make_poetry(folder: Path) -> Path:
     links = folder / "links"
     links.mkdir()
     for path in real_packages().iterdir():
-        if _project(path) not in (OWN, *ONLY_OURS) and path.suffix not in (".pth", ".py", ".egg-link"):
+        if _project(path) not in (OWN, *ONLY_OURS) and path.suffix not in (
+            ".pth",
+            ".py",
+            ".egg-link",
+        ):
             (links / path.name).symlink_to(path)
     for path in real_packages().glob("*.py"):
         if not path.name.startswith("__editable__"):
@@ -51,14 +58,16 @@ def make_poetry(folder: Path) -> Path:
     (own / "poetry.pth").write_text(f"{links}\n")
     script = folder / "venv" / "bin" / "poetry"
     python = script.with_name("python")
-    script.write_text(f"#!{python}\nfrom poetry.console.application import main\nraise SystemExit(main())\n")
+    script.write_text(
+        f"#!{python}\nfrom poetry.console.application import main\nraise SystemExit(main())\n"
+    )
     script.chmod(0o755)
     return script
 
 
 def stock(index: IndexServer, wheel: Path) -> None:
-    """Put onto ``index`` what a Poetry looks for when it installs into itself: stand-ins, without content, of all that
-    it has already; and for real, the plugin and what only the plugin needs.
+    """Put onto ``index`` what a Poetry looks for when it installs into itself: stand-ins, without
+    content, of all that it has already; and for real, the plugin and what only the plugin needs.
     """
     index.add(wheel.name, wheel.read_bytes())
     for name in ONLY_OURS:
@@ -66,12 +75,17 @@ def stock(index: IndexServer, wheel: Path) -> None:
     for found in distributions(path=[str(real_packages())]):
         name = packages.normalize(found.metadata["Name"])
         if name not in (OWN, *ONLY_OURS):
-            extras = "".join(f"Provides-Extra: {extra}\n" for extra in found.metadata.get_all("Provides-Extra") or ())
+            extras = "".join(
+                f"Provides-Extra: {extra}\n"
+                for extra in found.metadata.get_all("Provides-Extra") or ()
+            )
             index.add(*packages.wheel(name, found.version, _requires(found), metadata_extra=extras))
 
 
 def _requires(found: Distribution) -> Iterator[str]:
-    """What it requires on this machine; Poetry would look for other platforms' requirements as well."""
+    """What it requires on this machine; Poetry would look for other platforms' requirements as
+    well.
+    """
     for text in found.requires or ():
         marker = Requirement(text).marker
         if marker is None or "extra" in str(marker) or marker.evaluate():

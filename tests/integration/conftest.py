@@ -64,14 +64,18 @@ if os.environ.get("PATHS_WARM"):  # the matrix runs the same paths many times
 
 
 @pytest.fixture
-def bare(index: IndexServer, home: PoetryHome, certs: CertificateFactory, identity: Identity) -> World:
+def bare(
+    index: IndexServer, home: PoetryHome, certs: CertificateFactory, identity: Identity
+) -> World:
     """A home that knows nothing of the index yet."""
     return World(index, home, certs, identity)
 
 
 @pytest.fixture
 def world(bare: World) -> World:
-    """A home that may use the index: CA, client certificate with a separate encrypted key, user and password."""
+    """A home that may use the index: CA, client certificate with a separate encrypted key, user and
+    password.
+    """
     return set_up(bare)
 
 
@@ -93,7 +97,10 @@ def venv(world: World, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def lock_file(
-    module_index: IndexServer, certs: CertificateFactory, identity: Identity, tmp_path_factory: pytest.TempPathFactory
+    module_index: IndexServer,
+    certs: CertificateFactory,
+    identity: Identity,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
     """The ``poetry.lock`` of a project that depends on ``alpha`` and ``sigma``."""
     home = PoetryHome(tmp_path_factory.mktemp("locking") / "home", poetry_under_test())

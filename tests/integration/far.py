@@ -1,4 +1,6 @@
-"""An index that is far away: each answer takes a while, and it is known what was under way at the same time."""
+"""An index that is far away: each answer takes a while, and it is known what was under way at the
+same time.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Far:
     :ivar started: for each request in order, how many others were under way when it came.
     """
 
-    def __init__(self, server: Server, away: float = AWAY, answer: Answer = lambda request: None) -> None:
+    def __init__(
+        self, server: Server, away: float = AWAY, answer: Answer = lambda request: None
+    ) -> None:
         self.server = server
         self.away = away
         self.answer = answer
@@ -51,8 +55,9 @@ class Far:
         self._together, self._freely = 0, 1
 
     def gather(self, count: int, after: int = 1) -> None:
-        """Answer the first requests, then nothing until ``count`` are under way at the same time: whoever asks for so
-        many at once is seen, however slow the machine is. Those who do not are kept waiting once.
+        """Answer the first requests, then nothing until ``count`` are under way at the same time:
+        whoever asks for so many at once is seen, however slow the machine is. Those who do not are
+        kept waiting once.
         """
         self._together, self._freely = count, after
 
@@ -69,7 +74,9 @@ class Far:
             if self._now[request.target] > 1:
                 self.twice.add(request.target)
             self._changed.notify_all()
-            if len(self.started) > self._freely and not self._changed.wait_for(self._are_together, PATIENCE):
+            if len(self.started) > self._freely and not self._changed.wait_for(
+                self._are_together, PATIENCE
+            ):
                 self._together = 0  # waited for once only
         time.sleep(self.away)
         with self._lock:
@@ -82,7 +89,9 @@ class Far:
 
 
 def add_web(index: IndexServer, count: int = 12) -> tuple[str, ...]:
-    """Packages ``lib0``, ``lib1`` … that each need some of the others, in two versions; their names."""
+    """Packages ``lib0``, ``lib1`` … that each need some of the others, in two versions; their
+    names.
+    """
     names = tuple(f"lib{number}" for number in range(count))
     for number, name in enumerate(names):
         needs = [names[one] for one in (2 * number + 1, 2 * number + 2) if one < count]
@@ -114,4 +123,6 @@ def project_of(home: PoetryHome, index: IndexServer, *dependencies: str, extra: 
     """A project of which the index is the one source."""
     home.environ["POETRY_VIRTUALENVS_CREATE"] = "false"
     home.environ["POETRY_INSTALLER_MAX_WORKERS"] = "16"
-    return home.write_project(dependencies=dependencies, extra=source("foo", index.index_url) + extra)
+    return home.write_project(
+        dependencies=dependencies, extra=source("foo", index.index_url) + extra
+    )

@@ -1,7 +1,8 @@
 """Helpers, vendors' tools and short-lived tokens: what their tests share.
 
-The programs are real scripts that write down each run; the tokens that they hand out are ``T1``, ``T2``, … in the
-order in which they were asked for; git's protocol has the users ``robot1``, ``robot2``, … with them.
+The programs are real scripts that write down each run; the tokens that they hand out are ``T1``,
+``T2``, … in the order in which they were asked for; git's protocol has the users ``robot1``,
+``robot2``, … with them.
 """
 
 from __future__ import annotations
@@ -64,7 +65,11 @@ if stamp:
 print(json.dumps({{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}}))
 """
 
-_BODIES = {"bazel": (BAZEL, "get", BEARER), "git": (GIT, "get", SECRET), "exec-credential": (EXEC, None, BEARER)}
+_BODIES = {
+    "bazel": (BAZEL, "get", BEARER),
+    "git": (GIT, "get", SECRET),
+    "exec-credential": (EXEC, None, BEARER),
+}
 
 
 @dataclass
@@ -80,14 +85,20 @@ class Helper:
     pattern: str
 
     @classmethod
-    def make(cls, folder: Path, protocol: str, life: float | None = LIFE, body: str | None = None) -> Helper:
+    def make(
+        cls, folder: Path, protocol: str, life: float | None = LIFE, body: str | None = None
+    ) -> Helper:
         """A helper whose tokens live for ``life`` seconds.
 
         :param body: what it does instead (Python; ``me`` is the number of its run).
         """
         own, asked, pattern = _BODIES[protocol]
         text = own.format(token=pattern, user=USER) if body is None else body
-        return cls(StandIn(folder, "helper", _NUMBER.format(asked=asked, life=life) + text), protocol, pattern)
+        return cls(
+            StandIn(folder, "helper", _NUMBER.format(asked=asked, life=life) + text),
+            protocol,
+            pattern,
+        )
 
     @property
     def words(self) -> list[str]:
@@ -115,12 +126,18 @@ class Helper:
 def accept(index: Index, helper: Helper, numbers: Iterable[int]) -> None:
     """From now on the index takes these tokens of ``helper``, and nothing else."""
     tokens = {f"{USER}{number}": helper.token(number) for number in numbers}
-    index.credentials, index.tokens = (tokens, None) if helper.protocol == "git" else (None, set(tokens.values()))
+    index.credentials, index.tokens = (
+        (tokens, None) if helper.protocol == "git" else (None, set(tokens.values()))
+    )
 
 
 def set_helper(home: PoetryHome, helper: Helper, *origins: str, name: str = NAME) -> None:
     """Settings as ``repo login NAME --helper`` writes them."""
-    own = {"helper": [*helper.tool.command], "helper-protocol": helper.protocol, "credential-origins": [*origins]}
+    own = {
+        "helper": [*helper.tool.command],
+        "helper-protocol": helper.protocol,
+        "credential-origins": [*origins],
+    }
     settle(home, name, own)
 
 
@@ -133,7 +150,9 @@ def settle(home: PoetryHome, name: str, own: dict[str, Any]) -> None:
     file.chmod(0o600)
 
 
-def project(home: PoetryHome, index_url: str, *dependencies: str, name: str = NAME, extra: str = "") -> Path:
+def project(
+    home: PoetryHome, index_url: str, *dependencies: str, name: str = NAME, extra: str = ""
+) -> Path:
     """A project whose one source is the index."""
     home.environ["POETRY_VIRTUALENVS_CREATE"] = "false"
     return home.write_project(dependencies=dependencies, extra=source(name, index_url) + extra)
@@ -159,7 +178,10 @@ def refusals(server: IndexServer) -> int:
 
 def secrets_seen(server: IndexServer) -> list[str]:
     """The different passwords and tokens that came, in the order of their first use."""
-    found = [authorization.token or authorization.password or "" for authorization in server.authorizations()]
+    found = [
+        authorization.token or authorization.password or ""
+        for authorization in server.authorizations()
+    ]
     return list(dict.fromkeys(found))
 
 

@@ -1,4 +1,6 @@
-"""What else can be wrong beside the table of :mod:`tests.integration.wrong`: variables, names, URLs, other places."""
+"""What else can be wrong beside the table of :mod:`tests.integration.wrong`: variables, names,
+URLs, other places.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ from tests.integration.world import NAME, PASSWORD, USER, World, source
 from tests.poetry_process import FILE_KEYRING
 from tests.servers.faults import redirect_all
 
-LOGIN_VARIABLE, CERTIFICATES = f"POETRY_HTTP_BASIC_{NAME.upper()}", f"POETRY_CERTIFICATES_{NAME.upper()}"
+LOGIN_VARIABLE, CERTIFICATES = (
+    f"POETRY_HTTP_BASIC_{NAME.upper()}",
+    f"POETRY_CERTIFICATES_{NAME.upper()}",
+)
 LOCK, PUBLISH = ("lock",), ("publish", "-r", NAME)
 REPO_LOGIN = ("repo", "login", NAME, "--username", USER, "--password-stdin")
 
@@ -39,7 +44,9 @@ def variables(**values: str) -> Callable[[Typist], object]:
 
 def of_file(end: str, make: Callable[[World], object]) -> Callable[[Typist], object]:
     """A variable names this file."""
-    return lambda typist: typist.world.home.environ.update({f"{CERTIFICATES}{end}": str(make(typist.world))})
+    return lambda typist: typist.world.home.environ.update(
+        {f"{CERTIFICATES}{end}": str(make(typist.world))}
+    )
 
 
 def foreign_client(world: World) -> object:
@@ -67,7 +74,9 @@ def url_with(userinfo: str) -> Callable[[Typist], object]:
     def make(typist: Typist) -> None:
         world = typist.world
         world.break_off("credential")
-        world.project("gamma", url=world.index.index_url.replace("https://", f"https://{userinfo}@"))
+        world.project(
+            "gamma", url=world.index.index_url.replace("https://", f"https://{userinfo}@")
+        )
 
     return make
 
@@ -81,14 +90,18 @@ def http_in_variable(typist: Typist) -> None:
 def files_elsewhere(typist: Typist) -> None:
     """The files lie on another origin, which wants the login."""
     away = redirect_all(typist.right.origin)
-    typist.world.index.respond = lambda request: away(request) if "/files/" in request.path else None
+    typist.world.index.respond = lambda request: (
+        away(request) if "/files/" in request.path else None
+    )
 
 
 def broken_helper(typist: Typist) -> None:
     """The helper is not there any more."""
     world = typist.world
     world.break_off("credential")
-    world.settle("poetry-repo-plugin.toml", "repositories", NAME, "helper", value=["/nowhere/helper"])
+    world.settle(
+        "poetry-repo-plugin.toml", "repositories", NAME, "helper", value=["/nowhere/helper"]
+    )
     world.settle("poetry-repo-plugin.toml", "repositories", NAME, "protocol", value="git")
 
 
@@ -174,29 +187,44 @@ SITUATIONS = (
     Situation("variable-empty", variables(**{f"{LOGIN_VARIABLE}_PASSWORD": ""})),
     Situation(
         "variables-wrong",
-        variables(**{f"{LOGIN_VARIABLE}_USERNAME": USER, f"{LOGIN_VARIABLE}_PASSWORD": WRONG_PASSWORD}),
+        variables(
+            **{f"{LOGIN_VARIABLE}_USERNAME": USER, f"{LOGIN_VARIABLE}_PASSWORD": WRONG_PASSWORD}
+        ),
     ),
     Situation(
         "variables-wrong-publish",
-        variables(**{f"{LOGIN_VARIABLE}_USERNAME": USER, f"{LOGIN_VARIABLE}_PASSWORD": WRONG_PASSWORD}),
+        variables(
+            **{f"{LOGIN_VARIABLE}_USERNAME": USER, f"{LOGIN_VARIABLE}_PASSWORD": WRONG_PASSWORD}
+        ),
         PUBLISH,
     ),
     Situation("variable-user-only", forgotten_user),
-    Situation("variable-token-wrong", variables(**{f"POETRY_PYPI_TOKEN_{NAME.upper()}": "pypi-old"}), PUBLISH),
+    Situation(
+        "variable-token-wrong",
+        variables(**{f"POETRY_PYPI_TOKEN_{NAME.upper()}": "pypi-old"}),
+        PUBLISH,
+    ),
     Situation("variable-ca-gone", of_file("_CERT", spoil.gone)),
     Situation("variable-ca-gone-publish", of_file("_CERT", spoil.gone), PUBLISH),
     Situation("variable-ca-gone-login", of_file("_CERT", spoil.gone), REPO_LOGIN),
     Situation("variable-ca-garbage", of_file("_CERT", spoil.garbage)),
     Situation(
-        "variable-ca-other", of_file("_CERT", lambda world: world.certs.ca_file(world.certs.other_ca, name="o.pem"))
+        "variable-ca-other",
+        of_file("_CERT", lambda world: world.certs.ca_file(world.certs.other_ca, name="o.pem")),
     ),
     Situation("variable-client-cert-gone", of_file("_CLIENT_CERT", spoil.gone)),
     Situation("variable-client-cert-garbage", of_file("_CLIENT_CERT", spoil.garbage), PUBLISH),
     Situation("variable-client-cert-lonely", lonely_in_variable),
     Situation("variable-client-cert-mismatch", of_file("_CLIENT_CERT", foreign_client)),
     Situation("variable-passphrase-wrong", sealed_with_wrong_variable),
-    Situation("variable-without-url", variables(POETRY_REPOSITORIES_BAZ="x"), ("publish", "-r", "baz")),
-    Situation("variable-url-wrong", variables(**{f"POETRY_REPOSITORIES_{NAME.upper()}_URL": "nonsense"}), PUBLISH),
+    Situation(
+        "variable-without-url", variables(POETRY_REPOSITORIES_BAZ="x"), ("publish", "-r", "baz")
+    ),
+    Situation(
+        "variable-url-wrong",
+        variables(**{f"POETRY_REPOSITORIES_{NAME.upper()}_URL": "nonsense"}),
+        PUBLISH,
+    ),
     Situation("variable-url-http", http_in_variable, PUBLISH),
     Situation("url-with-variables", url_with("${USER}:${PASS}")),
     Situation("url-with-an-old-password", url_with(f"{USER}:old")),
@@ -216,11 +244,15 @@ SITUATIONS = (
     Situation("token", no_credential, ("repo", "token", NAME)),
     Situation("publish-cert-gone", nothing, (*PUBLISH, "--cert", "gone.pem")),
     Situation("publish-client-cert-gone", nothing, (*PUBLISH, "--client-cert", "gone.pem")),
-    Situation("publish-url", nothing, ("publish", "-r", "https://up.example.org/legacy/"), ends=False),
+    Situation(
+        "publish-url", nothing, ("publish", "-r", "https://up.example.org/legacy/"), ends=False
+    ),
     Situation("certs-gone", nothing, ("repo", "certs", NAME, "--ca", "gone.pem")),
     Situation("client-cert-gone", nothing, ("repo", "certs", NAME, "--client-cert", "gone.pem")),
     Situation("certs-unknown", only_a_login, ("repo", "certs", "barr", "--ca", "gone.pem")),
-    Situation("login-unknown", nothing, ("repo", "login", "barr", "--username", USER, "--password-stdin")),
+    Situation(
+        "login-unknown", nothing, ("repo", "login", "barr", "--username", USER, "--password-stdin")
+    ),
     Situation("login-without-user", nothing, ("repo", "login", NAME, "--password-stdin")),
     Situation("remove-unknown", nothing, ("repo", "remove", "fooo")),
     Situation("logout-nobody", nothing, ("repo", "logout")),

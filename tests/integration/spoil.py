@@ -1,4 +1,6 @@
-"""How one thing of a world is made wrong in which everything works: the server, its answers, the way to it, files."""
+"""How one thing of a world is made wrong in which everything works: the server, its answers, the
+way to it, files.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ from tests.integration.world import World
 from tests.servers import ProxyServer, Response, Server, refused_url
 from tests.servers.listener import Listener
 
-RIGHT_PASSPHRASE, WRONG_PASSPHRASE, WRONG_PASSWORD = "s3same {cache-dir}", "0pen {cache-dir}", "not {cache-dir} this"
+RIGHT_PASSPHRASE, WRONG_PASSPHRASE, WRONG_PASSWORD = (
+    "s3same {cache-dir}",
+    "0pen {cache-dir}",
+    "not {cache-dir} this",
+)
 PROXY_USER, PROXY_PASSWORD = "carol", "pr0xy-Pa55"
 
 
@@ -39,7 +45,7 @@ class Damage(ExitStack):
 Spoil = Callable[[World, Damage], object]
 
 
-# -- the server --------------------------------------------------------------------------------------------------------
+# -- the server
 
 
 def presenting(make: Callable[[CertificateFactory], Identity]) -> Spoil:
@@ -55,7 +61,9 @@ def speaking(version: ssl.TLSVersion) -> Callable[[World], None]:
     """The server speaks this version of TLS only."""
 
     def give(world: World) -> None:
-        world.index.tls = server_context(world.certs.server(), world.certs.ca, minimum=version, maximum=version)
+        world.index.tls = server_context(
+            world.certs.server(), world.certs.ca, minimum=version, maximum=version
+        )
 
     return give
 
@@ -108,7 +116,7 @@ class AlertServer(Server):
         connection.sendall(bytes((21, 3, 3, 0, 2, 2, self.alert)))
 
 
-# -- its answers -------------------------------------------------------------------------------------------------------
+# -- its answers
 
 
 def answering(response: Callable[[], Response]) -> Spoil:
@@ -121,7 +129,7 @@ def answering(response: Callable[[], Response]) -> Spoil:
     return spoil
 
 
-# -- the way to it -----------------------------------------------------------------------------------------------------
+# -- the way to it
 
 
 def http_url(world: World, damage: Damage) -> None:
@@ -151,18 +159,22 @@ def behind_proxy(**options: Any) -> Spoil:
 
 
 def seen_through_proxy(how: Spoil) -> Spoil:
-    """The same as ``how``, with a proxy on the way that does what is asked of it. Counted is what the index sees."""
+    """The same as ``how``, with a proxy on the way that does what is asked of it. Counted is what
+    the index sees.
+    """
 
     def spoil(world: World, damage: Damage) -> None:
         how(world, damage)
         proxy = damage.enter_context(ProxyServer(credentials={PROXY_USER: PROXY_PASSWORD}))
-        world.home.environ["HTTPS_PROXY"] = proxy.origin.replace("://", f"://{PROXY_USER}:{PROXY_PASSWORD}@")
+        world.home.environ["HTTPS_PROXY"] = proxy.origin.replace(
+            "://", f"://{PROXY_USER}:{PROXY_PASSWORD}@"
+        )
         damage.callback(world.home.environ.pop, "HTTPS_PROXY", None)
 
     return spoil
 
 
-# -- the user's files --------------------------------------------------------------------------------------------------
+# -- the user's files
 
 
 def lacking(missing: str) -> Spoil:
@@ -182,18 +194,30 @@ def with_ca(make: Callable[[World], Path]) -> Spoil:
 
 def offering(make: Callable[[CertificateFactory], Identity]) -> Spoil:
     """The user has another client certificate, in one file with its key."""
-    return with_identity(lambda world: {"cert": world.certs.pem(make(world.certs), "other-client.pem")})
+    return with_identity(
+        lambda world: {"cert": world.certs.pem(make(world.certs), "other-client.pem")}
+    )
 
 
 def with_identity(make: Callable[[World], dict[str, Any]]) -> Spoil:
-    """The client certificate is configured so; ``make`` gives the parameters of :func:`identify_with`."""
+    """The client certificate is configured so; ``make`` gives the parameters of
+    :func:`identify_with`.
+    """
     return lambda world, damage: identify_with(world, **make(world))
 
 
-def identify_with(world: World, cert: Path, key: Path | None = None, passphrase: str | None = None) -> None:
+def identify_with(
+    world: World, cert: Path, key: Path | None = None, passphrase: str | None = None
+) -> None:
     """Set the client certificate, and take away what was set of it before."""
     world.settle("config.toml", "certificates", world.name, "client-cert", value=str(cert))
-    world.settle("poetry-repo-plugin.toml", "repositories", world.name, "client-key", value=str(key) if key else None)
+    world.settle(
+        "poetry-repo-plugin.toml",
+        "repositories",
+        world.name,
+        "client-key",
+        value=str(key) if key else None,
+    )
     world.settle("auth.toml", "http-basic", world.name, "passphrase", value=passphrase)
 
 

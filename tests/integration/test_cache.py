@@ -1,4 +1,6 @@
-"""Poetry's caches of an index: damaged entries count as not there, and Poetry's own commands find what we keep."""
+"""Poetry's caches of an index: damaged entries count as not there, and Poetry's own commands find
+what we keep.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def entries(world: World) -> list[Path]:
 
 def releases(world: World) -> list[Path]:
     """The files of its cache of metadata."""
-    return [path for path in folder_of(world).rglob("*") if path.is_file() and "_http" not in str(path)]
+    return [
+        path for path in folder_of(world).rglob("*") if path.is_file() and "_http" not in str(path)
+    ]
 
 
 def remove_bodies(world: World) -> None:
@@ -87,7 +91,9 @@ class TestTheHttpCache:
 
     @pytest.mark.parametrize("damage", DAMAGE)
     def test_a_damaged_entry_is_fetched_anew(self, world: World, damage: str) -> None:
-        """Plain Poetry calls it the network's fault, or no index, at every run until the cache is deleted."""
+        """Plain Poetry calls it the network's fault, or no index, at every run until the cache is
+        deleted.
+        """
         DAMAGE[damage](world)
         lock_again(world)
         assert {request.status for request in world.index.requests} == {200}
@@ -120,7 +126,9 @@ class TestTheCacheOfMetadata:
         ],
         ids=["cut", "a list", "a folder"],
     )
-    def test_a_damaged_entry_is_fetched_anew(self, world: World, damage: Callable[[Path], object]) -> None:
+    def test_a_damaged_entry_is_fetched_anew(
+        self, world: World, damage: Callable[[Path], object]
+    ) -> None:
         assert len(releases(world)) == 2
         for path in releases(world):
             damage(path)
@@ -139,7 +147,9 @@ class TestPoetrysCommands:
     def test_cache_clear_all_forgets_every_url(self, world: World) -> None:
         with IndexServer() as other:
             other.add_all((packages.wheel("gamma", "1.0"), packages.wheel("delta", "1.0")))
-            world.home.write_project(dependencies=("gamma", "delta"), extra=source(NAME, other.index_url))
+            world.home.write_project(
+                dependencies=("gamma", "delta"), extra=source(NAME, other.index_url)
+            )
             lock_again(world)
             asked = len(other.requests)
             assert asked
@@ -154,14 +164,26 @@ class TestPoetrysCommands:
         done = world.home.ok("cache", "clear", f"{NAME}:gamma:1.0", "-n")
         assert "No cache entries" not in done.text
         assert len(releases(world)) == 1
-        assert "No cache entries for gamma:1.0" in world.home.ok("cache", "clear", f"{NAME}:gamma:1.0", "-n").text
+        assert (
+            "No cache entries for gamma:1.0"
+            in world.home.ok("cache", "clear", f"{NAME}:gamma:1.0", "-n").text
+        )
         lock_again(world)
         assert len(releases(world)) == 2
 
     def test_twin_other_releases_stay(self, world: World) -> None:
-        assert "No cache entries for gamma:2.0" in world.home.ok("cache", "clear", f"{NAME}:gamma:2.0", "-n").text
+        assert (
+            "No cache entries for gamma:2.0"
+            in world.home.ok("cache", "clear", f"{NAME}:gamma:2.0", "-n").text
+        )
         assert len(releases(world)) == 2
 
     def test_cache_clear_of_what_is_not_there(self, world: World) -> None:
-        assert "No cache entries for other" in world.home.ok("cache", "clear", "other", "--all", "-n").text
-        assert "No cache entries for gamma:1.0" in world.home.ok("cache", "clear", "other:gamma:1.0", "-n").text
+        assert (
+            "No cache entries for other"
+            in world.home.ok("cache", "clear", "other", "--all", "-n").text
+        )
+        assert (
+            "No cache entries for gamma:1.0"
+            in world.home.ok("cache", "clear", "other:gamma:1.0", "-n").text
+        )

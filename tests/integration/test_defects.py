@@ -1,4 +1,6 @@
-"""What is wrong in plain Poetry (POETRY.md) and right with the plugin, where the path tests do not show it."""
+"""What is wrong in plain Poetry (POETRY.md) and right with the plugin, where the path tests do not
+show it.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def dist(world: World) -> str:
 
 @pytest.fixture
 def stranger(certs: CertificateFactory) -> Iterator[IndexServer]:
-    """Another index, whose certificate is trusted, and which asks for a client certificate and a password, politely."""
+    """Another index, whose certificate is trusted, and which asks for a client certificate and a
+    password, politely.
+    """
     tls = server_context(certs.server(), certs.ca, require=False)
     with IndexServer(tls=tls, credentials={USER: PASSWORD}) as server:
         server.add(*packages.wheel("gamma", "6.6.6"))
@@ -66,7 +70,9 @@ class TestCertificates:
         assert [upload.filename for upload in world.index.uploads] == [dist]
 
     @pytest.mark.parametrize("variable", CA_VARIABLES)
-    def test_without_a_ca_of_its_own_the_environments_counts(self, world: World, variable: str) -> None:
+    def test_without_a_ca_of_its_own_the_environments_counts(
+        self, world: World, variable: str
+    ) -> None:
         """As in plain Poetry, and also where a client certificate is set."""
         world.settle("config.toml", "certificates", NAME, "cert", value=None)
         world.home.environ[variable] = str(world.certs.ca_file())
@@ -99,7 +105,9 @@ class TestCertificates:
 
 
 class TestRefusals:
-    """Defect 10: whoever may not read the index must not get a stranger's package of the same name."""
+    """Defect 10: whoever may not read the index must not get a stranger's package of the same
+    name.
+    """
 
     @pytest.fixture
     def public(self) -> Iterator[IndexServer]:
@@ -108,22 +116,30 @@ class TestRefusals:
             yield server
 
     @pytest.mark.parametrize("priority", ["primary", "supplemental"])
-    def test_a_refusal_stops_the_command(self, world: World, public: IndexServer, priority: str) -> None:
+    def test_a_refusal_stops_the_command(
+        self, world: World, public: IndexServer, priority: str
+    ) -> None:
         world.break_off("credential")
         world.project("gamma", extra=source("public", public.index_url, priority))
         assert_fails_with(world.home.run("lock"), "credential")
         assert not (world.home.project / "poetry.lock").exists()
 
-    def test_unless_its_user_said_that_this_code_means_nothing(self, world: World, public: IndexServer) -> None:
+    def test_unless_its_user_said_that_this_code_means_nothing(
+        self, world: World, public: IndexServer
+    ) -> None:
         world.break_off("credential")
-        world.settle("poetry-repo-plugin.toml", "repositories", NAME, "ignore-error-codes", value=[401])
+        world.settle(
+            "poetry-repo-plugin.toml", "repositories", NAME, "ignore-error-codes", value=[401]
+        )
         world.project("gamma", extra=source("public", public.index_url))
         world.home.ok("lock")
         assert names_locked(world) == ["gamma-6.6.6"]
 
 
 class TestReusedName:
-    """Defect 7: a project that reuses a repository's name gets what was stored for the other one."""
+    """Defect 7: a project that reuses a repository's name gets what was stored for the other
+    one.
+    """
 
     def test_nothing_goes_to_another_origin(self, world: World, stranger: IndexServer) -> None:
         world.project("gamma")
@@ -138,7 +154,9 @@ class TestReusedName:
         assert f"poetry repo login {NAME} --url {stranger.index_url}\n" in done.text
         assert f"https://{world.index.netloc}" in done.text
 
-    def test_the_warning_has_a_line_of_its_own(self, world: World, home: WarmHome, stranger: IndexServer) -> None:
+    def test_the_warning_has_a_line_of_its_own(
+        self, world: World, home: WarmHome, stranger: IndexServer
+    ) -> None:
         """Poetry's spinner leaves its cursor behind what it has drawn."""
         world.project("gamma")
         home.ok("lock")
@@ -148,8 +166,16 @@ class TestReusedName:
             assert terminal.end() == 1
         lines = terminal.lines()
         assert "Resolving dependencies..." in terminal.screen
-        assert [line for line in lines if "is not sent there" in line and line.startswith(f"Repository {NAME}: ")]
-        assert [line for line in lines if "[origin-mismatch]" in line and line.startswith(f"Repository {NAME} (")]
+        assert [
+            line
+            for line in lines
+            if "is not sent there" in line and line.startswith(f"Repository {NAME}: ")
+        ]
+        assert [
+            line
+            for line in lines
+            if "[origin-mismatch]" in line and line.startswith(f"Repository {NAME} (")
+        ]
 
     def test_the_warning_and_the_error_fit_the_terminal(
         self, world: World, home: WarmHome, stranger: IndexServer
@@ -163,7 +189,9 @@ class TestReusedName:
             assert terminal.end() == 1
         ours = [line for line in terminal.lines() if "Resolving" not in line]
         assert "is not sent there" in " ".join(ours)
-        assert [line for line in ours if len(line) > 60 and not ("poetry " in line and NAME in line)] == []
+        assert [
+            line for line in ours if len(line) > 60 and not ("poetry " in line and NAME in line)
+        ] == []
         assert f"Try: poetry repo login {NAME} --url {stranger.index_url}" in ours
 
     def test_until_its_owner_says_so(self, world: World, stranger: IndexServer) -> None:
@@ -177,12 +205,16 @@ class TestReusedName:
         assert_authorized(stranger.requests)
 
     def test_nor_along_a_redirect(self, world: World, stranger: IndexServer) -> None:
-        """A file that the index sends to another host arrives from there (the CA is the same), without credentials."""
+        """A file that the index sends to another host arrives from there (the CA is the same),
+        without credentials.
+        """
         stranger.credentials = None
         stranger.add(*packages.wheel("gamma", "1.0"))
         world.project("gamma")
         world.home.ok("lock")
-        world.index.respond = at("/files/", redirect(f"{stranger.origin}/files/gamma-1.0-py3-none-any.whl"))
+        world.index.respond = at(
+            "/files/", redirect(f"{stranger.origin}/files/gamma-1.0-py3-none-any.whl")
+        )
         world.use_venv(world.home.root / "venv")
         world.home.ok("install", "--no-root", "--no-cache")
         assert stranger.requests
@@ -191,7 +223,9 @@ class TestReusedName:
         assert not stranger.saw_secret(PASSWORD)
         assert not stranger.saw_secret(PASSPHRASE)
 
-    def test_nor_to_a_host_that_only_keeps_the_files(self, world: World, stranger: IndexServer) -> None:
+    def test_nor_to_a_host_that_only_keeps_the_files(
+        self, world: World, stranger: IndexServer
+    ) -> None:
         """The index's CA counts there as well (defect 8)."""
         stranger.credentials = None
         stranger.add(*packages.wheel("gamma", "1.0"))

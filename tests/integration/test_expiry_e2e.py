@@ -1,4 +1,6 @@
-"""Tokens that end in the middle of a run, against servers that end them: renewed once, repeated, kept for later."""
+"""Tokens that end in the middle of a run, against servers that end them: renewed once, repeated,
+kept for later.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,9 @@ class TestLock:
         assert anonymous(server) == 0
         assert_nowhere(home, [done], helper.token(1), helper.token(2))
 
-    def test_twin_the_new_token_is_refused_as_well(self, server: IndexServer, home: PoetryHome, helper: Helper) -> None:
+    def test_twin_the_new_token_is_refused_as_well(
+        self, server: IndexServer, home: PoetryHome, helper: Helper
+    ) -> None:
         accept(server.index, helper, [1])
         server.limit(helper.token(1), 5)
         project(home, server.index_url, *MANY)
@@ -136,10 +140,12 @@ class TestLock:
         assert helper.asked == 2, "not once more after it has failed"
         assert 1 <= refusals(server) <= AT_ONCE, "those that were under way"
 
-    def test_a_token_is_renewed_before_it_runs_out(self, server: IndexServer, home: PoetryHome, tmp_path: Path) -> None:
-        """It lives for 61 s; under a minute is left after the first second, and nobody is ever refused. All tokens of
-        this helper are like that, so it is asked every ten seconds and not for each request. Nothing is asked ahead:
-        the command would be over too soon.
+    def test_a_token_is_renewed_before_it_runs_out(
+        self, server: IndexServer, home: PoetryHome, tmp_path: Path
+    ) -> None:
+        """It lives for 61 s; under a minute is left after the first second, and nobody is ever
+        refused. All tokens of this helper are like that, so it is asked every ten seconds and not
+        for each request. Nothing is asked ahead: the command would be over too soon.
         """
         home.environ["POETRY_REPO_PLUGIN_PREFETCH"] = "false"
         helper = Helper.make(tmp_path / "bin", "bazel", life=61)
@@ -158,7 +164,9 @@ class TestLock:
 
 class TestInstall:
     @pytest.fixture
-    def site_packages(self, server: IndexServer, home: PoetryHome, tmp_path: Path, lock_file: str) -> Path:
+    def site_packages(
+        self, server: IndexServer, home: PoetryHome, tmp_path: Path, lock_file: str
+    ) -> Path:
         """An empty environment for a project that is locked, and eight workers."""
         project(home, server.index_url, *MANY)
         (home.project / "poetry.lock").write_text(lock_file, encoding="utf-8")
@@ -182,7 +190,9 @@ class TestInstall:
     ) -> None:
         server.limit(helper.token(1), 10)
         done = home.ok("install", "--no-root")
-        figures(f"install of {len(MANY)} packages, {WORKERS} workers, token revoked", server, helper)
+        figures(
+            f"install of {len(MANY)} packages, {WORKERS} workers, token revoked", server, helper
+        )
         assert len(installed(site_packages)) == len(MANY)
         assert helper.asked == 2
         assert 1 <= refusals(server) <= WORKERS
@@ -194,7 +204,11 @@ class TestInstall:
         accept(server.index, helper, [1])
         server.limit(helper.token(1), 10)
         done = home.fails("install", "--no-root")
-        figures(f"install of {len(MANY)} packages, {WORKERS} workers, token and successor revoked", server, helper)
+        figures(
+            f"install of {len(MANY)} packages, {WORKERS} workers, token and successor revoked",
+            server,
+            helper,
+        )
         assert "[credential-rejected]" in done.text
         assert helper.asked == 2, "however many threads were refused"
 
@@ -203,10 +217,20 @@ class TestPublish:
     @pytest.fixture(autouse=True)
     def dist(self, home: PoetryHome, server: IndexServer) -> dict[str, bytes]:
         """Three files to upload: a large wheel, a small one, an sdist."""
-        project(home, server.index_url, extra=f'[tool.poetry-repo-plugin.foo]\npublish-url = "{server.upload_url}"\n')
-        large = packages.wheel("app", "0.1.0", files={"app.py": "x = 1\n", "data.bin": bytes(range(256)) * 8000})
+        project(
+            home,
+            server.index_url,
+            extra=f'[tool.poetry-repo-plugin.foo]\npublish-url = "{server.upload_url}"\n',
+        )
+        large = packages.wheel(
+            "app", "0.1.0", files={"app.py": "x = 1\n", "data.bin": bytes(range(256)) * 8000}
+        )
         files = dict(
-            [large, packages.wheel("app", "0.1.0", filename_tag="py2-none-any"), packages.sdist("app", "0.1.0")]
+            [
+                large,
+                packages.wheel("app", "0.1.0", filename_tag="py2-none-any"),
+                packages.sdist("app", "0.1.0"),
+            ]
         )
         (home.project / "dist").mkdir()
         for name, content in files.items():
@@ -215,16 +239,25 @@ class TestPublish:
 
     @pytest.mark.parametrize("good_for", [0, 1, 2])
     def test_a_token_revoked_between_the_files(
-        self, server: IndexServer, home: PoetryHome, helper: Helper, dist: dict[str, bytes], good_for: int
+        self,
+        server: IndexServer,
+        home: PoetryHome,
+        helper: Helper,
+        dist: dict[str, bytes],
+        good_for: int,
     ) -> None:
         server.limit(helper.token(1), good_for)
         done = home.ok("publish", "-r", "foo")
         figures(f"publish of 3 files, token good for {good_for}", server, helper)
-        assert {upload.filename: upload.content for upload in server.uploads} == dist, "each from its beginning"
+        assert {upload.filename: upload.content for upload in server.uploads} == dist, (
+            "each from its beginning"
+        )
         assert (helper.asked, refusals(server)) == (2, 1)
         assert_nowhere(home, [done], helper.token(1), helper.token(2))
 
-    def test_twin_the_new_token_is_refused_as_well(self, server: IndexServer, home: PoetryHome, helper: Helper) -> None:
+    def test_twin_the_new_token_is_refused_as_well(
+        self, server: IndexServer, home: PoetryHome, helper: Helper
+    ) -> None:
         accept(server.index, helper, [1])
         server.limit(helper.token(1), 1)
         done = home.fails("publish", "-r", "foo")
@@ -234,7 +267,9 @@ class TestPublish:
     def test_an_upload_does_not_begin_with_less_than_five_minutes(
         self, server: IndexServer, home: PoetryHome, tmp_path: Path
     ) -> None:
-        """What an earlier command left in the keyring is enough to look something up, and not to upload."""
+        """What an earlier command left in the keyring is enough to look something up, and not to
+        upload.
+        """
         helper = Helper.make(tmp_path / "bin", "exec-credential", life=200)
         set_helper(with_keyring(home), helper, server.origin)
         accept(server.index, helper, [1, 2])
@@ -264,7 +299,9 @@ class TestBetweenCommands:
         assert helper.token(1) in (home.keyring_home / "keyring.json").read_text()
         assert_nowhere(home, done, helper.token(1))
 
-    def test_list_and_show_give_the_time_left(self, server: IndexServer, home: PoetryHome, helper: Helper) -> None:
+    def test_list_and_show_give_the_time_left(
+        self, server: IndexServer, home: PoetryHome, helper: Helper
+    ) -> None:
         with_keyring(home)
         project(home, server.index_url, *FEW)
         assert "(" not in home.ok("repo", "list").out.splitlines()[0], "nobody knows yet"
@@ -274,10 +311,16 @@ class TestBetweenCommands:
         credential = json.loads(listed.out)["repositories"][0]["credential"]
         assert (credential["state"], credential["source"]) == ("ok", "helper")
         assert (
-            3000 < (datetime.fromisoformat(credential["expires_at"].replace("Z", "+00:00")) - later(0)).seconds < 3600
+            3000
+            < (
+                datetime.fromisoformat(credential["expires_at"].replace("Z", "+00:00")) - later(0)
+            ).seconds
+            < 3600
         )
         shown = home.ok("repo", "show", "foo")
-        assert re.search(r"^credential +ok helper \(5\d minutes left\)$", shown.out, re.MULTILINE), shown.out
+        assert re.search(
+            r"^credential +ok helper \(5\d minutes left\)$", shown.out, re.MULTILINE
+        ), shown.out
         assert "ok helper (5" in home.ok("repo", "list").out
         assert helper.asked == 1
         assert_nowhere(home, [listed, shown], helper.token(1))
@@ -313,7 +356,9 @@ class TestBetweenCommands:
         assert (helper.asked, refusals(server)) == (2, 1)
         server.clear()
         home.ok("update", "--lock", "--no-cache")
-        assert (helper.asked, secrets_seen(server)) == (2, [helper.token(2)]), "the new one was kept"
+        assert (helper.asked, secrets_seen(server)) == (2, [helper.token(2)]), (
+            "the new one was kept"
+        )
 
     def test_another_helper_is_asked_itself(
         self, server: IndexServer, home: PoetryHome, helper: Helper, tmp_path: Path

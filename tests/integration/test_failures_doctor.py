@@ -1,4 +1,6 @@
-"""``poetry repo doctor --json`` against everything that can be wrong: the causes and hints that the commands give."""
+"""``poetry repo doctor --json`` against everything that can be wrong: the causes and hints that the
+commands give.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def home(warm_home: WarmHome) -> WarmHome:
 
 
 def checks(home: WarmHome, code: int) -> list[dict[str, Any]]:
-    """What the checks of the one repository found, in their order; nothing else is on standard output."""
+    """What the checks of the one repository found, in their order; nothing else is on standard
+    output.
+    """
     done = home.run(*WORDS)
     assert done.code == code, done.text
     assert_clean(done)

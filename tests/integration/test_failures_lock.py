@@ -1,4 +1,6 @@
-"""``poetry lock`` against everything that can be wrong: what it says, how soon, and after how many tries."""
+"""``poetry lock`` against everything that can be wrong: what it says, how soon, and after how many
+tries.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def home(warm_home: WarmHome) -> WarmHome:
 
 @pytest.mark.parametrize("row", rows(LOCK, FINAL), ids=lambda row: row.name)
 def test_final(world: World, row: Wrong, record_property: Record) -> None:
-    """Told at once, after one try, and nothing is written; with the one thing put right, the same command works."""
+    """Told at once, after one try, and nothing is written; with the one thing put right, the same
+    command works.
+    """
     world.project("gamma")
     lock = world.home.project / "poetry.lock"
 
@@ -56,7 +60,9 @@ def test_final(world: World, row: Wrong, record_property: Record) -> None:
 
 @pytest.mark.parametrize("row", rows(LOCK, PASSING), ids=lambda row: row.name)
 def test_passing(world: World, home: WarmHome, row: Wrong) -> None:
-    """Tried again as often, and after as long a pause, as plain Poetry does; then told as what it is."""
+    """Tried again as often, and after as long a pause, as plain Poetry does; then told as what it
+    is.
+    """
     make_impatient(world.home)
     world.project("gamma")
     with spoiled(world, row) as damage:

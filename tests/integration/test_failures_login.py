@@ -1,4 +1,6 @@
-"""``poetry repo login`` and ``poetry repo certs`` against everything that can be wrong, and what they store then."""
+"""``poetry repo login`` and ``poetry repo certs`` against everything that can be wrong, and what
+they store then.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def stored(world: World) -> dict[str, bytes]:
 class TestLogin:
     @pytest.mark.parametrize("row", rows(LOGGING_IN, FINAL), ids=lambda row: row.name)
     def test_final(self, world: World, row: Wrong, record_property: Record) -> None:
-        """Told at once and after one try, and nothing is stored; put right, the same command logs in."""
+        """Told at once and after one try, and nothing is stored; put right, the same command logs
+        in.
+        """
 
         def failing() -> float:
             with spoiled(world, row) as damage:
@@ -105,8 +109,8 @@ class TestCerts:
 
     @pytest.mark.parametrize("row", FILES, ids=lambda row: row.name)
     def test_what_is_wrong_with_the_files_is_shown(self, world: World, row: Wrong) -> None:
-        """``repo certs NAME`` alone tells of them, without the network. An expiry is a fact to show and no failure.
-        So is a passphrase that is not known.
+        """``repo certs NAME`` alone tells of them, without the network. An expiry is a fact to show
+        and no failure. So is a passphrase that is not known.
         """
         with spoiled(world, row):
             seen = Counter(world.index)

@@ -1,4 +1,6 @@
-"""``poetry publish`` against everything that can be wrong: what it says, how soon, and after how many tries."""
+"""``poetry publish`` against everything that can be wrong: what it says, how soon, and after how
+many tries.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def dist(world: World) -> Path:
 
 @pytest.mark.parametrize("row", rows(PUBLISH, FINAL), ids=lambda row: row.name)
 def test_final(world: World, dist: Path, row: Wrong, record_property: Record) -> None:
-    """Told at once and after one try, and nothing passes for uploaded; put right, the same command uploads."""
+    """Told at once and after one try, and nothing passes for uploaded; put right, the same command
+    uploads.
+    """
 
     def failing() -> float:
         with spoiled(world, row) as damage:

@@ -1,4 +1,6 @@
-"""A failure stops the command: no other index is asked in the repository's place, and no file is written."""
+"""A failure stops the command: no other index is asked in the repository's place, and no file is
+written.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ pytestmark = pytest.mark.failures
 
 TABLE = {row.name: row for row in (*SERVER, *CLIENT, *FILES, *ANSWERS)}
 REFUSALS = [TABLE[name] for name in ("401", "401-without", "403")]
-SAMPLE = [TABLE[name] for name in ("401", "unknown-ca", "client-cert-required-tls1.3", "passphrase-missing", "407")]
+SAMPLE = [
+    TABLE[name]
+    for name in ("401", "unknown-ca", "client-cert-required-tls1.3", "passphrase-missing", "407")
+]
 
 ANYBODYS = "gamma-0.9"
 
@@ -31,7 +36,9 @@ def home(warm_home: WarmHome) -> WarmHome:
 
 @pytest.fixture
 def other() -> Iterator[IndexServer]:
-    """Anybody's index, with a package of the same name. (Poetry takes the highest version of all primary sources.)"""
+    """Anybody's index, with a package of the same name. (Poetry takes the highest version of all
+    primary sources.)
+    """
     with IndexServer() as server:
         server.add(*packages.wheel("gamma", "0.9"))
         yield server
@@ -52,9 +59,15 @@ def locked_from(world: World) -> str:
 
 class TestTwoSources:
     @pytest.mark.parametrize("row", REFUSALS, ids=lambda row: row.name)
-    @pytest.mark.parametrize("words", [("lock",), ("update", "--lock"), ("add", "--lock", "delta")], ids=lambda w: w[0])
-    def test_a_refusal_stops(self, two: World, other: IndexServer, row: Wrong, words: tuple[str, ...]) -> None:
-        """Plain Poetry goes on to the next index and locks a stranger's package, with exit code 0."""
+    @pytest.mark.parametrize(
+        "words", [("lock",), ("update", "--lock"), ("add", "--lock", "delta")], ids=lambda w: w[0]
+    )
+    def test_a_refusal_stops(
+        self, two: World, other: IndexServer, row: Wrong, words: tuple[str, ...]
+    ) -> None:
+        """Plain Poetry goes on to the next index and locks a stranger's package, with exit code
+        0.
+        """
         with spoiled(two, row):
             pyproject = (two.home.project / "pyproject.toml").read_bytes()
             done = two.home.run(*words)
@@ -77,7 +90,9 @@ class TestTwoSources:
         assert [path for path in other.paths() if "gamma" in path] == []
 
     def test_twin(self, two: World, other: IndexServer) -> None:
-        """With the password put right, the package comes from ours; the other index learns no credential."""
+        """With the password put right, the package comes from ours; the other index learns no
+        credential.
+        """
         two.log_in(password="an old one")
         two.home.fails("lock")
         two.log_in()
@@ -91,7 +106,9 @@ class TestTwoSources:
         two.home.ok("lock")
         assert locked_from(two) == "other"
 
-    def test_a_server_that_fails_is_not_passed_over_either(self, two: World, other: IndexServer) -> None:
+    def test_a_server_that_fails_is_not_passed_over_either(
+        self, two: World, other: IndexServer
+    ) -> None:
         """A server error would lead to the stranger as well."""
         two.index.respond = lambda request: Response(507)
         done = two.home.fails("lock")
@@ -120,7 +137,9 @@ class TestIgnoredCodes:
 
     def test_for_the_project(self, two: World) -> None:
         file = two.home.project / "pyproject.toml"
-        file.write_text(f"{file.read_text()}\n[tool.poetry-repo-plugin.{NAME}]\nignore-error-codes = [403]\n")
+        file.write_text(
+            f"{file.read_text()}\n[tool.poetry-repo-plugin.{NAME}]\nignore-error-codes = [403]\n"
+        )
         two.home.ok("lock")
         assert (names_locked(two), locked_from(two)) == ([ANYBODYS], "other")
 
@@ -150,8 +169,12 @@ class TestIgnoredCodes:
 
 
 def test_a_proxy_that_wants_a_login_for_plain_http(world: World) -> None:
-    """There the proxy answers in the server's place; nobody takes that for a missing package, or tries it again."""
-    world.home.write_project(dependencies=("gamma",), extra=source(NAME, "http://pypi.example.invalid/simple/"))
+    """There the proxy answers in the server's place; nobody takes that for a missing package, or
+    tries it again.
+    """
+    world.home.write_project(
+        dependencies=("gamma",), extra=source(NAME, "http://pypi.example.invalid/simple/")
+    )
     with ProxyServer() as proxy:
         proxy.respond = lambda request: proxy_authentication_required()
         world.home.environ["HTTP_PROXY"] = proxy.origin
@@ -162,9 +185,13 @@ def test_a_proxy_that_wants_a_login_for_plain_http(world: World) -> None:
 
 
 def test_files_that_an_index_does_not_serve_are_left_to_poetry(world: World) -> None:
-    """It asks for metadata beside a file, and takes the file where that is refused in whatever way (PEP 658)."""
+    """It asks for metadata beside a file, and takes the file where that is refused in whatever way
+    (PEP 658).
+    """
     world.project("gamma")
-    world.index.respond = lambda request: Response(410) if request.path.endswith(".metadata") else None
+    world.index.respond = lambda request: (
+        Response(410) if request.path.endswith(".metadata") else None
+    )
     world.home.ok("lock")
     assert names_locked(world) == ["gamma-1.0"]
     assert [path for path in world.index.paths() if path.endswith(".metadata")]
@@ -186,8 +213,12 @@ class TestAdd:
 
 class TestInstall:
     @pytest.mark.parametrize("row", SAMPLE, ids=lambda row: row.name)
-    def test_five_downloads_at_once_say_it_once(self, world: World, venv: Path, lock_file: str, row: Wrong) -> None:
-        """In full the first time; on Poetry 2.0 too, whose threads print other errors with a piece of source."""
+    def test_five_downloads_at_once_say_it_once(
+        self, world: World, venv: Path, lock_file: str, row: Wrong
+    ) -> None:
+        """In full the first time; on Poetry 2.0 too, whose threads print other errors with a piece
+        of source.
+        """
         world.project("alpha", "sigma")
         (world.home.project / "poetry.lock").write_text(lock_file)
         with spoiled(world, row):

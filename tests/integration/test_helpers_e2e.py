@@ -1,7 +1,9 @@
-"""Credential helpers through whole commands: real scripts in the three protocols, and what the servers received.
+"""Credential helpers through whole commands: real scripts in the three protocols, and what the
+servers received.
 
 Protocols: https://github.com/EngFlow/credential-helper-spec; gitcredentials(7);
-https://kubernetes.io/docs/reference/access-authn-authz/authentication/ ("client-go credential plugins").
+https://kubernetes.io/docs/reference/access-authn-authz/authentication/ ("client-go credential
+plugins").
 """
 
 from __future__ import annotations
@@ -79,11 +81,17 @@ class TestFromLoginToPublish:
         words = helper.tool.command[0]
         done = [home.ok("repo", "login", "foo", "--helper", words)]
         kept = home.toml("poetry-repo-plugin.toml")["repositories"]["foo"]
-        assert (kept["helper"], kept["helper-protocol"]) == ([words], helper.protocol), "the protocol was found out"
+        assert (kept["helper"], kept["helper-protocol"]) == ([words], helper.protocol), (
+            "the protocol was found out"
+        )
         assert kept["credential-origins"] == [server.origin]
         assert not (home.config / "auth.toml").exists()
         site_packages = use_venv(home, tmp_path / "venv")
-        for command, requests in ((("lock",), 4), (("install", "--no-root"), 2), (("publish", "-r", "foo"), 1)):
+        for command, requests in (
+            (("lock",), 4),
+            (("install", "--no-root"), 2),
+            (("publish", "-r", "foo"), 1),
+        ):
             server.clear()
             before = helper.asked
             done.append(home.ok(*command))
@@ -95,7 +103,9 @@ class TestFromLoginToPublish:
         assert [upload.filename for upload in server.uploads] == ["app-0.1.0-py3-none-any.whl"]
         assert_nowhere(home, done, *(helper.token(number) for number in range(1, 9)))
 
-    def test_twin_a_refused_answer_stores_nothing(self, server: IndexServer, home: PoetryHome, helper: Helper) -> None:
+    def test_twin_a_refused_answer_stores_nothing(
+        self, server: IndexServer, home: PoetryHome, helper: Helper
+    ) -> None:
         accept(server.index, helper, [])
         project(home, server.index_url, *PACKAGES)
         done = home.fails("repo", "login", "foo", "--helper", helper.tool.command[0])
@@ -104,7 +114,9 @@ class TestFromLoginToPublish:
         assert "[credential-missing]" in home.fails("lock").text
         assert helper.asked <= 3, "only the login asked, once for each protocol that it tried"
 
-    def test_twin_a_helper_that_has_nothing(self, server: IndexServer, home: PoetryHome, tmp_path: Path) -> None:
+    def test_twin_a_helper_that_has_nothing(
+        self, server: IndexServer, home: PoetryHome, tmp_path: Path
+    ) -> None:
         helper = Helper.make(tmp_path / "bin", "bazel", body='print("{}")\n')
         set_helper(home, helper, server.origin)
         project(home, server.index_url, *PACKAGES)
@@ -124,7 +136,9 @@ class TestGit:
         project(home, server.index_url, *PACKAGES, extra=with_upload(server))
         return helper
 
-    def test_what_was_accepted_is_stored_once(self, server: IndexServer, home: PoetryHome, helper: Helper) -> None:
+    def test_what_was_accepted_is_stored_once(
+        self, server: IndexServer, home: PoetryHome, helper: Helper
+    ) -> None:
         accept(server.index, helper, [1])
         home.ok("lock")
         assert helper.words == ["get", "store"]
@@ -138,17 +152,24 @@ class TestGit:
         accept(server.index, helper, [2])
         home.ok("lock")
         assert helper.words == ["get", "erase", "get", "store"]
-        assert (helper.told("erase"), helper.told("store")) == ([helper.token(1)], [helper.token(2)])
+        assert (helper.told("erase"), helper.told("store")) == (
+            [helper.token(1)],
+            [helper.token(2)],
+        )
         assert refusals(server) == 1
 
-    def test_a_token_revoked_in_the_middle(self, server: IndexServer, home: PoetryHome, helper: Helper) -> None:
+    def test_a_token_revoked_in_the_middle(
+        self, server: IndexServer, home: PoetryHome, helper: Helper
+    ) -> None:
         accept(server.index, helper, [1, 2])
         server.limit(helper.token(1), 1)
         home.ok("lock")
         assert helper.words == ["get", "store", "erase", "get", "store"]
         assert helper.told("store") == [helper.token(1), helper.token(2)]
 
-    def test_twin_both_are_refused(self, server: IndexServer, home: PoetryHome, helper: Helper) -> None:
+    def test_twin_both_are_refused(
+        self, server: IndexServer, home: PoetryHome, helper: Helper
+    ) -> None:
         accept(server.index, helper, [])
         home.fails("lock")
         assert sorted(helper.words) == ["erase", "erase", "get", "get"]
@@ -164,14 +185,18 @@ class TestGit:
         assert "403" in done.text
         assert set(helper.words) == {"get"}
 
-    def test_uploads_are_told_as_well(self, server: IndexServer, home: PoetryHome, helper: Helper) -> None:
+    def test_uploads_are_told_as_well(
+        self, server: IndexServer, home: PoetryHome, helper: Helper
+    ) -> None:
         accept(server.index, helper, [2])
         add_dist(home)
         home.ok("publish", "-r", "foo")
         assert helper.words == ["get", "erase", "get", "store"]
         assert len(server.uploads) == 1
 
-    def test_a_helper_that_cannot_store_is_a_note(self, server: IndexServer, home: PoetryHome, tmp_path: Path) -> None:
+    def test_a_helper_that_cannot_store_is_a_note(
+        self, server: IndexServer, home: PoetryHome, tmp_path: Path
+    ) -> None:
         body = 'if sys.argv[-1] != "get":\n    sys.exit("read-only vault")\nprint("username=robot1\\npassword=p4ss")\n'
         helper = Helper.make(tmp_path / "other", "git", body=body)
         set_helper(home, helper, server.origin)
@@ -186,7 +211,9 @@ class TestGit:
 def exec_helper(
     folder: Path, identity: Identity, *, token: str | None = "t0ken", ends: list[str] | None = None
 ) -> Helper:
-    """Hands out a client certificate with its key, as kubectl's plugins do; ``ends`` says when, for each run."""
+    """Hands out a client certificate with its key, as kubectl's plugins do; ``ends`` says when, for
+    each run.
+    """
     status = {
         "clientCertificateData": identity.cert_pem.decode(),
         "clientKeyData": key_pem(identity).decode(),
@@ -199,7 +226,9 @@ def exec_helper(
 
 
 class TestClientCertificate:
-    """ExecCredential's ``clientCertificateData`` and ``clientKeyData``: the server sees the peer."""
+    """ExecCredential's ``clientCertificateData`` and ``clientKeyData``: the server sees the
+    peer.
+    """
 
     @pytest.fixture
     def server(self, certs: CertificateFactory) -> Iterator[IndexServer]:
@@ -209,7 +238,9 @@ class TestClientCertificate:
 
     @pytest.fixture(autouse=True)
     def settings(self, server: IndexServer, home: PoetryHome, certs: CertificateFactory) -> None:
-        (home.config / "config.toml").write_text(f'[certificates.foo]\ncert = "{certs.ca_file()}"\n')
+        (home.config / "config.toml").write_text(
+            f'[certificates.foo]\ncert = "{certs.ca_file()}"\n'
+        )
         project(home, server.index_url, *PACKAGES, extra=with_upload(server))
         add_dist(home)
 
@@ -247,7 +278,9 @@ class TestClientCertificate:
         assert "[client-cert-rejected]" in done.err
         assert home.toml("poetry-repo-plugin.toml") == {}
 
-    def test_twin_a_helper_without_one(self, server: IndexServer, home: PoetryHome, tmp_path: Path) -> None:
+    def test_twin_a_helper_without_one(
+        self, server: IndexServer, home: PoetryHome, tmp_path: Path
+    ) -> None:
         helper = Helper.make(tmp_path / "bin", "exec-credential")
         set_helper(home, helper, server.origin)
         assert "[client-cert-required]" in home.fails("lock").text
@@ -272,7 +305,9 @@ class TestClientCertificate:
     def test_twin_the_helper_says_that_it_has_expired(
         self, server: IndexServer, home: PoetryHome, certs: CertificateFactory, tmp_path: Path
     ) -> None:
-        helper = exec_helper(tmp_path / "bin", certs.client("robot-7"), ends=["2020-01-02T03:04:05Z"])
+        helper = exec_helper(
+            tmp_path / "bin", certs.client("robot-7"), ends=["2020-01-02T03:04:05Z"]
+        )
         set_helper(home, helper, server.origin)
         done = home.fails("lock")
         assert "the helper's client certificate has expired" in done.text
@@ -282,14 +317,16 @@ class TestClientCertificate:
     def test_one_that_ends_in_the_middle_is_asked_for_again(
         self, server: IndexServer, home: PoetryHome, certs: CertificateFactory, tmp_path: Path
     ) -> None:
-        """The first is good for 61 s: after a second it is no longer good for long enough, and the next connection
-        (the server ends each) offers what a second run of the helper gave.
+        """The first is good for 61 s: after a second it is no longer good for long enough, and the
+        next connection (the server ends each) offers what a second run of the helper gave.
         """
         ends = [f"{later(seconds):%Y-%m-%dT%H:%M:%SZ}" for seconds in (61, 3600)]
         helper = exec_helper(tmp_path / "bin", certs.client("robot-7"), ends=ends)
         set_helper(home, helper, server.origin)
         home.environ["POETRY_REPO_PLUGIN_PREFETCH"] = "false"  # ahead, all four would begin at once
-        server.respond = lambda request: time.sleep(3.5)  # the last of four requests begins when ten seconds are over
+        server.respond = lambda request: time.sleep(
+            3.5
+        )  # the last of four requests begins when ten seconds are over
         home.ok("lock")
         assert helper.asked == 2
         assert (refusals(server), server.handshake_errors) == (0, [])
@@ -321,7 +358,9 @@ class TestBoundToOrigins:
         assert helper.words == []
         assert server.authorizations() == []
 
-    def test_twin_an_open_index_is_used_without_it(self, server: IndexServer, home: PoetryHome, helper: Helper) -> None:
+    def test_twin_an_open_index_is_used_without_it(
+        self, server: IndexServer, home: PoetryHome, helper: Helper
+    ) -> None:
         set_helper(home, helper, "https://packages.example.com")
         project(home, server.index_url, *PACKAGES)
         server.index.tokens = server.index.credentials = None
@@ -357,8 +396,14 @@ class TestTrouble:
         [
             ("sys.exit('the vault is sealed')", "failed (status 1): the vault is sealed"),
             ("print('<html>')", "did not answer with a JSON object"),
-            ("print(json.dumps({'headers': {'Authorization': ['Bearer a b']}}))", "token contains white space"),
-            ("print(json.dumps({'headers': {'Authorization': ['Bearer x']}, 'expires': 'soon'}))", "is not a time"),
+            (
+                "print(json.dumps({'headers': {'Authorization': ['Bearer a b']}}))",
+                "token contains white space",
+            ),
+            (
+                "print(json.dumps({'headers': {'Authorization': ['Bearer x']}, 'expires': 'soon'}))",
+                "is not a time",
+            ),
             (
                 "print(json.dumps({'headers': {'Authorization': ['Bearer x']}, 'expires': '2020-01-02T03:04:05Z'}))",
                 "credential expired at 2020-01-02",
@@ -375,7 +420,9 @@ class TestTrouble:
         project(home, server.index_url, *PACKAGES)
         done = home.fails("lock")
         assert done.text.count(told) == 1, done.text
-        assert "Try: poetry repo login foo --helper " in done.text, "a plain login would replace the helper"
+        assert "Try: poetry repo login foo --helper " in done.text, (
+            "a plain login would replace the helper"
+        )
         assert helper.asked == 1
 
     def test_one_that_hangs_is_ended_and_not_tried_again(
@@ -392,7 +439,9 @@ class TestTrouble:
         assert helper.asked == 1
         assert 30 <= took < 50
 
-    def test_a_helper_that_is_gone(self, server: IndexServer, home: PoetryHome, tmp_path: Path) -> None:
+    def test_a_helper_that_is_gone(
+        self, server: IndexServer, home: PoetryHome, tmp_path: Path
+    ) -> None:
         helper = Helper.make(tmp_path / "bin", "bazel")
         set_helper(home, helper, server.origin)
         helper.tool.path.unlink()
@@ -413,7 +462,9 @@ class TestTrouble:
 
 
 class TestNeverRun:
-    def test_by_a_command_that_needs_no_repository(self, server: IndexServer, home: PoetryHome, tmp_path: Path) -> None:
+    def test_by_a_command_that_needs_no_repository(
+        self, server: IndexServer, home: PoetryHome, tmp_path: Path
+    ) -> None:
         helper = Helper.make(tmp_path / "bin", "exec-credential", life=None)
         set_helper(with_keyring(home), helper, server.origin)
         accept(server.index, helper, [1, 2])
@@ -424,8 +475,20 @@ class TestNeverRun:
         calls = len(home.keyring_calls())
         server.clear()
         for command in (
-            *(("version",), ("show",), ("show", "--tree"), ("show", "alpha"), ("check",), ("env", "info")),
-            *(("install", "--no-root"), ("sync", "--no-root"), ("install", "--dry-run"), ("config", "--list")),
+            *(
+                ("version",),
+                ("show",),
+                ("show", "--tree"),
+                ("show", "alpha"),
+                ("check",),
+                ("env", "info"),
+            ),
+            *(
+                ("install", "--no-root"),
+                ("sync", "--no-root"),
+                ("install", "--dry-run"),
+                ("config", "--list"),
+            ),
         ):
             home.ok(*command)
         assert helper.asked == 1
@@ -445,7 +508,9 @@ class TestNeverRun:
         home.ok("install", "--no-root")
         assert helper.asked == 2
 
-    def test_nor_by_another_repository_on_the_way(self, server: IndexServer, home: PoetryHome, tmp_path: Path) -> None:
+    def test_nor_by_another_repository_on_the_way(
+        self, server: IndexServer, home: PoetryHome, tmp_path: Path
+    ) -> None:
         """Only the repository that is asked asks its helper."""
         helper = Helper.make(tmp_path / "bin", "bazel")
         set_helper(home, helper, "https://packages.example.com", name="other")
@@ -455,7 +520,9 @@ class TestNeverRun:
         assert helper.asked == 0
 
 
-def test_the_helper_knows_no_other_repositorys_secrets(server: IndexServer, home: PoetryHome, tmp_path: Path) -> None:
+def test_the_helper_knows_no_other_repositorys_secrets(
+    server: IndexServer, home: PoetryHome, tmp_path: Path
+) -> None:
     helper = Helper.make(tmp_path / "bin", "bazel", life=None)
     set_helper(home, helper, server.origin)
     accept(server.index, helper, [1])

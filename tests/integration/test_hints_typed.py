@@ -1,8 +1,8 @@
 """DESIGN section 1: a hint, typed, changes something.
 
-For everything that can be wrong the command behind ``Try:`` is typed, again and again: that ends in success, or in a
-failure with nothing to type; the same failure with the same hint never comes twice. How many were typed stands in the
-report of ``--junitxml``, as ``typed``.
+For everything that can be wrong the command behind ``Try:`` is typed, again and again: that ends in
+success, or in a failure with nothing to type; the same failure with the same hint never comes
+twice. How many were typed stands in the report of ``--junitxml``, as ``typed``.
 """
 
 from __future__ import annotations
@@ -78,9 +78,12 @@ def entitle_another(world: World) -> str:
 
 
 @pytest.mark.parametrize(
-    ("command", "row"), [pytest.param(command, row, id=f"{command}-{row.name}") for command, row in ROWS]
+    ("command", "row"),
+    [pytest.param(command, row, id=f"{command}-{row.name}") for command, row in ROWS],
 )
-def test_row(world: World, typist: Typist, command: str, row: Wrong, record_property: Record) -> None:
+def test_row(
+    world: World, typist: Typist, command: str, row: Wrong, record_property: Record
+) -> None:
     """Each row of the table that has a hint."""
     with spoiled(world, row):
         if row.name.startswith("403"):

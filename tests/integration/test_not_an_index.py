@@ -1,4 +1,6 @@
-"""Pages that are no index, and empty ones that are: what a look-up, a login and an upload make of them."""
+"""Pages that are no index, and empty ones that are: what a look-up, a login and an upload make of
+them.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ class TestLock:
         index.respond = None
         home.ok("lock")
 
-    def test_a_page_that_lists_nothing_is_mentioned(self, home: WarmHome, index: IndexServer) -> None:
+    def test_a_page_that_lists_nothing_is_mentioned(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         index.respond = lambda request: APP
         project(home, "alpha", acme=index.index_url)
         done = home.fails("lock")

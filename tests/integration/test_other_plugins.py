@@ -1,4 +1,6 @@
-"""A plugin that fetches a token and merges it into Poetry's configuration, as the one-vendor plugins do."""
+"""A plugin that fetches a token and merges it into Poetry's configuration, as the one-vendor
+plugins do.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,12 @@ def add_plugin(world: World, text: str) -> None:
     information = folder / "other_plugin-1.0.dist-info"
     information.mkdir(parents=True)
     (folder / "other_plugin.py").write_text(text, encoding="utf-8")
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: other-plugin\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[poetry.application.plugin]\nother = other_plugin:Plugin\n")
+    (information / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: other-plugin\nVersion: 1.0\n"
+    )
+    (information / "entry_points.txt").write_text(
+        "[poetry.application.plugin]\nother = other_plugin:Plugin\n"
+    )
     world.home.environ["PYTHONPATH"] = str(folder)
 
 
@@ -80,7 +86,9 @@ def test_show_names_it(project: World) -> None:
 
 def test_twin_a_projects_poetry_toml_is_no_plugin(project: World) -> None:
     file: Path = project.home.project / "poetry.toml"
-    file.write_text(f'[http-basic.{NAME}]\nusername = "{USER}"\npassword = "{PASSWORD}"\n', encoding="utf-8")
+    file.write_text(
+        f'[http-basic.{NAME}]\nusername = "{USER}"\npassword = "{PASSWORD}"\n', encoding="utf-8"
+    )
     done = project.home.fails("lock")
     assert "[credential-missing]" in done.text
     assert_no_secret(done)

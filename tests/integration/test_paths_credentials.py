@@ -44,7 +44,9 @@ def in_auth_toml(username: str, password: str) -> Store:
 
 
 def in_keyring(service: str, username: str, password: str, *, known: bool = False) -> Store:
-    """A keyring entry; ``known``: ``auth.toml`` names its user, as for a password that Poetry stored."""
+    """A keyring entry; ``known``: ``auth.toml`` names its user, as for a password that Poetry
+    stored.
+    """
 
     def store(world: World) -> None:
         world.home.keyring = FILE_KEYRING
@@ -57,7 +59,9 @@ def in_keyring(service: str, username: str, password: str, *, known: bool = Fals
 
 
 def in_environment(**variables: str) -> Store:
-    return lambda world: world.home.environ.update({f"POETRY_{key}": value for key, value in variables.items()})
+    return lambda world: world.home.environ.update(
+        {f"POETRY_{key}": value for key, value in variables.items()}
+    )
 
 
 def in_netrc(username: str, password: str) -> Store:
@@ -110,7 +114,10 @@ def test_look_up_download_and_upload(world: World, venv: Path, place: str) -> No
     (world.home.project / "dist").mkdir()
     wheel, content = packages.wheel("app", "0.1.0")
     (world.home.project / "dist" / wheel).write_bytes(content)
-    for words in (("install", "--no-root", "-vvv"), ("publish", "-r", NAME, "-vvv")):  # install locks first
+    for words in (
+        ("install", "--no-root", "-vvv"),
+        ("publish", "-r", NAME, "-vvv"),
+    ):  # install locks first
         world.index.clear()
         calls = len(world.home.keyring_calls())
         done = world.home.ok(*words)
@@ -124,7 +131,9 @@ def test_look_up_download_and_upload(world: World, venv: Path, place: str) -> No
         assert len(refused) <= (0 if evident or words[0] == "publish" else 4)
         assert all(request.authorization is None for request in refused)
         asked = world.home.keyring_calls()[calls:]
-        assert len({tuple(call) for call in asked}) == len(asked) <= 4, asked  # by name, URL (two spellings), host
+        assert len({tuple(call) for call in asked}) == len(asked) <= 4, (
+            asked
+        )  # by name, URL (two spellings), host
         if password:
             assert_no_secret(done, password)
     assert names_locked(world) == installed(venv) == ["gamma-1.0"]
@@ -136,10 +145,14 @@ NAMES = ("foo2", "my_repo", "my.repo", "Acme-2.x_y")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_with_digits_dots_and_underscores(world: World, name: str) -> None:
-    """All of it by variables (S7; POETRY.md, defects 1 and 2), beside another repository in ``config.toml``."""
+    """All of it by variables (S7; POETRY.md, defects 1 and 2), beside another repository in
+    ``config.toml``.
+    """
     other = World(world.index, world.home, world.certs, world.identity)
     world.settle("config.toml", "certificates", value={})
-    world.settle("auth.toml", "http-basic", value={NAME: {"username": "nobody", "password": "nothing"}})
+    world.settle(
+        "auth.toml", "http-basic", value={NAME: {"username": "nobody", "password": "nothing"}}
+    )
     world.settle("poetry-repo-plugin.toml", "repositories", value={})
     pem = world.certs.pem(world.identity, "client-encrypted.pem", passphrase=PASSPHRASE)
     key = name.upper().replace("-", "_").replace(".", "_")
@@ -169,7 +182,9 @@ def test_names_with_digits_dots_and_underscores(world: World, name: str) -> None
 
 
 def test_one_variable_hides_no_other_repository(world: World) -> None:
-    """POETRY.md, defect 1: ``POETRY_REPOSITORIES_*_URL`` of one repository, and the upload goes to another."""
+    """POETRY.md, defect 1: ``POETRY_REPOSITORIES_*_URL`` of one repository, and the upload goes to
+    another.
+    """
     world.home.environ["POETRY_REPOSITORIES_OTHER_URL"] = "https://other.invalid/upload/"
     world.project()
     wheel, content = packages.wheel("app", "0.1.0")
@@ -213,21 +228,31 @@ def upload_to(world: World, where: str, url: str) -> None:
     if where == "environment":
         world.home.environ["POETRY_REPOSITORIES_FOO_URL"] = url
     elif where == "poetry.toml":
-        (world.home.project / where).write_text(f'[repositories.{NAME}]\nurl = "{url}"\n', encoding="utf-8")
+        (world.home.project / where).write_text(
+            f'[repositories.{NAME}]\nurl = "{url}"\n', encoding="utf-8"
+        )
     else:
         world.publish_to(url)
 
 
 @pytest.mark.parametrize("where", UPLOAD_URLS)
 def test_userinfo_of_a_publish_url(world: World, dist: str, where: str) -> None:
-    """As plain Poetry has it: it is sent, before what is stored; to that URL only, and nobody is told."""
+    """As plain Poetry has it: it is sent, before what is stored; to that URL only, and nobody is
+    told.
+    """
     world.index.credentials = {USER: PASSWORD, "__token__": TOKEN}
-    upload_to(world, where, world.index.with_userinfo(world.index.upload_url, f"__token__:{quote(TOKEN, safe='')}"))
+    upload_to(
+        world,
+        where,
+        world.index.with_userinfo(world.index.upload_url, f"__token__:{quote(TOKEN, safe='')}"),
+    )
     for words in (("publish", "-r", NAME, "-vvv"), ("lock", "-vvv")):
         done = world.home.ok(*words)
         assert_no_secret(done, TOKEN, quote(TOKEN, safe=""), quote(TOKEN))
         assert "__token__:" not in done.text
-    assert [(upload.filename, upload.username) for upload in world.index.uploads] == [(dist, "__token__")]
+    assert [(upload.filename, upload.username) for upload in world.index.uploads] == [
+        (dist, "__token__")
+    ]
     reading = [request for request in world.index.requests if request.path != "/upload/"]
     assert reading
     assert_authorized(reading)
@@ -265,19 +290,25 @@ def reader_and_token_in_keyring(world: World) -> None:
 
 BOTH: dict[str, Store] = {
     "auth.toml": reader_and_token_in_files,
-    "environment": in_environment(HTTP_BASIC_FOO_USERNAME=USER, HTTP_BASIC_FOO_PASSWORD=PASSWORD, PYPI_TOKEN_FOO=TOKEN),
+    "environment": in_environment(
+        HTTP_BASIC_FOO_USERNAME=USER, HTTP_BASIC_FOO_PASSWORD=PASSWORD, PYPI_TOKEN_FOO=TOKEN
+    ),
     "keyring": reader_and_token_in_keyring,
 }
 
 
 @pytest.mark.parametrize("place", BOTH)
 def test_a_token_for_uploads_beside_a_pair_for_reading(world: World, dist: str, place: str) -> None:
-    """As in plain Poetry: each where it is good, and neither is tried at the other's door; but for the keyring, where a
-    file names the user and nothing says that there is a token: looking for it first would cost every upload a call.
+    """As in plain Poetry: each where it is good, and neither is tried at the other's door; but for
+    the keyring, where a file names the user and nothing says that there is a token: looking for it
+    first would cost every upload a call.
     """
     BOTH[place](logged_out(world))
     world.index.index.upload_credentials = {"__token__": TOKEN}
-    for words, username, password in ((("lock",), USER, PASSWORD), (("publish", "-r", NAME), "__token__", TOKEN)):
+    for words, username, password in (
+        (("lock",), USER, PASSWORD),
+        (("publish", "-r", NAME), "__token__", TOKEN),
+    ):
         world.index.clear()
         world.home.ok(*words)
         requests = world.index.requests
@@ -300,11 +331,15 @@ def test_a_wrong_variable_is_not_replaced_by_what_is_stored(world: World) -> Non
 
 
 def test_a_user_name_of_a_variable_takes_the_stored_password(world: World) -> None:
-    """As in plain Poetry. Where that is refused, the variable is told, and without it the stored login is whole."""
+    """As in plain Poetry. Where that is refused, the variable is told, and without it the stored
+    login is whole.
+    """
     world.home.environ["POETRY_HTTP_BASIC_FOO_USERNAME"] = "carol"
     world.project("gamma")
     done = world.home.fails("lock")
-    assert "of user carol from environment variable POETRY_HTTP_BASIC_FOO_USERNAME and " in done.text
+    assert (
+        "of user carol from environment variable POETRY_HTTP_BASIC_FOO_USERNAME and " in done.text
+    )
     assert "Try: unset POETRY_HTTP_BASIC_FOO_USERNAME\n" in done.text
     del world.home.environ["POETRY_HTTP_BASIC_FOO_USERNAME"]
     world.index.clear()

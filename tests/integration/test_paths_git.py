@@ -1,4 +1,6 @@
-"""Path 8: https git dependencies. The credential goes to exactly the repository that it was configured for."""
+"""Path 8: https git dependencies. The credential goes to exactly the repository that it was
+configured for.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,17 @@ from tests.integration.world import (
 from tests.servers import GitServer, IndexServer
 from tests.servers.faults import forbidden, redirect_all
 
-pytestmark = [pytest.mark.paths, pytest.mark.skipif(shutil.which("git") is None, reason="the server is git's own")]
+pytestmark = [
+    pytest.mark.paths,
+    pytest.mark.skipif(shutil.which("git") is None, reason="the server is git's own"),
+]
 
 
 @pytest.fixture(scope="module")
 def module_git(certs: CertificateFactory) -> Iterator[GitServer]:
-    with GitServer(tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}) as server:
+    with GitServer(
+        tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}
+    ) as server:
         yield server
 
 
@@ -46,7 +53,9 @@ def git(module_git: GitServer, world: World) -> Iterator[GitServer]:
 
 @pytest.fixture
 def open_git() -> Iterator[GitServer]:
-    """A git server without TLS and without a password, so that whatever comes is served and seen."""
+    """A git server without TLS and without a password, so that whatever comes is served and
+    seen.
+    """
     with GitServer() as server:
         yield server
 
@@ -78,7 +87,10 @@ def test_lock_and_install(world: World, git: GitServer, venv: Path) -> None:
         locked = world.home.lock()["package"][0]["source"]
         assert (locked["url"], locked["resolved_reference"]) == (git.clone_url, git.commit)
         assert_authorized(git.requests)
-        for folder in (world.home.root / "cache", venv.parents[2] / "src"):  # where Poetry keeps clones
+        for folder in (
+            world.home.root / "cache",
+            venv.parents[2] / "src",
+        ):  # where Poetry keeps clones
             shutil.rmtree(folder, ignore_errors=True)
         git.clear()
         world.home.ok("install", "--no-root")
@@ -138,7 +150,9 @@ def test_http_receives_nothing_where_it_was_https(world: World, open_git: GitSer
 
 
 @pytest.mark.parametrize("suffix", ["", ".git"], ids=["without .git", "with .git"])
-def test_the_same_repository_in_either_spelling(world: World, open_git: GitServer, suffix: str) -> None:
+def test_the_same_repository_in_either_spelling(
+    world: World, open_git: GitServer, suffix: str
+) -> None:
     open_git.credentials = {USER: PASSWORD}
     world.publish_to(f"{open_git.origin}/repo{suffix}")
     depend_on(world, open_git.clone_url)
@@ -147,7 +161,9 @@ def test_the_same_repository_in_either_spelling(world: World, open_git: GitServe
 
 
 @pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
-def test_nothing_follows_a_redirect_to_another_origin(world: World, git: GitServer, tls: bool) -> None:
+def test_nothing_follows_a_redirect_to_another_origin(
+    world: World, git: GitServer, tls: bool
+) -> None:
     """Neither the password nor the client certificate."""
     context = server_context(world.certs.server(), world.certs.ca, require=False) if tls else None
     with GitServer(tls=context) as target:

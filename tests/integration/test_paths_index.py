@@ -1,4 +1,6 @@
-"""Look-ups, downloads and builds: what the index received on each path, and the failing twin of each."""
+"""Look-ups, downloads and builds: what the index received on each path, and the failing twin of
+each.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class TestLookUps:
         assert "alpha-2.0-py3-none-any.whl.metadata" in files_of(world.index, ".metadata")
         assert_no_secret(done)
 
-    def test_lock_reads_ranges_of_wheels_where_there_is_no_metadata_file(self, world: World) -> None:
+    def test_lock_reads_ranges_of_wheels_where_there_is_no_metadata_file(
+        self, world: World
+    ) -> None:
         world.index.index.core_metadata = False
         world.project("alpha")
         world.home.ok("lock")
@@ -80,7 +84,9 @@ class TestLookUps:
 
 @pytest.fixture
 def locked(world: World, venv: Path, lock_file: str) -> Path:
-    """A project that is locked, with nothing in the cache; the ``site-packages`` of its empty environment."""
+    """A project that is locked, with nothing in the cache; the ``site-packages`` of its empty
+    environment.
+    """
     world.project("alpha", "sigma")
     (world.home.project / "poetry.lock").write_text(lock_file)
     return venv
@@ -89,7 +95,9 @@ def locked(world: World, venv: Path, lock_file: str) -> Path:
 class TestDownloads:
     """Paths 2 and 3: the executor, in parallel, and the build requirements of an sdist."""
 
-    @pytest.mark.parametrize("words", [("install", "--no-root"), ("sync", "--no-root")], ids=["install", "sync"])
+    @pytest.mark.parametrize(
+        "words", [("install", "--no-root"), ("sync", "--no-root")], ids=["install", "sync"]
+    )
     def test_install(self, world: World, locked: Path, words: tuple[str, ...]) -> None:
         done = world.home.ok(*words, "-v")
         assert installed(locked) == [*ALL, "sigma-1.0"]
@@ -111,7 +119,9 @@ class TestDownloads:
         assert installed(locked) == []
 
     def test_lock_builds_an_sdist_with_a_backend_of_the_index(self, world: World) -> None:
-        """Only the backend can tell what such an sdist depends on, so the look-up already needs it."""
+        """Only the backend can tell what such an sdist depends on, so the look-up already needs
+        it.
+        """
         world.project("sigma")
         world.home.ok("lock")
         assert names_locked(world) == ["sigma-1.0"]
@@ -119,7 +129,9 @@ class TestDownloads:
         assert_authorized(world.index.requests)
 
     def test_twin_of_build_requirements(self, world: World, locked: Path) -> None:
-        """The sdist may be had and its backend may not: the refusal of the backend is what is told."""
+        """The sdist may be had and its backend may not: the refusal of the backend is what is
+        told.
+        """
         world.index.respond = _no_backend
         done = world.home.run("install", "--no-root")
         assert done.code == 1, done.text
@@ -136,8 +148,8 @@ def _no_backend(request: RecordedRequest) -> Response | None:
 class TestBuild:
     """Path 4: the isolated environment of ``poetry build``.
 
-    Poetry 2.0 makes one only for a project with a build script, and installs what ``requires`` names in it; from 2.1 on
-    it makes one for every backend that is not its own.
+    Poetry 2.0 makes one only for a project with a build script, and installs what ``requires``
+    names in it; from 2.1 on it makes one for every backend that is not its own.
     """
 
     @pytest.fixture(autouse=True)

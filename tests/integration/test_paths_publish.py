@@ -61,7 +61,10 @@ class TestPublish:
             f'{{"poetry-repository-{NAME}": {{"{USER}": "{PASSWORD}"}}}}', encoding="utf-8"
         )
         world.home.ok("publish", "--build", "-r", NAME)
-        assert sorted(uploaded(world.index)) == [("app-0.1.0-py3-none-any.whl", USER), ("app-0.1.0.tar.gz", USER)]
+        assert sorted(uploaded(world.index)) == [
+            ("app-0.1.0-py3-none-any.whl", USER),
+            ("app-0.1.0.tar.gz", USER),
+        ]
         assert world.index.paths() == ["/upload/", "/upload/"]
         assert_authorized(world.index.requests)
         assert world.home.keyring_calls() == [["get_password", f"poetry-repository-{NAME}", USER]]
@@ -79,9 +82,11 @@ class TestPublish:
         done = world.home.fails("publish", "-r", NAME, "--username", USER, "--password", "wrong")
         assert "[credential-rejected]" in done.text
         assert "the command line" in done.text
-        assert [request.authorization.password for request in world.index.requests if request.authorization] == [
-            "wrong"
-        ] * len(world.index.requests)
+        assert [
+            request.authorization.password
+            for request in world.index.requests
+            if request.authorization
+        ] == ["wrong"] * len(world.index.requests)
         assert_no_secret(done)
 
     def test_a_user_name_alone_is_completed_for_that_user_only(self, world: World) -> None:
@@ -109,7 +114,9 @@ class TestPublish:
         assert done.text.count(f"[{CAUSES[missing][0]}]") == 1, done.text
         assert world.index.uploads == []
 
-    def test_a_refused_credential_stops_before_the_second_file(self, world: World, dist: Path) -> None:
+    def test_a_refused_credential_stops_before_the_second_file(
+        self, world: World, dist: Path
+    ) -> None:
         second, content = packages.wheel("app", "0.1.0", filename_tag="py2.py3-none-any")
         (dist.parent / second).write_bytes(content)
         world.log_in(password="wrong")
@@ -118,14 +125,23 @@ class TestPublish:
         assert "poetry repo login foo" in done.text
         assert len(world.index.paths("POST")) == 1
 
-    def test_certificates_of_the_command_line(self, world: World, certs: CertificateFactory) -> None:
+    def test_certificates_of_the_command_line(
+        self, world: World, certs: CertificateFactory
+    ) -> None:
         """Poetry's own ``--cert`` and ``--client-cert`` win over what is stored."""
         world.trust(certs.ca_file(certs.other_ca, name="other-ca.pem"))
-        words = ("--cert", str(certs.ca_file()), "--client-cert", str(certs.pem(certs.client("bob-laptop"), "bob.pem")))
+        words = (
+            "--cert",
+            str(certs.ca_file()),
+            "--client-cert",
+            str(certs.pem(certs.client("bob-laptop"), "bob.pem")),
+        )
         world.home.ok("publish", "-r", NAME, *words)
         assert_authorized(world.index.requests, peer="bob-laptop")
 
-    def test_what_is_wrong_with_them_names_the_option(self, world: World, certs: CertificateFactory) -> None:
+    def test_what_is_wrong_with_them_names_the_option(
+        self, world: World, certs: CertificateFactory
+    ) -> None:
         """It goes before what ``repo certs`` stores, which would change nothing."""
         wrong = str(certs.ca_file(certs.other_ca, name="other-ca.pem"))
         done = world.home.fails("publish", "-r", NAME, "--cert", wrong)
@@ -143,13 +159,21 @@ class TestPlaces:
 
     @pytest.fixture
     def upload_host(self, certs: CertificateFactory) -> Iterator[IndexServer]:
-        with IndexServer(tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}) as server:
+        with IndexServer(
+            tls=server_context(certs.server(), certs.ca), credentials={USER: PASSWORD}
+        ) as server:
             yield server
 
-    def test_index_and_uploads_on_different_hosts_under_one_name(self, world: World, upload_host: IndexServer) -> None:
-        """Both are the user's word; of a place that only the project names, see ``tests/attacks``."""
+    def test_index_and_uploads_on_different_hosts_under_one_name(
+        self, world: World, upload_host: IndexServer
+    ) -> None:
+        """Both are the user's word; of a place that only the project names, see
+        ``tests/attacks``.
+        """
         world.publish_to(upload_host.upload_url)
-        world.settle("poetry-repo-plugin.toml", "repositories", NAME, "url", value=world.index.index_url)
+        world.settle(
+            "poetry-repo-plugin.toml", "repositories", NAME, "url", value=world.index.index_url
+        )
         world.project("gamma")
         world.home.ok("lock")
         assert_authorized(world.index.requests)
@@ -158,7 +182,9 @@ class TestPlaces:
         assert [upload.username for upload in upload_host.uploads] == [USER]
 
     def test_an_index_takes_no_uploads(self, world: World) -> None:
-        """Nothing is posted to a source's ``/simple/``; the hint says how to name the place for uploads."""
+        """Nothing is posted to a source's ``/simple/``; the hint says how to name the place for
+        uploads.
+        """
         world.settle("config.toml", "repositories", value={})
         done = world.home.fails("publish", "-r", NAME)
         assert world.index.requests == []

@@ -1,7 +1,8 @@
 """Paths 6 and 9: Poetry installs into its own environment, or plugins for a project.
 
-Both run in a throwaway copy of the Poetry under test: a virtual environment whose packages are those of the real one,
-seen through a ``.pth`` file, so that nothing is ever installed in the real one.
+Both run in a throwaway copy of the Poetry under test: a virtual environment whose packages are
+those of the real one, seen through a ``.pth`` file, so that nothing is ever installed in the real
+one.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def own(world: World, tmp_path: Path) -> Path:
     """The ``site-packages`` of a throwaway Poetry, which the home uses from here on."""
     folder = tmp_path / "poetry"
     site_packages = make_venv(folder)
-    (site_packages / "real.pth").write_text(f"import site; site.addsitedir({str(real_packages())!r})\n")
+    (site_packages / "real.pth").write_text(
+        f"import site; site.addsitedir({str(real_packages())!r})\n"
+    )
     script = folder / "bin" / "poetry"
     script.write_text(
         f"#!{folder}/bin/python\nimport sys\nfrom poetry.console.application import main\nsys.exit(main())\n"
@@ -96,11 +99,15 @@ class TestSelfAdd:
 
 
 class TestRequiredPlugins:
-    """Path 9: ``[tool.poetry.requires-plugins]``, installed below the project by ``poetry install``."""
+    """Path 9: ``[tool.poetry.requires-plugins]``, installed below the project by ``poetry
+    install``.
+    """
 
     @pytest.fixture(autouse=True)
     def _project(self, world: World, own: Path, venv: Path) -> None:
-        for distribution in distributions(path=[str(real_packages())]):  # all of them count as pinned
+        for distribution in distributions(
+            path=[str(real_packages())]
+        ):  # all of them count as pinned
             world.index.add(*packages.wheel(distribution.metadata["Name"], distribution.version))
         world.project(extra=f'[tool.poetry.requires-plugins]\n{PLUGIN} = ">=1.0"\n')
         world.home.ok("lock")

@@ -1,4 +1,6 @@
-"""Plain Poetry (``--no-plugins``) on what the plugin stored, the plugin on what plain Poetry stored, and logout."""
+"""Plain Poetry (``--no-plugins``) on what the plugin stored, the plugin on what plain Poetry
+stored, and logout.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ pytestmark = pytest.mark.paths
 
 PLAIN = "s3cret-of-plain-Poetry"  # plain Poetry expands braces, and knows only latin-1
 TOKEN = "pypi-AgEIcHlwaS5vcmc"
-KEYRINGS = pytest.mark.parametrize("keyring", [FILE_KEYRING, NO_KEYRING], ids=["keyring", "auth.toml"])
+KEYRINGS = pytest.mark.parametrize(
+    "keyring", [FILE_KEYRING, NO_KEYRING], ids=["keyring", "auth.toml"]
+)
 
 
 @pytest.fixture
@@ -47,7 +51,9 @@ def prepare(world: World) -> None:
 
 
 def tell_plugin(world: World, secret: str, *, token: bool = False) -> None:
-    """The commands of the quick start; the client certificate is one PEM, as plain Poetry needs it."""
+    """The commands of the quick start; the client certificate is one PEM, as plain Poetry needs
+    it.
+    """
     home, index = world.home, world.index
     home.ok("repo", "add", NAME, index.index_url, "--default", "--publish-url", index.upload_url)
     pem = world.certs.pem(world.identity)
@@ -59,7 +65,12 @@ def tell_plugin(world: World, secret: str, *, token: bool = False) -> None:
 def tell_plain_poetry(world: World, secret: str) -> None:
     world.home.ok("--no-plugins", "config", f"repositories.{NAME}", world.index.upload_url)
     world.home.ok("--no-plugins", "config", f"certificates.{NAME}.cert", str(world.certs.ca_file()))
-    world.home.ok("--no-plugins", "config", f"certificates.{NAME}.client-cert", str(world.certs.pem(world.identity)))
+    world.home.ok(
+        "--no-plugins",
+        "config",
+        f"certificates.{NAME}.client-cert",
+        str(world.certs.pem(world.identity)),
+    )
     world.home.ok("--no-plugins", "config", f"http-basic.{NAME}", USER, secret)
 
 
@@ -129,13 +140,19 @@ HALVES: dict[str, tuple[dict[str, str], dict[str, dict[str, str]]]] = {
     ),
     "one in each file": ({}, {"auth.toml": {"username": USER}, "config.toml": {"password": PLAIN}}),
 }
-WITH_AND_WITHOUT = pytest.mark.parametrize("before", [(), ("--no-plugins",)], ids=["plugin", "plain"])
+WITH_AND_WITHOUT = pytest.mark.parametrize(
+    "before", [(), ("--no-plugins",)], ids=["plugin", "plain"]
+)
 
 
 class TestHalves:
-    """User name and password under Poetry's own keys complete each other, with and without the plugin."""
+    """User name and password under Poetry's own keys complete each other, with and without the
+    plugin.
+    """
 
-    def prepare(self, world: World, environ: dict[str, str], files: dict[str, dict[str, str]]) -> None:
+    def prepare(
+        self, world: World, environ: dict[str, str], files: dict[str, dict[str, str]]
+    ) -> None:
         world.trust()
         world.identify_with_one_file()
         world.lock_without_env()
@@ -144,14 +161,19 @@ class TestHalves:
         for file, values in files.items():
             for key, value in values.items():
                 if file == "poetry.toml":
-                    (world.home.project / file).write_text(f'[http-basic.{NAME}]\n{key} = "{value}"\n')
+                    (world.home.project / file).write_text(
+                        f'[http-basic.{NAME}]\n{key} = "{value}"\n'
+                    )
                 else:
                     world.settle(file, "http-basic", NAME, key, value=value)
 
     @WITH_AND_WITHOUT
     @pytest.mark.parametrize("halves", HALVES.values(), ids=list(HALVES))
     def test_they_are_joined(
-        self, bare: World, before: tuple[str, ...], halves: tuple[dict[str, str], dict[str, dict[str, str]]]
+        self,
+        bare: World,
+        before: tuple[str, ...],
+        halves: tuple[dict[str, str], dict[str, dict[str, str]]],
     ) -> None:
         bare.index.credentials = {USER: PLAIN}
         self.prepare(bare, *halves)
@@ -194,8 +216,12 @@ class TestHalves:
 
 
 def remember_by_authorization(index: IndexServer, request: RecordedRequest) -> Response | None:
-    """The index's answer as one that a cache keeps apart by the Authorization header, and so with it."""
-    if index.index.is_upload(request.path) or not index.index.read_access.permits(request.authorization):
+    """The index's answer as one that a cache keeps apart by the Authorization header, and so with
+    it.
+    """
+    if index.index.is_upload(request.path) or not index.index.read_access.permits(
+        request.authorization
+    ):
         return None
     response = index.index.get(request)
     vary = {"Vary": "Authorization, Accept, Cookie", "Cache-Control": "public, max-age=3600"}
@@ -204,7 +230,10 @@ def remember_by_authorization(index: IndexServer, request: RecordedRequest) -> R
 
 def spellings(username: str, password: str) -> list[str]:
     """What a secret looks like in files: itself, in a URL, in a header."""
-    encoded = [base64.b64encode(f"{username}:{password}".encode(code)).decode() for code in ("utf-8", "latin-1")]
+    encoded = [
+        base64.b64encode(f"{username}:{password}".encode(code)).decode()
+        for code in ("utf-8", "latin-1")
+    ]
     return [password, quote(password), quote(password, safe=""), *encoded]
 
 
@@ -218,7 +247,9 @@ class TestLogout:
         tell_plugin(bare, PASSWORD)
         for words in (("install", "--no-root", "-vvv"), ("publish", "-r", NAME, "-vvv")):
             assert_no_secret(bare.home.ok(*words), *spellings(USER, PASSWORD))
-        assert list((bare.home.root / "cache").rglob("*.body")) or list((bare.home.root / "cache").rglob("_http*"))
+        assert list((bare.home.root / "cache").rglob("*.body")) or list(
+            (bare.home.root / "cache").rglob("_http*")
+        )
         bare.home.ok("repo", "logout", NAME)
         for spelling in spellings(USER, PASSWORD):
             assert bare.home.files_with(spelling) == []
@@ -228,12 +259,18 @@ class TestLogout:
         assert_fails_with(bare.home.run("lock", "--no-cache"), "credential")
 
     def test_before_that_only_auth_toml_has_it(self, bare: World) -> None:
-        """The cache remembers answers that vary by Authorization, and must not remember the header."""
+        """The cache remembers answers that vary by Authorization, and must not remember the
+        header.
+        """
         bare.index.respond = lambda request: remember_by_authorization(bare.index, request)
         prepare(bare)
         tell_plugin(bare, PASSWORD)
         bare.home.ok("lock")
-        found = {file for spelling in spellings(USER, PASSWORD) for file in bare.home.files_with(spelling)}
+        found = {
+            file
+            for spelling in spellings(USER, PASSWORD)
+            for file in bare.home.files_with(spelling)
+        }
         assert found == {bare.home.config / "auth.toml"}
 
 
@@ -257,7 +294,9 @@ class TestServersWithHabits:
     ) -> None:
         """The wheel is read in its place."""
         open_index.respond = lambda request: (
-            Response.text(status, "no", {"Retry-After": "0"}) if request.path.endswith(".metadata") else None
+            Response.text(status, "no", {"Retry-After": "0"})
+            if request.path.endswith(".metadata")
+            else None
         )
         home.write_project(dependencies=("gamma",), extra=source(NAME, open_index.index_url))
         home.ok(*before, "lock")
@@ -278,7 +317,9 @@ class TestServersWithHabits:
         assert home.lock()["package"][0]["source"]["reference"] == "bar"
         assert "/simple/gamma/" in open_index.paths()
 
-    def test_twin_a_login_page_is_no_empty_answer(self, home: PoetryHome, open_index: IndexServer) -> None:
+    def test_twin_a_login_page_is_no_empty_answer(
+        self, home: PoetryHome, open_index: IndexServer
+    ) -> None:
         page = Response.html("<title>Sign in</title><form><input type=password></form>")
         open_index.respond = lambda request: page if request.path == "/simple/gamma/" else None
         home.write_project(dependencies=("gamma",), extra=source(NAME, open_index.index_url))

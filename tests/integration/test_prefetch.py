@@ -1,4 +1,6 @@
-"""Asked ahead of Poetry: the same answers and the same requests, in less time; and nothing that would do harm."""
+"""Asked ahead of Poetry: the same answers and the same requests, in less time; and nothing that
+would do harm.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +50,11 @@ def far(index: IndexServer) -> Far:
 def both_ways(
     home: PoetryHome, far: Far, *words: str, lock: bool = True, together: int = 2, after: int = 1
 ) -> tuple[list[str], list[str]]:
-    """Run ``poetry WORDS`` without and with asking ahead, from nothing; the lock files must be the same.
+    """Run ``poetry WORDS`` without and with asking ahead, from nothing; the lock files must be the
+    same.
 
-    :param together: how many requests at least must be under way at the same time, once ``after`` are answered.
+    :param together: how many requests at least must be under way at the same time, once ``after``
+        are answered.
     :return: the URLs that were asked for without and with.
     """
     kept = None if lock else lock_file(home)
@@ -75,16 +79,24 @@ def both_ways(
 
 
 class TestLock:
-    def test_asks_the_same_at_the_same_time(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
-        """Its twin is in it: without asking ahead there is never more than one request under way."""
+    def test_asks_the_same_at_the_same_time(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
+        """Its twin is in it: without asking ahead there is never more than one request under
+        way.
+        """
         project_of(home, index, *add_web(index)[:6])
         without, ahead = both_ways(home, far, "lock", together=6)
         assert ahead == without
         assert far.started[0][1] == 0
         assert far.started[1][1] == 0  # nothing ahead of the first answer
 
-    def test_what_a_release_requires_is_followed_at_once(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
-        """Without waiting for Poetry: nobody but the threads knows yet what comes behind the first release."""
+    def test_what_a_release_requires_is_followed_at_once(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
+        """Without waiting for Poetry: nobody but the threads knows yet what comes behind the first
+        release.
+        """
         needs = [f"need{number}" for number in range(8)]
         index.add_all(packages.wheel(name, "1.0", ["last"]) for name in needs)
         index.add_all((packages.wheel("first", "1.0", needs), packages.wheel("last", "1.0")))
@@ -103,7 +115,9 @@ class TestLock:
         without, ahead = both_ways(home, far, "lock", lock=False, together=6)
         assert ahead == without
 
-    def test_again_with_pages_that_have_not_changed(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+    def test_again_with_pages_that_have_not_changed(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
         index.index.cache_control, index.index.etag = "max-age=0", True
         project_of(home, index, *add_web(index)[:2])
         home.ok("lock")
@@ -115,32 +129,42 @@ class TestLock:
         assert {request.status for request in index.requests} == {304}
         assert far.most > 1
 
-    def test_with_the_lock_file_of_another_project(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+    def test_with_the_lock_file_of_another_project(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
         """What it has and this project does not need is not asked for."""
         project_of(home, index, "other<2", "lib2<2")
         add_web(index)
-        index.add_all((packages.wheel("other", "1.0", ["strange"]), packages.wheel("strange", "1.0")))
+        index.add_all(
+            (packages.wheel("other", "1.0", ["strange"]), packages.wheel("strange", "1.0"))
+        )
         home.ok("lock")
         project_of(home, index, "lib1", "lib2")
         without, ahead = both_ways(home, far, "lock", lock=False)
         assert ahead == without
         assert not [url for url in ahead if "other" in url or "strange" in url]
 
-    def test_as_few_at_a_time_as_the_settings_say(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+    def test_as_few_at_a_time_as_the_settings_say(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
         project_of(home, index, *add_web(index))
         home.environ["POETRY_INSTALLER_MAX_WORKERS"] = "2"
         far.gather(2)
         home.ok("lock")
         assert 2 <= far.most <= 3  # and Poetry's own
 
-    def test_an_index_on_this_machine_is_not_asked_ahead(self, home: PoetryHome, index: IndexServer) -> None:
+    def test_an_index_on_this_machine_is_not_asked_ahead(
+        self, home: PoetryHome, index: IndexServer
+    ) -> None:
         near = Far(index, away=0)
         project_of(home, index, *add_web(index)[:2])
         home.ok("lock")
         assert near.most <= 4  # a busy machine makes it look far for a moment
 
     def test_versions_that_do_not_fit(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
-        """The newest is refused by what another package wants; the newest of another is not for this Python."""
+        """The newest is refused by what another package wants; the newest of another is not for
+        this Python.
+        """
         index.add_all(
             (
                 packages.wheel("alpha", "1.0", ["beta<2", "gamma"]),
@@ -161,11 +185,20 @@ class TestLock:
 
 class TestNobodyLearnsMore:
     def test_of_sources(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
-        """An explicit source is asked for its own names, a supplemental one for what the others lack."""
+        """An explicit source is asked for its own names, a supplemental one for what the others
+        lack.
+        """
         add_web(index)
-        explicit, supplemental = index.add_index("/explicit/simple/"), index.add_index("/more/simple/")
-        explicit.add_all((packages.wheel("secret", "1.0", ["lib3", "lib4"]), packages.wheel("lib3", "9.0")))
-        supplemental.add_all((packages.wheel("rare", "1.0", ["lib5"]), packages.wheel("lib5", "9.0")))
+        explicit, supplemental = (
+            index.add_index("/explicit/simple/"),
+            index.add_index("/more/simple/"),
+        )
+        explicit.add_all(
+            (packages.wheel("secret", "1.0", ["lib3", "lib4"]), packages.wheel("lib3", "9.0"))
+        )
+        supplemental.add_all(
+            (packages.wheel("rare", "1.0", ["lib5"]), packages.wheel("lib5", "9.0"))
+        )
         project_of(
             home,
             index,
@@ -178,12 +211,16 @@ class TestNobodyLearnsMore:
         )
         without, ahead = both_ways(home, far, "lock")
         assert ahead == without
-        assert [url for url in ahead if url.startswith("/explicit/simple/")] == ["/explicit/simple/secret/"]
+        assert [url for url in ahead if url.startswith("/explicit/simple/")] == [
+            "/explicit/simple/secret/"
+        ]
         assert [url for url in ahead if url.startswith("/more/simple/")] == ["/more/simple/rare/"]
         assert "/simple/secret/" not in ahead
 
     def test_of_extras_and_markers(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
-        """An extra that nobody chose, one that somebody did, and what is for a Python that the project excludes."""
+        """An extra that nobody chose, one that somebody did, and what is for a Python that the
+        project excludes.
+        """
         index.add_all(
             (
                 packages.wheel(
@@ -197,7 +234,10 @@ class TestNobodyLearnsMore:
                     ],
                     metadata_extra="Provides-Extra: fast\nProvides-Extra: slow\n",
                 ),
-                *(packages.wheel(name, "1.0") for name in ("beta", "gamma", "delta", "zeta", "eta")),
+                *(
+                    packages.wheel(name, "1.0")
+                    for name in ("beta", "gamma", "delta", "zeta", "eta")
+                ),
                 packages.wheel("epsilon", "1.0", ["zeta; sys_platform == 'linux'", "eta"]),
             )
         )
@@ -209,8 +249,12 @@ class TestNobodyLearnsMore:
         assert {"alpha", "beta", "epsilon", "eta"} <= asked
         assert not asked & {"gamma", "delta", "zeta"}
 
-    def test_of_what_comes_from_elsewhere(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
-        """A path and a URL: their names are not asked for, also where others need them; what they need is."""
+    def test_of_what_comes_from_elsewhere(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
+        """A path and a URL: their names are not asked for, also where others need them; what they
+        need is.
+        """
         add_web(index)
         index.add(*packages.wheel("user", "1.0", ["local", "direct>=1.0"]))
         local = home.project / "local"
@@ -219,16 +263,22 @@ class TestNobodyLearnsMore:
         (local / "local.py").write_text("")
         index.add(*packages.wheel("direct", "1.0"))
         url = f"{index.origin}/files/direct-1.0-py3-none-any.whl"
-        project_of(home, index, f"local @ file://{local}", f"direct @ {url}", "user", "lib1", "lib2")
+        project_of(
+            home, index, f"local @ file://{local}", f"direct @ {url}", "user", "lib1", "lib2"
+        )
         without, ahead = both_ways(home, far, "lock")
         assert sorted(set(ahead)) == sorted(set(without))
         assert not [one for one in ahead if one in ("/simple/local/", "/simple/direct/")]
 
     @pytest.mark.skipif(shutil.which("git") is None, reason="the server is git's own")
     def test_of_a_git_repository(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
-        """Its name is not asked for, also where others need it; the git host is asked by Poetry alone."""
+        """Its name is not asked for, also where others need it; the git host is asked by Poetry
+        alone.
+        """
         add_web(index)
-        index.add_all((packages.wheel("user", "1.0", ["from-git"]), packages.wheel("from-git", "9.0")))
+        index.add_all(
+            (packages.wheel("user", "1.0", ["from-git"]), packages.wheel("from-git", "9.0"))
+        )
         index.add(*backend_for(packages.wheel("from-git", "1.0", ["lib3"])))
         with GitServer() as git:
             project_of(home, index, f"from-git @ git+{git.clone_url}", "user", "lib1")
@@ -239,7 +289,9 @@ class TestNobodyLearnsMore:
             assert set(git.paths()) == {"/repo.git/info/refs", "/repo.git/git-upload-pack"}
 
     def test_of_two_indexes(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
-        """Poetry asks all primary ones for each name; a name that one lacks is asked for once there."""
+        """Poetry asks all primary ones for each name; a name that one lacks is asked for once
+        there.
+        """
         other = index.add_index("/other/simple/")
         names = add_web(index)
         other.add_all((packages.wheel("only", "1.0", ["lib3"]), packages.wheel("lib1", "3.0")))
@@ -263,7 +315,10 @@ class TestPypi:
             front, files = (stack.enter_context(IndexServer(tls=one)) for one in tls)
             front.index.file_base_url = "https://files.pythonhosted.org/files/"
             files.index.packages = front.index.packages
-            hosts = {host: ("127.0.0.1", one.port) for host, one in zip(PYPI, (front, files), strict=True)}
+            hosts = {
+                host: ("127.0.0.1", one.port)
+                for host, one in zip(PYPI, (front, files), strict=True)
+            }
             proxy = stack.enter_context(ProxyServer(hosts=hosts))
             ca = str(certs.ca_file())
             home.environ.update(HTTPS_PROXY=proxy.origin, POETRY_CERTIFICATES_PYPI_CERT=ca)
@@ -293,10 +348,20 @@ def release(index: IndexServer, request: RecordedRequest) -> Response | None:
     if not request.path.startswith("/pypi/"):
         return None
     _, _, name, version, _ = request.path.split("/")
-    files = [one for one in index.index.packages.values() if (one.project, one.version) == (name, version)]
+    files = [
+        one
+        for one in index.index.packages.values()
+        if (one.project, one.version) == (name, version)
+    ]
     metadata = Parser().parsestr((files[0].metadata or b"").decode())
     needs = metadata.get_all("Requires-Dist") or []
-    info = {"name": name, "version": version, "summary": "", "requires_python": None, "requires_dist": needs}
+    info = {
+        "name": name,
+        "version": version,
+        "summary": "",
+        "requires_python": None,
+        "requires_dist": needs,
+    }
     urls = [
         {
             "packagetype": "bdist_wheel",
@@ -314,7 +379,9 @@ class TestOtherCommands:
     def test_add(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
         project_of(home, index, "lib4<2", *add_web(index)[:2])
         home.ok("lock")
-        without, ahead = both_ways(home, far, "add", "--lock", "lib2@^2.0", "lib3", lock=False, after=2)
+        without, ahead = both_ways(
+            home, far, "add", "--lock", "lib2@^2.0", "lib3", lock=False, after=2
+        )
         assert ahead == without
 
     def test_update(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
@@ -340,7 +407,9 @@ class TestOtherCommands:
         assert "/simple/lib2/" in ahead
 
     @pytest.mark.parametrize("command", ["install", "sync"])
-    def test_install(self, home: PoetryHome, index: IndexServer, far: Far, tmp_path: Path, command: str) -> None:
+    def test_install(
+        self, home: PoetryHome, index: IndexServer, far: Far, tmp_path: Path, command: str
+    ) -> None:
         names = add_web(index, 24)
         project_of(home, index, *names)
         home.ok("lock")
@@ -363,7 +432,9 @@ class TestOtherCommands:
         assert done[True][0] == done[False][0]
         assert done[True][1] > done[False][1]
 
-    def test_a_single_page_is_asked_for_once(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+    def test_a_single_page_is_asked_for_once(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
         names = add_web(index, 4)
         links = "".join(
             f'<a href="/files/{one.filename}#sha256={one.sha256}">{one.filename}</a>\n'
@@ -382,10 +453,14 @@ REFUSALS = [401, 403, 407, 429, 500, 503]
 
 
 class TestNoHarm:
-    def test_a_wrong_password_costs_one_request(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+    def test_a_wrong_password_costs_one_request(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
         index.credentials = {USER: PASSWORD}
         project_of(home, index, *add_web(index))
-        home.environ.update(POETRY_HTTP_BASIC_FOO_USERNAME=USER, POETRY_HTTP_BASIC_FOO_PASSWORD="wrong")
+        home.environ.update(
+            POETRY_HTTP_BASIC_FOO_USERNAME=USER, POETRY_HTTP_BASIC_FOO_PASSWORD="wrong"
+        )
         done = home.fails("lock")
         assert "[credential-rejected]" in done.text
         assert len(index.authorizations()) == 1
@@ -393,17 +468,25 @@ class TestNoHarm:
     def test_twin_the_right_one(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
         index.credentials = {USER: PASSWORD}
         project_of(home, index, *add_web(index))
-        home.environ.update(POETRY_HTTP_BASIC_FOO_USERNAME=USER, POETRY_HTTP_BASIC_FOO_PASSWORD=PASSWORD)
+        home.environ.update(
+            POETRY_HTTP_BASIC_FOO_USERNAME=USER, POETRY_HTTP_BASIC_FOO_PASSWORD=PASSWORD
+        )
         far.gather(4)
         home.ok("lock")
         assert far.most >= 4
         assert len(index.authorizations()) == len(index.requests)
 
-    def test_the_keyring_is_asked_once(self, cold_home: PoetryHome, index: IndexServer, far: Far) -> None:
-        """By the first request, which Poetry itself makes; 401 then is how a server asks for a password."""
+    def test_the_keyring_is_asked_once(
+        self, cold_home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
+        """By the first request, which Poetry itself makes; 401 then is how a server asks for a
+        password.
+        """
         home = cold_home
         home.keyring = FILE_KEYRING
-        (home.keyring_home / "keyring.json").write_text(f'{{"poetry-repository-foo": {{"{USER}": "{PASSWORD}"}}}}')
+        (home.keyring_home / "keyring.json").write_text(
+            f'{{"poetry-repository-foo": {{"{USER}": "{PASSWORD}"}}}}'
+        )
         (home.config / "auth.toml").write_text(f'[http-basic.foo]\nusername = "{USER}"\n')
         index.credentials = {USER: PASSWORD}
         project_of(home, index, *add_web(index))
@@ -414,8 +497,12 @@ class TestNoHarm:
         assert [request.status for request in index.requests].count(401) <= 1
 
     @pytest.mark.parametrize("status", REFUSALS)
-    def test_nothing_ahead_after_a_refusal(self, home: PoetryHome, index: IndexServer, far: Far, status: int) -> None:
-        """Poetry meets it itself, later, and goes on asking one question after the other until then."""
+    def test_nothing_ahead_after_a_refusal(
+        self, home: PoetryHome, index: IndexServer, far: Far, status: int
+    ) -> None:
+        """Poetry meets it itself, later, and goes on asking one question after the other until
+        then.
+        """
         names = add_web(index, 40)
         refused: list[int] = []
 
@@ -483,7 +570,9 @@ class TestNoHarm:
         assert took < 5, f"{took:.1f} s"  # an idle machine needs a tenth; the answers take 60
         assert not (home.project / "poetry.lock").exists()
 
-    def test_what_is_logged_comes_in_poetry_s_order(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
+    def test_what_is_logged_comes_in_poetry_s_order(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
         project_of(home, index, *add_web(index)[:2])
         with switched_off(home):
             expected = home.ok("lock", "-vvv")

@@ -1,8 +1,9 @@
 """Vendors' command line tools through whole commands.
 
-The tools are stand-ins that answer in the vendors' documented formats (see ``tests/credentials/test_providers.py`` for
-the pages); the vendors' hosts are this machine's servers, which a proxy leads their names to, with certificates of a
-CA of our own. So the URLs are the real ones, and every byte of a request is seen.
+The tools are stand-ins that answer in the vendors' documented formats (see
+``tests/credentials/test_providers.py`` for the pages); the vendors' hosts are this machine's
+servers, which a proxy leads their names to, with certificates of a CA of our own. So the URLs are
+the real ones, and every byte of a request is seen.
 """
 
 from __future__ import annotations
@@ -103,11 +104,17 @@ VENDORS = (AWS, GCP, AZURE)
 class Stage:
     """A home, a vendor's index and upload, its tool on PATH.
 
-    :param made: how many tokens the tool has handed out; a token is good while its number is in ``good``.
+    :param made: how many tokens the tool has handed out; a token is good while its number is in
+    ``good``.
     """
 
     def __init__(
-        self, stack: ExitStack, vendor: Vendor, home: PoetryHome, certs: CertificateFactory, folder: Path
+        self,
+        stack: ExitStack,
+        vendor: Vendor,
+        home: PoetryHome,
+        certs: CertificateFactory,
+        folder: Path,
     ) -> None:
         self.vendor = vendor
         self.home = home
@@ -116,13 +123,21 @@ class Stage:
             IndexServer(tls=tls, prefix=vendor.prefix, upload_path=vendor.upload, credentials={})
         )
         self.server.add_all(packages.wheel(name, "1.0") for name in NAMES)
-        self.proxy = stack.enter_context(ProxyServer(hosts={vendor.host: ("127.0.0.1", self.server.port)}))
+        self.proxy = stack.enter_context(
+            ProxyServer(hosts={vendor.host: ("127.0.0.1", self.server.port)})
+        )
         self.bin = folder / "bin"
         self.tool = self.stand_in(f"print(json.dumps({vendor.answer}))")
         self.accept(1)
-        home.environ.update(PATH=path_with(self.bin), HTTPS_PROXY=self.proxy.origin, POETRY_VIRTUALENVS_CREATE="false")
+        home.environ.update(
+            PATH=path_with(self.bin),
+            HTTPS_PROXY=self.proxy.origin,
+            POETRY_VIRTUALENVS_CREATE="false",
+        )
         home.environ.update(AWS_PROFILE="", AWS_DEFAULT_PROFILE="")
-        (home.config / "config.toml").write_text(f'[certificates.foo]\ncert = "{certs.ca_file()}"\n')
+        (home.config / "config.toml").write_text(
+            f'[certificates.foo]\ncert = "{certs.ca_file()}"\n'
+        )
         self.project()
 
     @property
@@ -130,7 +145,9 @@ class Stage:
         return f"https://{self.vendor.host}{self.vendor.prefix}"
 
     def stand_in(self, body: str, life: float = 3600) -> StandIn:
-        """The vendor's tool; its token's number is in the file ``number``, the next one with each new token."""
+        """The vendor's tool; its token's number is in the file ``number``, the next one with each
+        new token.
+        """
         state = self.bin / "number"
         lines = [
             f"state, end = {str(state)!r}, time.time() + {life}",
@@ -171,7 +188,9 @@ def home(tmp_path: Path, zygote: Zygote) -> PoetryHome:
     return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
 
 
-def make_stage(vendor: Vendor, home: PoetryHome, certs: CertificateFactory, folder: Path) -> Iterator[Stage]:
+def make_stage(
+    vendor: Vendor, home: PoetryHome, certs: CertificateFactory, folder: Path
+) -> Iterator[Stage]:
     with ExitStack() as stack:
         yield Stage(stack, vendor, home, certs, folder)
 
@@ -197,7 +216,10 @@ class TestEachVendor:
     def test_login_lock_publish(self, stage: Stage) -> None:
         stage.add_dist()
         done = [stage.home.ok("repo", "login", "foo", "--provider", stage.vendor.name)]
-        assert stage.home.toml("poetry-repo-plugin.toml")["repositories"]["foo"]["provider"] == stage.vendor.name
+        assert (
+            stage.home.toml("poetry-repo-plugin.toml")["repositories"]["foo"]["provider"]
+            == stage.vendor.name
+        )
         assert stage.runs == [stage.vendor.words]
         number = 2 if stage.vendor.tool == "aws" else 1  # the others keep theirs
         stage.accept(number)
@@ -212,7 +234,10 @@ class TestEachVendor:
         done.append(stage.home.ok("publish", "-r", "foo"))
         assert [upload.username for upload in stage.server.uploads] == [stage.vendor.user]
         token = json.loads(stage.home.ok("repo", "token", "foo", "--format", "json").out)
-        assert (token["username"], token["source"]) == (stage.vendor.user, f"provider:{stage.vendor.name}")
+        assert (token["username"], token["source"]) == (
+            stage.vendor.user,
+            f"provider:{stage.vendor.name}",
+        )
         assert token["secret"].startswith("v3ndor-t0ken-")
         assert token["expires_at"].startswith("20")
         assert_nowhere(stage.home, done, *(TOKEN.format(number=number) for number in range(1, 5)))
@@ -220,7 +245,9 @@ class TestEachVendor:
     def test_twin_a_refused_token_stores_nothing(self, stage: Stage) -> None:
         stage.accept(77)
         done = stage.home.fails("repo", "login", "foo", "--provider", stage.vendor.name)
-        assert f"https://{stage.vendor.host}" not in stage.home.toml("poetry-repo-plugin.toml").get("repositories", {})
+        assert f"https://{stage.vendor.host}" not in stage.home.toml("poetry-repo-plugin.toml").get(
+            "repositories", {}
+        )
         assert stage.home.toml("poetry-repo-plugin.toml") == {}
         assert "[credential-" in done.err
 
@@ -229,9 +256,13 @@ class TestEachVendor:
         stage.project(extra=f'[tool.poetry-repo-plugin.foo]\nprovider = "{stage.vendor.name}"\n')
         stage.home.ok("lock")
         stage.lock_again()
-        assert stage.runs == [stage.vendor.words], "the second command found the token in the keyring"
+        assert stage.runs == [stage.vendor.words], (
+            "the second command found the token in the keyring"
+        )
         assert (refusals(stage.server), anonymous(stage.server)) == (0, 0)
-        listed = json.loads(stage.home.ok("repo", "list", "--json").out)["repositories"][0]["credential"]
+        listed = json.loads(stage.home.ok("repo", "list", "--json").out)["repositories"][0][
+            "credential"
+        ]
         assert (listed["source"], listed["state"]) == (f"provider:{stage.vendor.name}", "ok")
         assert listed["expires_at"]
         assert len(stage.runs) == 1
@@ -302,10 +333,15 @@ class TestEachVendor:
 
 class TestElsewhere:
     def test_a_vendors_token_goes_to_no_other_host(self, aws: Stage) -> None:
-        """A project that gives the name to a host of its own gets nothing, nor does one that names the provider."""
+        """A project that gives the name to a host of its own gets nothing, nor does one that names
+        the provider.
+        """
         settle(aws.home, "foo", {"provider": "aws"})
         with IndexServer(credentials={}) as elsewhere:
-            extra = source("foo", elsewhere.index_url) + '[tool.poetry-repo-plugin.foo]\nprovider = "aws"\n'
+            extra = (
+                source("foo", elsewhere.index_url)
+                + '[tool.poetry-repo-plugin.foo]\nprovider = "aws"\n'
+            )
             aws.home.write_project(dependencies=NAMES, extra=extra)
             done = aws.home.fails("lock")
             assert "[credential-missing]" in done.text
@@ -318,7 +354,9 @@ class TestElsewhere:
     def test_the_projects_provider_gives_way_to_a_login_of_ones_own(self, aws: Stage) -> None:
         """Where the tool is missing; where it is there, it comes first."""
         aws.project(extra='[tool.poetry-repo-plugin.foo]\nprovider = "aws"\n')
-        (aws.home.config / "auth.toml").write_text('[http-basic.foo]\nusername = "aws"\npassword = "my-own"\n')
+        (aws.home.config / "auth.toml").write_text(
+            '[http-basic.foo]\nusername = "aws"\npassword = "my-own"\n'
+        )
         aws.home.ok("lock")
         assert secrets_seen(aws.server) == [TOKEN.format(number=1)]
         aws.tool.path.unlink()
@@ -330,7 +368,9 @@ class TestElsewhere:
 
     def test_twin_a_provider_that_the_user_set_does_not(self, aws: Stage) -> None:
         settle(aws.home, "foo", {"provider": "aws"})
-        (aws.home.config / "auth.toml").write_text('[http-basic.foo]\nusername = "aws"\npassword = "my-own"\n')
+        (aws.home.config / "auth.toml").write_text(
+            '[http-basic.foo]\nusername = "aws"\npassword = "my-own"\n'
+        )
         aws.tool.path.unlink()
         aws.home.environ["PATH"] = str(aws.bin)
         assert "aws is not on PATH" in aws.home.fails("lock").text
@@ -347,7 +387,9 @@ class TestElsewhere:
 
 
 class TestCodeArtifact:
-    """It answers 404 where others answer 401: to a token that has run out, and for a package that it has not."""
+    """It answers 404 where others answer 401: to a token that has run out, and for a package that
+    it has not.
+    """
 
     @pytest.fixture(autouse=True)
     def settings(self, aws: Stage) -> None:
@@ -372,7 +414,9 @@ class TestCodeArtifact:
         assert [request.status for request in aws.server.requests].count(404) == 1
 
     def test_twin_no_token_is_good(self, aws: Stage) -> None:
-        """It cannot be told from a repository that has nothing; the tool is not run again and again."""
+        """It cannot be told from a repository that has nothing; the tool is not run again and
+        again.
+        """
         aws.home.ok("lock")
         self.good.clear()
         done = aws.home.run("update", "--lock", "--no-cache")
@@ -380,7 +424,10 @@ class TestCodeArtifact:
         assert len(aws.runs) == 2
         assert "(404)" not in done.text
         assert "it answers 404 to the credential of user aws from aws codeartifact" in done.text
-        assert "and to a new one: the package or the repository does not exist, or the token has run out" in done.text
+        assert (
+            "and to a new one: the package or the repository does not exist, or the token has run out"
+            in done.text
+        )
         assert "[credential-expired]" in done.text
         assert "Try: aws sso login" in done.text
 
@@ -391,7 +438,9 @@ class TestCodeArtifact:
         assert len(aws.runs) == 2
 
     def test_twin_and_no_other_can_be_had(self, aws: Stage) -> None:
-        aws.tool = aws.stand_in(f"if number > 1: sys.exit({AWS.ended!r})\nprint(json.dumps({AWS.answer}))")
+        aws.tool = aws.stand_in(
+            f"if number > 1: sys.exit({AWS.ended!r})\nprint(json.dumps({AWS.answer}))"
+        )
         self.ends_after(aws, 1)
         with IndexServer() as other:
             other.add_all(packages.wheel(name, "6.6.6") for name in NAMES)
@@ -418,7 +467,8 @@ class TestCodeArtifact:
         self.good.clear()
         done = aws.home.fails("lock")
         assert (
-            f"it answers 404 to the credential of user aws from {aws.home.config / 'auth.toml'}: the pack" in done.text
+            f"it answers 404 to the credential of user aws from {aws.home.config / 'auth.toml'}: the pack"
+            in done.text
         )
         assert "[credential-expired]" in done.text
         assert "Try: poetry repo login foo" in done.text
@@ -465,7 +515,9 @@ class TestCodeArtifact:
     def store(self, aws: Stage) -> None:
         settle(aws.home, "foo", {"credential-origins": [f"https://{AWS.host}"]})
         token = TOKEN.format(number=1)
-        (aws.home.config / "auth.toml").write_text(f'[http-basic.foo]\nusername = "aws"\npassword = "{token}"\n')
+        (aws.home.config / "auth.toml").write_text(
+            f'[http-basic.foo]\nusername = "aws"\npassword = "{token}"\n'
+        )
 
     def add_two(self, aws: Stage) -> None:
         aws.add_dist()
@@ -473,13 +525,19 @@ class TestCodeArtifact:
         assert isinstance(content, bytes)
         (aws.home.project / "dist" / name).write_bytes(content)
 
-    def test_twin_a_missing_package_costs_no_run_and_is_looked_for_elsewhere(self, aws: Stage) -> None:
+    def test_twin_a_missing_package_costs_no_run_and_is_looked_for_elsewhere(
+        self, aws: Stage
+    ) -> None:
         with IndexServer() as other:
             other.add_all([packages.wheel("gamma", "1.0"), packages.wheel("delta", "1.0")])
             extra = source("foo", aws.url) + source("second", other.index_url)
             aws.home.write_project(dependencies=("alpha", "gamma", "delta"), extra=extra)
             aws.home.ok("lock")
-            assert sorted(package["name"] for package in aws.home.lock()["package"]) == ["alpha", "delta", "gamma"]
+            assert sorted(package["name"] for package in aws.home.lock()["package"]) == [
+                "alpha",
+                "delta",
+                "gamma",
+            ]
             assert len(aws.runs) == 1, "a token that was just made has not run out"
             aws.server.clear()
             aws.lock_again()
@@ -493,18 +551,26 @@ class TestGitlab:
     def server(self) -> Iterator[IndexServer]:
         prefix = "/api/v4/projects/7/packages/pypi/simple/"
         with IndexServer(
-            prefix=prefix, upload_path="/api/v4/projects/7/packages/pypi", credentials={"gitlab-ci-token": "j0b-token"}
+            prefix=prefix,
+            upload_path="/api/v4/projects/7/packages/pypi",
+            credentials={"gitlab-ci-token": "j0b-token"},
         ) as server:
             server.add_all(packages.wheel(name, "1.0") for name in NAMES)
             yield server
 
     @pytest.fixture(autouse=True)
     def job(self, home: PoetryHome, server: IndexServer) -> None:
-        home.environ.update(CI_JOB_TOKEN="j0b-token", CI_SERVER_URL=server.origin, POETRY_VIRTUALENVS_CREATE="false")
-        extra = source("foo", server.index_url) + '[tool.poetry-repo-plugin.foo]\nprovider = "gitlab"\n'
+        home.environ.update(
+            CI_JOB_TOKEN="j0b-token", CI_SERVER_URL=server.origin, POETRY_VIRTUALENVS_CREATE="false"
+        )
+        extra = (
+            source("foo", server.index_url) + '[tool.poetry-repo-plugin.foo]\nprovider = "gitlab"\n'
+        )
         home.write_project(dependencies=NAMES, extra=extra)
 
-    def test_over_http_where_the_job_knows_its_gitlab_so(self, home: PoetryHome, server: IndexServer) -> None:
+    def test_over_http_where_the_job_knows_its_gitlab_so(
+        self, home: PoetryHome, server: IndexServer
+    ) -> None:
         home.ok("lock")
         assert secrets_seen(server) == ["j0b-token"]
 
@@ -531,8 +597,12 @@ class TestGitlabOverTls:
 
     @pytest.fixture(autouse=True)
     def job(self, home: PoetryHome, server: IndexServer, certs: CertificateFactory) -> None:
-        (home.config / "config.toml").write_text(f'[certificates.foo]\ncert = "{certs.ca_file()}"\n')
-        home.environ.update(CI_JOB_TOKEN="j0b-token", CI_SERVER_URL=server.origin, POETRY_VIRTUALENVS_CREATE="false")
+        (home.config / "config.toml").write_text(
+            f'[certificates.foo]\ncert = "{certs.ca_file()}"\n'
+        )
+        home.environ.update(
+            CI_JOB_TOKEN="j0b-token", CI_SERVER_URL=server.origin, POETRY_VIRTUALENVS_CREATE="false"
+        )
         home.write_project(dependencies=NAMES, extra=source("foo", server.index_url))
         (home.project / "dist").mkdir()
         name, content = packages.wheel("app", "0.1.0")
@@ -548,12 +618,16 @@ class TestGitlabOverTls:
         assert home.ok("repo", "token", "foo").out == "j0b-token\n"
         assert_nowhere(home, done, "j0b-token")
 
-    def test_recognised_from_the_url_after_a_refusal(self, home: PoetryHome, server: IndexServer) -> None:
+    def test_recognised_from_the_url_after_a_refusal(
+        self, home: PoetryHome, server: IndexServer
+    ) -> None:
         home.ok("lock")
         assert secrets_seen(server) == ["j0b-token"]
         assert refusals(server) == anonymous(server) >= 1
 
-    @pytest.mark.parametrize("variables", [{"CI_JOB_TOKEN": ""}, {"CI_SERVER_URL": "https://gitlab.example.com"}])
+    @pytest.mark.parametrize(
+        "variables", [{"CI_JOB_TOKEN": ""}, {"CI_SERVER_URL": "https://gitlab.example.com"}]
+    )
     def test_twin_no_job_or_another_gitlab(
         self, home: PoetryHome, server: IndexServer, variables: dict[str, str]
     ) -> None:

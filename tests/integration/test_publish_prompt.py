@@ -1,4 +1,6 @@
-"""``poetry publish`` without a credential: on a terminal it asks, without one it stops before anything is sent."""
+"""``poetry publish`` without a credential: on a terminal it asks, without one it stops before
+anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests import packages
-from tests.integration.outside_world import Helper, anonymous, secrets_seen, set_helper, settle, with_keyring
+from tests.integration.outside_world import (
+    Helper,
+    anonymous,
+    secrets_seen,
+    set_helper,
+    settle,
+    with_keyring,
+)
 from tests.poetry_process import poetry_under_test
 from tests.servers import IndexServer, Server
 from tests.servers.faults import redirect
@@ -54,7 +63,9 @@ def answer(screen: Terminal, username: str, secret: str) -> None:
 
 
 class TestOnATerminal:
-    def test_it_asks_verifies_uploads_and_offers_to_keep(self, home: WarmHome, index: IndexServer) -> None:
+    def test_it_asks_verifies_uploads_and_offers_to_keep(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         with_keyring(home)
         with home.terminal("publish", "-r", "foo") as screen:
             answer(screen, USER, PASSWORD)
@@ -75,7 +86,9 @@ class TestOnATerminal:
         assert [upload.username for upload in index.uploads] == [USER] * 4
 
     @pytest.mark.parametrize("word", ["n", "", "maybe"])
-    def test_twin_what_is_not_kept_is_nowhere(self, home: WarmHome, index: IndexServer, word: str) -> None:
+    def test_twin_what_is_not_kept_is_nowhere(
+        self, home: WarmHome, index: IndexServer, word: str
+    ) -> None:
         with_keyring(home)
         with home.terminal("publish", "-r", "foo") as screen:
             answer(screen, "", TOKEN)
@@ -88,7 +101,9 @@ class TestOnATerminal:
         assert [call for call in home.keyring_calls() if call[0] == "set_password"] == []
         assert (home.toml("auth.toml"), home.toml("poetry-repo-plugin.toml")) == ({}, {})
 
-    def test_without_a_keyring_it_is_kept_in_auth_toml_and_said(self, home: WarmHome, index: IndexServer) -> None:
+    def test_without_a_keyring_it_is_kept_in_auth_toml_and_said(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         with home.terminal("publish", "-r", "foo") as screen:
             answer(screen, USER, PASSWORD)
             screen.expect("Keep this login for foo?")
@@ -98,7 +113,9 @@ class TestOnATerminal:
         assert home.files_with(PASSWORD) == [home.config / "auth.toml"]
         assert (home.config / "auth.toml").stat().st_mode & 0o777 == 0o600
 
-    def test_twin_what_is_refused_uploads_nothing_and_keeps_nothing(self, home: WarmHome, index: IndexServer) -> None:
+    def test_twin_what_is_refused_uploads_nothing_and_keeps_nothing(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         with home.terminal("publish", "-r", "foo") as screen:
             answer(screen, USER, "wr0ng")
             assert screen.end() == 1
@@ -109,7 +126,9 @@ class TestOnATerminal:
         assert (files_received(index), index.uploads) == ([], [])
         assert home.files_with("wr0ng") == []
 
-    def test_a_server_that_looks_at_the_file_first(self, home: WarmHome, index: IndexServer) -> None:
+    def test_a_server_that_looks_at_the_file_first(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         """Its answer to an empty upload tells nothing."""
         index.respond = self.look_first
         with home.terminal("publish", "-r", "foo") as screen:
@@ -147,8 +166,12 @@ class TestOnATerminal:
         assert "User name" not in screen.screen
         assert [upload.username for upload in index.uploads] == [USER] * 2
 
-    def test_twin_what_is_stored_for_that_user_is_not_asked_for(self, home: WarmHome, index: IndexServer) -> None:
-        (home.config / "auth.toml").write_text(f'[http-basic.foo]\nusername = "{USER}"\npassword = "{PASSWORD}"\n')
+    def test_twin_what_is_stored_for_that_user_is_not_asked_for(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
+        (home.config / "auth.toml").write_text(
+            f'[http-basic.foo]\nusername = "{USER}"\npassword = "{PASSWORD}"\n'
+        )
         with home.terminal("publish", "-r", "foo", "--username", USER) as screen:
             assert screen.end() == 0
         assert "Password of" not in screen.screen
@@ -177,7 +200,9 @@ class TestOnATerminal:
 
 
 class TestWithoutATerminal:
-    def test_a_server_that_looks_at_the_file_first(self, home: WarmHome, index: IndexServer) -> None:
+    def test_a_server_that_looks_at_the_file_first(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         index.respond = TestOnATerminal.look_first
         done = home.fails("publish", "-r", "foo")
         assert "[credential-missing]" in done.text
@@ -193,18 +218,26 @@ class TestWithoutATerminal:
         assert [(request.method, len(request.body)) for request in index.requests] == [("POST", 0)]
         print(f"\nwithout a credential: {len(index.requests)} empty request, no file sent")
 
-    def test_a_user_without_a_password_stops_as_well(self, home: WarmHome, index: IndexServer) -> None:
+    def test_a_user_without_a_password_stops_as_well(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         done = home.fails("publish", "-r", "foo", "--username", USER)
         assert f"no password of user {USER} is known" in done.text
         assert HINT in done.text
         assert index.requests == []
 
-    def test_a_user_of_whom_a_password_is_stored_goes_on(self, home: WarmHome, index: IndexServer) -> None:
-        (home.config / "auth.toml").write_text(f'[http-basic.foo]\nusername = "{USER}"\npassword = "{PASSWORD}"\n')
+    def test_a_user_of_whom_a_password_is_stored_goes_on(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
+        (home.config / "auth.toml").write_text(
+            f'[http-basic.foo]\nusername = "{USER}"\npassword = "{PASSWORD}"\n'
+        )
         home.ok("publish", "-r", "foo", "--username", USER)
         assert [upload.username for upload in index.uploads] == [USER] * 2
 
-    def test_an_open_server_takes_it_as_with_plain_poetry(self, home: WarmHome, index: IndexServer) -> None:
+    def test_an_open_server_takes_it_as_with_plain_poetry(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         index.index.upload_credentials = None
         home.ok("publish", "-r", "foo")
         assert len(index.uploads) == 2
@@ -226,21 +259,27 @@ class TestWithoutATerminal:
             assert [request for request in elsewhere.requests if request.body] == []
             assert index.uploads == []
 
-    def test_a_helper_is_a_credential(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+    def test_a_helper_is_a_credential(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
         helper = Helper.make(tmp_path / "bin", "bazel", life=None)
         set_helper(home, helper, index.origin)
         index.index.upload_credentials, index.index.upload_tokens = None, {helper.token(1)}
         home.ok("publish", "-r", "foo")
         assert (helper.asked, secrets_seen(index)) == (1, [helper.token(1)])
 
-    def test_twin_a_helper_that_fails_stops_it(self, home: WarmHome, index: IndexServer, tmp_path: Path) -> None:
+    def test_twin_a_helper_that_fails_stops_it(
+        self, home: WarmHome, index: IndexServer, tmp_path: Path
+    ) -> None:
         helper = Helper.make(tmp_path / "bin", "bazel", body="sys.exit('sealed')")
         set_helper(home, helper, index.origin)
         done = home.fails("publish", "-r", "foo")
         assert "sealed" in done.text
         assert index.requests == []
 
-    def test_a_vendors_token_never_goes_to_a_server_of_ones_own(self, home: WarmHome, index: IndexServer) -> None:
+    def test_a_vendors_token_never_goes_to_a_server_of_ones_own(
+        self, home: WarmHome, index: IndexServer
+    ) -> None:
         settle(home, "foo", {"provider": "aws"})
         done = home.fails("publish", "-r", "foo")
         assert "[credential-missing]" in done.text

@@ -1,4 +1,6 @@
-"""What the plugin leaves alone: commands without a request, public indexes, and a Poetry that it does not fit."""
+"""What the plugin leaves alone: commands without a request, public indexes, and a Poetry that it
+does not fit.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from tests.servers import IndexServer
 
 pytestmark = pytest.mark.paths
 
-# Runs in Poetry's process, and only there, before Poetry does: at the end it tells what was opened, started, reached
-# and imported.
+# Runs in Poetry's process, and only there, before Poetry does: at the end it tells what was opened,
+# started, reached and imported.
 WATCHER = """
 import atexit, json, os, sys
 
@@ -58,9 +60,13 @@ def watched(world: World, *words: str) -> dict[str, Any]:
 class TestCommandsWithoutARequest:
     """DESIGN section 1: no network, keyring, subprocess or file work of ours."""
 
-    @pytest.mark.parametrize("words", [("version",), ("list",), ("check",), ("config", "--list"), ("help", "lock")])
+    @pytest.mark.parametrize(
+        "words", [("version",), ("list",), ("check",), ("config", "--list"), ("help", "lock")]
+    )
     def test_nothing_of_ours_happens(self, world: World, words: tuple[str, ...]) -> None:
-        """Our own file cannot even be parsed, and that does not matter; Poetry's are opened by Poetry alone."""
+        """Our own file cannot even be parsed, and that does not matter; Poetry's are opened by
+        Poetry alone.
+        """
         at_start(world, WATCHER)
         world.home.keyring = FILE_KEYRING
         world.project("gamma")
@@ -92,7 +98,9 @@ class TestCommandsWithoutARequest:
         assert "cryptography" in seen["modules"]  # the key is encrypted
 
     def test_a_look_up_over_tls_loads_nothing_that_it_does_not_need(self, world: World) -> None:
-        """A private CA, a client certificate in PEM, a password in auth.toml: each of these modules is felt."""
+        """A private CA, a client certificate in PEM, a password in auth.toml: each of these modules
+        is felt.
+        """
         at_start(world, WATCHER)
         world.settle("poetry-repo-plugin.toml", "repositories", NAME, "client-key", value=None)
         world.identify_with_one_file()
@@ -109,7 +117,9 @@ class TestPublicIndexes:
         world.home.keyring = FILE_KEYRING
         with IndexServer() as public:
             public.add_all((packages.wheel("gamma", "1.0"), packages.wheel("delta", "1.0")))
-            world.home.write_project(dependencies=("gamma", "delta"), extra=source("public", public.index_url))
+            world.home.write_project(
+                dependencies=("gamma", "delta"), extra=source("public", public.index_url)
+            )
             world.use_venv(world.home.root / "venv")
             world.home.ok("lock")
             world.home.ok("install", "--no-root", "--no-cache")
@@ -118,12 +128,16 @@ class TestPublicIndexes:
 
     @pytest.mark.parametrize("mode", ["hang", "locked", "fail"])
     def test_a_keyring_that_is_no_use_does_not_matter(self, world: World, mode: str) -> None:
-        """Defect 5: a keyring that never answers hangs Poetry for ever, also for public packages."""
+        """Defect 5: a keyring that never answers hangs Poetry for ever, also for public
+        packages.
+        """
         world.home.keyring = FILE_KEYRING
         world.home.environ["KEYRING_MODE"] = mode
         with IndexServer() as public:
             public.add(*packages.wheel("gamma", "1.0"))
-            world.home.write_project(dependencies=("gamma",), extra=source("public", public.index_url))
+            world.home.write_project(
+                dependencies=("gamma",), extra=source("public", public.index_url)
+            )
             world.use_venv(world.home.root / "venv")
             world.home.ok("lock")
             world.home.ok("install", "--no-root")

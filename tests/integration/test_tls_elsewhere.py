@@ -1,4 +1,6 @@
-"""An index whose files live on another host, and PyPI, of which everything does: whose CA, whose client certificate."""
+"""An index whose files live on another host, and PyPI, of which everything does: whose CA, whose
+client certificate.
+"""
 
 from __future__ import annotations
 
@@ -63,10 +65,14 @@ class TestFilesOnAnotherHost:
         assert f"poetry repo certs {NAME} --ca PATH" in done.text
         assert_clean(done)
 
-    def test_the_default_cas_are_trusted_there_as_well(self, world: World, venv: Path, cdn: IndexServer) -> None:
+    def test_the_default_cas_are_trusted_there_as_well(
+        self, world: World, venv: Path, cdn: IndexServer
+    ) -> None:
         """A public CDN, say; at the index itself they are not."""
         public = Authority.root("Public root")
-        world.home.environ["REQUESTS_CA_BUNDLE"] = str(world.certs.ca_file(public, name="public.pem"))
+        world.home.environ["REQUESTS_CA_BUNDLE"] = str(
+            world.certs.ca_file(public, name="public.pem")
+        )
         cdn.tls = server_context(public.server())
         world.project("alpha")
         world.home.ok("lock")
@@ -77,7 +83,9 @@ class TestFilesOnAnotherHost:
         (world.home.project / "poetry.lock").unlink()
         assert_once(world.home.fails("lock", "--no-cache"), "unknown-ca")
 
-    def test_twin_files_that_demand_a_client_certificate(self, world: World, cdn: IndexServer) -> None:
+    def test_twin_files_that_demand_a_client_certificate(
+        self, world: World, cdn: IndexServer
+    ) -> None:
         """Not to offer it there is a decision: the message says so, and how to decide otherwise."""
         world.home.ok("repo", "certs", NAME, "--ca", str(world.certs.ca_file()), "--no-verify")
         cdn.tls = server_context(world.certs.server(), world.certs.ca)
@@ -90,7 +98,9 @@ class TestFilesOnAnotherHost:
 
 @dataclass
 class Pypi:
-    """PyPI behind a proxy that a company has put in the way: all of its hosts have certificates of the company's CA."""
+    """PyPI behind a proxy that a company has put in the way: all of its hosts have certificates of
+    the company's CA.
+    """
 
     front: IndexServer
     files: IndexServer
@@ -104,7 +114,9 @@ def pypi(world: World, certs: CertificateFactory) -> Iterator[Pypi]:
 
         def serve(*hosts: str) -> IndexServer:
             tls = server_context(certs.server(*hosts), certs.ca, require=False)
-            server = IndexServer(tls=tls, upload_path="/legacy/", upload_credentials={"__token__": TOKEN})
+            server = IndexServer(
+                tls=tls, upload_path="/legacy/", upload_credentials={"__token__": TOKEN}
+            )
             server.index.packages = dict(world.index.index.packages)
             return stack.enter_context(server)
 
@@ -112,7 +124,9 @@ def pypi(world: World, certs: CertificateFactory) -> Iterator[Pypi]:
         front, files, uploads = found
         front.index.file_base_url = "https://files.pythonhosted.org/files/"
         front.respond = release
-        hosts = {host: ("127.0.0.1", server.port) for host, server in zip(HOSTS, found, strict=True)}
+        hosts = {
+            host: ("127.0.0.1", server.port) for host, server in zip(HOSTS, found, strict=True)
+        }
         proxy = stack.enter_context(ProxyServer(hosts=hosts))
         world.home.environ["HTTPS_PROXY"] = proxy.origin
         for file in world.home.config.glob("*.toml"):
@@ -125,15 +139,31 @@ HOSTS = ("pypi.org", "files.pythonhosted.org", "upload.pypi.org")
 
 
 def release(request: RecordedRequest) -> Response | None:
-    """PyPI's JSON of one release, without dependencies, so that Poetry looks into the files for them."""
+    """PyPI's JSON of one release, without dependencies, so that Poetry looks into the files for
+    them.
+    """
     if not request.path.startswith("/pypi/"):
         return None
     _, _, name, version, _ = request.path.split("/")
-    info = {"name": name, "version": version, "summary": "", "requires_dist": None, "requires_python": None}
+    info = {
+        "name": name,
+        "version": version,
+        "summary": "",
+        "requires_dist": None,
+        "requires_python": None,
+    }
     file, content = packages.wheel(name, version)
     url = f"https://files.pythonhosted.org/files/{file}"
     digests = {"sha256": hashlib.sha256(content).hexdigest()}
-    urls = [{"packagetype": "bdist_wheel", "filename": file, "url": url, "size": len(content), "digests": digests}]
+    urls = [
+        {
+            "packagetype": "bdist_wheel",
+            "filename": file,
+            "url": url,
+            "size": len(content),
+            "digests": digests,
+        }
+    ]
     return Response.json({"info": info, "urls": urls})
 
 
@@ -144,7 +174,9 @@ def put_wheel(home: WarmHome) -> None:
 
 
 class TestPypi:
-    @pytest.mark.parametrize(("how", "spelling"), [("repo certs", "PyPI"), ("config", "pypi"), ("config", "PYPI")])
+    @pytest.mark.parametrize(
+        ("how", "spelling"), [("repo certs", "PyPI"), ("config", "pypi"), ("config", "PYPI")]
+    )
     def test_the_ca_counts_for_the_index_its_files_and_uploads(
         self, world: World, home: WarmHome, venv: Path, pypi: Pypi, spelling: str, how: str
     ) -> None:
@@ -186,7 +218,9 @@ class TestPypi:
         assert "Repository pypi (upload.pypi.org)" in done.text
         assert_clean(done)
 
-    def test_twin_without_it_for_a_file(self, world: World, home: WarmHome, venv: Path, pypi: Pypi) -> None:
+    def test_twin_without_it_for_a_file(
+        self, world: World, home: WarmHome, venv: Path, pypi: Pypi
+    ) -> None:
         home.ok("repo", "certs", "pypi", "--ca", str(world.certs.ca_file()), "--no-verify")
         home.ok("lock")
         pypi.files.tls = server_context(world.certs.other_ca.server("files.pythonhosted.org"))
@@ -195,10 +229,21 @@ class TestPypi:
         assert "Repository pypi (files.pythonhosted.org)" in done.text
         assert "Try: poetry repo certs pypi --ca PATH" in done.text
 
-    def test_a_client_certificate_for_pypi(self, world: World, home: WarmHome, venv: Path, pypi: Pypi) -> None:
+    def test_a_client_certificate_for_pypi(
+        self, world: World, home: WarmHome, venv: Path, pypi: Pypi
+    ) -> None:
         """A company's mirror in PyPI's place may demand one everywhere."""
         pem = world.certs.pem(world.identity)
-        home.ok("repo", "certs", "pypi", "--ca", str(world.certs.ca_file()), "--client-cert", str(pem), "--no-verify")
+        home.ok(
+            "repo",
+            "certs",
+            "pypi",
+            "--ca",
+            str(world.certs.ca_file()),
+            "--client-cert",
+            str(pem),
+            "--no-verify",
+        )
         self.check(world, home, venv, pypi)
         for server in (pypi.front, pypi.files, pypi.uploads):
             assert {request.peer for request in server.requests} == {PEER}, server

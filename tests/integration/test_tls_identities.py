@@ -12,7 +12,14 @@ from tests import packages
 from tests.certs import CertificateFactory, Identity, server_context
 from tests.integration.spoil import identify_with
 from tests.integration.told import assert_clean, assert_once
-from tests.integration.world import NAME, PASSPHRASE, World, assert_authorized, installed, names_locked
+from tests.integration.world import (
+    NAME,
+    PASSPHRASE,
+    World,
+    assert_authorized,
+    installed,
+    names_locked,
+)
 from tests.poetry_process import FILE_KEYRING
 from tests.warm import WarmHome, parsed
 
@@ -34,13 +41,19 @@ ENCRYPTED: dict[str, Files] = {
         certs.cert_file(one, "id.crt"),
         certs.key_file(one, "id.key", passphrase=PASSPHRASE, traditional=True),
     ),
-    "one file, encrypted": lambda certs, one: (certs.pem(one, "id.pem", passphrase=PASSPHRASE), None),
+    "one file, encrypted": lambda certs, one: (
+        certs.pem(one, "id.pem", passphrase=PASSPHRASE),
+        None,
+    ),
 }
 OPEN: dict[str, Files] = {
     "pkcs12 without encryption": lambda certs, one: (certs.pkcs12_file(one, "id.p12"), None),
     "one file": lambda certs, one: (certs.pem(one, "id.pem"), None),
     "two files": lambda certs, one: (certs.cert_file(one, "id.crt"), certs.key_file(one, "id.key")),
-    "certificate as DER": lambda certs, one: (certs.cert_der(one, "id.der"), certs.key_file(one, "id.key")),
+    "certificate as DER": lambda certs, one: (
+        certs.cert_der(one, "id.der"),
+        certs.key_file(one, "id.key"),
+    ),
 }
 
 
@@ -88,25 +101,35 @@ def test_place_of_the_passphrase(world: World, venv: Path, place: str) -> None:
 
 
 def test_a_keyring_that_is_locked(world: World, venv: Path) -> None:
-    """It is there, out of reach: that is said, not that nobody knows it; the environment is the way around."""
+    """It is there, out of reach: that is said, not that nobody knows it; the environment is the way
+    around.
+    """
     cert, _ = ENCRYPTED["pkcs12"](world.certs, world.identity)
     identify_with(world, cert, None)
     world.home.keyring = FILE_KEYRING
     world.home.ok(
-        *("repo", "certs", NAME, "--client-cert", str(cert), "--passphrase-stdin", "--no-verify"), stdin=PASSPHRASE
+        *("repo", "certs", NAME, "--client-cert", str(cert), "--passphrase-stdin", "--no-verify"),
+        stdin=PASSPHRASE,
     )
     world.home.environ["KEYRING_MODE"] = "locked"
     world.project("gamma")
     done = world.home.fails("lock")
-    assert "the passphrase of its client key is in the keyring, and the keyring is locked" in done.text
-    assert f"POETRY_CERTIFICATES_{NAME.upper()}_PASSPHRASE can hold it instead. [passphrase-missing]" in done.text
+    assert (
+        "the passphrase of its client key is in the keyring, and the keyring is locked" in done.text
+    )
+    assert (
+        f"POETRY_CERTIFICATES_{NAME.upper()}_PASSPHRASE can hold it instead. [passphrase-missing]"
+        in done.text
+    )
     assert_clean(done)
     world.home.environ[f"POETRY_CERTIFICATES_{NAME.upper()}_PASSPHRASE"] = PASSPHRASE
     assert_clean(world.home.ok("lock"))
 
 
 def test_one_that_ends_soon(world: World, venv: Path) -> None:
-    """Said once by each command that offers it, on stderr, with the command that renews it; not a word before."""
+    """Said once by each command that offers it, on stderr, with the command that renews it; not a
+    word before.
+    """
     pem = world.certs.pem(world.certs.ca.client(valid=(-1, 20)), "soon.pem")
     world.index.tls = server_context(world.certs.server(), world.certs.ca)
     identify_with(world, pem)
@@ -125,10 +148,17 @@ def test_one_that_ends_soon(world: World, venv: Path) -> None:
 
 
 def test_one_that_an_intermediate_issued(world: World, venv: Path) -> None:
-    """The server knows the root alone: the chain has to be sent along, from a store as from a file."""
+    """The server knows the root alone: the chain has to be sent along, from a store as from a
+    file.
+    """
     identity = world.certs.client_with_chain()
     world.index.tls = server_context(world.certs.server(), world.certs.ca)
-    identify_with(world, world.certs.pkcs12_file(identity, "chain.p12", passphrase=PASSPHRASE), None, PASSPHRASE)
+    identify_with(
+        world,
+        world.certs.pkcs12_file(identity, "chain.p12", passphrase=PASSPHRASE),
+        None,
+        PASSPHRASE,
+    )
     assert_all_commands_work(world, venv, identity.common_name)
 
 

@@ -1,4 +1,6 @@
-"""What the user has set about TLS is what counts: verified or not, strict or relaxed, whatever the environment says."""
+"""What the user has set about TLS is what counts: verified or not, strict or relaxed, whatever the
+environment says.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ class TestEnvironment:
     """What requests and OpenSSL read from the environment is for those who have set nothing."""
 
     @pytest.mark.parametrize("what", [gone, garbage], ids=["missing", "garbage"])
-    def test_never_overrides_the_repositorys_own_ca(self, world: World, venv: Path, what: MakesFile) -> None:
+    def test_never_overrides_the_repositorys_own_ca(
+        self, world: World, venv: Path, what: MakesFile
+    ) -> None:
         world.home.environ.update(dict.fromkeys(VARIABLES, str(what(world))))
         for done in all_commands(world, venv):
             assert_clean(done)
@@ -81,7 +85,9 @@ class TestEnvironment:
 
     @pytest.mark.parametrize("what", [gone, garbage], ids=["missing", "garbage"])
     @pytest.mark.parametrize("identified", [True, False], ids=["client-cert", "nothing"])
-    def test_twin_is_named_where_it_does_not_do(self, world: World, what: MakesFile, identified: bool) -> None:
+    def test_twin_is_named_where_it_does_not_do(
+        self, world: World, what: MakesFile, identified: bool
+    ) -> None:
         world.project("gamma")
         world.settle("config.toml", "certificates", NAME, "cert", value=None)
         if not identified:
@@ -94,7 +100,9 @@ class TestEnvironment:
 
 
 class TestSystemStore:
-    """A company's proxy shows certificates of a CA that its machines trust and Poetry's own bundle does not know."""
+    """A company's proxy shows certificates of a CA that its machines trust and Poetry's own bundle
+    does not know.
+    """
 
     HINT = f"Try: poetry repo certs {NAME} --ca system"
 
@@ -136,11 +144,15 @@ class TestSystemStore:
 
 
 @pytest.mark.parametrize("option", ["--cert", "--client-cert"])
-def test_a_file_of_the_command_line_is_named_with_the_host_of_the_upload(world: World, option: str) -> None:
+def test_a_file_of_the_command_line_is_named_with_the_host_of_the_upload(
+    world: World, option: str
+) -> None:
     world.project()
     put_wheel(world)
     world.publish_to("https://upload.example.invalid/legacy/")
-    done = world.home.fails("publish", "-r", NAME, "--username", "u", "--password", "p", option, str(gone(world)))
+    done = world.home.fails(
+        "publish", "-r", NAME, "--username", "u", "--password", "p", option, str(gone(world))
+    )
     assert f"Repository {NAME} (upload.example.invalid): the " in done.text
     assert f"{gone(world)} does not exist. [tls-file-missing]" in done.text
     assert_clean(done)
@@ -153,7 +165,10 @@ class TestInsecure:
         world.index.tls = server_context(world.certs.server_unknown_ca(), world.certs.ca)
         world.home.ok("repo", "certs", NAME, "--insecure", "--no-verify")
         for done in all_commands(world, venv):
-            assert done.err.count(f"Repository {NAME}: its certificate is not verified (--insecure).") == 1, done.text
+            assert (
+                done.err.count(f"Repository {NAME}: its certificate is not verified (--insecure).")
+                == 1
+            ), done.text
             assert f"Try: poetry repo certs {NAME} --ca PATH" in done.err
             assert "InsecureRequestWarning" not in done.text
 
@@ -185,7 +200,12 @@ def strict_python() -> bool:
     """Whether the Python of the Poetry under test checks as strictly as 3.13 does."""
     asked = "import ssl; print(bool(ssl.create_default_context().verify_flags & ssl.VERIFY_X509_STRICT))"
     python = str(poetry_under_test().with_name("python"))
-    return subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.strip() == "True"
+    return (
+        subprocess.run(
+            [python, "-c", asked], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "True"
+    )
 
 
 class TestStrictness:
@@ -210,15 +230,20 @@ class TestStrictness:
         all_commands(world, venv)
 
     @pytest.mark.skipif(
-        not STRICT_POETRY.exists(), reason="no Poetry on Python 3.13; `tests/matrix.py --prepare` installs it"
+        not STRICT_POETRY.exists(),
+        reason="no Poetry on Python 3.13; `tests/matrix.py --prepare` installs it",
     )
     def test_doctor_names_it_too(self, world: World, ca: Authority, tmp_path: Path) -> None:
-        strict = World(world.index, PoetryHome(tmp_path / "strict", STRICT_POETRY), world.certs, world.identity)
+        strict = World(
+            world.index, PoetryHome(tmp_path / "strict", STRICT_POETRY), world.certs, world.identity
+        )
         strict.trust(world.certs.ca_file(ca, name="old-ca.pem"))
         strict.identify()
         strict.log_in()
         strict.project("gamma")
-        checks = parsed(strict.home.fails("repo", "doctor", NAME, "--json"))["repositories"][0]["checks"]
+        checks = parsed(strict.home.fails("repo", "doctor", NAME, "--json"))["repositories"][0][
+            "checks"
+        ]
         tls = next(check for check in checks if check["check"] == "tls")
         assert (tls["state"], tls["cause"]) == ("fail", "unknown-ca")
         assert "strict X.509" in tls["message"]
@@ -236,7 +261,9 @@ class TestStrictness:
 
 
 class TestTerminal:
-    """OpenSSL asks for a passphrase by itself, once for each of Poetry's retries. Here one question is asked, by us."""
+    """OpenSSL asks for a passphrase by itself, once for each of Poetry's retries. Here one question
+    is asked, by us.
+    """
 
     PROMPT = f"Passphrase of the client key for {NAME}: "
 
@@ -247,9 +274,13 @@ class TestTerminal:
         if request.param == "two files":
             identify_with(world, own_cert(world), sealed_key(world))
         elif request.param == "one file":
-            identify_with(world, certs.pem(world.identity, "sealed.pem", passphrase=RIGHT_PASSPHRASE))
+            identify_with(
+                world, certs.pem(world.identity, "sealed.pem", passphrase=RIGHT_PASSPHRASE)
+            )
         else:
-            identify_with(world, certs.pkcs12_file(world.identity, "sealed.p12", passphrase=RIGHT_PASSPHRASE))
+            identify_with(
+                world, certs.pkcs12_file(world.identity, "sealed.p12", passphrase=RIGHT_PASSPHRASE)
+            )
 
     def test_asks_once(self, world: World, home: WarmHome) -> None:
         with home.terminal("lock") as terminal:

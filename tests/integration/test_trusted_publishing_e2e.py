@@ -1,8 +1,9 @@
-"""Trusted publishing through ``poetry publish``: an index that mints tokens, behind TLS of a private CA and a required
-client certificate, and stand-ins for what a CI knows of its jobs.
+"""Trusted publishing through ``poetry publish``: an index that mints tokens, behind TLS of a
+private CA and a required client certificate, and stand-ins for what a CI knows of its jobs.
 
-Protocol: https://github.com/pypi/warehouse (``docs/user/trusted-publishers/``, ``warehouse/oidc/views.py``); GitHub's
-token service: https://docs.github.com/actions/reference/security/oidc; GitLab's variables:
+Protocol: https://github.com/pypi/warehouse (``docs/user/trusted-publishers/``,
+``warehouse/oidc/views.py``); GitHub's token service:
+https://docs.github.com/actions/reference/security/oidc; GitLab's variables:
 https://docs.gitlab.com/ci/secrets/id_token_authentication/.
 """
 
@@ -59,7 +60,8 @@ def claims_of(token: str) -> dict[str, Any]:
 class MintingIndex(IndexServer):
     """An index that exchanges identities for upload tokens ``minted-1``, ``minted-2``, …
 
-    :ivar audience: what it answers when asked for its audience: a status and a document, or a response.
+    :ivar audience: what it answers when asked for its audience: a status and a document, or a
+        response.
     :ivar identities: every identity token that came.
     :ivar refusal: the document of a refusal, instead of a token.
     :ivar life: seconds that a token lives, as it says; ``None`` for a token without an end.
@@ -121,8 +123,12 @@ def index(certs: CertificateFactory) -> Iterator[MintingIndex]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, zygote: Zygote, index: MintingIndex, certs: CertificateFactory) -> PoetryHome:
-    """A home that trusts the index and has a client certificate, a project to publish, and nothing else."""
+def home(
+    tmp_path: Path, zygote: Zygote, index: MintingIndex, certs: CertificateFactory
+) -> PoetryHome:
+    """A home that trusts the index and has a client certificate, a project to publish, and nothing
+    else.
+    """
     home = WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
     settings = f'[repositories.{NAME}]\nurl = "{index.upload_url}"\n\n[certificates.{NAME}]\n'
     settings += f'cert = "{certs.ca_file()}"\nclient-cert = "{certs.pem(certs.client(PEER))}"\n'
@@ -134,9 +140,20 @@ def home(tmp_path: Path, zygote: Zygote, index: MintingIndex, certs: Certificate
         (home.project / "dist" / name).write_bytes(content)
     home.environ["POETRY_REPO_PLUGIN_AUDIENCE_FOO"] = AUDIENCE
     # Whatever CI these tests run in is none of theirs.
-    for variable in ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "GOOGLE_SERVICE_ACCOUNT_NAME"):
+    for variable in (
+        "GITHUB_ACTIONS",
+        "GITLAB_CI",
+        "BUILDKITE",
+        "CIRCLECI",
+        "GOOGLE_SERVICE_ACCOUNT_NAME",
+    ):
         home.environ[variable] = ""
-    for variable in ("BUILDER_OUTPUT", "CLOUD_RUN_JOB", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_EVENT_NAME"):
+    for variable in (
+        "BUILDER_OUTPUT",
+        "CLOUD_RUN_JOB",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "GITHUB_EVENT_NAME",
+    ):
         home.environ[variable] = ""
     return home
 
@@ -162,7 +179,9 @@ def masked(done: Finished) -> list[str]:
 
 
 class TestWithNothingConfigured:
-    def test_the_job_publishes(self, home: PoetryHome, index: MintingIndex, github: GithubTokens) -> None:
+    def test_the_job_publishes(
+        self, home: PoetryHome, index: MintingIndex, github: GithubTokens
+    ) -> None:
         done = publish(home)
         assert done.code == 0, done.text
         assert [upload.username for upload in index.uploads] == ["__token__"] * 2
@@ -177,7 +196,9 @@ class TestWithNothingConfigured:
         assert exchange[1].headers["Content-Type"] == "application/json"
         assert_nowhere(home, [], "minted-1", identity)
         assert identity not in done.text
-        print(f"\ntrusted publishing of 2 files: {len(index.requests)} requests, {len(index.identities)} token minted")
+        print(
+            f"\ntrusted publishing of 2 files: {len(index.requests)} requests, {len(index.identities)} token minted"
+        )
 
     def test_the_token_is_masked_first_and_shown_nowhere_else(
         self, home: PoetryHome, index: MintingIndex, github: GithubTokens
@@ -188,13 +209,24 @@ class TestWithNothingConfigured:
         assert done.text.count("minted-1") == 1
         assert "minted" not in done.out, "data may be on standard output"
 
-    def test_twin_no_identity_is_accepted(self, home: PoetryHome, index: MintingIndex, github: GithubTokens) -> None:
-        errors = [{"code": "invalid-publisher", "description": "valid token, but no corresponding publisher"}]
+    def test_twin_no_identity_is_accepted(
+        self, home: PoetryHome, index: MintingIndex, github: GithubTokens
+    ) -> None:
+        errors = [
+            {
+                "code": "invalid-publisher",
+                "description": "valid token, but no corresponding publisher",
+            }
+        ]
         index.refusal = Response.json({"message": "Token request failed", "errors": errors}, 422)
         done = publish(home)
         assert done.code == 1
         assert "invalid-publisher (valid token, but no corresponding publisher)" in done.text
-        for claim in ("sub=repo:octo-org/example:environment:release", "environment=release", f"aud={AUDIENCE}"):
+        for claim in (
+            "sub=repo:octo-org/example:environment:release",
+            "environment=release",
+            f"aud={AUDIENCE}",
+        ):
             assert claim in done.text
         assert "somebody" not in done.text, "a claim that no index compares"
         (identity,) = index.identities
@@ -209,7 +241,9 @@ class TestWithNothingConfigured:
         self, home: PoetryHome, index: MintingIndex, github: GithubTokens
     ) -> None:
         token = jwt(**github.claims, aud=AUDIENCE)
-        index.refusal = Response.json({"errors": [{"code": "bad", "description": f"cannot read {token}"}]}, 422)
+        index.refusal = Response.json(
+            {"errors": [{"code": "bad", "description": f"cannot read {token}"}]}, 422
+        )
         done = publish(home)
         assert done.code == 1
         assert index.identities == [token]
@@ -231,13 +265,19 @@ class TestWithNothingConfigured:
         [
             ("nowhere.invalid", "dns", "the name nowhere.invalid cannot be resolved ("),
             ("127.0.0.1", "refused", "it refuses the connection: nothing listens on this port"),
-            ("silent", "timeout", "it takes the connection and does not finish the TLS handshake in time"),
+            (
+                "silent",
+                "timeout",
+                "it takes the connection and does not finish the TLS handshake in time",
+            ),
         ],
     )
     def test_twin_an_index_that_cannot_be_reached_is_called_what_it_is(
         self, home: PoetryHome, github: GithubTokens, host: str, cause: str, why: str
     ) -> None:
-        """In the words that every other connection is explained in; urllib3's own are nobody's business."""
+        """In the words that every other connection is explained in; urllib3's own are nobody's
+        business.
+        """
         with socket.socket() as mute:
             mute.bind(("127.0.0.1", 0))
             if host == "silent":
@@ -247,13 +287,18 @@ class TestWithNothingConfigured:
             done = publish(home)
         assert done.code == 1
         flat = " ".join(done.text.split())
-        assert f"https://{netloc} could not be asked for an upload token: {why.format(netloc=netloc)}" in flat
+        assert (
+            f"https://{netloc} could not be asked for an upload token: {why.format(netloc=netloc)}"
+            in flat
+        )
         assert f"[{cause}]" in flat
         assert "HTTPSConnection" not in flat
         assert ".." not in flat
         assert github.requests == []
 
-    def test_twin_outside_a_ci_nothing_is_asked(self, home: PoetryHome, index: MintingIndex) -> None:
+    def test_twin_outside_a_ci_nothing_is_asked(
+        self, home: PoetryHome, index: MintingIndex
+    ) -> None:
         done = publish(home)
         assert done.code == 1
         assert "[credential-missing]" in done.text
@@ -265,7 +310,9 @@ class TestWithNothingConfigured:
         """The exchange is at the root of the host, which belongs to neither path."""
         other = index.add_index("/other/simple/")
         file = home.config / "config.toml"
-        file.write_text(file.read_text() + f'[repositories.other]\nurl = "{index.upload_url_of(other)}"\n')
+        file.write_text(
+            file.read_text() + f'[repositories.other]\nurl = "{index.upload_url_of(other)}"\n'
+        )
         assert publish(home).code == 0
         index.clear()
         done = home.run("publish", "-r", "other")
@@ -280,10 +327,15 @@ class TestWithNothingConfigured:
         done = publish(home)
         assert done.code == 0, done.text
         assert secrets_seen(index) == ["minted-1", "minted-2"]
-        assert masked(done) == ["::add-mask::minted-1", "::add-mask::minted-2"], (done.out, done.err)
+        assert masked(done) == ["::add-mask::minted-1", "::add-mask::minted-2"], (
+            done.out,
+            done.err,
+        )
         assert len(index.uploads) == 2
 
-    def test_twin_both_are_refused(self, home: PoetryHome, index: MintingIndex, github: GithubTokens) -> None:
+    def test_twin_both_are_refused(
+        self, home: PoetryHome, index: MintingIndex, github: GithubTokens
+    ) -> None:
         index.bad = {1, 2}
         done = publish(home)
         assert done.code == 1
@@ -299,7 +351,9 @@ class TestWithNothingConfigured:
         assert done.code == 0, done.text
         assert len(index.identities) == 1
 
-    def test_twin_a_token_that_has_ended(self, home: PoetryHome, index: MintingIndex, github: GithubTokens) -> None:
+    def test_twin_a_token_that_has_ended(
+        self, home: PoetryHome, index: MintingIndex, github: GithubTokens
+    ) -> None:
         """This machine's clock and the index's differ; the index decides."""
         index.life = -3600
         done = publish(home)
@@ -308,7 +362,9 @@ class TestWithNothingConfigured:
 
 
 class TestModes:
-    """``automatic`` never overrides what is stored or given; ``always`` and ``never`` say it all."""
+    """``automatic`` never overrides what is stored or given; ``always`` and ``never`` say it
+    all.
+    """
 
     STORED = '[http-basic.foo]\nusername = "alice"\npassword = "st0red"\n'
 
@@ -327,7 +383,9 @@ class TestModes:
         if how == "stored":
             self.store(home)
         elif how == "environment":
-            home.environ.update(POETRY_HTTP_BASIC_FOO_USERNAME="alice", POETRY_HTTP_BASIC_FOO_PASSWORD="st0red")
+            home.environ.update(
+                POETRY_HTTP_BASIC_FOO_USERNAME="alice", POETRY_HTTP_BASIC_FOO_PASSWORD="st0red"
+            )
         else:
             words = ("--username", "alice", "--password", "st0red")
         done = publish(home, *words)
@@ -342,7 +400,10 @@ class TestModes:
         index.index.upload_credentials = {"alice": "changed"}
         if how == "stored":
             self.store(home)
-        done = publish(home, *(("--username", "alice", "--password", "st0red") if how == "command line" else ()))
+        done = publish(
+            home,
+            *(("--username", "alice", "--password", "st0red") if how == "command line" else ()),
+        )
         assert done.code == 1
         assert "[credential-rejected]" in done.text
         assert (index.exchange, github.requests) == ([], [])
@@ -427,8 +488,12 @@ class TestGithubsConditions:
     def test_a_reusable_workflow_is_pointed_out(
         self, home: PoetryHome, index: MintingIndex, github: GithubTokens
     ) -> None:
-        github.claims["job_workflow_ref"] = "octo-org/shared/.github/workflows/publish.yml@refs/heads/main"
-        index.refusal = Response.json({"errors": [{"code": "invalid-publisher", "description": "none"}]}, 422)
+        github.claims["job_workflow_ref"] = (
+            "octo-org/shared/.github/workflows/publish.yml@refs/heads/main"
+        )
+        index.refusal = Response.json(
+            {"errors": [{"code": "invalid-publisher", "description": "none"}]}, 422
+        )
         assert "a reusable workflow" in publish(home).text
 
 
@@ -450,7 +515,9 @@ class TestOtherCis:
         assert "id_tokens" in done.text
         assert (index.identities, index.uploads) == ([], [])
 
-    @pytest.mark.parametrize(("variable", "tool"), [("BUILDKITE", "buildkite-agent"), ("CIRCLECI", "circleci")])
+    @pytest.mark.parametrize(
+        ("variable", "tool"), [("BUILDKITE", "buildkite-agent"), ("CIRCLECI", "circleci")]
+    )
     def test_through_their_own_tools(
         self, home: PoetryHome, index: MintingIndex, tmp_path: Path, variable: str, tool: str
     ) -> None:
@@ -460,7 +527,9 @@ class TestOtherCis:
         assert publish(home).code == 0
         assert (index.identities, len(agent.calls)) == ([identity], 1)
 
-    @pytest.mark.parametrize(("variable", "tool"), [("BUILDKITE", "buildkite-agent"), ("CIRCLECI", "circleci")])
+    @pytest.mark.parametrize(
+        ("variable", "tool"), [("BUILDKITE", "buildkite-agent"), ("CIRCLECI", "circleci")]
+    )
     def test_twin_a_tool_that_fails(
         self, home: PoetryHome, index: MintingIndex, tmp_path: Path, variable: str, tool: str
     ) -> None:
@@ -473,9 +542,13 @@ class TestOtherCis:
 
 
 class TestOnTheWay:
-    """The repository's own CA, client certificate and proxy; no redirect; no stranger's audience."""
+    """The repository's own CA, client certificate and proxy; no redirect; no stranger's
+    audience.
+    """
 
-    def test_it_takes_the_proxy(self, home: PoetryHome, index: MintingIndex, github: GithubTokens) -> None:
+    def test_it_takes_the_proxy(
+        self, home: PoetryHome, index: MintingIndex, github: GithubTokens
+    ) -> None:
         with ProxyServer() as proxy:
             home.environ.update(HTTPS_PROXY=proxy.origin)
             done = publish(home)
@@ -494,7 +567,9 @@ class TestOnTheWay:
         file.write_text("\n".join(kept))
         done = publish(home)
         assert done.code == 1
-        assert {"ca": "[unknown-ca]", "client certificate": "[client-cert-required]"}[missing] in done.text
+        assert {"ca": "[unknown-ca]", "client certificate": "[client-cert-required]"}[
+            missing
+        ] in done.text
         assert (index.identities, index.uploads, github.requests) == ([], [], [])
 
     @pytest.mark.parametrize("step", ["audience", "mint-token"])
@@ -514,7 +589,15 @@ class TestOnTheWay:
             assert index.uploads == []
 
     @pytest.mark.parametrize(
-        "audience", ["pypi", "PyPI", "testpypi", "sigstore", "sts.amazonaws.com", "https://iam.example.com/pool"]
+        "audience",
+        [
+            "pypi",
+            "PyPI",
+            "testpypi",
+            "sigstore",
+            "sts.amazonaws.com",
+            "https://iam.example.com/pool",
+        ],
     )
     def test_an_index_cannot_have_an_identity_made_out_for_another(
         self, home: PoetryHome, certs: CertificateFactory, github: GithubTokens, audience: str
@@ -527,7 +610,9 @@ class TestOnTheWay:
         ):
             index.audience = Response.json({"audience": audience})
             settings = f'[repositories.{NAME}]\nurl = "https://{host}/upload/"\n\n'
-            (home.config / "config.toml").write_text(f'{settings}[certificates.{NAME}]\ncert = "{certs.ca_file()}"\n')
+            (home.config / "config.toml").write_text(
+                f'{settings}[certificates.{NAME}]\ncert = "{certs.ca_file()}"\n'
+            )
             home.environ.update(HTTPS_PROXY=proxy.origin)
             done = publish(home)
             assert done.code == 1
@@ -562,7 +647,9 @@ class TestOnTheWay:
         self, home: PoetryHome, index: MintingIndex, github: GithubTokens, form: str
     ) -> None:
         del home.environ["POETRY_REPO_PLUGIN_AUDIENCE_FOO"]
-        index.audience = Response.json({"audience": form.format(host=index.host, netloc=index.netloc)})
+        index.audience = Response.json(
+            {"audience": form.format(host=index.host, netloc=index.netloc)}
+        )
         assert publish(home).code == 0
 
     def test_an_index_that_fails_is_told_with_its_status(

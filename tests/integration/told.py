@@ -1,4 +1,6 @@
-"""How a failure must be told: with its cause and the command that mends it, at once, without a trace or a secret."""
+"""How a failure must be told: with its cause and the command that mends it, at once, without a
+trace or a secret.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ SECRETS = (
 )
 
 # A line of cleo's or Python's source traces.
-_TRACE = re.compile(r'^\s*(at .+\.py:\d+ in |File ".+", line \d+|Traceback|Stack trace)', re.MULTILINE)
+_TRACE = re.compile(
+    r'^\s*(at .+\.py:\d+ in |File ".+", line \d+|Traceback|Stack trace)', re.MULTILINE
+)
 
 # Python imports this by itself at its start.
 _IMPATIENT = """
@@ -50,7 +54,9 @@ time.sleep = sleep
 
 @contextmanager
 def spoiled(world: World, row: Wrong) -> Iterator[Damage]:
-    """One thing is wrong inside; everything is right again after it, but for what ``row`` says is given."""
+    """One thing is wrong inside; everything is right again after it, but for what ``row`` says is
+    given.
+    """
     row.given(world)
     files = [*world.home.config.glob("*.toml"), world.home.project / "pyproject.toml"]
     before = {file: file.read_bytes() for file in files}
@@ -60,7 +66,9 @@ def spoiled(world: World, row: Wrong) -> Iterator[Damage]:
         row.spoil(world, damage)
         if damage.origin is not None:
             for file in files:
-                file.write_bytes(file.read_bytes().replace(world.index.origin.encode(), damage.origin.encode()))
+                file.write_bytes(
+                    file.read_bytes().replace(world.index.origin.encode(), damage.origin.encode())
+                )
         yield damage
     world.index.tls = tls
     for file, content in before.items():
@@ -109,8 +117,9 @@ def timed(run: Callable[[], Finished]) -> tuple[Finished, float]:
 
 
 def assert_no_later(failing: Callable[[], float], passing: Callable[[], float]) -> None:
-    """A failure is told at most :data:`LATER` seconds after a success would have been; more on a busy machine, where
-    both take longer, and three times are needed. Poetry's retries alone would take seven seconds.
+    """A failure is told at most :data:`LATER` seconds after a success would have been; more on a
+    busy machine, where both take longer, and three times are needed. Poetry's retries alone would
+    take seven seconds.
     """
     pairs = []
     for _ in range(3):
@@ -121,7 +130,9 @@ def assert_no_later(failing: Callable[[], float], passing: Callable[[], float]) 
 
 
 def make_impatient(home: PoetryHome) -> None:
-    """Poetry's pauses between its tries are written down, and not waited for; a connection has one second."""
+    """Poetry's pauses between its tries are written down, and not waited for; a connection has one
+    second.
+    """
     (home.keyring_home / "sitecustomize.py").write_text(_IMPATIENT)
     home.environ["POETRY_REQUESTS_TIMEOUT"] = "1"
 

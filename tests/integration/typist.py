@@ -1,4 +1,6 @@
-"""Somebody who types the command behind ``Try:``, without a terminal, and knows what only a person can know."""
+"""Somebody who types the command behind ``Try:``, without a terminal, and knows what only a person
+can know.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,8 @@ class Typist:
         self.identity = self.world.certs.client(PEER)  # fresh, as from the company's CA today
 
     def follow(self, *words: str, stdin: str | None = None) -> Finished:
-        """Run ``poetry WORDS`` and type what is hinted at until it works or nothing is hinted at any more.
+        """Run ``poetry WORDS`` and type what is hinted at until it works or nothing is hinted at
+        any more.
 
         The same failure with the same hint never comes twice.
         """
@@ -129,7 +132,9 @@ class Typist:
 
     def _file_for(self, option: str) -> Path:
         certs = self.world.certs
-        if option in ("--ca", "--cert") or (option.endswith("_CERT") and not option.endswith("_CLIENT_CERT")):
+        if option in ("--ca", "--cert") or (
+            option.endswith("_CERT") and not option.endswith("_CLIENT_CERT")
+        ):
             return certs.ca_file(certs.ca, certs.other_ca, certs.intermediate, name="known.pem")
         if option == "--client-key":
             return certs.key_file(self.identity, "known.key")

@@ -1,7 +1,8 @@
-"""A private index behind everything at once (TLS, a required client certificate, a password), and a home set up for it.
+"""A private index behind everything at once (TLS, a required client certificate, a password), and a
+home set up for it.
 
-The settings are written as plain ``poetry config`` writes them, plus the one key of ours that names a separate key
-file; the commands of the plugin have their own tests.
+The settings are written as plain ``poetry config`` writes them, plus the one key of ours that names
+a separate key file; the commands of the plugin have their own tests.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ CAUSES = {
     "client certificate": ("client-cert-required", "poetry repo certs {name} --client-cert"),
 }
 MISSING = tuple(CAUSES)
-"""What the failing twin of a test lacks, for :meth:`World.break_off`; and the cause and hint that it must tell."""
+"""What the failing twin of a test lacks, for :meth:`World.break_off`; and the cause and hint that
+it must tell.
+"""
 
 
 @dataclass
@@ -47,7 +50,7 @@ class World:
     identity: Identity
     name: str = NAME
 
-    # -- settings ------------------------------------------------------------------------------------------------------
+    # -- settings
 
     def settle(self, file: str, *keys: str, value: Any) -> None:
         """Set ``keys`` of a file in the configuration folder; ``None`` removes them."""
@@ -64,14 +67,18 @@ class World:
 
     def trust(self, ca: Path | None = None) -> None:
         """``certificates.NAME.cert``."""
-        self.settle("config.toml", "certificates", self.name, "cert", value=str(ca or self.certs.ca_file()))
+        self.settle(
+            "config.toml", "certificates", self.name, "cert", value=str(ca or self.certs.ca_file())
+        )
 
     def identify(self) -> None:
         """A client certificate with an encrypted key in a file of its own."""
         cert = self.certs.cert_file(self.identity)
         key = self.certs.key_file(self.identity, passphrase=PASSPHRASE)
         self.settle("config.toml", "certificates", self.name, "client-cert", value=str(cert))
-        self.settle("poetry-repo-plugin.toml", "repositories", self.name, "client-key", value=str(key))
+        self.settle(
+            "poetry-repo-plugin.toml", "repositories", self.name, "client-key", value=str(key)
+        )
         self.settle("auth.toml", "http-basic", self.name, "passphrase", value=PASSPHRASE)
 
     def identify_with_one_file(self) -> None:
@@ -86,7 +93,9 @@ class World:
 
     def publish_to(self, url: str | None = None) -> None:
         """``repositories.NAME.url``."""
-        self.settle("config.toml", "repositories", self.name, "url", value=url or self.index.upload_url)
+        self.settle(
+            "config.toml", "repositories", self.name, "url", value=url or self.index.upload_url
+        )
 
     def break_off(self, missing: str) -> None:
         """Take away one of :data:`MISSING`."""
@@ -98,16 +107,22 @@ class World:
         else:
             self.settle("config.toml", "certificates", self.name, "client-cert", value=None)
 
-    # -- project -------------------------------------------------------------------------------------------------------
+    # -- project
 
-    def project(self, *dependencies: str, extra: str = "", url: str | None = None, **options: Any) -> Path:
+    def project(
+        self, *dependencies: str, extra: str = "", url: str | None = None, **options: Any
+    ) -> Path:
         """A project whose one source is the index."""
         return self.home.write_project(
-            dependencies=dependencies, extra=source(self.name, url or self.index.index_url) + extra, **options
+            dependencies=dependencies,
+            extra=source(self.name, url or self.index.index_url) + extra,
+            **options,
         )
 
     def use_venv(self, folder: Path) -> Path:
-        """Give the home an empty virtual environment, so that Poetry does not make one; its ``site-packages``."""
+        """Give the home an empty virtual environment, so that Poetry does not make one; its
+        ``site-packages``.
+        """
         self.home.environ["VIRTUAL_ENV"] = str(folder)
         return make_venv(folder)
 
@@ -131,7 +146,9 @@ def make_venv(folder: Path, python: Path | None = None) -> Path:
 
 def poetry_version() -> tuple[int, ...]:
     """Major, minor and patch of the Poetry under test."""
-    packages = (poetry_under_test().parents[1] / "lib").glob("python*/site-packages/poetry-[0-9]*.dist-info")
+    packages = (poetry_under_test().parents[1] / "lib").glob(
+        "python*/site-packages/poetry-[0-9]*.dist-info"
+    )
     found = re.match(r"poetry-(\d+)\.(\d+)\.(\d+)", next(packages).name)
     assert found is not None
     return tuple(int(part) for part in found.groups())
@@ -139,11 +156,17 @@ def poetry_version() -> tuple[int, ...]:
 
 def installed(site_packages: Path) -> list[str]:
     """``name-version`` of the distributions in a ``site-packages``."""
-    return sorted(path.name.removesuffix(".dist-info") for path in site_packages.glob("*.dist-info"))
+    return sorted(
+        path.name.removesuffix(".dist-info") for path in site_packages.glob("*.dist-info")
+    )
 
 
 def assert_authorized(
-    requests: Iterable[RecordedRequest], *, username: str = USER, password: str = PASSWORD, peer: str | None = PEER
+    requests: Iterable[RecordedRequest],
+    *,
+    username: str = USER,
+    password: str = PASSWORD,
+    peer: str | None = PEER,
 ) -> None:
     """Every request carried the credential and the client certificate, and was served."""
     seen = list(requests)
@@ -151,13 +174,17 @@ def assert_authorized(
     for request in seen:
         authorization = request.authorization
         assert authorization is not None, f"{request.method} {request.target} without a credential"
-        assert (authorization.username, authorization.password) == (username, password), request.target
+        assert (authorization.username, authorization.password) == (username, password), (
+            request.target
+        )
         assert request.peer == peer, request.target
         assert (request.status or 500) < 400 or request.status == 404, request.target
 
 
 def assert_fails_with(done: Finished, missing: str, *, name: str = NAME) -> None:
-    """The end of the failing twin: exit 1, the cause in one place, the command that mends it, no secret."""
+    """The end of the failing twin: exit 1, the cause in one place, the command that mends it, no
+    secret.
+    """
     cause, hint = CAUSES[missing]
     assert done.code == 1, done.text
     assert f"[{cause}]" in done.text, done.text
@@ -175,7 +202,9 @@ def assert_no_secret(done: Finished, *secrets: str) -> None:
 
 def names_locked(world: World) -> list[str]:
     """``name-version`` of the packages in the lock file."""
-    return sorted(f"{package['name']}-{package['version']}" for package in world.home.lock()["package"])
+    return sorted(
+        f"{package['name']}-{package['version']}" for package in world.home.lock()["package"]
+    )
 
 
 def files_of(server: Server, suffix: str) -> list[str]:

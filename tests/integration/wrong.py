@@ -1,7 +1,8 @@
 """The table of what can be wrong, and what a user must be told: DESIGN section 7, row by row.
 
-Each :class:`Wrong` spoils one thing of a :class:`~tests.integration.world.World` in which everything works;
-:func:`~tests.integration.told.spoiled` puts it right again, and what is run after that is the passing twin.
+Each :class:`Wrong` spoils one thing of a :class:`~tests.integration.world.World` in which
+everything works; :func:`~tests.integration.told.spoiled` puts it right again, and what is run after
+that is the passing twin.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Wrong:
     :param cause: the word of DESIGN section 7.
     :param says: what else the message contains; a date is shortened to its century.
     :param hint: the line with the command that mends it; empty where there is none.
-    :param reaches: what a try of it leaves on the server: ``connections``, ``requests``, or nothing.
+    :param reaches: what a try of it leaves on the server: ``connections``, ``requests``, or
+        nothing.
     :param looks: how many more of these a second look makes, for a better message.
     :param passing: whether trying again may help, so that Poetry does.
     :param given: what belongs to the situation, and stays in the twin.
@@ -75,7 +77,11 @@ class Wrong:
 
 
 def _presents(
-    name: str, cause: str, says: tuple[str, ...], make: Callable[[CertificateFactory], object], hint: str = ""
+    name: str,
+    cause: str,
+    says: tuple[str, ...],
+    make: Callable[[CertificateFactory], object],
+    hint: str = "",
 ) -> Wrong:
     return Wrong(name, cause, says, spoil.presenting(make), hint, looks=1)  # type: ignore[arg-type]
 
@@ -97,7 +103,13 @@ def _answer(
 
 
 SERVER = (
-    _presents("unknown-ca", "unknown-ca", ("Another root", "not trusted"), CertificateFactory.server_unknown_ca, CA),
+    _presents(
+        "unknown-ca",
+        "unknown-ca",
+        ("Another root", "not trusted"),
+        CertificateFactory.server_unknown_ca,
+        CA,
+    ),
     _presents(
         "missing-intermediate",
         "unknown-ca",
@@ -105,7 +117,9 @@ SERVER = (
         CertificateFactory.server_missing_intermediate,
         CA,
     ),
-    _presents("expired", "server-cert-expired", ("expired on 20",), CertificateFactory.server_expired),
+    _presents(
+        "expired", "server-cert-expired", ("expired on 20",), CertificateFactory.server_expired
+    ),
     _presents(
         "not-yet-valid",
         "server-cert-expired",
@@ -120,7 +134,15 @@ SERVER = (
     ),
     _presents("wrong-usage", "unknown-ca", ("purpose",), CertificateFactory.server_wrong_usage),
     Wrong("tls-1.0", "server-error", ("no version of TLS that is still in use",), spoil.tls_1_0),
-    Wrong("plain-http", "not-an-index", ("plain http on this port",), spoil.plain_http, ADD, looks=1, on=INDEX),
+    Wrong(
+        "plain-http",
+        "not-an-index",
+        ("plain http on this port",),
+        spoil.plain_http,
+        ADD,
+        looks=1,
+        on=INDEX,
+    ),
     Wrong(
         "plain-http-upload",
         "not-an-upload-url",
@@ -131,7 +153,13 @@ SERVER = (
         on=(PUBLISH,),
     ),
     Wrong(
-        "https-on-http", "not-an-index", ("https on this port",), spoil.http_url, f"{ADD}https://", looks=1, on=INDEX
+        "https-on-http",
+        "not-an-index",
+        ("https on this port",),
+        spoil.http_url,
+        f"{ADD}https://",
+        looks=1,
+        on=INDEX,
     ),
     Wrong(
         "https-on-http-upload",
@@ -155,11 +183,22 @@ SERVER = (
 def _client(version: ssl.TLSVersion, word: str) -> Iterator[Wrong]:
     for name, cause, says, how in (
         ("required", "client-cert-required", "none is set", spoil.lacking("client certificate")),
-        ("foreign", "client-cert-rejected", "not know the CA", spoil.offering(CertificateFactory.client_foreign)),
+        (
+            "foreign",
+            "client-cert-rejected",
+            "not know the CA",
+            spoil.offering(CertificateFactory.client_foreign),
+        ),
         ("revoked", "client-cert-rejected", "it was revoked", spoil.revoked),
     ):
         yield Wrong(
-            f"client-cert-{name}-{word}", cause, (says,), how, CLIENT_CERT, looks=1, given=spoil.speaking(version)
+            f"client-cert-{name}-{word}",
+            cause,
+            (says,),
+            how,
+            CLIENT_CERT,
+            looks=1,
+            given=spoil.speaking(version),
         )
 
 
@@ -230,14 +269,18 @@ FILES = (
         "client-key-mismatch",
         "client-key-mismatch",
         ("lonely.crt", "other.key"),
-        spoil.with_identity(lambda world: {"cert": spoil.own_cert(world), "key": spoil.other_key(world)}),
+        spoil.with_identity(
+            lambda world: {"cert": spoil.own_cert(world), "key": spoil.other_key(world)}
+        ),
         CLIENT_KEY,
     ),
     _file(
         "passphrase-missing",
         "passphrase-missing",
         ("sealed.key", "no passphrase is known"),
-        spoil.with_identity(lambda world: {"cert": spoil.own_cert(world), "key": spoil.sealed_key(world)}),
+        spoil.with_identity(
+            lambda world: {"cert": spoil.own_cert(world), "key": spoil.sealed_key(world)}
+        ),
         PASSPHRASE_HINT,
     ),
     _file(
@@ -253,8 +296,20 @@ FILES = (
         ),
         PASSPHRASE_HINT,
     ),
-    _file("ca-missing", "tls-file-missing", ("gone.pem", "does not exist"), spoil.with_ca(spoil.gone), CA),
-    _file("ca-garbage", "tls-file-invalid", ("garbage.pem", "holds no certificate"), spoil.with_ca(spoil.garbage), CA),
+    _file(
+        "ca-missing",
+        "tls-file-missing",
+        ("gone.pem", "does not exist"),
+        spoil.with_ca(spoil.gone),
+        CA,
+    ),
+    _file(
+        "ca-garbage",
+        "tls-file-invalid",
+        ("garbage.pem", "holds no certificate"),
+        spoil.with_ca(spoil.garbage),
+        CA,
+    ),
     _file(
         "client-cert-missing",
         "tls-file-missing",
@@ -266,7 +321,9 @@ FILES = (
         "client-key-file-missing",
         "tls-file-missing",
         ("client key", "gone.pem", "does not exist"),
-        spoil.with_identity(lambda world: {"cert": spoil.own_cert(world), "key": spoil.gone(world)}),
+        spoil.with_identity(
+            lambda world: {"cert": spoil.own_cert(world), "key": spoil.gone(world)}
+        ),
         CLIENT_KEY,
     ),
     _file(
@@ -280,23 +337,78 @@ FILES = (
 
 _NOTHING = spoil.answering(lambda: Response(404))
 _SIGN_ON, _PROXY = spoil.answering(sign_on), spoil.answering(proxy_authentication_required)
-_GONE, _MOVED = spoil.answering(partial(Response, 410)), spoil.answering(partial(redirect, "/new/", 308))
-_JSON = spoil.answering(lambda: Response(200, b'{"meta": {', {"Content-Type": "application/vnd.pypi.simple.v1+json"}))
+_GONE, _MOVED = (
+    spoil.answering(partial(Response, 410)),
+    spoil.answering(partial(redirect, "/new/", 308)),
+)
+_JSON = spoil.answering(
+    lambda: Response(200, b'{"meta": {', {"Content-Type": "application/vnd.pypi.simple.v1+json"})
+)
 _FORBIDDEN, _LOGIN_PAGE = spoil.answering(forbidden), spoil.answering(login_page)
 
 ANSWERS = (
-    _answer("401-without", "credential-missing", ("(401)",), spoil.lacking("credential"), LOGIN, on=(LOCK, PUBLISH)),
-    _answer("401", "credential-rejected", (USER, "auth.toml (401)"), spoil.wrong_password, LOGIN, on=(LOCK, PUBLISH)),
-    _answer("403", "credential-rejected", (USER, "no right", "(403)"), _FORBIDDEN, LOGIN, on=(LOCK, PUBLISH)),
     _answer(
-        "403-login", "credential-rejected", (USER, "no right", "(403)"), _FORBIDDEN, LOGIN, on=(LOGGING_IN,), looks=1
+        "401-without",
+        "credential-missing",
+        ("(401)",),
+        spoil.lacking("credential"),
+        LOGIN,
+        on=(LOCK, PUBLISH),
     ),
-    _answer("404", "not-an-index", ("there is no index at", "(404)"), _NOTHING, ADD, on=(LOCK,), looks=1),
-    _answer("404-login", "not-an-index", ("there is no index at", "(404)"), _NOTHING, ADD, on=(LOGGING_IN,)),
-    _answer("404-upload", "not-an-upload-url", ("takes no uploads (404)",), _NOTHING, PUBLISH_URL, on=(PUBLISH,)),
+    _answer(
+        "401",
+        "credential-rejected",
+        (USER, "auth.toml (401)"),
+        spoil.wrong_password,
+        LOGIN,
+        on=(LOCK, PUBLISH),
+    ),
+    _answer(
+        "403",
+        "credential-rejected",
+        (USER, "no right", "(403)"),
+        _FORBIDDEN,
+        LOGIN,
+        on=(LOCK, PUBLISH),
+    ),
+    _answer(
+        "403-login",
+        "credential-rejected",
+        (USER, "no right", "(403)"),
+        _FORBIDDEN,
+        LOGIN,
+        on=(LOGGING_IN,),
+        looks=1,
+    ),
+    _answer(
+        "404", "not-an-index", ("there is no index at", "(404)"), _NOTHING, ADD, on=(LOCK,), looks=1
+    ),
+    _answer(
+        "404-login",
+        "not-an-index",
+        ("there is no index at", "(404)"),
+        _NOTHING,
+        ADD,
+        on=(LOGGING_IN,),
+    ),
+    _answer(
+        "404-upload",
+        "not-an-upload-url",
+        ("takes no uploads (404)",),
+        _NOTHING,
+        PUBLISH_URL,
+        on=(PUBLISH,),
+    ),
     _answer("login-page", "not-an-index", ("login page",), _LOGIN_PAGE, ADD, on=INDEX),
     _answer("sign-on", "not-an-index", ("login page",), _SIGN_ON, ADD, on=INDEX),
-    _answer("sign-on-upload", "not-an-upload-url", ("nothing was uploaded",), _SIGN_ON, PUBLISH_URL, on=(PUBLISH,)),
+    _answer(
+        "sign-on-upload",
+        "not-an-upload-url",
+        ("nothing was uploaded",),
+        _SIGN_ON,
+        PUBLISH_URL,
+        on=(PUBLISH,),
+    ),
     _answer(
         "moved-upload",
         "not-an-upload-url",
@@ -305,12 +417,25 @@ ANSWERS = (
         " --publish-url https://",
         on=(PUBLISH,),
     ),
-    _answer("410", "not-an-index", ("answers 410 Gone, not with an index",), _GONE, ADD, on=(LOCK,)),
-    _answer("410-login", "not-an-index", ("answers 410 Gone",), _GONE, ADD, on=(LOGGING_IN,), looks=1),
+    _answer(
+        "410", "not-an-index", ("answers 410 Gone, not with an index",), _GONE, ADD, on=(LOCK,)
+    ),
+    _answer(
+        "410-login", "not-an-index", ("answers 410 Gone",), _GONE, ADD, on=(LOGGING_IN,), looks=1
+    ),
     _answer("json", "not-an-index", ("JSON that is none of PEP 691",), _JSON, ADD, on=(LOCK,)),
-    _answer("json-login", "not-an-index", ("none of PEP 691",), _JSON, ADD, on=(LOGGING_IN,), looks=1),
+    _answer(
+        "json-login", "not-an-index", ("none of PEP 691",), _JSON, ADD, on=(LOGGING_IN,), looks=1
+    ),
     _answer("407-index", "proxy", ("asks for a user name", "(407)"), _PROXY, ""),
-    _answer("login-page-upload", "not-an-upload-url", ("login page",), _LOGIN_PAGE, PUBLISH_URL, on=(PUBLISH,)),
+    _answer(
+        "login-page-upload",
+        "not-an-upload-url",
+        ("login page",),
+        _LOGIN_PAGE,
+        PUBLISH_URL,
+        on=(PUBLISH,),
+    ),
     Wrong(
         "407",
         "proxy",
@@ -324,7 +449,14 @@ FINAL = (*SERVER, *CLIENT, *TUNNELLED, *FILES, *ANSWERS)
 """Trying again cannot help, so it is not tried again."""
 
 PASSING = (
-    Wrong("reset", "server-error", ("closes the connection",), spoil.replaced_by(ResetServer), looks=2, passing=True),
+    Wrong(
+        "reset",
+        "server-error",
+        ("closes the connection",),
+        spoil.replaced_by(ResetServer),
+        looks=2,
+        passing=True,
+    ),
     Wrong(
         "silent",
         "timeout",
@@ -334,7 +466,14 @@ PASSING = (
         on=(LOCK, PUBLISH),
     ),
     Wrong("dns", "dns", ("no-such-host.invalid",), spoil.nameless, reaches="", passing=True),
-    Wrong("refused", "refused", ("nothing listens on this port",), spoil.refused, reaches="", passing=True),
+    Wrong(
+        "refused",
+        "refused",
+        ("nothing listens on this port",),
+        spoil.refused,
+        reaches="",
+        passing=True,
+    ),
     Wrong(
         "proxy-refuses",
         "proxy",

@@ -1,4 +1,6 @@
-"""A login is bound before it is kept, and what fails on the way leaves everything as it was. With real files."""
+"""A login is bound before it is kept, and what fails on the way leaves everything as it was. With
+real files.
+"""
 
 from __future__ import annotations
 
@@ -51,13 +53,17 @@ def person(tmp_path: Path) -> Iterator[Person]:
 def test_the_binding_is_there_before_the_secret(person: Person) -> None:
     """Whoever is killed in between leaves no secret that anybody may ask for."""
     seen: list[object] = []
-    person.backend.before = lambda call: seen.append((call, person.origins, person.settings.auth_file.exists()))
+    person.backend.before = lambda call: seen.append(
+        (call, person.origins, person.settings.auth_file.exists())
+    )
     person.logins.store("corp", "me", Secret("new"), [HERE])
     assert seen == [(("set", *ENTRY), ("https://host.example",), False)]
 
 
 @pytest.mark.parametrize("earlier", [True, False])
-def test_a_file_that_cannot_be_written_leaves_keyring_and_binding_as_they_were(person: Person, earlier: bool) -> None:
+def test_a_file_that_cannot_be_written_leaves_keyring_and_binding_as_they_were(
+    person: Person, earlier: bool
+) -> None:
     if earlier:
         person.logins.store("corp", "me", Secret("old"), [HERE])
     before, kept = person.files(), dict(person.backend.entries)
@@ -79,7 +85,9 @@ def test_a_file_that_cannot_be_written_leaves_keyring_and_binding_as_they_were(p
     assert {name: text for name, text in person.files().items() if text} == before
 
 
-def test_a_folder_that_cannot_be_written_is_found_out_before_a_keyring_is_changed(person: Person) -> None:
+def test_a_folder_that_cannot_be_written_is_found_out_before_a_keyring_is_changed(
+    person: Person,
+) -> None:
     (person.settings.folder / "there").mkdir()
     person.settings.own_file.symlink_to(person.settings.folder / "there" / "gone" / "x.toml")
     (person.settings.folder / "there" / "gone").write_text("a file, and no folder")
@@ -90,7 +98,9 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_a_keyring_is_change
 
 
 class TestForget:
-    def test_what_a_locked_keyring_keeps_stays_bound_and_can_be_forgotten_later(self, person: Person) -> None:
+    def test_what_a_locked_keyring_keeps_stays_bound_and_can_be_forgotten_later(
+        self, person: Person
+    ) -> None:
         person.logins.store("corp", "me", Secret("s"), [HERE])
         person.enabled = False
         forgotten = person.logins.forget("corp")

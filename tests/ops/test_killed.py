@@ -1,4 +1,6 @@
-"""Killed at any moment, a login or logout leaves nothing torn, nothing lost, nothing that a logout does not find."""
+"""Killed at any moment, a login or logout leaves nothing torn, nothing lost, nothing that a logout
+does not find.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class FileKeyring(KeyringBackend):
     def entries(self) -> dict[tuple[str, str], str]:
         if not self.file.exists():
             return {}
-        return {(service, user): secret for service, user, secret in json.loads(self.file.read_text())}
+        return {
+            (service, user): secret for service, user, secret in json.loads(self.file.read_text())
+        }
 
     def _write(self, entries: dict[tuple[str, str], str]) -> None:
         fresh = self.file.with_suffix(".new")
@@ -117,7 +121,9 @@ class Scene:
         assert (settings.login("corp"), settings.token("corp")) == (None, None)
         assert settings.user_settings("corp").credential_origins == ()
         assert settings.user_settings("corp").keyring_users == ()
-        left = [path.name for path in self.folder.iterdir() if path.name.endswith((".tmp", ".journal"))]
+        left = [
+            path.name for path in self.folder.iterdir() if path.name.endswith((".tmp", ".journal"))
+        ]
         assert left == []
 
 
@@ -136,7 +142,9 @@ def test_a_first_login(scene: Scene) -> None:
             scene.assert_logout_finds_all()
 
 
-@pytest.mark.parametrize(("username", "plaintext"), [("me", False), ("you", False), ("__token__", False), ("me", True)])
+@pytest.mark.parametrize(
+    ("username", "plaintext"), [("me", False), ("you", False), ("__token__", False), ("me", True)]
+)
 def test_a_new_password_for_the_same_place(scene: Scene, username: str, plaintext: bool) -> None:
     """The old one or the new one goes there at any moment: nothing is lost."""
 
@@ -196,11 +204,15 @@ def test_a_passphrase(scene: Scene, earlier: str | None) -> None:
             person = scene.fresh()
             person.passphrases.forget(Changes(person.settings), "corp")
             assert key not in scene.keyring.entries, step
-            assert not Settings(scene.folder, environ={}).user_settings("corp").passphrase_in_keyring
+            assert (
+                not Settings(scene.folder, environ={}).user_settings("corp").passphrase_in_keyring
+            )
 
 
 def test_a_removal(scene: Scene) -> None:
-    """The settings of the repository are whole or gone, and a second removal takes what was left."""
+    """The settings of the repository are whole or gone, and a second removal takes what was
+    left.
+    """
 
     def remove() -> None:
         person = scene.fresh()

@@ -4,12 +4,14 @@
     python3 tests/poetry_suite/run.py 2.0.1        another
     python3 tests/poetry_suite/run.py --prepare    nothing is run, but what it needs is there then
 
-They come from Poetry's sdist, and run in an environment without our plugin installed: Poetry's tests of its
-application load every plugin that is. ``suite_hooks.py`` puts the hooks in place before each test. Those that may
-fail stand in ``allowed.json`` with the reason; one that stands there and passes is an error as well. What fails
-without our hooks too, on this machine, is none of ours.
+They come from Poetry's sdist, and run in an environment without our plugin installed: Poetry's
+tests of its application load every plugin that is. ``suite_hooks.py`` puts the hooks in place
+before each test. Those that may fail stand in ``allowed.json`` with the reason; one that stands
+there and passes is an error as well. What fails without our hooks too, on this machine, is none of
+ours.
 
-Both are kept below ``.venvs``, and no test reaches the network: whatever tries meets a proxy that is not there.
+Both are kept below ``.venvs``, and no test reaches the network: whatever tries meets a proxy that
+is not there.
 """
 
 from __future__ import annotations
@@ -30,11 +32,25 @@ sys.path.insert(0, str(ROOT))
 
 from tests.matrix import NEWEST, POETRIES  # noqa: E402
 
-# What comes near a connection, a credential, a certificate or the configuration. The rest of Poetry's tests (its
-# solver, its environments, its builders) would take as long again.
+# What comes near a connection, a credential, a certificate or the configuration. The rest of
+# Poetry's tests (its solver, its environments, its builders) would take as long again.
 ROOMS = (
-    *("config", "console", "inspection", "installation", "plugins", "publishing", "repositories", "vcs"),
-    *("test_factory.py", "utils/test_authenticator.py", "utils/test_helpers.py", "utils/test_password_manager.py"),
+    *(
+        "config",
+        "console",
+        "inspection",
+        "installation",
+        "plugins",
+        "publishing",
+        "repositories",
+        "vcs",
+    ),
+    *(
+        "test_factory.py",
+        "utils/test_authenticator.py",
+        "utils/test_helpers.py",
+        "utils/test_password_manager.py",
+    ),
 )
 TOOLS = (
     *("pytest", "pytest-mock", "pytest-timeout", "pytest-xdist", "responses", "httpretty"),
@@ -71,10 +87,18 @@ class Suite(NamedTuple):
         _call(sys.executable, "-m", "venv", str(self.environment))
         pip = (str(self.python), "-m", "pip")
         _call(*pip, "install", "-q", f"poetry=={self.poetry}", "poetry-core", *TOOLS)
-        sdist = ("--no-deps", "--no-binary", "poetry", "--no-build-isolation", f"poetry=={self.poetry}")
+        sdist = (
+            "--no-deps",
+            "--no-binary",
+            "poetry",
+            "--no-build-isolation",
+            f"poetry=={self.poetry}",
+        )
         _call(*pip, "download", "-q", "-d", str(self.environment), *sdist)
         with tarfile.open(self.environment / f"poetry-{self.poetry}.tar.gz") as archive:
-            archive.extractall(self.environment)  # Poetry's own, from the registry that it was installed from
+            archive.extractall(
+                self.environment
+            )  # Poetry's own, from the registry that it was installed from
         stamp.touch()
 
     def run(self, tests: list[str], *, hooks: bool = True, workers: int = 2) -> dict[str, bool]:
@@ -82,13 +106,34 @@ class Suite(NamedTuple):
         report = self.environment / "report.xml"
         report.unlink(missing_ok=True)
         environ = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
-        environ.update(dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE))
+        environ.update(
+            dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE)
+        )
         environ.update(NO_PROXY="localhost,127.0.0.1,::1", PIP_NO_INDEX="1", PYTHONPATH=str(HERE))
-        options = ["-q", "-n", str(workers), "-W", "ignore", "--tb=short", "--timeout=120", "-p", "no:cacheprovider"]
-        options += ["-o", "junit_family=xunit1", f"--junitxml={report}", *(["-p", "suite_hooks"] if hooks else [])]
+        options = [
+            "-q",
+            "-n",
+            str(workers),
+            "-W",
+            "ignore",
+            "--tb=short",
+            "--timeout=120",
+            "-p",
+            "no:cacheprovider",
+        ]
+        options += [
+            "-o",
+            "junit_family=xunit1",
+            f"--junitxml={report}",
+            *(["-p", "suite_hooks"] if hooks else []),
+        ]
         command = [str(self.python), "-m", "pytest", *options, *tests]
-        done = subprocess.run(command, cwd=self.source, env=environ, capture_output=True, text=True, check=False)
-        (self.environment / ("hooks.txt" if hooks else "plain.txt")).write_text(done.stdout + done.stderr)
+        done = subprocess.run(
+            command, cwd=self.source, env=environ, capture_output=True, text=True, check=False
+        )
+        (self.environment / ("hooks.txt" if hooks else "plain.txt")).write_text(
+            done.stdout + done.stderr
+        )
         if not report.exists():
             raise SystemExit(f"Poetry's tests did not run:\n{(done.stdout + done.stderr)[-3000:]}")
         return _outcomes(report)
@@ -136,7 +181,9 @@ def _judge(suite: Suite) -> int:
     stale = [test for test in reasons if outcomes.get(test, suite.poetry != NEWEST) is not False]
     stale = [test for test in stale if suite.poetry == NEWEST]
     passed, listed = sum(outcomes.values()), sum(test in reasons for test in failed)
-    print(f"Poetry {suite.poetry}: {passed} of its own tests pass with our hooks, {listed} fail as listed")
+    print(
+        f"Poetry {suite.poetry}: {passed} of its own tests pass with our hooks, {listed} fail as listed"
+    )
     for test in surprises:
         print(f"fails with our hooks, and passes without: {test}")
     for test in stale:

@@ -1,7 +1,9 @@
-"""A pytest plugin for Poetry's own tests: before each of them our hooks are put in place, as before each command.
+"""A pytest plugin for Poetry's own tests: before each of them our hooks are put in place, as before
+each command.
 
-It is loaded by name (``-p suite_hooks``) from this folder, in an environment in which the plugin is not installed:
-Poetry's tests of its application would load it, and find more commands than they count on.
+It is loaded by name (``-p suite_hooks``) from this folder, in an environment in which the plugin is
+not installed: Poetry's tests of its application would load it, and find more commands than they
+count on.
 """
 
 from __future__ import annotations
@@ -12,12 +14,16 @@ from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[2]))  # at the end: Poetry's tests are a package `tests` as well
+sys.path.append(
+    str(Path(__file__).resolve().parents[2])
+)  # at the end: Poetry's tests are a package `tests` as well
 
 
 @pytest.fixture(autouse=True)
 def _hooks(config: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``config`` is a fixture of Poetry's: the configuration of the test, in the place of the user's."""
+    """``config`` is a fixture of Poetry's: the configuration of the test, in the place of the
+    user's.
+    """
     monkeypatch.setattr("poetry.config.config._default_config", config)
     _let_adapters_add_headers(monkeypatch)
     from cleo.application import Application
@@ -33,8 +39,9 @@ def _hooks(config: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _let_adapters_add_headers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """requests' adapter calls ``add_headers`` just before the wire, and there ours puts the credential on.
-    ``responses`` replaces the whole ``send`` and calls nothing; here it does, and sees what a server would see.
+    """requests' adapter calls ``add_headers`` just before the wire, and there ours puts the
+    credential on. ``responses`` replaces the whole ``send`` and calls nothing; here it does, and
+    sees what a server would see.
     """
     try:
         from responses import RequestsMock

@@ -1,10 +1,10 @@
-"""Servers for tests, on real sockets: indexes, proxies, git, and everything that can go wrong with them.
+"""Servers for tests, on real sockets: indexes, proxies, git, and everything that can go wrong with
+them.
 
-base        Server, RecordedRequest, Authorization, Response: sockets, threads, TLS, recording
-├── index   IndexServer: indexes (``simple``), uploads (``upload``), who may do what (``access``)
-├── proxy   ProxyServer: CONNECT
-├── wsgi    GitServer (``git``) and PypiServer (``pypi``)
-└── faults  ready-made misbehaviour for ``server.respond``, and servers that never get as far as HTTP
+base        Server, RecordedRequest, Authorization, Response: sockets, threads, TLS, recording ├──
+index   IndexServer: indexes (``simple``), uploads (``upload``), who may do what (``access``) ├──
+proxy   ProxyServer: CONNECT ├── wsgi    GitServer (``git``) and PypiServer (``pypi``) └── faults
+ready-made misbehaviour for ``server.respond``, and servers that never get as far as HTTP
 """
 
 from tests.certs import server_context

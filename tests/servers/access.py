@@ -12,7 +12,8 @@ class Access:
 
     ``None`` for both means open to everyone; an empty dictionary means nobody.
 
-    :param limits: how many requests a password or token is still good for, where that is limited; counted down here.
+    :param limits: how many requests a password or token is still good for, where that is limited;
+    counted down here.
     """
 
     def __init__(

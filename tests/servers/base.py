@@ -1,4 +1,6 @@
-"""The HTTP server that all others are: it records every request and lets a test answer in its place."""
+"""The HTTP server that all others are: it records every request and lets a test answer in its
+place.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ Hook = Callable[[RecordedRequest], "Response | None"]
 class Server:
     """A server on a free port of this machine, as a context manager.
 
-    :param host: the name in its URLs: an address, or a name that leads to 127.0.0.1 (``localhost``).
+    :param host: the name in its URLs: an address, or a name that leads to 127.0.0.1
+        (``localhost``).
     :param tls: speaks TLS with this; may be changed while it runs, for new connections.
     :ivar respond: asked first; what it returns is the answer, ``None`` leaves it to the server.
     :ivar requests: all requests, in the order of their arrival.
@@ -44,11 +47,13 @@ class Server:
         self._scheme = "https" if tls else "http"
         self._listener: Listener | None = None
 
-    # -- life -----------------------------------------------------------------------------------------------------
+    # -- life
 
     def start(self) -> None:
         """Listens. Its port is known from here on."""
-        bind = self.host if self.host.replace(".", "").isdigit() or ":" in self.host else "127.0.0.1"
+        bind = (
+            self.host if self.host.replace(".", "").isdigit() or ":" in self.host else "127.0.0.1"
+        )
         self._listener = Listener(bind, self.converse, lambda: self.tls)
 
     def close(self) -> None:
@@ -65,7 +70,10 @@ class Server:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
         if error is None and self.errors:
@@ -78,7 +86,7 @@ class Server:
             raise RuntimeError("the server is not running: use it in a with statement")
         return self._listener
 
-    # -- where it is ----------------------------------------------------------------------------------------------
+    # -- where it is
 
     @property
     def port(self) -> int:
@@ -105,7 +113,7 @@ class Server:
         parts = urlsplit(url)
         return parts._replace(netloc=f"{userinfo}@{parts.netloc}").geturl()
 
-    # -- what it saw ----------------------------------------------------------------------------------------------
+    # -- what it saw
 
     @property
     def handshake_errors(self) -> list[str]:
@@ -128,10 +136,14 @@ class Server:
 
     def authorizations(self) -> list[Authorization]:
         """Every Authorization header that came."""
-        return [request.authorization for request in self.requests if request.authorization is not None]
+        return [
+            request.authorization for request in self.requests if request.authorization is not None
+        ]
 
     def saw_secret(self, secret: str) -> bool:
-        """Whether ``secret`` was anywhere in a request: header, Basic user or password, target, body."""
+        """Whether ``secret`` was anywhere in a request: header, Basic user or password, target,
+        body.
+        """
         return any(request.carries(secret) for request in self.requests)
 
     def clear(self) -> None:
@@ -139,7 +151,7 @@ class Server:
         self.requests.clear()
         self.handshake_errors.clear()
 
-    # -- answers --------------------------------------------------------------------------------------------------
+    # -- answers
 
     def answer(self, request: RecordedRequest, body: IO[bytes]) -> Response:
         """The answer to ``request``, whose whole body is in ``body``. A subclass's business."""
@@ -162,7 +174,9 @@ class Conversation(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
 
-    def __init__(self, connection: socket.socket, owner: Server, listener: Listener, number: int) -> None:
+    def __init__(
+        self, connection: socket.socket, owner: Server, listener: Listener, number: int
+    ) -> None:
         self.owner = owner
         self.listener = listener
         self.number = number

@@ -1,6 +1,7 @@
 """Ready-made misbehaviour.
 
-The functions make a :class:`Response` for ``server.respond = lambda request: …``; the servers never get as far as HTTP.
+The functions make a :class:`Response` for ``server.respond = lambda request: …``; the servers never
+get as far as HTTP.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ def redirect(location: str, status: int = 302) -> Response:
 
 
 def redirect_all(origin: str, status: int = 302) -> Hook:
-    """A hook that sends every request to the same target at another origin (``https://host:port``)."""
+    """A hook that sends every request to the same target at another origin
+    (``https://host:port``).
+    """
     return lambda request: redirect(f"{origin.rstrip('/')}{request.target}", status)
 
 
@@ -48,13 +51,17 @@ def too_many_requests(retry_after: int | str = 1) -> Response:
 def login_page() -> Response:
     """200 and a page to log in, as single sign-on portals answer to whoever is not logged in."""
     form = '<form action="/login" method="post"><input name="user"><input name="password" type="password"></form>'
-    return Response.html(f"<!DOCTYPE html><html><head><title>Log in</title></head><body>{form}</body></html>")
+    return Response.html(
+        f"<!DOCTYPE html><html><head><title>Log in</title></head><body>{form}</body></html>"
+    )
 
 
 def sign_on() -> Response:
     """200 and a page that sends a browser on to the company's single sign-on (SAML)."""
     form = "<form method=post action=https://idp.example.org/><input type=hidden name=SAMLRequest value=PHNhbWw></form>"
-    return Response.html(f"<!DOCTYPE html><title>Sign in to your account</title><body onload=go()>{form}</body>")
+    return Response.html(
+        f"<!DOCTYPE html><title>Sign in to your account</title><body onload=go()>{form}</body>"
+    )
 
 
 def huge(size: int, content_type: str = "text/html") -> Response:
@@ -106,7 +113,9 @@ def at(path: str, answer: Response | Callable[[RecordedRequest], Response | None
 
 
 class ResetServer(Server):
-    """Reads the first bytes of a connection and resets it (RST): with ``https`` in the middle of the handshake."""
+    """Reads the first bytes of a connection and resets it (RST): with ``https`` in the middle of
+    the handshake.
+    """
 
     def __init__(self, *, host: str = "127.0.0.1", scheme: str = "https") -> None:
         super().__init__(host=host)

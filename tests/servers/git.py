@@ -18,7 +18,8 @@ from tests.servers.messages import RecordedRequest, Response
 
 
 class GitServer(Server):
-    """Serves ``/repo.git`` with a package that Poetry can install from it; needs the program ``git``.
+    """Serves ``/repo.git`` with a package that Poetry can install from it; needs the program
+    ``git``.
 
     :param credentials: who may clone (Basic); ``None`` for everyone.
     :param name: the package's; ``version`` likewise. Branch ``main``, tag ``vVERSION``.
@@ -75,17 +76,22 @@ class GitServer(Server):
             "CONTENT_TYPE": request.headers.get("Content-Type", ""),
             "HTTP_CONTENT_ENCODING": request.headers.get("Content-Encoding", ""),
             "CONTENT_LENGTH": str(body.seek(0, 2)),
-            "REMOTE_USER": (request.authorization.username if request.authorization else None) or "",
+            "REMOTE_USER": (request.authorization.username if request.authorization else None)
+            or "",
             "REMOTE_ADDR": "127.0.0.1",
         }
         body.seek(0)
-        done = subprocess.run(["git", "http-backend"], input=body.read(), capture_output=True, env=environment)
+        done = subprocess.run(
+            ["git", "http-backend"], input=body.read(), capture_output=True, env=environment
+        )
         return _from_cgi(done.stdout, done.stderr)
 
     def _create(self, directory: Path) -> None:
         work = directory / "work"
         work.mkdir()
-        (work / "pyproject.toml").write_text(packages.pyproject(self.name, self.version), encoding="utf-8")
+        (work / "pyproject.toml").write_text(
+            packages.pyproject(self.name, self.version), encoding="utf-8"
+        )
         module = work / f"{packages.module_name(self.name)}.py"
         module.write_text(f'__version__ = "{self.version}"\n', encoding="utf-8")
 
@@ -126,9 +132,13 @@ def _environment(home: str) -> dict[str, str]:
 def _from_cgi(output: bytes, complaint: bytes) -> Response:
     """A CGI program's output as a response (RFC 3875, 6)."""
     head, _, content = output.partition(b"\r\n\r\n")
-    headers = [tuple(line.split(": ", 1)) for line in head.decode("latin-1").split("\r\n") if ": " in line]
+    headers = [
+        tuple(line.split(": ", 1)) for line in head.decode("latin-1").split("\r\n") if ": " in line
+    ]
     pairs = [(name, value) for name, value in headers if name != "Status"]
     status = next((int(value.split()[0]) for name, value in headers if name == "Status"), 200)
     if not pairs:
-        return Response.text(500, complaint.decode("utf-8", "replace") or "git http-backend said nothing")
+        return Response.text(
+            500, complaint.decode("utf-8", "replace") or "git http-backend said nothing"
+        )
     return Response(status, content, pairs)

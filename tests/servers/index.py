@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class IndexServer(Server):
     """A package index on a real socket.
 
-    ``options`` are those of :class:`tests.servers.simple.Index` for the first index (``prefix``, ``credentials``,
-    ``tokens``, ``upload_credentials``, ``read_auth``, …); :meth:`add_index` adds more. What is changed on
-    :attr:`index` while it runs takes effect with the next request.
+    ``options`` are those of :class:`tests.servers.simple.Index` for the first index (``prefix``,
+    ``credentials``, ``tokens``, ``upload_credentials``, ``read_auth``, …); :meth:`add_index` adds
+    more. What is changed on :attr:`index` while it runs takes effect with the next request.
 
     :ivar uploads: what was uploaded and accepted, in order.
     """
@@ -59,7 +59,7 @@ class IndexServer(Server):
         super().clear()
         self.uploads.clear()
 
-    # -- the first index, for short -------------------------------------------------------------------------------
+    # -- the first index, for short
 
     @property
     def index_url(self) -> str:
@@ -90,9 +90,16 @@ class IndexServer(Server):
         self.index.tokens = tokens
 
     def add(
-        self, filename: str, content: bytes | Path, *, requires_python: str | None = None, yanked: str | None = None
+        self,
+        filename: str,
+        content: bytes | Path,
+        *,
+        requires_python: str | None = None,
+        yanked: str | None = None,
     ) -> Package:
-        """Puts a file into the first index: ``server.add(*wheel("name", "1.0"))``; see :meth:`Index.add`."""
+        """Puts a file into the first index: ``server.add(*wheel("name", "1.0"))``; see
+        :meth:`Index.add`.
+        """
         return self.index.add(filename, content, requires_python=requires_python, yanked=yanked)
 
     def add_all(self, distributions: Iterable[Distribution]) -> None:
@@ -100,7 +107,9 @@ class IndexServer(Server):
         self.index.add_all(distributions)
 
     def limit(self, secret: str, requests: int | None) -> None:
-        """Makes a password or token stop working after so many more requests; ``None`` lifts that again."""
+        """Makes a password or token stop working after so many more requests; ``None`` lifts that
+        again.
+        """
         if requests is None:
             self.index.limits.pop(secret, None)
         else:
@@ -110,7 +119,7 @@ class IndexServer(Server):
         """Makes a password or token stop working now, for reading and uploading, in all indexes."""
         self.limit(secret, 0)
 
-    # -- several indexes ------------------------------------------------------------------------------------------
+    # -- several indexes
 
     def add_index(self, prefix: str, **options: Unpack[IndexOptions]) -> Index:
         """Another index on the same origin, with access of its own."""
@@ -127,7 +136,7 @@ class IndexServer(Server):
         """The URL for uploads to an index."""
         return f"{self.origin}{index.upload_path}"
 
-    # -- answers --------------------------------------------------------------------------------------------------
+    # -- answers
 
     def answer(self, request: RecordedRequest, body: IO[bytes]) -> Response:
         """Pages, files and uploads."""
@@ -151,7 +160,9 @@ class IndexServer(Server):
             return access.challenge()
         assert self._directory is not None
         try:
-            upload = parse(request.headers.get("Content-Type", ""), body, Path(self._directory.name))
+            upload = parse(
+                request.headers.get("Content-Type", ""), body, Path(self._directory.name)
+            )
         except BadUpload as error:
             return Response.text(400, str(error))
         if upload.filename in index.packages and not index.overwrite:

@@ -1,4 +1,6 @@
-"""Sockets and threads: one listener, one thread for each connection, the TLS handshake in that thread."""
+"""Sockets and threads: one listener, one thread for each connection, the TLS handshake in that
+thread.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ Handler = Callable[[socket.socket, "Listener", int], None]
 
 
 class Listener(socketserver.TCPServer):
-    """Accepts on port 0 and hands each connection, with its number, to ``handler`` in a thread of its own.
+    """Accepts on port 0 and hands each connection, with its number, to ``handler`` in a thread of
+    its own.
 
-    :ivar errors: tracebacks of what our own code did wrong; connections that break are none of them.
+    :ivar errors: tracebacks of what our own code did wrong; connections that break are none of
+        them.
     :ivar accepted: the number of connections so far.
     :ivar closing: set when the server ends; whoever waits, waits for this.
     """
@@ -31,7 +35,9 @@ class Listener(socketserver.TCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, bind: str, handler: Handler, tls: Callable[[], ssl.SSLContext | None]) -> None:
+    def __init__(
+        self, bind: str, handler: Handler, tls: Callable[[], ssl.SSLContext | None]
+    ) -> None:
         self.address_family = socket.AF_INET6 if ":" in bind else socket.AF_INET
         self._handshake_errors: list[str] = []
         self.errors: list[str] = []
@@ -54,14 +60,17 @@ class Listener(socketserver.TCPServer):
         assert isinstance(request, socket.socket)
         with self._lock:
             self.accepted += 1
-            thread = threading.Thread(target=self._converse, args=(request, self.accepted), daemon=True)
+            thread = threading.Thread(
+                target=self._converse, args=(request, self.accepted), daemon=True
+            )
             self._threads.add(thread)
         thread.start()
 
     @property
     def handshake_errors(self) -> list[str]:
-        """Why TLS handshakes failed, as OpenSSL words it. Those under way are waited for: a client sees our alert a
-        moment before we have noted it."""
+        """Why TLS handshakes failed, as OpenSSL words it. Those under way are waited for: a client
+        sees our alert a moment before we have noted it.
+        """
         with self._settled:
             self._settled.wait_for(lambda: self._shaking == 0, timeout=PATIENCE)
             return self._handshake_errors
@@ -145,7 +154,9 @@ class Listener(socketserver.TCPServer):
             raise failure
 
     def _linger(self, connection: socket.socket) -> None:
-        """Lets the client read our alert: closing at once, with its request unread, would reset the connection."""
+        """Lets the client read our alert: closing at once, with its request unread, would reset the
+        connection.
+        """
         _shut(connection, socket.SHUT_WR)
         with contextlib.suppress(OSError):
             connection.settimeout(LINGER)

@@ -22,7 +22,8 @@ NEVER = float("inf")
 class Authorization:
     """An Authorization or Proxy-Authorization header, decoded.
 
-    ``username`` and ``password`` are set for a well-formed Basic (RFC 7617, UTF-8), ``token`` for Bearer (RFC 6750).
+    ``username`` and ``password`` are set for a well-formed Basic (RFC 7617, UTF-8), ``token`` for
+    Bearer (RFC 6750).
     """
 
     raw: str
@@ -93,14 +94,21 @@ class RecordedRequest:
         return Authorization.parse(self.headers.get("Proxy-Authorization"))
 
     def carries(self, secret: str) -> bool:
-        """Whether ``secret`` is anywhere in the request: headers (Basic decoded), target, body; escaped or not."""
+        """Whether ``secret`` is anywhere in the request: headers (Basic decoded), target, body;
+        escaped or not.
+        """
         texts = [self.target, unquote(self.target), unquote_plus(self.target)]
         texts += [value for _, value in self.raw_headers]
         wanted = [secret.encode("utf-8"), secret.encode("latin-1", "replace")]
         places = [text.encode("utf-8", "surrogateescape") for text in texts]
         places += [text.encode("latin-1", "replace") for text in texts]
-        places += [decode_base64(value.partition(" ")[2]) for _, value in self.raw_headers if " " in value]
-        places += [self.body, unquote_plus(self.body.decode("latin-1")).encode("latin-1", "replace")]
+        places += [
+            decode_base64(value.partition(" ")[2]) for _, value in self.raw_headers if " " in value
+        ]
+        places += [
+            self.body,
+            unquote_plus(self.body.decode("latin-1")).encode("latin-1", "replace"),
+        ]
         return any(form in place for form in wanted for place in places)
 
 
@@ -108,8 +116,8 @@ class RecordedRequest:
 class Response:
     """An answer, and how it goes wrong on the way.
 
-    :param headers: pairs where a name comes twice. Without Content-Length it is counted for ``bytes``; an iterable is
-        sent in chunks (RFC 9112, 7.1).
+    :param headers: pairs where a name comes twice. Without Content-Length it is counted for
+        ``bytes``; an iterable is sent in chunks (RFC 9112, 7.1).
     :param delay: seconds before the first byte; :data:`NEVER` for none at all.
     :param pause: seconds between the pieces of an iterable body.
     :param reset_after: the connection is reset (RST) when so many bytes of the body are out.
@@ -126,21 +134,35 @@ class Response:
     @classmethod
     def text(cls, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
         """Plain text."""
-        return cls(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8", **(headers or {})})
+        return cls(
+            status, text.encode(), {"Content-Type": "text/plain; charset=utf-8", **(headers or {})}
+        )
 
     @classmethod
-    def html(cls, text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    def html(
+        cls, text: str, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response:
         """A page."""
-        return cls(status, text.encode(), {"Content-Type": "text/html; charset=utf-8", **(headers or {})})
+        return cls(
+            status, text.encode(), {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
+        )
 
     @classmethod
-    def json(cls, document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    def json(
+        cls, document: object, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response:
         """A JSON document."""
-        return cls(status, json.dumps(document).encode(), {"Content-Type": "application/json", **(headers or {})})
+        return cls(
+            status,
+            json.dumps(document).encode(),
+            {"Content-Type": "application/json", **(headers or {})},
+        )
 
     def header_pairs(self) -> list[tuple[str, str]]:
         """The headers as pairs."""
-        return list(self.headers.items()) if isinstance(self.headers, Mapping) else list(self.headers)
+        return (
+            list(self.headers.items()) if isinstance(self.headers, Mapping) else list(self.headers)
+        )
 
     def has(self, name: str) -> bool:
         """Whether the header ``name`` was given."""

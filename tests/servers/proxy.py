@@ -1,4 +1,6 @@
-"""A proxy that tunnels (CONNECT, RFC 9110, 9.3.6) and can lead any host name to a server of this machine."""
+"""A proxy that tunnels (CONNECT, RFC 9110, 9.3.6) and can lead any host name to a server of this
+machine.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,9 @@ class ProxyServer(Server):
     """An HTTP proxy for ``HTTPS_PROXY``; anything but CONNECT is answered with 501.
 
     :param credentials: who may use it (Proxy-Authorization: Basic); ``None`` for everyone.
-    :param hosts: where a ``host:port``, or a host at any port, really is, as an address and port: with
-        ``{"pypi.example.org": ("127.0.0.1", server.port)}`` a test can use names that do not resolve.
+    :param hosts: where a ``host:port``, or a host at any port, really is, as an address and port:
+        with ``{"pypi.example.org": ("127.0.0.1", server.port)}`` a test can use names that do not
+        resolve.
     """
 
     def __init__(
@@ -50,7 +53,11 @@ class ProxyServer(Server):
             return Response.text(501, "this proxy only tunnels")
         if self.credentials is not None:
             given = request.proxy_authorization
-            if given is None or given.username is None or self.credentials.get(given.username) != given.password:
+            if (
+                given is None
+                or given.username is None
+                or self.credentials.get(given.username) != given.password
+            ):
                 return Response(407, b"no\n", {"Proxy-Authenticate": 'Basic realm="test proxy"'})
         return None
 
@@ -75,7 +82,8 @@ class _Tunnelling(Conversation):
         if response is not None:
             request.status = response.status
             self._send(response)
-            # The body of whatever was refused is not read, so nothing more can be on this connection.
+            # The body of whatever was refused is not read, so nothing more can be on this
+            # connection.
             self.close_connection = request.method != "CONNECT"
             return
         request.status = 200

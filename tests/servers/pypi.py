@@ -17,7 +17,8 @@ class PypiServer(WsgiServer):
 
     It answers 401 to a request without a password and **403** to one with a wrong password.
 
-    :param credentials: user names and passwords, kept in an htpasswd file; ``None`` lets everyone in.
+    :param credentials: user names and passwords, kept in an htpasswd file; ``None`` lets everyone
+        in.
     :param authenticate: what needs them: ``update``, ``list``, ``download``.
     :ivar packages: the directory that it serves.
     """
@@ -71,7 +72,8 @@ class PypiServer(WsgiServer):
 
     def _load(self, htpasswd: Path) -> Application:
         with warnings.catch_warnings():
-            # Its copy of bottle and passlib import cgi and crypt, which Python 3.11 and 3.12 warn about.
+            # Its copy of bottle and passlib import cgi and crypt, which Python 3.11 and 3.12 warn
+            # about.
             warnings.simplefilter("ignore")
             import pypiserver
             from passlib.apache import HtpasswdFile

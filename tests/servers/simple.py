@@ -54,7 +54,9 @@ class Package:
             return None
         try:
             with self.open() as file, zipfile.ZipFile(file) as archive:
-                names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+                names = [
+                    name for name in archive.namelist() if name.endswith(".dist-info/METADATA")
+                ]
                 return archive.read(names[0]) if names else None
         except zipfile.BadZipFile:
             return None
@@ -96,13 +98,16 @@ class IndexOptions(TypedDict, total=False):
 class Index:
     """An index under ``prefix`` of a server, with its files and its upload beside it.
 
-    :param prefix: the path of the simple index; the last segment taken off, the rest is where ``files/`` and
-        ``upload/`` lie.
-    :param credentials: user names and passwords (RFC 7617, UTF-8); ``None`` with ``tokens=None``: open to everyone.
+    :param prefix: the path of the simple index; the last segment taken off, the rest is where
+        ``files/`` and ``upload/`` lie.
+    :param credentials: user names and passwords (RFC 7617, UTF-8); ``None`` with ``tokens=None``:
+        open to everyone.
     :param tokens: bearer tokens.
     :param upload_credentials: where uploads need other ones; likewise ``upload_tokens``.
-    :param read_auth: ``False``: reading is open to everyone, and only uploading needs the credentials.
-    :param file_base_url: files are linked below this URL, on another server for example; else by relative links.
+    :param read_auth: ``False``: reading is open to everyone, and only uploading needs the
+        credentials.
+    :param file_base_url: files are linked below this URL, on another server for example; else by
+        relative links.
     :param core_metadata: serves ``FILE.metadata`` and says so.
     :param serve_json: whether a client that prefers PEP 691's JSON gets it.
     :param ranges: answers Range requests on files.
@@ -136,10 +141,15 @@ class Index:
         self.upload_path = self.upload_path or f"{self.base}upload/"
         self.limits: dict[str, int] = {}
 
-    # -- what it holds --------------------------------------------------------------------------------------------
+    # -- what it holds
 
     def add(
-        self, filename: str, content: bytes | Path, *, requires_python: str | None = None, yanked: str | None = None
+        self,
+        filename: str,
+        content: bytes | Path,
+        *,
+        requires_python: str | None = None,
+        yanked: str | None = None,
     ) -> Package:
         """Puts a file in; ``add(*wheel("name", "1.0"))``. One of the same name is replaced."""
         if isinstance(content, Path):
@@ -154,7 +164,7 @@ class Index:
         for filename, content in distributions:
             self.add(filename, content)
 
-    # -- who may --------------------------------------------------------------------------------------------------
+    # -- who may
 
     @property
     def read_access(self) -> Access:
@@ -168,14 +178,20 @@ class Index:
             return self._access(self.credentials, self.tokens)
         return self._access(self.upload_credentials, self.upload_tokens)
 
-    def _access(self, credentials: Mapping[str, str] | None, tokens: Iterable[str] | None) -> Access:
+    def _access(
+        self, credentials: Mapping[str, str] | None, tokens: Iterable[str] | None
+    ) -> Access:
         return Access(credentials, tokens, self.realm, self.limits)
 
-    # -- pages ----------------------------------------------------------------------------------------------------
+    # -- pages
 
     def serves(self, path: str) -> bool:
         """Whether ``path`` is this index's, upload included."""
-        return path.startswith((self.prefix, self.files_path)) or self.is_upload(path) or f"{path}/" == self.prefix
+        return (
+            path.startswith((self.prefix, self.files_path))
+            or self.is_upload(path)
+            or f"{path}/" == self.prefix
+        )
 
     def is_upload(self, path: str) -> bool:
         """Whether ``path`` is where files are posted to; a slash more or less does not matter."""
@@ -188,7 +204,9 @@ class Index:
             return self._file(path[len(self.files_path) :], request)
         project = path[len(self.prefix) :]
         if not path.endswith("/") or project != normalize(project):
-            target = self.prefix + (f"{normalize(project.strip('/'))}/" if project.strip("/") else "")
+            target = self.prefix + (
+                f"{normalize(project.strip('/'))}/" if project.strip("/") else ""
+            )
             if target != path:
                 return Response(301, headers={"Location": quote(target)})
         json = self.serve_json and _prefers_json(request.headers.get("Accept", ""))
@@ -202,7 +220,9 @@ class Index:
         elif not packages:
             return Response.text(404, f"no project {project!r} here")
         else:
-            response = self._project_json(project, packages) if json else self._project_html(packages)
+            response = (
+                self._project_json(project, packages) if json else self._project_html(packages)
+            )
         headers = {"Content-Type": JSON if json else f"{HTML}; charset=utf-8", "Vary": "Accept"}
         if not json and HTML not in request.headers.get("Accept", ""):
             headers["Content-Type"] = "text/html; charset=utf-8"
@@ -213,15 +233,21 @@ class Index:
         return Response(200, response.body, headers)
 
     def _root_html(self, names: Iterable[str]) -> Response:
-        return Response.html(_document("Simple index", [f'<a href="{name}/">{name}</a>' for name in names]))
+        return Response.html(
+            _document("Simple index", [f'<a href="{name}/">{name}</a>' for name in names])
+        )
 
     def _root_json(self, names: Iterable[str]) -> Response:
-        return Response.json({"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in names]})
+        return Response.json(
+            {"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in names]}
+        )
 
     def _project_html(self, packages: Iterable[Package]) -> Response:
         links = []
         for package in packages:
-            attributes = {"href": self._url(package) + (f"#sha256={package.sha256}" if self.hashes else "")}
+            attributes = {
+                "href": self._url(package) + (f"#sha256={package.sha256}" if self.hashes else "")
+            }
             if package.requires_python:
                 attributes["data-requires-python"] = package.requires_python
             if package.yanked is not None:
@@ -236,7 +262,11 @@ class Index:
     def _project_json(self, project: str, packages: Iterable[Package]) -> Response:
         files: list[dict[str, Any]] = []
         for package in packages:
-            entry: dict[str, Any] = {"filename": package.filename, "url": self._url(package), "size": package.size}
+            entry: dict[str, Any] = {
+                "filename": package.filename,
+                "url": self._url(package),
+                "size": package.size,
+            }
             entry["hashes"] = {"sha256": package.sha256} if self.hashes else {}
             if package.requires_python:
                 entry["requires-python"] = package.requires_python
@@ -261,17 +291,22 @@ class Index:
         headers = {"Cache-Control": self.cache_control} if self.cache_control else {}
         return {**headers, "ETag": f'"{digest[:16]}"'} if self.etag else headers
 
-    # -- files ----------------------------------------------------------------------------------------------------
+    # -- files
 
     def _file(self, name: str, request: RecordedRequest) -> Response:
         if self.core_metadata and name.endswith(".metadata"):
             package = self.packages.get(name[: -len(".metadata")])
             metadata = package.metadata if package else None
-            return Response.text(404, "no such file") if metadata is None else Response(200, metadata)
+            return (
+                Response.text(404, "no such file") if metadata is None else Response(200, metadata)
+            )
         package = self.packages.get(name)
         if package is None:
             return Response.text(404, "no such file")
-        headers = {"Content-Type": "application/octet-stream", **self._cache_headers(package.sha256)}
+        headers = {
+            "Content-Type": "application/octet-stream",
+            **self._cache_headers(package.sha256),
+        }
         start, stop, status = 0, package.size, 200
         if self.ranges:
             headers["Accept-Ranges"] = "bytes"

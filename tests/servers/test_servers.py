@@ -45,8 +45,17 @@ BASIC = HTTPBasicAuth(USER.encode(), PASSWORD.encode())
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """requests prefers REQUESTS_CA_BUNDLE to a session's own ``verify``, and proxies may swallow 127.0.0.1."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+    """requests prefers REQUESTS_CA_BUNDLE to a session's own ``verify``, and proxies may swallow
+    127.0.0.1.
+    """
+    for name in (
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 
@@ -86,17 +95,23 @@ def handshake(server: IndexServer, context: ssl.SSLContext, host: str = "127.0.0
         return tls.recv(15)
 
 
-# -- packages ---------------------------------------------------------------------------------------------------------
+# -- packages
 
 
 def test_a_wheel_lists_every_file_with_its_hash() -> None:
-    filename, content = packages.wheel("Foo.Bar", "1.0", ["baz>=1"], metadata_extra="License: MIT\n")
+    filename, content = packages.wheel(
+        "Foo.Bar", "1.0", ["baz>=1"], metadata_extra="License: MIT\n"
+    )
     assert filename == "foo_bar-1.0-py3-none-any.whl"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         record = archive.read("foo_bar-1.0.dist-info/RECORD").decode().splitlines()
         metadata = Parser().parsestr(archive.read("foo_bar-1.0.dist-info/METADATA").decode())
         assert {line.split(",")[0] for line in record} == set(archive.namelist())
-    assert (metadata["Name"], metadata["Requires-Dist"], metadata["License"]) == ("Foo.Bar", "baz>=1", "MIT")
+    assert (metadata["Name"], metadata["Requires-Dist"], metadata["License"]) == (
+        "Foo.Bar",
+        "baz>=1",
+        "MIT",
+    )
 
 
 def test_the_same_arguments_give_the_same_bytes() -> None:
@@ -120,7 +135,9 @@ def build(directory: Path, sdist: packages.Distribution, backend: str) -> list[s
         archive.extractall(directory, filter="data")
     source = directory / sdist[0].removesuffix(".tar.gz")
     script = f"import sys; sys.path.insert(0, {str(directory)!r}); import {backend} as b; print(b.build_wheel('..'))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=source, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=source, check=True, capture_output=True, text=True
+    )
     with zipfile.ZipFile(directory / done.stdout.strip()) as archive:
         return sorted(archive.namelist())
 
@@ -156,7 +173,7 @@ def test_the_plugin_is_a_poetry_plugin() -> None:
     assert points == "[poetry.application.plugin]\nhello-plugin = hello_plugin:Plugin\n"
 
 
-# -- the index --------------------------------------------------------------------------------------------------------
+# -- the index
 
 
 def test_html_is_what_a_client_gets_that_does_not_ask_for_json(index: IndexServer) -> None:
@@ -183,11 +200,15 @@ def test_json_is_for_those_who_prefer_it(index: IndexServer, accept: str, is_jso
     if is_json:
         (file,) = page.json()["files"]
         assert file["filename"] == "foo_bar-1.0-py3-none-any.whl"
-        metadata = requests.get(requests.compat.urljoin(page.url, f"{file['url']}.metadata"), timeout=10)
+        metadata = requests.get(
+            requests.compat.urljoin(page.url, f"{file['url']}.metadata"), timeout=10
+        )
         assert hashlib.sha256(metadata.content).hexdigest() == file["core-metadata"]["sha256"]
 
 
-def test_a_project_that_is_not_there_is_404_and_another_spelling_redirects(index: IndexServer) -> None:
+def test_a_project_that_is_not_there_is_404_and_another_spelling_redirects(
+    index: IndexServer,
+) -> None:
     assert requests.get(f"{index.index_url}other/", timeout=10).status_code == 404
     assert requests.get(f"{index.url}other/", timeout=10).status_code == 404
     page = requests.get(f"{index.index_url}Foo_Bar", timeout=10)
@@ -234,7 +255,9 @@ def test_files_may_lie_on_another_server(index: IndexServer) -> None:
     with IndexServer() as files:
         files.add(*packages.wheel("Foo.Bar", "1.0"))
         index.index.file_base_url = f"{files.url}files"
-        page = requests.get(f"{index.index_url}foo-bar/", headers={"Accept": JSON}, timeout=10).json()
+        page = requests.get(
+            f"{index.index_url}foo-bar/", headers={"Accept": JSON}, timeout=10
+        ).json()
         assert requests.get(page["files"][0]["url"], timeout=10).status_code == 200
         assert files.paths() == ["/files/foo_bar-1.0-py3-none-any.whl"]
 
@@ -242,9 +265,12 @@ def test_files_may_lie_on_another_server(index: IndexServer) -> None:
 def test_yanked_and_requires_python_are_said_in_both_forms(index: IndexServer) -> None:
     index.add(*packages.wheel("old", "1.0"), requires_python=">=3.8", yanked="bad")
     assert (
-        'data-requires-python="&gt;=3.8" data-yanked="bad"' in requests.get(f"{index.index_url}old/", timeout=10).text
+        'data-requires-python="&gt;=3.8" data-yanked="bad"'
+        in requests.get(f"{index.index_url}old/", timeout=10).text
     )
-    (file,) = requests.get(f"{index.index_url}old/", headers={"Accept": JSON}, timeout=10).json()["files"]
+    (file,) = requests.get(f"{index.index_url}old/", headers={"Accept": JSON}, timeout=10).json()[
+        "files"
+    ]
     assert (file["requires-python"], file["yanked"]) == (">=3.8", "bad")
 
 
@@ -255,17 +281,30 @@ def test_several_indexes_keep_their_packages_and_credentials_apart(index: IndexS
     assert index.url_of(team_ab).endswith("/team-ab/simple/")
     good = requests.get(f"{index.url_of(team_a)}only-a/", auth=("a", "pw-a"), timeout=10)
     assert "../../files/only_a" in good.text
-    assert requests.get(f"{index.url}team-a/files/only_a-1.0-py3-none-any.whl", timeout=10).status_code == 401
+    assert (
+        requests.get(f"{index.url}team-a/files/only_a-1.0-py3-none-any.whl", timeout=10).status_code
+        == 401
+    )
     assert requests.get(index.url_of(team_ab), auth=("a", "pw-a"), timeout=10).status_code == 401
-    assert requests.get(f"{index.url_of(team_ab)}only-a/", auth=("ab", "pw-ab"), timeout=10).status_code == 404
+    assert (
+        requests.get(
+            f"{index.url_of(team_ab)}only-a/", auth=("ab", "pw-ab"), timeout=10
+        ).status_code
+        == 404
+    )
 
 
-# -- who may ----------------------------------------------------------------------------------------------------------
+# -- who may
 
 
 @pytest.mark.parametrize(
     ("auth", "status"),
-    [(BASIC, 200), ((USER, "wrong"), 401), (HTTPBasicAuth("bob", PASSWORD.encode()), 401), (None, 401)],
+    [
+        (BASIC, 200),
+        ((USER, "wrong"), 401),
+        (HTTPBasicAuth("bob", PASSWORD.encode()), 401),
+        (None, 401),
+    ],
 )
 def test_basic_credentials(auth: HTTPBasicAuth | tuple[str, str] | None, status: int) -> None:
     with IndexServer(credentials={USER: PASSWORD}, realm="private") as server:
@@ -278,7 +317,9 @@ def test_basic_credentials(auth: HTTPBasicAuth | tuple[str, str] | None, status:
 @pytest.mark.parametrize(("token", "status"), [("t0ken", 200), ("other", 401)])
 def test_bearer_tokens(token: str, status: int) -> None:
     with IndexServer(tokens={"t0ken"}) as server:
-        answer = requests.get(server.index_url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+        answer = requests.get(
+            server.index_url, headers={"Authorization": f"Bearer {token}"}, timeout=10
+        )
         assert answer.status_code == status
         (seen,) = server.authorizations()
         assert (seen.scheme, seen.token, seen.username) == ("bearer", token, None)
@@ -306,13 +347,16 @@ def test_nobody_is_not_everyone(index: IndexServer) -> None:
     assert requests.get(index.index_url, auth=("", ""), timeout=10).status_code == 401
 
 
-# -- uploads ----------------------------------------------------------------------------------------------------------
+# -- uploads
 
 
 def test_an_upload_is_kept_and_listed(index: IndexServer) -> None:
     filename, content = packages.wheel("new", "2.0")
     digest = hashlib.sha256(content).hexdigest()
-    assert upload_form(filename, content, url=index.upload_url, sha256_digest=digest).status_code == 200
+    assert (
+        upload_form(filename, content, url=index.upload_url, sha256_digest=digest).status_code
+        == 200
+    )
     (upload,) = index.uploads
     assert (upload.filename, upload.content, upload.get("name")) == (filename, content, "foo")
     assert requests.get(f"{index.url}files/{filename}", timeout=10).content == content
@@ -323,7 +367,9 @@ def test_an_upload_is_kept_and_listed(index: IndexServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{":action": "submit"}, {"sha256_digest": "00"}, {"filename": ""}], ids=["action", "digest", "no file"]
+    "fields",
+    [{":action": "submit"}, {"sha256_digest": "00"}, {"filename": ""}],
+    ids=["action", "digest", "no file"],
 )
 def test_an_upload_that_is_wrong_is_400(index: IndexServer, fields: dict[str, str]) -> None:
     files = {"content" if "filename" not in fields else "other": ("foo-1.0.tar.gz", b"x")}
@@ -341,12 +387,17 @@ def test_a_large_upload_arrives_whole(index: IndexServer) -> None:
 
 def test_an_upload_in_chunks_arrives_whole(index: IndexServer) -> None:
     form = requests.Request(
-        "POST", index.upload_url, data={":action": "file_upload"}, files={"content": ("a-1.0.tar.gz", b"abc")}
+        "POST",
+        index.upload_url,
+        data={":action": "file_upload"},
+        files={"content": ("a-1.0.tar.gz", b"abc")},
     ).prepare()
     body = form.body
     assert isinstance(body, bytes)
     kind = {"Content-Type": form.headers["Content-Type"]}
-    assert requests.post(index.upload_url, data=iter([body[:50], body[50:]]), headers=kind, timeout=10).ok
+    assert requests.post(
+        index.upload_url, data=iter([body[:50], body[50:]]), headers=kind, timeout=10
+    ).ok
     assert index.uploads[0].content == b"abc"
 
 
@@ -354,15 +405,30 @@ def test_reading_may_be_open_while_uploading_is_not() -> None:
     with IndexServer(credentials={USER: PASSWORD}, read_auth=False) as server:
         assert requests.get(server.index_url, timeout=10).status_code == 200
         assert upload_form("a-1.tar.gz", b"", url=server.upload_url).status_code == 401
-        assert upload_form("a-1.tar.gz", b"", url=server.upload_url, user=USER, password=PASSWORD).status_code == 200
+        assert (
+            upload_form(
+                "a-1.tar.gz", b"", url=server.upload_url, user=USER, password=PASSWORD
+            ).status_code
+            == 200
+        )
         assert server.uploads[0].username == USER
 
 
 def test_uploading_may_need_other_credentials() -> None:
     with IndexServer(credentials={USER: PASSWORD}, upload_credentials={"ci": "pw"}) as server:
         assert requests.get(server.index_url, auth=("ci", "pw"), timeout=10).status_code == 401
-        assert upload_form("a-1.tar.gz", b"", url=server.upload_url, user=USER, password=PASSWORD).status_code == 401
-        assert upload_form("a-1.tar.gz", b"", url=server.upload_url, user="ci", password="pw").status_code == 200
+        assert (
+            upload_form(
+                "a-1.tar.gz", b"", url=server.upload_url, user=USER, password=PASSWORD
+            ).status_code
+            == 401
+        )
+        assert (
+            upload_form(
+                "a-1.tar.gz", b"", url=server.upload_url, user="ci", password="pw"
+            ).status_code
+            == 200
+        )
 
 
 def test_the_index_takes_no_posts_and_the_upload_no_gets(index: IndexServer) -> None:
@@ -370,7 +436,7 @@ def test_the_index_takes_no_posts_and_the_upload_no_gets(index: IndexServer) -> 
     assert requests.get(index.upload_url, timeout=10).headers["Allow"] == "POST"
 
 
-# -- what it saw ------------------------------------------------------------------------------------------------------
+# -- what it saw
 
 
 @pytest.mark.parametrize("where", ["basic", "bearer", "query", "path", "body", "header"])
@@ -418,7 +484,7 @@ def test_it_answers_at_each_loopback_name(host: str) -> None:
         assert server.index_url == f"{server.origin}/simple/"
 
 
-# -- misbehaviour -----------------------------------------------------------------------------------------------------
+# -- misbehaviour
 
 
 def test_the_hook_answers_in_place_of_the_server_or_leaves_it(index: IndexServer) -> None:
@@ -510,7 +576,7 @@ def test_closing_is_fast_and_leaves_no_thread(certs: CertificateFactory) -> None
         requests.get(server.index_url, timeout=10)
 
 
-# -- TLS --------------------------------------------------------------------------------------------------------------
+# -- TLS
 
 VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 
@@ -521,7 +587,10 @@ def test_a_good_server_certificate(certs: CertificateFactory, version: ssl.TLSVe
         with IndexServer(tls=server_context(identity, minimum=version, maximum=version)) as server:
             assert handshake(server, client_context(certs.ca)) == b"HTTP/1.1 200 OK"
             assert server.handshake_errors == []
-            assert requests.get(server.index_url, verify=str(certs.ca_file()), timeout=10).status_code == 200
+            assert (
+                requests.get(server.index_url, verify=str(certs.ca_file()), timeout=10).status_code
+                == 200
+            )
 
 
 @pytest.mark.parametrize(
@@ -535,7 +604,9 @@ def test_a_good_server_certificate(certs: CertificateFactory, version: ssl.TLSVe
         ("wrong_usage", "unsuitable certificate purpose"),
     ],
 )
-def test_a_bad_server_certificate_is_refused(certs: CertificateFactory, kind: str, reason: str) -> None:
+def test_a_bad_server_certificate_is_refused(
+    certs: CertificateFactory, kind: str, reason: str
+) -> None:
     identity: Identity = getattr(certs, f"server_{kind}")()
     with IndexServer(tls=server_context(identity)) as server:
         with pytest.raises(ssl.SSLCertVerificationError, match=reason):
@@ -545,9 +616,14 @@ def test_a_bad_server_certificate_is_refused(certs: CertificateFactory, kind: st
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_an_improper_ca_is_refused_by_the_strict_check_only(certs: CertificateFactory, strict: bool) -> None:
+def test_an_improper_ca_is_refused_by_the_strict_check_only(
+    certs: CertificateFactory, strict: bool
+) -> None:
     authority, identity = certs.server_not_strict()
-    for trusted, presented, accepted in [(authority, identity, not strict), (certs.ca, certs.server(), True)]:
+    for trusted, presented, accepted in [
+        (authority, identity, not strict),
+        (certs.ca, certs.server(), True),
+    ]:
         with IndexServer(tls=server_context(presented)) as server:
             context = client_context(trusted)
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -561,10 +637,16 @@ def test_an_improper_ca_is_refused_by_the_strict_check_only(certs: CertificateFa
 
 
 @VERSIONS
-def test_a_good_client_certificate_is_recorded(certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+def test_a_good_client_certificate_is_recorded(
+    certs: CertificateFactory, version: ssl.TLSVersion
+) -> None:
     context = server_context(certs.server(), certs.ca, minimum=version, maximum=version)
     with IndexServer(tls=context) as server:
-        for identity in (certs.client("bob"), certs.client_with_chain(), certs.client(key_type="rsa")):
+        for identity in (
+            certs.client("bob"),
+            certs.client_with_chain(),
+            certs.client(key_type="rsa"),
+        ):
             assert handshake(server, client_context(certs.ca, identity)) == b"HTTP/1.1 200 OK"
         assert [request.peer for request in server.requests] == ["bob", "alice", "alice"]
 
@@ -618,10 +700,12 @@ def test_plain_http_and_https_do_not_mix(certs: CertificateFactory, index: Index
         assert server.handshake_errors == ["HTTP_REQUEST"]
 
 
-# -- files of certificates --------------------------------------------------------------------------------------------
+# -- files of certificates
 
 
-def test_every_form_of_a_client_certificate_opens_and_says_the_same(certs: CertificateFactory) -> None:
+def test_every_form_of_a_client_certificate_opens_and_says_the_same(
+    certs: CertificateFactory,
+) -> None:
     client = certs.client_with_chain()
     assert certs.pem(client).stat().st_mode & 0o777 == 0o600
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -634,7 +718,9 @@ def test_every_form_of_a_client_certificate_opens_and_says_the_same(certs: Certi
             context.load_cert_chain(certs.cert_file(client), key, "wrong")
     for passphrase in (None, "pä"):
         password = passphrase.encode() if passphrase else None
-        store = pkcs12.load_pkcs12(certs.pkcs12_file(client, passphrase=passphrase).read_bytes(), password)
+        store = pkcs12.load_pkcs12(
+            certs.pkcs12_file(client, passphrase=passphrase).read_bytes(), password
+        )
         assert store.key is not None
         assert store.cert is not None
         assert store.cert.certificate == client.cert
@@ -662,7 +748,7 @@ def test_other_forms_of_certificates_are_what_they_say(certs: CertificateFactory
     assert Authority.root(proper=False).cert.extensions != certs.ca.cert.extensions
 
 
-# -- the others -------------------------------------------------------------------------------------------------------
+# -- the others
 
 
 def test_a_proxy_tunnels_for_those_it_knows_and_finds_any_host(certs: CertificateFactory) -> None:
@@ -675,7 +761,9 @@ def test_a_proxy_tunnels_for_those_it_knows_and_finds_any_host(certs: Certificat
         for userinfo, works in (("p:pw", True), ("p:wrong", False)):
             proxies = {"https": proxy.with_userinfo(proxy.url, userinfo)}
             if works:
-                assert requests.get(f"https://{host}/simple/", proxies=proxies, verify=ca, timeout=10).ok
+                assert requests.get(
+                    f"https://{host}/simple/", proxies=proxies, verify=ca, timeout=10
+                ).ok
             else:
                 with pytest.raises(requests.exceptions.ProxyError, match="407"):
                     requests.get(f"https://{host}/simple/", proxies=proxies, verify=ca, timeout=10)
@@ -693,15 +781,25 @@ def test_a_proxy_answers_for_what_it_cannot_do(index: IndexServer) -> None:
             requests.get(refused_url(scheme="https"), proxies={"https": proxy.url}, timeout=10)
 
 
-def clone(server: GitServer, userinfo: str, directory: Path, ca: Path) -> subprocess.CompletedProcess[bytes]:
+def clone(
+    server: GitServer, userinfo: str, directory: Path, ca: Path
+) -> subprocess.CompletedProcess[bytes]:
     url = server.with_userinfo(server.clone_url, userinfo) if userinfo else server.clone_url
-    environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSL_CAINFO": str(ca), "GIT_CONFIG_NOSYSTEM": "1"}
+    environment = {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSL_CAINFO": str(ca),
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
     command = ["git", "-c", "credential.helper=", "clone", "--quiet", url, str(directory)]
-    return subprocess.run(command, capture_output=True, env={**environment, "HOME": str(directory.parent)})
+    return subprocess.run(
+        command, capture_output=True, env={**environment, "HOME": str(directory.parent)}
+    )
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
-def test_git_clones_with_the_password_only(certs: CertificateFactory, tmp_path: Path, encrypted: bool) -> None:
+def test_git_clones_with_the_password_only(
+    certs: CertificateFactory, tmp_path: Path, encrypted: bool
+) -> None:
     tls = server_context(certs.server()) if encrypted else None
     with GitServer(credentials={"git": "pw"}, tls=tls) as server:
         assert clone(server, "git:wrong", tmp_path / "bad", certs.ca_file()).returncode != 0
@@ -712,10 +810,17 @@ def test_git_clones_with_the_password_only(certs: CertificateFactory, tmp_path: 
         assert len(server.commit) == 40
 
 
-def test_git_is_open_without_credentials_and_has_one_repository(certs: CertificateFactory, tmp_path: Path) -> None:
+def test_git_is_open_without_credentials_and_has_one_repository(
+    certs: CertificateFactory, tmp_path: Path
+) -> None:
     with GitServer() as server:
         assert clone(server, "", tmp_path / "good", certs.ca_file()).returncode == 0
-        assert requests.get(f"{server.url}other.git/info/refs?service=git-upload-pack", timeout=10).status_code == 404
+        assert (
+            requests.get(
+                f"{server.url}other.git/info/refs?service=git-upload-pack", timeout=10
+            ).status_code
+            == 404
+        )
 
 
 def test_pypiserver_lists_stores_and_refuses(certs: CertificateFactory) -> None:
@@ -724,14 +829,26 @@ def test_pypiserver_lists_stores_and_refuses(certs: CertificateFactory) -> None:
         with requests.Session() as session:
             session.verify = str(certs.ca_file())
             assert session.get(f"{server.index_url}foo/", timeout=10).status_code == 401
-            assert session.get(f"{server.index_url}foo/", auth=("u", "bad"), timeout=10).status_code == 403
+            assert (
+                session.get(f"{server.index_url}foo/", auth=("u", "bad"), timeout=10).status_code
+                == 403
+            )
             session.auth = ("u", "pw")
-            assert "foo-1.0-py3-none-any.whl" in session.get(f"{server.index_url}foo/", timeout=10).text
+            assert (
+                "foo-1.0-py3-none-any.whl"
+                in session.get(f"{server.index_url}foo/", timeout=10).text
+            )
             assert session.get(f"{server.index_url}other/", timeout=10).status_code == 404
             filename, content = packages.sdist("bar", "2.0")
             data, files = {":action": "file_upload"}, {"content": (filename, content)}
-            assert session.post(server.upload_url, data=data, files=files, timeout=10).status_code == 200
-            assert session.post(server.upload_url, data=data, files=files, timeout=10).status_code == 409
+            assert (
+                session.post(server.upload_url, data=data, files=files, timeout=10).status_code
+                == 200
+            )
+            assert (
+                session.post(server.upload_url, data=data, files=files, timeout=10).status_code
+                == 409
+            )
             assert session.get(f"{server.url}packages/{filename}", timeout=10).content == content
 
 

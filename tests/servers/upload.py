@@ -56,7 +56,9 @@ def parse(content_type: str, body: IO[bytes], directory: Path) -> Upload:
     header["Content-Type"] = content_type
     boundary = header.get_param("boundary")
     if header.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
-        raise BadUpload(f"a legacy upload is multipart/form-data with a boundary, not {content_type!r}")
+        raise BadUpload(
+            f"a legacy upload is multipart/form-data with a boundary, not {content_type!r}"
+        )
     upload: Upload | None = None
     fields: dict[str, list[str]] = {}
     with _mapped(body) as data:

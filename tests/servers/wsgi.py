@@ -1,4 +1,6 @@
-"""Runs a WSGI application (PEP 3333) on our server, so that its requests are recorded as all others are."""
+"""Runs a WSGI application (PEP 3333) on our server, so that its requests are recorded as all others
+are.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,13 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class WsgiServer(Server):
     """``application`` on a real socket."""
 
-    def __init__(self, application: Application, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        *,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__(host=host, tls=tls)
         self.application = application
 
@@ -25,9 +33,13 @@ class WsgiServer(Server):
         """What the application answers."""
         response = Response()
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., Any]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: object = None
+        ) -> Callable[..., Any]:
             response.status = int(status.split(" ", 1)[0])
-            response.headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+            response.headers = [
+                (name, value) for name, value in headers if name.lower() != "content-length"
+            ]
             return written.append
 
         written: list[bytes] = []

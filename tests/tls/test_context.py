@@ -49,7 +49,9 @@ def _pem_and_key(certs: CertificateFactory) -> TlsSettings:
 
 
 def _encrypted_pem(certs: CertificateFactory) -> TlsSettings:
-    return TlsSettings(certs.ca_file(), certs.pem(certs.client(), passphrase=PASSPHRASE), passphrase=ask)
+    return TlsSettings(
+        certs.ca_file(), certs.pem(certs.client(), passphrase=PASSPHRASE), passphrase=ask
+    )
 
 
 def _encrypted_key(certs: CertificateFactory) -> TlsSettings:
@@ -80,15 +82,22 @@ def _der_and_key(certs: CertificateFactory) -> TlsSettings:
 
 
 def _chain_in_pkcs12(certs: CertificateFactory) -> TlsSettings:
-    store = certs.pkcs12_file(certs.client_with_chain(), passphrase=PASSPHRASE, authorities=[certs.ca])
+    store = certs.pkcs12_file(
+        certs.client_with_chain(), passphrase=PASSPHRASE, authorities=[certs.ca]
+    )
     return TlsSettings(certs.ca_file(), store, passphrase=ask)
 
 
 def _chain_before_the_certificate(certs: CertificateFactory) -> TlsSettings:
     alice = certs.client_with_chain()
     blocks = alice.cert_pem.split(b"-----END CERTIFICATE-----\n")[:-1]
-    backwards = b"".join(block + b"-----END CERTIFICATE-----\n" for block in reversed(blocks)) + alice.key_pem
-    return TlsSettings(certs.ca_file(), certs.write("backwards.pem", backwards), passphrase=never_ask)
+    backwards = (
+        b"".join(block + b"-----END CERTIFICATE-----\n" for block in reversed(blocks))
+        + alice.key_pem
+    )
+    return TlsSettings(
+        certs.ca_file(), certs.write("backwards.pem", backwards), passphrase=never_ask
+    )
 
 
 FORMS = [
@@ -111,7 +120,9 @@ def test_every_form_of_a_client_certificate_opens_the_door(
     certs: CertificateFactory, form: Form, version: ssl.TLSVersion
 ) -> None:
     context = build_context(form(certs))
-    with listening(https(server_context(certs.server(), certs.ca, maximum=version, minimum=version))) as port:
+    with listening(
+        https(server_context(certs.server(), certs.ca, maximum=version, minimum=version))
+    ) as port:
         assert fetch(f"https://localhost:{port}/", context) == "alice"
 
 
@@ -121,14 +132,20 @@ def test_one_from_a_helper_opens_it_too(certs: CertificateFactory, version: ssl.
     alice = certs.client_with_chain()
     context = build_context(TlsSettings(ca=certs.ca_file()))
     apply_pem(context, alice.cert_pem.decode(), Secret(alice.key_pem.decode()))
-    with listening(https(server_context(certs.server(), certs.ca, maximum=version, minimum=version))) as port:
+    with listening(
+        https(server_context(certs.server(), certs.ca, maximum=version, minimum=version))
+    ) as port:
         assert fetch(f"https://localhost:{port}/", context) == "alice"
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__.strip("_"))
 @pytest.mark.parametrize("memfd", [True, False], ids=["memfd", "file"])
 def test_no_key_stays_on_the_disk(
-    certs: CertificateFactory, form: Form, memfd: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    certs: CertificateFactory,
+    form: Form,
+    memfd: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -168,18 +185,24 @@ def test_without_settings_it_trusts_what_requests_trusts() -> None:
     assert context.verify_flags == plain.verify_flags
     assert context.minimum_version == plain.minimum_version
     assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
-    assert [cipher["name"] for cipher in context.get_ciphers()] == [cipher["name"] for cipher in plain.get_ciphers()]
+    assert [cipher["name"] for cipher in context.get_ciphers()] == [
+        cipher["name"] for cipher in plain.get_ciphers()
+    ]
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_without_a_ca_the_variables_of_requests_count(certs: CertificateFactory, variable: str) -> None:
+def test_without_a_ca_the_variables_of_requests_count(
+    certs: CertificateFactory, variable: str
+) -> None:
     environ = {variable: str(certs.ca_file()), "SSL_CERT_FILE": "/nowhere"}
     assert build_context(TlsSettings(), environ=environ).cert_store_stats()["x509_ca"] == 1
 
 
 def test_with_a_ca_they_do_not(certs: CertificateFactory) -> None:
     other = certs.ca_file(certs.other_ca, name="other.pem")
-    context = build_context(TlsSettings(ca=certs.ca_file()), environ={"REQUESTS_CA_BUNDLE": str(other)})
+    context = build_context(
+        TlsSettings(ca=certs.ca_file()), environ={"REQUESTS_CA_BUNDLE": str(other)}
+    )
     with listening(https(server_context(certs.server()))) as port:
         assert fetch(f"https://localhost:{port}/", context) == "nobody"
 
@@ -203,7 +226,9 @@ def test_a_variable_may_name_a_directory(certs: CertificateFactory) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_insecure_takes_every_server_and_still_offers_the_client_certificate(certs: CertificateFactory) -> None:
+def test_insecure_takes_every_server_and_still_offers_the_client_certificate(
+    certs: CertificateFactory,
+) -> None:
     settings = TlsSettings(client_cert=certs.pem(certs.client()), verify=False)
     context = build_context(settings)
     for server in (certs.server_unknown_ca(), certs.server_expired(), certs.server_wrong_host()):
@@ -224,7 +249,10 @@ def test_relaxed_takes_a_ca_that_only_strict_python_refuses(certs: CertificateFa
     authority, server = certs.server_not_strict()
     path = certs.ca_file(authority)
     with listening(https(server_context(server))) as port:
-        assert fetch(f"https://localhost:{port}/", build_context(TlsSettings(ca=path, relaxed=True))) == "nobody"
+        assert (
+            fetch(f"https://localhost:{port}/", build_context(TlsSettings(ca=path, relaxed=True)))
+            == "nobody"
+        )
         strict = build_context(TlsSettings(ca=path))
         if sys.version_info >= (3, 13):
             with pytest.raises(requests.exceptions.SSLError):
@@ -235,12 +263,18 @@ def test_relaxed_takes_a_ca_that_only_strict_python_refuses(certs: CertificateFa
 
 def _hash(subject: x509.Name) -> str:
     """What `openssl x509 -subject_hash` prints."""
-    canonical = x509.Name([x509.NameAttribute(one.oid, str(one.value).lower()) for one in subject]).public_bytes()[2:]
+    canonical = x509.Name(
+        [x509.NameAttribute(one.oid, str(one.value).lower()) for one in subject]
+    ).public_bytes()[2:]
     return hashlib.sha1(canonical).digest()[3::-1].hex()
 
 
-def _settle_system_store(certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
-    """A file, which OpenSSL finds by itself, or only hashed certificates, which truststore looks for."""
+def _settle_system_store(
+    certs: CertificateFactory, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """A file, which OpenSSL finds by itself, or only hashed certificates, which truststore looks
+    for.
+    """
     folder = certs.directory / "hashed"
     folder.mkdir()
     if form == "folder":
@@ -281,7 +315,9 @@ def test_the_system_context_has_the_flags_of_requests(
     assert context.verify_flags == plain.verify_flags
 
 
-def test_the_system_context_logs_its_keys_where_all_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_system_context_logs_its_keys_where_all_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     assert build_context(TlsSettings(ca="system")).keylog_filename == str(tmp_path / "keys")
 
@@ -296,10 +332,15 @@ def test_a_key_without_a_certificate_is_told(certs: CertificateFactory) -> None:
         build_context(TlsSettings(ca=certs.ca_file(), client_key=certs.key_file(certs.client())))
 
 
-@pytest.mark.parametrize("answer", [None, lambda: None, lambda: Secret("")], ids=["nobody", "none", "empty"])
+@pytest.mark.parametrize(
+    "answer", [None, lambda: None, lambda: Secret("")], ids=["nobody", "none", "empty"]
+)
 @pytest.mark.parametrize("form", [_encrypted_pem, _encrypted_key, _legacy_key, _pkcs12])
 def test_openssl_never_prompts(
-    certs: CertificateFactory, form: Form, answer: AskPassphrase | None, capfd: pytest.CaptureFixture[str]
+    certs: CertificateFactory,
+    form: Form,
+    answer: AskPassphrase | None,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     settings = form(certs)
     settings = TlsSettings(settings.ca, settings.client_cert, settings.client_key, answer)
@@ -312,7 +353,12 @@ def test_openssl_never_prompts(
 def test_settings_show_no_secret_and_know_when_they_are_empty(certs: CertificateFactory) -> None:
     assert TlsSettings().is_default
     assert TlsSettings(passphrase=ask).is_default
-    for settings in (_pem(certs), TlsSettings(ca="system"), TlsSettings(verify=False), TlsSettings(relaxed=True)):
+    for settings in (
+        _pem(certs),
+        TlsSettings(ca="system"),
+        TlsSettings(verify=False),
+        TlsSettings(relaxed=True),
+    ):
         assert not settings.is_default
     assert PASSPHRASE not in repr(_pkcs12(certs))
 

@@ -1,4 +1,6 @@
-"""Each way in which a connection fails has one cause, met here with a real server; each has a twin that works."""
+"""Each way in which a connection fails has one cause, met here with a real server; each has a twin
+that works.
+"""
 
 from __future__ import annotations
 
@@ -57,19 +59,25 @@ def told_as(cause: Cause, detail: str, retry: bool = False) -> Told:
 class Client:
     """A repository's settings, and what its failures are called with and without a second look."""
 
-    def __init__(self, ca: CaSetting, client_cert: Path | None = None, *, relaxed: bool = False) -> None:
+    def __init__(
+        self, ca: CaSetting, client_cert: Path | None = None, *, relaxed: bool = False
+    ) -> None:
         self.offered = client_cert is not None
         self.context = build_context(TlsSettings(ca, client_cert, relaxed=relaxed))
 
     def works(self, port: int, host: str = "localhost") -> bool:
         return bool(fetch(f"https://{host}:{port}/", self.context))
 
-    def error(self, port: int, host: str = "localhost", timeout: float = 5.0) -> requests.RequestException:
+    def error(
+        self, port: int, host: str = "localhost", timeout: float = 5.0
+    ) -> requests.RequestException:
         with pytest.raises(requests.RequestException) as caught:
             fetch(f"https://{host}:{port}/", self.context, timeout=timeout)
         return caught.value
 
-    def fails(self, port: int, host: str = "localhost", timeout: float = 5.0, *, look: bool = True) -> Failure:
+    def fails(
+        self, port: int, host: str = "localhost", timeout: float = 5.0, *, look: bool = True
+    ) -> Failure:
         """What the failure of a GET is called."""
         found = classify(
             self.error(port, host, timeout),
@@ -85,14 +93,19 @@ class Client:
         """What the failure of a bare handshake is called, without any second look."""
         with pytest.raises(OSError) as caught:  # noqa: PT011
             handshake(host, port, self.context, timeout=timeout)
-        found = classify(caught.value, host=f"{host}:{port}", client_certificate_offered=self.offered)
+        found = classify(
+            caught.value, host=f"{host}:{port}", client_certificate_offered=self.offered
+        )
         assert found is not None
         return found
 
 
 @contextmanager
 def server(
-    identity: Identity, version: ssl.TLSVersion = V13, clients: Authority | None = None, require: bool = True
+    identity: Identity,
+    version: ssl.TLSVersion = V13,
+    clients: Authority | None = None,
+    require: bool = True,
 ) -> Iterator[int]:
     context = server_context(identity, clients, require=require, minimum=version, maximum=version)
     with listening(https(context)) as port:
@@ -109,23 +122,36 @@ class TestServersCertificate:
         with server(certs.server_unknown_ca(), version) as port:
             client = Client(certs.ca_file())
             found = client.fails(port)
-            assert client.fails(port, look=False).cause is client.handshake_fails(port).cause is Cause.UNKNOWN_CA
+            assert (
+                client.fails(port, look=False).cause
+                is client.handshake_fails(port).cause
+                is Cause.UNKNOWN_CA
+            )
         assert found.cause is Cause.UNKNOWN_CA
         assert not found.retry
-        assert found.detail.startswith("its certificate is issued by Another root, which is not trusted and which")
+        assert found.detail.startswith(
+            "its certificate is issued by Another root, which is not trusted and which"
+        )
 
     def test_self_signed(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
         identity = self_signed_server()
         with server(identity, version) as port:
             found = Client(certs.ca_file()).fails(port)
-            assert told(found) == told_as(Cause.UNKNOWN_CA, "its certificate is self-signed (localhost)")
+            assert told(found) == told_as(
+                Cause.UNKNOWN_CA, "its certificate is self-signed (localhost)"
+            )
             assert Client(certs.write("self.pem", identity.cert_pem)).works(port)
 
-    def test_untrusted_root_in_the_chain(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+    def test_untrusted_root_in_the_chain(
+        self, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
         identity = certs.server_unknown_ca()
         with server(Identity(identity.cert, identity.key, (certs.other_ca.cert,)), version) as port:
             found = Client(certs.ca_file()).fails(port)
-        assert found.detail == "its certificate chain ends in a root CA that is not trusted (Another root)"
+        assert (
+            found.detail
+            == "its certificate chain ends in a root CA that is not trusted (Another root)"
+        )
 
     def test_missing_intermediate(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
         with server(certs.server_missing_intermediate(), version) as port:
@@ -136,13 +162,19 @@ class TestServersCertificate:
         with server(certs.server_with_chain(), version) as port:
             assert Client(certs.ca_file()).works(port)
 
-    def test_chain_without_its_root(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+    def test_chain_without_its_root(
+        self, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
         with server(certs.other_ca.intermediate("Between").server(), version) as port:
             found = Client(certs.ca_file()).fails(port)
-        detail = "its certificate chain ends with Between, issued by Another root, which is not trusted"
+        detail = (
+            "its certificate chain ends with Between, issued by Another root, which is not trusted"
+        )
         assert told(found) == told_as(Cause.UNKNOWN_CA, detail)
 
-    def test_only_the_intermediate_is_trusted(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+    def test_only_the_intermediate_is_trusted(
+        self, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
         between = certs.ca.intermediate("Between")
         with server(between.server(), version) as port:
             client = Client(certs.ca_file(between))
@@ -172,9 +204,13 @@ class TestServersCertificate:
             found = client.fails(port)
             assert client.fails(port, look=False).cause is Cause.SERVER_CERT_EXPIRED
         date = day(identity.cert.not_valid_after_utc)
-        assert told(found) == told_as(Cause.SERVER_CERT_EXPIRED, f"its certificate expired on {date}")
+        assert told(found) == told_as(
+            Cause.SERVER_CERT_EXPIRED, f"its certificate expired on {date}"
+        )
 
-    def test_expired_ca_of_a_good_certificate(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+    def test_expired_ca_of_a_good_certificate(
+        self, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
         old = Authority.root("Old root", valid=(-30, -2))
         identity = old.server()
         with server(Identity(identity.cert, identity.key, (old.cert,)), version) as port:
@@ -184,7 +220,9 @@ class TestServersCertificate:
             Cause.SERVER_CERT_EXPIRED, f"the certificate of its CA Old root expired on {date}"
         )
 
-    def test_expired_ca_that_is_not_sent(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+    def test_expired_ca_that_is_not_sent(
+        self, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
         old = Authority.root("Old root", valid=(-30, -2))
         with server(old.server(), version) as port:
             found = Client(certs.ca_file(certs.ca, old)).fails(port)
@@ -216,7 +254,9 @@ class TestServersCertificate:
         names = "its certificate is for wrong.example.org, other.example.org, not for"
         assert told(found) == told_as(Cause.HOSTNAME_MISMATCH, f"{names} localhost")
         assert told(address) == told_as(Cause.HOSTNAME_MISMATCH, f"{names} 127.0.0.1")
-        assert told(unseen) == told_as(Cause.HOSTNAME_MISMATCH, "its certificate is not valid for localhost")
+        assert told(unseen) == told_as(
+            Cause.HOSTNAME_MISMATCH, "its certificate is not valid for localhost"
+        )
 
     def test_no_host(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
         with server(certs.ca.issue("localhost"), version) as port:
@@ -224,12 +264,17 @@ class TestServersCertificate:
         said = "its certificate names no host, so it is not valid for localhost"
         assert told(found) == told_as(Cause.HOSTNAME_MISMATCH, said)
 
-    def test_certificate_of_a_client(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+    def test_certificate_of_a_client(
+        self, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
         with server(certs.client("localhost"), version) as port:
             found = Client(certs.ca_file()).fails(port)
         # The usage is checked before the name.
         assert found.cause is Cause.UNKNOWN_CA
-        assert "unsuitable certificate purpose" in found.detail or "unsupported certificate purpose" in found.detail
+        assert (
+            "unsuitable certificate purpose" in found.detail
+            or "unsupported certificate purpose" in found.detail
+        )
 
 
 @versions
@@ -243,7 +288,9 @@ class TestClientsCertificate:
     def test_required(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
         with server(certs.server(), version, certs.ca) as port:
             client = Client(certs.ca_file())
-            expected = told_as(Cause.CLIENT_CERT_REQUIRED, "it asks for a client certificate and none is set")
+            expected = told_as(
+                Cause.CLIENT_CERT_REQUIRED, "it asks for a client certificate and none is set"
+            )
             assert told(client.fails(port)) == expected
             assert told(client.fails(port, look=False)) == expected
             assert told(client.handshake_fails(port)) == expected
@@ -269,15 +316,24 @@ class TestClientsCertificate:
     def test_required_and_the_alert_is_overtaken_by_a_reset(
         self, certs: CertificateFactory, version: ssl.TLSVersion
     ) -> None:
-        """In TLS 1.3 the request is on its way when the server refuses; the reset discards the alert."""
+        """In TLS 1.3 the request is on its way when the server refuses; the reset discards the
+        alert.
+        """
         with server(certs.server(), version, certs.ca) as port:
-            for offered, cause in ((False, Cause.CLIENT_CERT_REQUIRED), (True, Cause.CLIENT_CERT_REJECTED)):
-                client = Client(certs.ca_file(), certs.pem(certs.client_foreign()) if offered else None)
+            for offered, cause in (
+                (False, Cause.CLIENT_CERT_REQUIRED),
+                (True, Cause.CLIENT_CERT_REJECTED),
+            ):
+                client = Client(
+                    certs.ca_file(), certs.pem(certs.client_foreign()) if offered else None
+                )
                 found = classify(
                     requests.ConnectionError(ConnectionResetError(104, "Connection reset by peer")),
                     host="localhost",
                     client_certificate_offered=offered,
-                    again=lambda context=client.context: handshake("localhost", port, context, timeout=5),  # type: ignore[misc]
+                    again=lambda context=client.context: handshake(
+                        "localhost", port, context, timeout=5
+                    ),  # type: ignore[misc]
                 )
                 assert found is not None
                 assert found.cause is cause
@@ -297,17 +353,25 @@ class TestClientsCertificate:
             )
             unlooked = classify(reset, host="localhost", look=lambda: look_at("localhost", port))
         assert told(found) == told(unlooked)
-        assert told(found) == told_as(Cause.SERVER_ERROR, "it closed the connection without an answer", retry=True)
+        assert told(found) == told_as(
+            Cause.SERVER_ERROR, "it closed the connection without an answer", retry=True
+        )
 
-    def test_a_look_alone_finds_out_as_well(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+    def test_a_look_alone_finds_out_as_well(
+        self, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
         with server(certs.server(), version, certs.ca) as port:
             found = classify(
-                BrokenPipeError(32, "Broken pipe"), host="localhost", look=lambda: look_at("localhost", port)
+                BrokenPipeError(32, "Broken pipe"),
+                host="localhost",
+                look=lambda: look_at("localhost", port),
             )
         assert found is not None
         assert found.cause is Cause.CLIENT_CERT_REQUIRED
 
-    def test_the_look_sees_who_answers(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+    def test_the_look_sees_who_answers(
+        self, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
         name = "TLSv1.2" if version is V12 else "TLSv1.3"
         with server(certs.server_with_chain(), version) as port:
             peer = look_at("localhost", port)
@@ -352,7 +416,9 @@ class TestClientsCertificate:
         with server(certs.server(), version, certs.ca) as port:
             assert client.handshake_fails(port).cause is Cause.CLIENT_CERT_REQUIRED
 
-    def test_a_good_handshake_tells_who_it_was(self, certs: CertificateFactory, version: ssl.TLSVersion) -> None:
+    def test_a_good_handshake_tells_who_it_was(
+        self, certs: CertificateFactory, version: ssl.TLSVersion
+    ) -> None:
         with server(certs.server(), version, certs.ca) as port:
             context = Client(certs.ca_file(), certs.pem(certs.client())).context
             peer = handshake("localhost", port, context, timeout=5)
@@ -363,14 +429,18 @@ class TestClientsCertificate:
 class TestProtocols:
     def test_a_server_that_knows_only_old_versions(self, certs: CertificateFactory) -> None:
         with pytest.warns(DeprecationWarning, match="TLSv1"):
-            context = server_context(certs.server(), minimum=ssl.TLSVersion.TLSv1, maximum=ssl.TLSVersion.TLSv1)
+            context = server_context(
+                certs.server(), minimum=ssl.TLSVersion.TLSv1, maximum=ssl.TLSVersion.TLSv1
+            )
         context.set_ciphers("ALL:@SECLEVEL=0")
         with listening(https(context)) as port:
             found = Client(certs.ca_file()).fails(port)
         detail = "it speaks no version of TLS that is still in use (1.2 or 1.3)"
         assert told(found) == told_as(Cause.SERVER_ERROR, detail, retry=False)
 
-    def test_no_cipher_in_common_is_not_a_client_certificate(self, certs: CertificateFactory) -> None:
+    def test_no_cipher_in_common_is_not_a_client_certificate(
+        self, certs: CertificateFactory
+    ) -> None:
         context = server_context(certs.server(), maximum=V12)
         context.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384")
         with listening(https(context)) as port:
@@ -415,7 +485,9 @@ class TestProtocols:
             peer = look_at("localhost", port)
         assert peer is not None
         assert (peer.chain, peer.version, peer.asks_client_certificate) == ((), None, False)
-        assert told(found) == told_as(Cause.NOT_AN_INDEX, "it speaks plain http on this port, not https")
+        assert told(found) == told_as(
+            Cause.NOT_AN_INDEX, "it speaks plain http on this port, not https"
+        )
         assert told(unseen) == told_as(Cause.NOT_AN_INDEX, "it does not speak TLS on this port")
 
     def test_twin_anything_else_on_the_port_of_https(self, certs: CertificateFactory) -> None:
@@ -435,22 +507,42 @@ class TestProtocols:
         with listening(serve) as port, pytest.raises(requests.ConnectionError) as caught:
             requests.get(f"http://localhost:{port}/", timeout=5)
         found = classify(caught.value, host="localhost")
-        assert told(found) == told_as(Cause.NOT_AN_INDEX, "it speaks https on this port, not plain http")
+        assert told(found) == told_as(
+            Cause.NOT_AN_INDEX, "it speaks https on this port, not plain http"
+        )
 
-    def test_https_on_the_port_of_plain_http_and_it_just_closes_the_connection(self, certs: CertificateFactory) -> None:
-        """As Python's own servers do; a handshake tells them from those that break off for another reason."""
+    def test_https_on_the_port_of_plain_http_and_it_just_closes_the_connection(
+        self, certs: CertificateFactory
+    ) -> None:
+        """As Python's own servers do; a handshake tells them from those that break off for another
+        reason.
+        """
         with listening(https(server_context(certs.server()))) as port:
             with pytest.raises(requests.ConnectionError) as caught:
                 requests.get(f"http://localhost:{port}/", timeout=5)
-            found = classify(caught.value, host="localhost", secured=False, look=lambda: look_at("localhost", port))
-        assert told(found) == told_as(Cause.NOT_AN_INDEX, "it speaks https on this port, not plain http")
+            found = classify(
+                caught.value,
+                host="localhost",
+                secured=False,
+                look=lambda: look_at("localhost", port),
+            )
+        assert told(found) == told_as(
+            Cause.NOT_AN_INDEX, "it speaks https on this port, not plain http"
+        )
 
     def test_twin_plain_http_that_breaks_off(self) -> None:
         with listening(close_at_once) as port:
             with pytest.raises(requests.ConnectionError) as caught:
                 requests.get(f"http://localhost:{port}/", timeout=5)
-            found = classify(caught.value, host="localhost", secured=False, look=lambda: look_at("localhost", port))
-        assert told(found) == told_as(Cause.SERVER_ERROR, "it closed the connection without an answer", retry=True)
+            found = classify(
+                caught.value,
+                host="localhost",
+                secured=False,
+                look=lambda: look_at("localhost", port),
+            )
+        assert told(found) == told_as(
+            Cause.SERVER_ERROR, "it closed the connection without an answer", retry=True
+        )
 
 
 class TestNetwork:
@@ -471,7 +563,9 @@ class TestNetwork:
         detail = "it takes the connection and does not finish the TLS handshake in time"
         assert told(found) == told_as(Cause.TIMEOUT, detail, retry=True)
 
-    def test_a_handshake_ends_in_time_however_slowly_the_server_writes(self, certs: CertificateFactory) -> None:
+    def test_a_handshake_ends_in_time_however_slowly_the_server_writes(
+        self, certs: CertificateFactory
+    ) -> None:
         def serve(connection: socket.socket) -> None:
             connection.recv(1024)
             for byte in b"\x16\x03\x03\x00\x7a" + bytes(200):
@@ -506,7 +600,9 @@ class TestNetwork:
 
     def test_unreachable(self) -> None:
         found = classify(OSError(errno.EHOSTUNREACH, "No route to host"), host="h")
-        assert told(found) == told_as(Cause.REFUSED, "it cannot be reached (No route to host)", retry=True)
+        assert told(found) == told_as(
+            Cause.REFUSED, "it cannot be reached (No route to host)", retry=True
+        )
 
     def test_a_name_that_nobody_knows(self, certs: CertificateFactory) -> None:
         found = Client(certs.ca_file()).fails(1, "no-such-host.invalid")
@@ -516,16 +612,22 @@ class TestNetwork:
 
     def test_a_connection_that_cannot_be_made_in_time(self) -> None:
         pool = requests.adapters.HTTPAdapter().poolmanager.connection_from_url("https://localhost")
-        error = requests.ConnectTimeout(MaxRetryError(pool, "/", ConnectTimeoutError(None, "timed out")))
+        error = requests.ConnectTimeout(
+            MaxRetryError(pool, "/", ConnectTimeoutError(None, "timed out"))
+        )
         found = classify(error, host="h")
-        assert told(found) == told_as(Cause.TIMEOUT, "no connection could be made in time", retry=True)
+        assert told(found) == told_as(
+            Cause.TIMEOUT, "no connection could be made in time", retry=True
+        )
         assert classify(NewConnectionError(None, "odd"), host="h") is None  # type: ignore[arg-type]
 
     def proxied(self, port: int) -> Failure:
         with requests.Session() as session:
             session.trust_env = False
             with pytest.raises(requests.RequestException) as caught:
-                session.get("https://localhost:1/", proxies={"https": f"http://localhost:{port}"}, timeout=5)
+                session.get(
+                    "https://localhost:1/", proxies={"https": f"http://localhost:{port}"}, timeout=5
+                )
         found = classify(caught.value, host="localhost")
         assert found is not None
         return found
@@ -533,11 +635,15 @@ class TestNetwork:
     def test_a_proxy_that_wants_a_password(self) -> None:
         def serve(connection: socket.socket) -> None:
             connection.recv(4096)
-            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            connection.sendall(
+                b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+            )
 
         with listening(serve) as port:
             found = self.proxied(port)
-        assert told(found) == told_as(Cause.PROXY, "the proxy asks for a user name and a password (407)")
+        assert told(found) == told_as(
+            Cause.PROXY, "the proxy asks for a user name and a password (407)"
+        )
 
     def test_a_proxy_that_does_not_connect(self) -> None:
         def serve(connection: socket.socket) -> None:
@@ -571,7 +677,9 @@ class TestOthers:
     def test_errors_of_the_own_files_keep_their_cause(self) -> None:
         error = RuntimeError("wrapped")
         error.__cause__ = Failure(Cause.PASSPHRASE_WRONG, "the passphrase does not open it")
-        assert told(classify(error, host="h")) == told_as(Cause.PASSPHRASE_WRONG, "the passphrase does not open it")
+        assert told(classify(error, host="h")) == told_as(
+            Cause.PASSPHRASE_WRONG, "the passphrase does not open it"
+        )
 
     def test_a_bundle_that_requests_does_not_find(self) -> None:
         with pytest.raises(OSError, match="Could not find a suitable TLS CA") as caught:
@@ -583,7 +691,9 @@ class TestOthers:
     def test_urllib3s_own_check_of_names(self) -> None:
         error = CertificateError("hostname 'a.example' doesn't match 'b.example'")
         found = classify(error, host="a.example:8443")
-        assert told(found) == told_as(Cause.HOSTNAME_MISMATCH, "its certificate is not valid for a.example")
+        assert told(found) == told_as(
+            Cause.HOSTNAME_MISMATCH, "its certificate is not valid for a.example"
+        )
 
     @pytest.mark.parametrize(
         ("reason", "cause"),
@@ -642,14 +752,28 @@ class TestAnswers:
     @pytest.mark.parametrize(
         ("page", "offered", "cause"),
         [
-            (b"<title>400 No required SSL certificate was sent</title>", False, Cause.CLIENT_CERT_REQUIRED),
-            (b"<title>400 No required SSL certificate was sent</title>", True, Cause.CLIENT_CERT_REJECTED),
+            (
+                b"<title>400 No required SSL certificate was sent</title>",
+                False,
+                Cause.CLIENT_CERT_REQUIRED,
+            ),
+            (
+                b"<title>400 No required SSL certificate was sent</title>",
+                True,
+                Cause.CLIENT_CERT_REJECTED,
+            ),
             (b"<title>400 The SSL certificate error</title>", True, Cause.CLIENT_CERT_REJECTED),
-            (b"<center>The plain HTTP request was sent to HTTPS port</center>", False, Cause.NOT_AN_INDEX),
+            (
+                b"<center>The plain HTTP request was sent to HTTPS port</center>",
+                False,
+                Cause.NOT_AN_INDEX,
+            ),
             (b"Client sent an HTTP request to an HTTPS server.\n", False, Cause.NOT_AN_INDEX),
         ],
     )
-    def test_nginx_and_go_refuse_with_a_page(self, page: bytes, offered: bool, cause: Cause) -> None:
+    def test_nginx_and_go_refuse_with_a_page(
+        self, page: bytes, offered: bool, cause: Cause
+    ) -> None:
         found = classify_answer(400, b"<html>" + page, offered)
         assert found is not None
         assert found.cause is cause

@@ -57,7 +57,9 @@ def test_one_that_expires_soon_is_told_in_each_run(certs: CertificateFactory) ->
         seen.clear()
         alice = certs.pem(certs.client(f"{days} days", days=days))
         settings = TlsSettings(certs.ca_file(), alice)
-        build_context(settings, seen=lambda identity: seen.append(identity.facts.name), closely=closely)
+        build_context(
+            settings, seen=lambda identity: seen.append(identity.facts.name), closely=closely
+        )
         return seen
 
     assert build(29) == ["29 days"]

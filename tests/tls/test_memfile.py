@@ -40,7 +40,10 @@ def test_elsewhere_it_is_a_private_file_that_goes(
         monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
     else:
         monkeypatch.setattr(
-            os, "memfd_create", lambda _: os.open(temporary / "x", os.O_CREAT | os.O_RDWR), raising=False
+            os,
+            "memfd_create",
+            lambda _: os.open(temporary / "x", os.O_CREAT | os.O_RDWR),
+            raising=False,
         )
         monkeypatch.setattr(memfile, "SELF", "/nowhere")
     with memfile.readable(WHAT) as path:
@@ -63,7 +66,9 @@ def test_it_goes_when_the_work_fails(temporary: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_a_killed_run_left_is_swept(temporary: Path) -> None:
-    old, new, other = (temporary / name for name in (f"{memfile.PREFIX}old", f"{memfile.PREFIX}new", "other"))
+    old, new, other = (
+        temporary / name for name in (f"{memfile.PREFIX}old", f"{memfile.PREFIX}new", "other")
+    )
     for folder in (old, new, other):
         folder.mkdir()
         (folder / "identity.pem").write_bytes(WHAT)

@@ -64,7 +64,11 @@ def mutated(draw: st.DrawFn) -> bytes:
 @st.composite
 def mutated_inside(draw: st.DrawFn) -> bytes:
     """PEM around DER that was changed: damage that base64 and markers do not betray."""
-    label = draw(st.sampled_from(["CERTIFICATE", "PRIVATE KEY", "TRUSTED CERTIFICATE", "ENCRYPTED PRIVATE KEY"]))
+    label = draw(
+        st.sampled_from(
+            ["CERTIFICATE", "PRIVATE KEY", "TRUSTED CERTIFICATE", "ENCRYPTED PRIVATE KEY"]
+        )
+    )
     der = bytearray(draw(st.sampled_from([data for data in valid_files() if data[:1] == b"0"])))
     for _ in range(draw(st.integers(0, 3))):
         der[draw(st.integers(0, len(der) - 1))] = draw(st.integers(0, 255))
@@ -83,7 +87,9 @@ def test_any_bytes_are_understood_or_refused(data: bytes) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(data)
-        told = [message for attempt in ATTEMPTS if (message := attempt_on(path, attempt)) is not None]
+        told = [
+            message for attempt in ATTEMPTS if (message := attempt_on(path, attempt)) is not None
+        ]
     assert all(str(path) in message and "secret" not in message for message in told)
 
 
@@ -111,7 +117,17 @@ def attempt_on(path: Path, attempt: Attempt) -> str | None:
 @given(st.binary(max_size=12))
 def test_any_beginning_of_der_has_a_form(tail: bytes) -> None:
     format_of(b"")
-    for head in (b"0", b"00", b"0\x02\x30", b"0\x80", b"0\x82\x01\x00", b"0\x84", b"0\x85", b"0\xff", b"\xff\xfe"):
+    for head in (
+        b"0",
+        b"00",
+        b"0\x02\x30",
+        b"0\x80",
+        b"0\x82\x01\x00",
+        b"0\x84",
+        b"0\x85",
+        b"0\xff",
+        b"\xff\xfe",
+    ):
         format_of(head + tail)
 
 

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 from cryptography.x509.oid import NameOID
 
 from poetry_repo_plugin.core.errors import Cause, Failure, Subject
@@ -38,7 +43,12 @@ def refused_ca(path: Path, now: datetime | None = None) -> str:
 
 
 def refused_identity(
-    cause: Cause, cert: Path, key: Path | None = None, ask: AskPassphrase | None = None, *, named: Path | None = None
+    cause: Cause,
+    cert: Path,
+    key: Path | None = None,
+    ask: AskPassphrase | None = None,
+    *,
+    named: Path | None = None,
 ) -> str:
     with pytest.raises(Failure) as caught:
         load_identity(cert, key, ask)
@@ -55,8 +65,12 @@ def signless(name: str, *hosts: str) -> factory.Identity:
         (factory._key_usage(ca=False), True),
     ]
     if hosts:
-        extensions.append((x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), False))
-    return factory.Identity(factory._build(factory._name(name), key, None, extensions, (-1, 365)), key)
+        extensions.append(
+            (x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), False)
+        )
+    return factory.Identity(
+        factory._build(factory._name(name), key, None, extensions, (-1, 365)), key
+    )
 
 
 class TestCa:
@@ -72,18 +86,26 @@ class TestCa:
         assert [facts.name for facts in load_ca(path).facts] == ["Test root"]
 
     def test_text_around_the_blocks_does_not_matter(self, certs: CertificateFactory) -> None:
-        path = certs.write("ca.pem", b"# our CA\r\n" + certs.ca.pem.replace(b"\n", b"\r\n") + b"\n\nthe end")
+        path = certs.write(
+            "ca.pem", b"# our CA\r\n" + certs.ca.pem.replace(b"\n", b"\r\n") + b"\n\nthe end"
+        )
         assert len(load_ca(path).certificates) == 1
 
     def test_openssl_trusted_certificates_are_read(self, certs: CertificateFactory) -> None:
-        der = certs.ca.cert.public_bytes(Encoding.DER) + bytes.fromhex("300c300a06082b06010505070301")
+        der = certs.ca.cert.public_bytes(Encoding.DER) + bytes.fromhex(
+            "300c300a06082b06010505070301"
+        )
         text = (
-            b"-----BEGIN TRUSTED CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END TRUSTED CERTIFICATE-----\n"
+            b"-----BEGIN TRUSTED CERTIFICATE-----\n"
+            + base64.encodebytes(der)
+            + b"-----END TRUSTED CERTIFICATE-----\n"
         )
         bundle = load_ca(certs.write("ca.pem", text))
         assert bundle.certificates == [certs.ca.cert.public_bytes(Encoding.DER)]
 
-    def test_a_directory_of_hashed_certificates_is_a_bundle(self, certs: CertificateFactory) -> None:
+    def test_a_directory_of_hashed_certificates_is_a_bundle(
+        self, certs: CertificateFactory
+    ) -> None:
         folder = certs.directory / "capath"
         folder.mkdir()
         (folder / "0a1b2c3d.0").write_bytes(certs.ca.pem)
@@ -108,9 +130,14 @@ class TestCa:
         assert "only that server is trusted" in bundle.warnings()[0]
 
     def test_a_ca_that_may_not_sign_is_refused(self, certs: CertificateFactory) -> None:
-        """Its key usage is for everything but certificates; one of a server vouches for itself all the same."""
+        """Its key usage is for everything but certificates; one of a server vouches for itself all
+        the same.
+        """
         message = refused_ca(certs.write("no-sign.pem", signless("Odd root").cert_pem))
-        assert message == "the CA bundle PATH cannot vouch for a server: the key usage of Odd root lacks keyCertSign"
+        assert (
+            message
+            == "the CA bundle PATH cannot vouch for a server: the key usage of Odd root lacks keyCertSign"
+        )
         bundle = load_ca(certs.write("own.pem", signless("localhost", "localhost").cert_pem))
         assert [facts.may_issue for facts in bundle.facts] == [False]
         beside = certs.write("both.pem", signless("Odd root").cert_pem + certs.ca.pem)
@@ -118,11 +145,16 @@ class TestCa:
 
     def test_an_expired_ca_is_refused_with_its_date(self, certs: CertificateFactory) -> None:
         path = certs.ca_file(Authority.root("Old root", valid=(-30, -2)))
-        assert refused_ca(path) == f"the CA bundle PATH has expired: Old root was valid until {in_days(-2)}"
+        assert (
+            refused_ca(path)
+            == f"the CA bundle PATH has expired: Old root was valid until {in_days(-2)}"
+        )
 
     def test_an_expired_ca_beside_a_good_one_is_a_warning(self, certs: CertificateFactory) -> None:
         path = certs.ca_file(certs.ca, Authority.root("Old root", valid=(-30, -2)))
-        assert load_ca(path).warnings() == [f"1 of 2 CAs in {path} have expired (Old root, {in_days(-2)})"]
+        assert load_ca(path).warnings() == [
+            f"1 of 2 CAs in {path} have expired (Old root, {in_days(-2)})"
+        ]
 
     def test_a_ca_of_tomorrow_is_refused(self, certs: CertificateFactory) -> None:
         message = refused_ca(certs.ca_file(Authority.root("New root", valid=(2, 30))))
@@ -161,10 +193,16 @@ class TestCa:
             (b"", "is empty"),
             (b" \n", "is empty"),
             (b"hello", "holds no certificate: it is neither PEM nor DER"),
-            ("-----BEGIN CERTIFICATE-----".encode("utf-16"), "holds no certificate: it is UTF-16 text"),
+            (
+                "-----BEGIN CERTIFICATE-----".encode("utf-16"),
+                "holds no certificate: it is UTF-16 text",
+            ),
             (b"-----BEGIN CERTIFICATE-----\nabc", "holds no certificate (no complete PEM block)"),
             (b"0\x03\x04\x01\x00", "holds no certificate: it is neither PEM nor DER"),
-            (b"0\x0b\x06\x09*\x86H\x86\xf7\r\x01\x07\x02", "holds no certificate: it is a PKCS#7 file"),
+            (
+                b"0\x0b\x06\x09*\x86H\x86\xf7\r\x01\x07\x02",
+                "holds no certificate: it is a PKCS#7 file",
+            ),
             (
                 b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
                 "holds no certificate (CERTIFICATE REQUEST)",
@@ -179,7 +217,9 @@ class TestCa:
             ),
         ],
     )
-    def test_what_is_no_bundle_is_told(self, certs: CertificateFactory, content: bytes, why: str) -> None:
+    def test_what_is_no_bundle_is_told(
+        self, certs: CertificateFactory, content: bytes, why: str
+    ) -> None:
         assert refused_ca(certs.write("ca.pem", content)) == f"the CA bundle PATH {why}"
 
     def test_a_missing_file_is_told(self, tmp_path: Path) -> None:
@@ -215,7 +255,9 @@ class TestCa:
         path = certs.write("huge.pem", b"x" * (MAX_BYTES + 1))
         assert "is larger than 2 MB" in refused_ca(path)
 
-    def test_a_malformed_certificate_that_openssl_takes_is_a_warning(self, certs: CertificateFactory) -> None:
+    def test_a_malformed_certificate_that_openssl_takes_is_a_warning(
+        self, certs: CertificateFactory
+    ) -> None:
         """A bundle that plain Poetry accepts is accepted."""
         der = certs.server().cert.public_bytes(Encoding.DER)
         version_5 = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)
@@ -229,11 +271,16 @@ class TestCa:
         der = certs.other_ca.cert.public_bytes(Encoding.DER)
         for cut in range(1, 60):
             path = certs.write("ca.pem", certs.ca.pem + pem_of(der[:-cut]) + certs.other_ca.pem)
-            assert refused_ca(path) == "the CA bundle PATH is damaged: certificate 2 of 3 is not a certificate"
+            assert (
+                refused_ca(path)
+                == "the CA bundle PATH is damaged: certificate 2 of 3 is not a certificate"
+            )
 
 
 def pem_of(der: bytes) -> bytes:
-    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+    return (
+        b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+    )
 
 
 def self_signed_server() -> factory.Identity:
@@ -243,7 +290,9 @@ def self_signed_server() -> factory.Identity:
         (x509.SubjectAlternativeName([x509.DNSName("localhost")]), False),
         (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
     ]
-    return factory.Identity(factory._build(factory._name("localhost"), key, None, extensions, (-1, 365)), key)
+    return factory.Identity(
+        factory._build(factory._name("localhost"), key, None, extensions, (-1, 365)), key
+    )
 
 
 class TestIdentity:
@@ -283,10 +332,14 @@ class TestIdentity:
         with pytest.raises(Failure, match="cut off"):
             facts_of(path)
 
-    def test_nothing_of_another_language_s_innards_is_shown(self, certs: CertificateFactory) -> None:
+    def test_nothing_of_another_language_s_innards_is_shown(
+        self, certs: CertificateFactory
+    ) -> None:
         der = certs.client().cert.public_bytes(Encoding.DER)
         broken = base64.encodebytes(der[:-40])
-        path = certs.write("b.pem", b"-----BEGIN CERTIFICATE-----\n" + broken + b"-----END CERTIFICATE-----\n")
+        path = certs.write(
+            "b.pem", b"-----BEGIN CERTIFICATE-----\n" + broken + b"-----END CERTIFICATE-----\n"
+        )
         with pytest.raises(Failure, match="cannot be understood") as caught:
             facts_of(path)
         assert "{" not in caught.value.detail
@@ -322,7 +375,9 @@ class TestIdentity:
         assert message == f"the client certificate CERT (alice) expired on {in_days(-1)}"
 
     def test_a_certificate_of_tomorrow(self, certs: CertificateFactory) -> None:
-        message = refused_identity(Cause.CLIENT_CERT_EXPIRED, certs.pem(certs.client_not_yet_valid()))
+        message = refused_identity(
+            Cause.CLIENT_CERT_EXPIRED, certs.pem(certs.client_not_yet_valid())
+        )
         assert message == f"the client certificate CERT (alice) is not valid before {in_days(1)}"
 
     def test_one_that_expires_within_30_days_is_told(self, certs: CertificateFactory) -> None:
@@ -330,11 +385,17 @@ class TestIdentity:
         identity = load_identity(certs.pem(soon))
         assert identity.expires_soon
         ends = soon.cert.not_valid_after_utc.date()
-        assert expiry_of(identity.path, identity.facts) == f"the client certificate {identity.path} expires on {ends}"
+        assert (
+            expiry_of(identity.path, identity.facts)
+            == f"the client certificate {identity.path} expires on {ends}"
+        )
         assert not load_identity(certs.pem(certs.client(days=31.5))).expires_soon
 
     def test_one_for_servers_only_is_a_warning(self, certs: CertificateFactory) -> None:
-        assert "not issued for client authentication" in load_identity(certs.pem(certs.server())).warnings[0]
+        assert (
+            "not issued for client authentication"
+            in load_identity(certs.pem(certs.server())).warnings[0]
+        )
         both = certs.ca.issue("both", usages=[SERVER_AUTH, CLIENT_AUTH])
         assert load_identity(certs.pem(both)).warnings == ()
         neither = certs.ca.issue("neither")
@@ -351,14 +412,20 @@ class TestIdentity:
         alice = certs.client()
         ssh = alice.key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
         key = certs.write("id_ecdsa", ssh)
-        assert "holds an SSH key" in refused_identity(Cause.TLS_FILE_INVALID, certs.cert_file(alice), key, named=key)
+        assert "holds an SSH key" in refused_identity(
+            Cause.TLS_FILE_INVALID, certs.cert_file(alice), key, named=key
+        )
 
     def test_der_keys(self, certs: CertificateFactory) -> None:
         alice = certs.client()
         for form in (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL):
-            key = certs.write("key.der", alice.key.private_bytes(Encoding.DER, form, NoEncryption()))
+            key = certs.write(
+                "key.der", alice.key.private_bytes(Encoding.DER, form, NoEncryption())
+            )
             assert load_identity(certs.cert_file(alice), key).facts.name == "alice"
-        sealed = alice.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, factory._encryption("x"))
+        sealed = alice.key.private_bytes(
+            Encoding.DER, PrivateFormat.PKCS8, factory._encryption("x")
+        )
         key = certs.write("key.der", sealed)
         assert load_identity(certs.cert_file(alice), key, lambda: Secret("x")).facts.name == "alice"
         refused_identity(Cause.PASSPHRASE_MISSING, certs.cert_file(alice), key, named=key)
@@ -384,33 +451,52 @@ class TestIdentity:
         assert facts.name == "alice"
         assert load_identity(path, certs.key_file(alice)).facts == facts
 
-    def test_a_key_of_an_unknown_kind_in_the_chain_does_not_matter(self, certs: CertificateFactory) -> None:
+    def test_a_key_of_an_unknown_kind_in_the_chain_does_not_matter(
+        self, certs: CertificateFactory
+    ) -> None:
         alice = certs.client()
         # the OID of EC keys, changed in its last number
         odd = certs.ca.cert.public_bytes(Encoding.DER).replace(
             bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d027f")
         )
-        block = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(odd) + b"-----END CERTIFICATE-----\n"
-        assert load_identity(certs.write("odd.pem", block + alice.cert_pem + alice.key_pem)).facts.name == "alice"
+        block = (
+            b"-----BEGIN CERTIFICATE-----\n"
+            + base64.encodebytes(odd)
+            + b"-----END CERTIFICATE-----\n"
+        )
+        assert (
+            load_identity(certs.write("odd.pem", block + alice.cert_pem + alice.key_pem)).facts.name
+            == "alice"
+        )
 
     def test_the_key_may_come_from_pkcs12(self, certs: CertificateFactory) -> None:
         alice = certs.client()
         assert load_identity(certs.cert_file(alice), certs.pkcs12_file(alice)).facts.name == "alice"
 
     def test_pkcs12_without_a_certificate(self, certs: CertificateFactory) -> None:
-        data = pkcs12.serialize_key_and_certificates(b"x", certs.client().key, None, None, NoEncryption())
-        assert "without a certificate" in refused_identity(Cause.TLS_FILE_INVALID, certs.write("x.p12", data))
+        data = pkcs12.serialize_key_and_certificates(
+            b"x", certs.client().key, None, None, NoEncryption()
+        )
+        assert "without a certificate" in refused_identity(
+            Cause.TLS_FILE_INVALID, certs.write("x.p12", data)
+        )
 
     def test_pkcs12_with_an_empty_passphrase_asks_nobody(self, certs: CertificateFactory) -> None:
         alice = certs.client()
         data = pkcs12.serialize_key_and_certificates(
-            b"alice", alice.key, alice.cert, None, PrivateFormat.PKCS12.encryption_builder().build(b" ")
+            b"alice",
+            alice.key,
+            alice.cert,
+            None,
+            PrivateFormat.PKCS12.encryption_builder().build(b" "),
         )
         identity = load_identity(certs.write("x.p12", data), ask=lambda: Secret(" "))
         assert identity.facts.name == "alice"
 
     @pytest.mark.parametrize("form", ["pem", "key", "traditional", "pkcs12", "der"])
-    def test_a_wrong_passphrase_is_asked_for_once_and_told(self, certs: CertificateFactory, form: str) -> None:
+    def test_a_wrong_passphrase_is_asked_for_once_and_told(
+        self, certs: CertificateFactory, form: str
+    ) -> None:
         asked: list[str] = []
 
         def ask() -> Secret:
@@ -424,7 +510,9 @@ class TestIdentity:
         elif form == "pkcs12":
             cert = certs.pkcs12_file(alice, passphrase="right")
         elif form == "der":
-            sealed = alice.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, factory._encryption("right"))
+            sealed = alice.key.private_bytes(
+                Encoding.DER, PrivateFormat.PKCS8, factory._encryption("right")
+            )
             key = certs.write("key.der", sealed)
         else:
             key = certs.key_file(alice, passphrase="right", traditional=form == "traditional")
@@ -436,20 +524,33 @@ class TestIdentity:
         """OpenSSL's own reader stops at 1,024 bytes."""
         passphrase = "a" * 1023
         path = certs.pem(certs.client(), passphrase=passphrase)
-        load_identity(path, None, lambda: Secret(passphrase)).apply(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        load_identity(path, None, lambda: Secret(passphrase)).apply(
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        )
 
-    def test_a_key_that_only_openssls_legacy_provider_opens(self, certs: CertificateFactory) -> None:
-        """PBE with MD5 and DES, as Java and old OpenSSL write it; cryptography opens it and OpenSSL 3 does not."""
+    def test_a_key_that_only_openssls_legacy_provider_opens(
+        self, certs: CertificateFactory
+    ) -> None:
+        """PBE with MD5 and DES, as Java and old OpenSSL write it; cryptography opens it and OpenSSL
+        3 does not.
+        """
         path = certs.write("legacy.pem", LEGACY_KEY)
         identity = load_identity(path, None, lambda: Secret("right"))
         identity.apply(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         assert identity.facts.name == "legacy"
 
-    def test_a_cipher_that_nobody_opens_is_not_called_a_wrong_passphrase(self, certs: CertificateFactory) -> None:
+    def test_a_cipher_that_nobody_opens_is_not_called_a_wrong_passphrase(
+        self, certs: CertificateFactory
+    ) -> None:
         key = certs.write("des.pem", DES_KEY)
         cert = certs.cert_file(certs.client())
-        message = refused_identity(Cause.TLS_FILE_INVALID, cert, key, lambda: Secret("right"), named=key)
-        assert "is encrypted in a way that is not supported (Key encrypted with unknown cipher.)" in message
+        message = refused_identity(
+            Cause.TLS_FILE_INVALID, cert, key, lambda: Secret("right"), named=key
+        )
+        assert (
+            "is encrypted in a way that is not supported (Key encrypted with unknown cipher.)"
+            in message
+        )
 
     def test_the_passphrase_never_shows(self, certs: CertificateFactory) -> None:
         path = certs.pkcs12_file(certs.client(), passphrase="hunter2")
@@ -471,7 +572,9 @@ class TestFacts:
             assert facts is not None
             assert facts.name == "alice"
 
-    def test_sealed_pkcs12_shows_nothing_until_it_is_opened(self, certs: CertificateFactory) -> None:
+    def test_sealed_pkcs12_shows_nothing_until_it_is_opened(
+        self, certs: CertificateFactory
+    ) -> None:
         path = certs.pkcs12_file(certs.client(), passphrase="right")
         assert facts_of(path) is None
         assert facts_of(path, Secret("wrong")) is None
@@ -479,14 +582,20 @@ class TestFacts:
         assert facts is not None
         assert facts.name == "alice"
 
-    @pytest.mark.parametrize("content", [b"hello", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
-    def test_what_is_no_certificate_is_told(self, certs: CertificateFactory, content: bytes) -> None:
+    @pytest.mark.parametrize(
+        "content", [b"hello", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"]
+    )
+    def test_what_is_no_certificate_is_told(
+        self, certs: CertificateFactory, content: bytes
+    ) -> None:
         with pytest.raises(Failure) as caught:
             facts_of(certs.write("client.pem", content))
         assert caught.value.cause is Cause.TLS_FILE_INVALID
 
     def test_pkcs12_without_a_certificate_is_told(self, certs: CertificateFactory) -> None:
-        data = pkcs12.serialize_key_and_certificates(b"x", certs.client().key, None, None, NoEncryption())
+        data = pkcs12.serialize_key_and_certificates(
+            b"x", certs.client().key, None, None, NoEncryption()
+        )
         with pytest.raises(Failure, match="holds no certificate"):
             facts_of(certs.write("x.p12", data))
 
@@ -501,21 +610,33 @@ class TestFacts:
         assert not facts.expired(facts.not_after)
         assert facts.expired(facts.not_after + timedelta(seconds=1))
 
-    def test_one_without_a_common_name_is_called_by_its_host(self, certs: CertificateFactory) -> None:
+    def test_one_without_a_common_name_is_called_by_its_host(
+        self, certs: CertificateFactory
+    ) -> None:
         builder = factory._build(x509.Name([]), factory._new_key("ec"), certs.ca, [], (-1, 30))
         assert describe(builder).name == ""
         sans: list[tuple[x509.ExtensionType, bool]] = [
-            (x509.SubjectAlternativeName([x509.DNSName("a.example"), x509.DNSName("b.example")]), True)
+            (
+                x509.SubjectAlternativeName([x509.DNSName("a.example"), x509.DNSName("b.example")]),
+                True,
+            )
         ]
-        named = describe(factory._build(x509.Name([]), factory._new_key("ec"), certs.ca, sans, (-1, 30)))
+        named = describe(
+            factory._build(x509.Name([]), factory._new_key("ec"), certs.ca, sans, (-1, 30))
+        )
         assert named.name == "a.example"
 
     def test_a_comma_in_a_name_is_part_of_it(self, certs: CertificateFactory) -> None:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Corp, Inc.")])
-        assert describe(factory._build(name, factory._new_key("ec"), certs.ca, [], (-1, 30))).name == "Corp, Inc."
+        assert (
+            describe(factory._build(name, factory._new_key("ec"), certs.ca, [], (-1, 30))).name
+            == "Corp, Inc."
+        )
 
     def test_a_namesake_of_its_issuer_is_not_self_signed(self, certs: CertificateFactory) -> None:
-        namesake = factory._build(certs.ca.cert.subject, factory._new_key("ec"), certs.ca, [], (-1, 30))
+        namesake = factory._build(
+            certs.ca.cert.subject, factory._new_key("ec"), certs.ca, [], (-1, 30)
+        )
         facts = describe(namesake)
         assert facts.subject == facts.issuer
         assert not facts.self_signed
@@ -594,7 +715,9 @@ eKEv6sftNWGnbts35w==
 
 
 class TestParsing:
-    def test_a_panic_of_cryptography_is_a_file_that_cannot_be_understood(self, tmp_path: Path) -> None:
+    def test_a_panic_of_cryptography_is_a_file_that_cannot_be_understood(
+        self, tmp_path: Path
+    ) -> None:
         """Its Rust half raises a ``BaseException`` for some damaged keys."""
         panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
         with pytest.raises(Failure) as caught, parsing(tmp_path / "client.key", Subject.CLIENT_KEY):

@@ -1,4 +1,6 @@
-"""Servers of a few lines, each for one way in which a connection goes right or wrong, and a client of requests."""
+"""Servers of a few lines, each for one way in which a connection goes right or wrong, and a client
+of requests.
+"""
 
 from __future__ import annotations
 
@@ -57,14 +59,19 @@ def https(context: ssl.SSLContext) -> Serve:
                     pass
             subject = dict(pair[0] for pair in (tls.getpeercert() or {}).get("subject", ()))  # type: ignore[misc]
             body = str(subject.get("commonName", "nobody")).encode()
-            tls.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            tls.sendall(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+                + body
+            )
 
     return serve
 
 
 def plain_http(connection: socket.socket) -> None:
     connection.recv(1024)
-    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    connection.sendall(
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
 
 
 def reset_at_once(connection: socket.socket) -> None:

@@ -1,7 +1,8 @@
 """AWS CodeArtifact: a token of up to twelve hours from the AWS CLI.
 
-https://docs.aws.amazon.com/cli/latest/reference/codeartifact/get-authorization-token.html (command and output),
-https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html (user name ``aws``, twelve hours).
+https://docs.aws.amazon.com/cli/latest/reference/codeartifact/get-authorization-token.html (command
+and output), https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html (user
+name ``aws``, twelve hours).
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ _EXPIRED = re.compile(
     r"|Session token not found or invalid|otherwise invalid",
     re.IGNORECASE,
 )
-_REFUSED = re.compile(r"AccessDenied|not authorized to perform|UnauthorizedOperation|explicit deny", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"AccessDenied|not authorized to perform|UnauthorizedOperation|explicit deny", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What the URL of a CodeArtifact repository says: its host name, or for an endpoint of a VPC its path."""
+    """What the URL of a CodeArtifact repository says: its host name, or for an endpoint of a VPC
+    its path.
+    """
 
     domain: str
     owner: str
@@ -44,7 +49,8 @@ class Endpoint:
 
 
 class AwsSource:
-    """CodeArtifact tokens. Lazy: ``aws`` runs when :meth:`get` is called, each time; the chain keeps the answer.
+    """CodeArtifact tokens. Lazy: ``aws`` runs when :meth:`get` is called, each time; the chain
+    keeps the answer.
 
     :param timeout: in seconds.
     """
@@ -78,7 +84,9 @@ class AwsSource:
             return document
         return tool.credential(
             document.get("authorizationToken"),
-            expiry.from_json(document.get("expiration")),  # ISO 8601, or seconds (CLI 1, cli_timestamp_format = wire)
+            expiry.from_json(
+                document.get("expiration")
+            ),  # ISO 8601, or seconds (CLI 1, cli_timestamp_format = wire)
             username=USERNAME,
             source=self.name,
             detail=f"aws codeartifact get-authorization-token, domain {endpoint.domain}",
@@ -94,4 +102,6 @@ def _tool() -> VendorTool:
     login = command("aws", "sso", "login")
     if profile:
         login = login.adding("--profile", profile)
-    return VendorTool("aws", "aws", "the AWS CLI", "https://aws.amazon.com/cli/", login, _EXPIRED, _REFUSED)
+    return VendorTool(
+        "aws", "aws", "the AWS CLI", "https://aws.amazon.com/cli/", login, _EXPIRED, _REFUSED
+    )

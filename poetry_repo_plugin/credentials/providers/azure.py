@@ -1,8 +1,9 @@
 """Azure Artifacts: a Microsoft Entra access token of about an hour from the Azure CLI.
 
-https://learn.microsoft.com/cli/azure/authenticate-azure-cli, "Refresh tokens" (output; ``expires_on`` since CLI 2.54);
-499b84ac-1321-427f-aa17-267ca6975798 is the application id of Azure DevOps. Any user name will do
-(https://docs.astral.sh/uv/guides/integration/azure/); this one is that of Microsoft's credential provider.
+https://learn.microsoft.com/cli/azure/authenticate-azure-cli, "Refresh tokens" (output;
+``expires_on`` since CLI 2.54); 499b84ac-1321-427f-aa17-267ca6975798 is the application id of Azure
+DevOps. Any user name will do (https://docs.astral.sh/uv/guides/integration/azure/); this one is
+that of Microsoft's credential provider.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ _TOOL = VendorTool(
         r"|Interactive authentication is needed",
         re.IGNORECASE,
     ),
-    refused=re.compile(r"AADSTS(?:50105|53003|65001|500011|700016)\b|AuthorizationFailed|not authorized"),
+    refused=re.compile(
+        r"AADSTS(?:50105|53003|65001|500011|700016)\b|AuthorizationFailed|not authorized"
+    ),
 )
 
 
 class AzureSource:
-    """Azure Artifacts tokens. Lazy: ``az`` runs when :meth:`get` is called, each time; the chain keeps the answer.
+    """Azure Artifacts tokens. Lazy: ``az`` runs when :meth:`get` is called, each time; the chain
+    keeps the answer.
 
     :param allowed: whether a URL is at Azure Artifacts.
     :param timeout: in seconds.
@@ -57,12 +61,15 @@ class AzureSource:
     def get(self, query: Query) -> Answer:
         """The access token of the active subscription's account.
 
-        The CLI keeps a token until five minutes before its end and cannot be told that it was refused.
+        The CLI keeps a token until five minutes before its end and cannot be told that it was
+        refused.
         """
         reason = self._unfit(query)
         if reason is not None:
             return reason
-        document = _TOOL.ask(WORDS, query, timeout=self._timeout, env={"AZURE_CORE_NO_COLOR": "true"})
+        document = _TOOL.ask(
+            WORDS, query, timeout=self._timeout, env={"AZURE_CORE_NO_COLOR": "true"}
+        )
         if isinstance(document, Broken):
             return document
         return _TOOL.credential(
@@ -79,7 +86,9 @@ class AzureSource:
 
 
 def _expires(document: dict[str, object]) -> datetime | None:
-    """``expires_on`` is POSIX time; the older ``expiresOn`` is the local time of this machine, without a zone."""
+    """``expires_on`` is POSIX time; the older ``expiresOn`` is the local time of this machine,
+    without a zone.
+    """
     moment = expiry.from_json(document.get("expires_on"))
     local = document.get("expiresOn")
     if moment is None and isinstance(local, str):

@@ -1,9 +1,10 @@
 """Google Artifact Registry: an OAuth access token of an hour from the Google Cloud CLI.
 
-https://cloud.google.com/artifact-registry/docs/python/authentication (user name ``oauth2accesstoken``, 60 minutes);
-the output of ``gcloud config config-helper`` as in Google's own keyring backend and test data
-(https://github.com/GoogleCloudPlatform/artifact-registry-python-tools, ``keyrings/gauth.py``; google-auth's
-``tests/data/cloud_sdk_config.json``).
+https://cloud.google.com/artifact-registry/docs/python/authentication (user name
+``oauth2accesstoken``, 60 minutes); the output of ``gcloud config config-helper`` as in Google's own
+keyring backend and test data
+(https://github.com/GoogleCloudPlatform/artifact-registry-python-tools, ``keyrings/gauth.py``;
+google-auth's ``tests/data/cloud_sdk_config.json``).
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from poetry_repo_plugin.credentials.providers.tool import TIMEOUT, Allowed, Vend
 
 USERNAME = "oauth2accesstoken"
 
-# What `gcloud auth print-access-token` prints, with its expiry, and renewed if it ends within ten minutes: gcloud keeps
-# a token, and an upload must begin with five minutes left.
+# What `gcloud auth print-access-token` prints, with its expiry, and renewed if it ends within ten
+# minutes: gcloud keeps a token, and an upload must begin with five minutes left.
 WORDS = ("config", "config-helper", "--min-expiry=10m", "--format=json")
-OLDER = ("auth", "print-access-token")  # for a gcloud without config-helper; it does not tell when the token ends
+OLDER = (
+    "auth",
+    "print-access-token",
+)  # for a gcloud without config-helper; it does not tell when the token ends
 FORCED = "--force-auth-refresh"  # gcloud does not know that the token that it keeps was refused
 
 _UNKNOWN_WORD = re.compile(r"Invalid choice|unrecognized arguments", re.IGNORECASE)
@@ -36,14 +40,18 @@ _TOOL = VendorTool(
     "https://cloud.google.com/sdk/docs/install",
     command("gcloud", "auth", "login"),
     expired=re.compile(
-        r"problem refreshing|invalid_grant|Reauthentication|has expired|is expired|expired or revoked", re.IGNORECASE
+        r"problem refreshing|invalid_grant|Reauthentication|has expired|is expired|expired or revoked",
+        re.IGNORECASE,
     ),
-    refused=re.compile(r"PERMISSION_DENIED|iam\.serviceAccounts\.getAccessToken|does not have permission"),
+    refused=re.compile(
+        r"PERMISSION_DENIED|iam\.serviceAccounts\.getAccessToken|does not have permission"
+    ),
 )
 
 
 class GcpSource:
-    """Artifact Registry tokens. Lazy: ``gcloud`` runs when :meth:`get` is called, each time; the chain keeps answers.
+    """Artifact Registry tokens. Lazy: ``gcloud`` runs when :meth:`get` is called, each time; the
+    chain keeps answers.
 
     :param allowed: whether a URL is at Artifact Registry.
     :param timeout: in seconds.
@@ -91,10 +99,14 @@ class GcpSource:
         token = finished.stdout.decode("utf-8", "replace").strip()
         if not _TOKEN.fullmatch(token):
             return None
-        return _TOOL.credential(token, None, username=USERNAME, source=self.name, detail=f"gcloud {' '.join(OLDER)}")
+        return _TOOL.credential(
+            token, None, username=USERNAME, source=self.name, detail=f"gcloud {' '.join(OLDER)}"
+        )
 
     def _run(self, words: Sequence[str], query: Query) -> Union[Finished, Broken]:
-        return _TOOL.run(words, query, timeout=self._timeout, env={"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"})
+        return _TOOL.run(
+            words, query, timeout=self._timeout, env={"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
+        )
 
     def _unfit(self, query: Query) -> NotMine | None:
         return not_for(query, USERNAME, self._allowed, "Google Artifact Registry")

@@ -1,7 +1,7 @@
 """GitLab's package registry from a GitLab CI job: the job's own token.
 
-https://docs.gitlab.com/user/packages/pypi_repository/ (user name ``gitlab-ci-token``, password ``CI_JOB_TOKEN``);
-https://docs.gitlab.com/ci/variables/predefined_variables/ (``CI_SERVER_URL``,
+https://docs.gitlab.com/user/packages/pypi_repository/ (user name ``gitlab-ci-token``, password
+``CI_JOB_TOKEN``); https://docs.gitlab.com/ci/variables/predefined_variables/ (``CI_SERVER_URL``,
 ``CI_SERVER_HOST`` and its like, ``CI_API_V4_URL``).
 """
 
@@ -23,8 +23,9 @@ USERNAME = "gitlab-ci-token"
 class GitlabSource:
     """The job token, for the GitLab that runs the job and for no other host; lazy, no process.
 
-    Outside a job it has nothing and the chain goes on, so that a project which names this provider works on a
-    developer's machine with a stored token. The token is good until the job ends, so it has no expiry.
+    Outside a job it has nothing and the chain goes on, so that a project which names this provider
+    works on a developer's machine with a stored token. The token is good until the job ends, so it
+    has no expiry.
 
     :param environ: the environment to read.
     """
@@ -35,14 +36,16 @@ class GitlabSource:
         self._environ = environ
 
     def get(self, query: Query) -> Answer:
-        """The token of the job, for a URL below ``CI_SERVER_URL`` or ``CI_API_V4_URL``; over http only to a GitLab that
-        the job knows by http and by nothing else.
+        """The token of the job, for a URL below ``CI_SERVER_URL`` or ``CI_API_V4_URL``; over http
+        only to a GitLab that the job knows by http and by nothing else.
         """
         token = self._environ.get("CI_JOB_TOKEN", "")
         if not token:
             return NotMine("CI_JOB_TOKEN is not set: this is not a GitLab CI job")
         plain = self._is_plain(query.url)
-        reason = not_for(query, USERNAME, self._is_own, "the GitLab that runs this job", plain_http=plain)
+        reason = not_for(
+            query, USERNAME, self._is_own, "the GitLab that runs this job", plain_http=plain
+        )
         if reason is not None:
             return reason
         if not re.fullmatch(r"[!-~]+", token):
@@ -60,7 +63,10 @@ class GitlabSource:
     def _named(self) -> list[Prefix]:
         """The URLs by which the job knows its GitLab."""
         url = self._environ.get("CI_SERVER_URL", "")
-        host, port = self._environ.get("CI_SERVER_HOST", ""), self._environ.get("CI_SERVER_PORT", "")
+        host, port = (
+            self._environ.get("CI_SERVER_HOST", ""),
+            self._environ.get("CI_SERVER_PORT", ""),
+        )
         if not url and host:
             url = f"{self._environ.get('CI_SERVER_PROTOCOL') or 'https'}://{host}{f':{port}' if port else ''}"
         found = []

@@ -29,7 +29,9 @@ def provider(name: str) -> Source | None:
 
 
 def mending_command(source: str) -> Hint | None:
-    """The vendor's own command that begins a new session, for the source ``provider:NAME``; ``None`` for others."""
+    """The vendor's own command that begins a new session, for the source ``provider:NAME``;
+    ``None`` for others.
+    """
     found = provider(source.removeprefix("provider:")) if source.startswith("provider:") else None
     login = getattr(found, "login", None)
     return login if isinstance(login, Hint) else None

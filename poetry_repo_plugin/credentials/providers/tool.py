@@ -1,4 +1,6 @@
-"""What the providers share: asking a vendor's own command line tool, and explaining why it did not answer."""
+"""What the providers share: asking a vendor's own command line tool, and explaining why it did not
+answer.
+"""
 
 from __future__ import annotations
 
@@ -48,16 +50,28 @@ class VendorTool:
     refused: re.Pattern[str]
 
     def ask(
-        self, words: Sequence[str], query: Query, *, timeout: float, env: Mapping[str, str] | None = None
+        self,
+        words: Sequence[str],
+        query: Query,
+        *,
+        timeout: float,
+        env: Mapping[str, str] | None = None,
     ) -> Document:
         """Run the tool with ``words`` and return the JSON object that it prints."""
         finished = self.run(words, query, timeout=timeout, env=env)
         return finished if isinstance(finished, Broken) else self.document(finished)
 
     def run(
-        self, words: Sequence[str], query: Query, *, timeout: float, env: Mapping[str, str] | None = None
+        self,
+        words: Sequence[str],
+        query: Query,
+        *,
+        timeout: float,
+        env: Mapping[str, str] | None = None,
     ) -> Union[process.Finished, Broken]:
-        """Run the tool with ``words``; :class:`Broken` where it did not come to an end of its own."""
+        """Run the tool with ``words``; :class:`Broken` where it did not come to an end of its
+        own.
+        """
         try:
             return process.run([self.program, *words], timeout=timeout, env=env)
         except process.ToolMissing as error:
@@ -74,7 +88,9 @@ class VendorTool:
         except NotJson:
             document = None
         if not isinstance(document, dict):
-            return Broken.because(f"{self.title}: `{self.program}` did not answer with a JSON object", hint=self.login)
+            return Broken.because(
+                f"{self.title}: `{self.program}` did not answer with a JSON object", hint=self.login
+            )
         return document
 
     def look(self, query: Query) -> Broken | None:
@@ -99,15 +115,22 @@ class VendorTool:
         if self.expired.search(finished.stderr):
             why, cause = "its session has expired", Cause.CREDENTIAL_EXPIRED
         elif self.refused.search(finished.stderr):
-            why, cause = "its identity may not get a token for this repository", Cause.CREDENTIAL_REJECTED
+            why, cause = (
+                "its identity may not get a token for this repository",
+                Cause.CREDENTIAL_REJECTED,
+            )
         else:
             why, cause = "it has no usable session", Cause.CREDENTIAL_MISSING
-        return Broken.because(f"{self.title}: {why} (`{self.program}` {finished.complaint})", cause, self.login)
+        return Broken.because(
+            f"{self.title}: {why} (`{self.program}` {finished.complaint})", cause, self.login
+        )
 
     def credential(
         self, token: object, expires_at: datetime | None, *, username: str, source: str, detail: str
     ) -> Answer:
-        """The token as the password of ``username``; :class:`Broken` where it is none or no longer good."""
+        """The token as the password of ``username``; :class:`Broken` where it is none or no longer
+        good.
+        """
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
             return Broken.because(f"{self.title}: the answer holds no token", hint=self.login)
         if expiry.passed(expires_at):
@@ -116,8 +139,11 @@ class VendorTool:
         return Credential(Secret(token), username, source, detail, expires_at=expires_at)
 
 
-def not_for(query: Query, username: str, allowed: Allowed, vendor: str, *, plain_http: bool = False) -> NotMine | None:
-    """Why a vendor's token is nothing for this query: another host, plain http, git, or another user's name.
+def not_for(
+    query: Query, username: str, allowed: Allowed, vendor: str, *, plain_http: bool = False
+) -> NotMine | None:
+    """Why a vendor's token is nothing for this query: another host, plain http, git, or another
+    user's name.
 
     :param plain_http: it may go over http, to what is ``allowed``.
     """
