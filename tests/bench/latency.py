@@ -87,7 +87,8 @@ def application() -> Shape:
     it, which the solver must reject.
     """
     data = json.loads(APPLICATION.read_text())
-    return Shape(f"application, {len(data['packages'])}", data["wanted"], data["packages"])
+    wanted = [one.replace('"', "'") for one in data["wanted"]]  # it goes into a text of TOML
+    return Shape(f"application, {len(data['packages'])}", wanted, data["packages"])
 
 
 @dataclass
