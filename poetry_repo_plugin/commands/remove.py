@@ -15,8 +15,8 @@ from poetry_repo_plugin.config.user_settings import USERS
 from poetry_repo_plugin.core.errors import InputError, RepoError
 from poetry_repo_plugin.core.hints import Hint, repo, unset
 from poetry_repo_plugin.core.names import is_pypi, match_name
-from poetry_repo_plugin.ops.certs import Passphrases
 from poetry_repo_plugin.ops.credential_store import Forgotten
+from poetry_repo_plugin.ops.passphrases import Passphrases
 from poetry_repo_plugin.ops.session import Session
 
 

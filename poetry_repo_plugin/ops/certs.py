@@ -1,43 +1,237 @@
-"""A repository's CA and client certificate: checked as a whole, then stored under Poetry's own
-keys.
+"""``repo certs``: a CA and a client certificate are checked as a whole, stored under Poetry's own
+keys, then tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.changes import Changes
-from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import Cause, Failure, InputError, StateError
-from poetry_repo_plugin.core.notices import Notices
-from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.core.variables import env_key
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
-from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, OwnService
-from poetry_repo_plugin.ops.credential_store import commit, not_quite
-from poetry_repo_plugin.tls.certificate import CertificateFacts
-from poetry_repo_plugin.tls.settings import SOON, AskPassphrase, TlsSettings
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError
+from poetry_repo_plugin.core.hints import Hint, repo
+from poetry_repo_plugin.http.failures import failure_of
+from poetry_repo_plugin.ops.certs_shown import shown_ca
+from poetry_repo_plugin.ops.home import require_home
+from poetry_repo_plugin.ops.passphrases import Passphrase, Passphrases
+from poetry_repo_plugin.ops.session import Session, Teller
+from poetry_repo_plugin.tls.settings import SYSTEM, AskPassphrase, CaSetting, TlsSettings
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.tls.identity import ClientIdentity
 
-_IN_KEYRING = "passphrase-in-keyring"
-
 
 @dataclass(frozen=True)
-class Shown:
-    """What is set, for a person.
+class Wanted:
+    """What the options of ``repo certs`` say.
 
-    :param rows: label by label.
-    :param problems: the files that do not do.
-    :param client: what the client certificate says, where it can be read.
+    :param ca: the CA, if ``sets_ca``.
+    :param about_key: the first option that is about the client key, if there is one.
+    :param read_passphrase: reads the passphrase that comes with the command, if one does.
+    :param plaintext: keep the passphrase in ``auth.toml``.
+    :param files: the options for the client certificate and its key, as they were typed.
+    :param again: all options as they were typed, a passphrase on standard input.
     """
 
-    rows: list[tuple[str, str]] = field(default_factory=list)
-    problems: list[Failure] = field(default_factory=list)
-    client: list[CertificateFacts] = field(default_factory=list)
+    ca: CaSetting = None
+    sets_ca: bool = False
+    insecure: bool = False
+    relaxed: bool = False
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    about_key: str | None = None
+    read_passphrase: AskPassphrase | None = None
+    plaintext: bool = False
+    files: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+
+    @property
+    def changes_ca(self) -> bool:
+        return self.sets_ca or self.insecure
+
+    @property
+    def changes_identity(self) -> bool:
+        return self.client_cert is not None or self.about_key is not None
+
+    @property
+    def names_identity(self) -> bool:
+        return self.client_cert is not None or self.client_key is not None
+
+
+def unset(session: Session, repository: Repository, out: Teller) -> None:
+    """Forget the CA, the client certificate and its passphrase. Raises ``StateError``."""
+    name, changes = repository.name, Changes(session.settings)
+    words = ("ca", "client-key", "relaxed", "certificate-origins")
+    changes.save_certificates(name, {"cert": None, "client-cert": None})
+    changes.save_user_settings(name, dict.fromkeys(words))
+    what = "no CA or client certificate"
+    if Passphrases.of(session).forget(changes, name):
+        what = "no CA, client certificate or passphrase"
+    out.say(f"{name}: {what} is set any more.")
+    if not session.access.tls.settings_of(repository).is_default:
+        still = "the environment or the project still sets what `poetry repo certs` shows"
+        out.warn(f"{name}: {still}.")
+
+
+class Certs:
+    """Sets what is wanted for one repository."""
+
+    def __init__(
+        self, session: Session, repository: Repository, wanted: Wanted, out: Teller
+    ) -> None:
+        self._session = session
+        self._repository = repository
+        self._wanted = wanted
+        self._out = out
+        self._before = session.access.tls.settings_of(repository)
+
+    def set(self) -> TlsSettings:
+        """Check, then store; what is set now. Raises :class:`Failure`, ``RepoError``."""
+        session, repository = self._session, self._repository
+        settings = self._chosen()
+        passphrase = self._passphrase()
+        settings = replace(settings, passphrase=passphrase)
+        if self._wanted.names_identity:
+            require_home(session.bindings, repository, Kind.CERTIFICATE, session.confirm)
+        self._check(settings, passphrase)
+        self._store(settings, passphrase)
+        return settings
+
+    def _chosen(self) -> TlsSettings:
+        """What was set before, with what is wanted."""
+        wanted, settings = self._wanted, self._before
+        if wanted.sets_ca:  # `relaxed` was for the CA before
+            settings = replace(settings, ca=wanted.ca, verify=True, relaxed=False)
+        if wanted.insecure:
+            settings = replace(settings, ca=None, verify=False)
+        if wanted.relaxed:
+            settings = replace(settings, relaxed=True)
+        if wanted.client_cert is not None:
+            settings = replace(settings, client_cert=wanted.client_cert, client_key=None)
+        if wanted.client_key is not None:
+            settings = replace(settings, client_key=wanted.client_key)
+        if wanted.about_key is not None and settings.client_cert is None:
+            hint = repo("certs", self._repository.name, "--client-cert", "PATH", *wanted.again)
+            message = f"There is no client certificate that --{wanted.about_key} could belong to."
+            raise InputError(message, hint)
+        return settings
+
+    def _passphrase(self) -> Passphrase:
+        read = self._wanted.read_passphrase
+        if read is not None:
+            return Passphrase(read())
+        return Passphrase(find=self._before.passphrase)
+
+    # -- checking
+
+    def _check(self, settings: TlsSettings, passphrase: Passphrase) -> None:
+        """Check what is new, and that alone: what was set before has its own command to mend it."""
+        warnings: list[str] = []
+        try:
+            if self._wanted.changes_ca:
+                warnings += check(TlsSettings(settings.ca, verify=settings.verify))
+            if self._wanted.changes_identity:
+                warnings += self._check_identity(settings, passphrase)
+        except Failure as error:
+            raise failure_of(error, self._repository, hint=self._mending(error)) from None
+        for warning in warnings:
+            self._out.warn(f"{self._repository.name}: {warning}.")
+
+    def _check_identity(self, settings: TlsSettings, passphrase: Passphrase) -> list[str]:
+        """A passphrase that is kept may be of the certificate before: then a person is asked for
+        the new one.
+        """
+        session, repository = self._session, self._repository
+        new = replace(settings, ca=None, verify=False)
+        told = partial(session.access.tls.warn_of_end, repository)
+        try:
+            return check(new, told)
+        except Failure as error:
+            is_given = passphrase.given is not None
+            is_kept = not is_given and session.typed_passphrase(repository.name) is None
+            if error.cause is not Cause.PASSPHRASE_WRONG or not is_kept:
+                raise
+            typed = session.ask_passphrase(repository)
+            if typed is None:
+                kept = "the passphrase that is kept for it"
+                detail = error.detail.replace("the passphrase", kept, 1)
+                raise Failure(error.cause, detail, subject=error.subject) from None
+        passphrase.correct(typed)
+        return check(new, told)
+
+    def _mending(self, error: Failure) -> Hint | None:
+        """The command with a passphrase, where that is what a new client certificate lacks."""
+        about_passphrase = error.cause in (Cause.PASSPHRASE_MISSING, Cause.PASSPHRASE_WRONG)
+        if not about_passphrase or self._wanted.client_cert is None:
+            return None
+        name, files = self._repository.name, self._wanted.files
+        return repo("certs", name, "--passphrase-stdin", *files)
+
+    # -- storing
+
+    def _store(self, settings: TlsSettings, passphrase: Passphrase) -> None:
+        wanted, repository = self._wanted, self._repository
+        changes = Changes(self._session.settings)
+        if wanted.names_identity:
+            self._session.bindings.record_for_login(
+                repository.name, repository.bindable, Kind.CERTIFICATE, changes=changes
+            )
+        _note(changes, repository.name, wanted, settings)
+        if wanted.changes_identity:
+            self._keep_passphrase(passphrase, changes)
+        else:
+            changes.commit()
+        self._tell(settings)
+
+    def _tell(self, settings: TlsSettings) -> None:
+        name, wanted, before = self._repository.name, self._wanted, self._before.ca
+        if not settings.verify and before is not None:
+            was = shown_ca(before)
+            self._out.say(f"{name}: its CA, {was}, is used no more; --ca sets it again.")
+        if wanted.changes_ca and settings.verify:
+            self._out.say(f"{name}: its CA is {shown_ca(settings.ca)}.")
+        if wanted.changes_identity:
+            files = str(settings.client_cert)
+            if settings.client_key is not None:
+                files += f" with the key {settings.client_key}"
+            self._out.say(f"{name}: its client certificate is {files}.")
+        if wanted.relaxed:
+            self._out.say(f"{name}: the stricter X.509 checks of Python 3.13 are left out.")
+
+    def _keep_passphrase(self, passphrase: Passphrase, changes: Changes) -> None:
+        """Keep it in the keyring, or where that was asked for in plain text, and write ``changes``.
+
+        One that nobody needs is not kept.
+        """
+        name, plaintext = self._repository.name, self._wanted.plaintext
+        passphrases = Passphrases.of(self._session)
+        typed = self._session.typed_passphrase(name)
+        if not passphrase.was_needed:
+            passphrases.forget(changes, name)
+            if passphrase.given is not None:
+                self._out.say(f"{name}: the key is not encrypted; the passphrase is not kept.")
+            return
+        secret = typed if passphrase.given is None else passphrase.given
+        if secret is None and plaintext:
+            secret = passphrase()
+        if secret is None:  # it is kept already, or in the environment
+            changes.commit()
+            return
+        try:
+            place = passphrases.keep(changes, name, secret, plaintext=plaintext)
+        except InputError as error:
+            if typed is None:
+                hint = repo("certs", name, *self._wanted.again, "--plaintext")
+                raise InputError(f"{error.message} Nothing was stored.", hint) from None
+            changes.commit()
+            self._out.warn(error.message)
+            return
+        self._out.say(f"{name}: the passphrase is kept in {place}.")
 
 
 def check(
@@ -50,8 +244,6 @@ def check(
 
     Returns what is odd but works, each a clause. Raises ``Failure``.
     """
-    from pathlib import Path
-
     from poetry_repo_plugin.tls.context import build_context
     from poetry_repo_plugin.tls.trust import load_ca
 
@@ -66,214 +258,26 @@ def check(
     return [warning.rstrip(".") for warning in warnings]
 
 
-def show(
-    settings: TlsSettings, ask: AskPassphrase | None = None, unverified: str = "--insecure"
-) -> Shown:
-    """What is set; a file that does not do hides nothing of the others.
-
-    :param ask: asks for the passphrase of a file that cannot be shown without it.
-    :param unverified: what switches verification off, if that is so.
-    """
-    shown = Shown()
-    shown.rows.append(("verified", "yes" if settings.verify else f"NO ({unverified})"))
-    if settings.relaxed:
-        shown.rows.append(("checks", "relaxed (without the stricter X.509 checks of Python 3.13)"))
-    for part in (_show_ca, _show_client):
-        try:
-            part(settings, shown, ask)
-        except Failure as error:
-            if error.cause is Cause.PASSPHRASE_MISSING:
-                shown.rows.append(("", error.detail))
-            elif (
-                error.cause is not Cause.CLIENT_CERT_EXPIRED or not shown.client
-            ):  # else it is shown
-                shown.problems.append(error)
-    return shown
-
-
-def _show_ca(settings: TlsSettings, shown: Shown, _: AskPassphrase | None) -> None:
-    from pathlib import Path
-
-    from poetry_repo_plugin.tls.trust import load_ca
-
-    if not isinstance(settings.ca, Path):
-        shown.rows.append(
-            ("ca", "the system's store" if settings.ca == "system" else "Poetry's default")
-        )
-        return
-    shown.rows.append(("ca", str(settings.ca)))
-    for facts in load_ca(settings.ca).facts:
-        shown.rows.extend(_describe(facts))
-
-
-def _show_client(settings: TlsSettings, shown: Shown, ask: AskPassphrase | None) -> None:
-    from poetry_repo_plugin.tls.certificate import facts_of
-    from poetry_repo_plugin.tls.identity import load_identity
-
-    if settings.client_cert is None:
-        shown.rows.append(("client cert", "none"))
-        return
-    shown.rows.append(("client cert", str(settings.client_cert)))
-    if settings.client_key is not None:
-        shown.rows.append(("client key", str(settings.client_key)))
-    found, passphrase = facts_of(settings.client_cert), settings.passphrase
-    if found is None and ask is not None and (secret := ask()) is not None:
-        found, passphrase = facts_of(settings.client_cert, secret), lambda: secret
-        if found is None:
-            load_identity(
-                settings.client_cert, settings.client_key, passphrase
-            )  # says that it is the wrong one
-    if found is None:
-        shown.rows.append(("", "its passphrase is not known, so it cannot be read"))
-        return
-    shown.client.append(found)
-    shown.rows.extend(_describe(found))
-    load_identity(settings.client_cert, settings.client_key, passphrase)
-
-
-def note(changes: Changes, name: str, wish: TlsSettings, *, ca: bool, identity: bool) -> None:
-    """Note what ``wish`` says: paths where ``poetry config`` keeps them, the rest in our file.
-
-    :param ca: whether the CA (or that there is to be none) is part of the wish.
-    :param identity: whether the client certificate is.
-    """
+def _note(changes: Changes, name: str, wanted: Wanted, settings: TlsSettings) -> None:
+    """Note what is to be kept: paths where ``poetry config`` keeps them, the rest in our file."""
     keys: dict[str, str | bool | None] = {}
-    own: dict[str, object] = {"relaxed": True if wish.relaxed else None}
-    if ca:
-        keys["cert"] = (
-            False if not wish.verify else str(wish.ca) if wish.ca not in (None, "system") else None
-        )
-        own["ca"] = "system" if wish.ca == "system" else None
-    if identity:
-        keys["client-cert"] = str(wish.client_cert) if wish.client_cert is not None else None
-        own["client-key"] = str(wish.client_key) if wish.client_key is not None else None
+    own: dict[str, object] = {"relaxed": settings.relaxed or None}
+    if wanted.changes_ca:
+        keys["cert"] = _text(settings.ca)
+        if not settings.verify:
+            keys["cert"] = False
+        own["ca"] = None
+        if settings.ca == SYSTEM:
+            keys["cert"], own["ca"] = None, SYSTEM
+    if wanted.changes_identity:
+        keys["client-cert"] = _text(settings.client_cert)
+        own["client-key"] = _text(settings.client_key)
     if keys:
         changes.save_certificates(name, keys)
     changes.save_user_settings(name, own)
 
 
-@dataclass(frozen=True)
-class Passphrases:
-    """Keeps and forgets the passphrases of client keys, in the keyring or in ``auth.toml``."""
-
-    settings: Settings
-    gate: KeyringGate
-    notices: Notices
-
-    def keep(
-        self, changes: Changes, name: str, passphrase: Secret, *, plaintext: bool = False
-    ) -> str:
-        """Keep it in the keyring, or in ``auth.toml`` only if that was asked for, and write
-        ``changes``.
-
-        That the keyring is about to get it is written down first, so that ``--unset`` finds it.
-        Returns where it is. Raises ``InputError`` where there is no keyring and plain text was not
-        asked for, ``StateError``.
-        """
-        trial = changes.copy()
-        trial.save_passphrase(name, passphrase)
-        trial.rehearse()
-        if plaintext:
-            gone = self._forget_in_keyring(name)
-            changes.save_user_settings(name, {_IN_KEYRING: None if gone else True})
-            changes.save_passphrase(name, passphrase)
-            changes.commit()
-            return f"plain text, in {self.settings.auth_file}"
-        was_there = self.settings.user_settings(name).passphrase_in_keyring
-        backend, earlier = self._keep_in_keyring(name, passphrase, was_there=was_there)
-        changes.save_passphrase(name, None)
-        changes.save_user_settings(name, {_IN_KEYRING: True})
-        try:
-            changes.commit()
-        except StateError as error:
-            raise not_quite(error, self._put_back(name, earlier), error.hint) from None
-        return f"the keyring ({backend})"
-
-    def forget(self, changes: Changes, name: str, gone: Sequence[str] = ()) -> bool:
-        """Remove it from the keyring, then write ``changes`` and that it is gone; whether the
-        keyring did it.
-
-        :param gone: entries that are gone from the keyring already.
-
-        Where the keyring does not do it, that is said, and remembered: the next command tries
-        again.
-        """
-        trial = changes.copy()
-        trial.save_passphrase(name, None)
-        trial.rehearse()
-        was_there = self.settings.user_settings(name).passphrase_in_keyring
-        is_gone = self._forget_in_keyring(name)
-        changes.save_passphrase(name, None)
-        changes.save_user_settings(name, {_IN_KEYRING: None if is_gone else True})
-        commit(changes, [*gone, str(OwnService(name))] if was_there and is_gone else gone)
-        return is_gone
-
-    def _keep_in_keyring(
-        self, name: str, passphrase: Secret, *, was_there: bool
-    ) -> tuple[str, Secret | None]:
-        """The backend that has it now, and what it had before."""
-        try:
-            earlier = self.gate.own(name, PASSPHRASE) if was_there else None
-            with Changes(self.settings) as intent:
-                intent.save_user_settings(name, {_IN_KEYRING: True})
-            return self.gate.keep_own(name, PASSPHRASE, passphrase), earlier
-        except KeyringUnavailable as error:
-            with Changes(self.settings) as changes:
-                changes.save_user_settings(name, {_IN_KEYRING: True if was_there else None})
-            raise InputError(
-                f"The passphrase is not kept, because {error}. Give it to each run as "
-                f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE, or keep it in plain text with --plaintext."
-            ) from None
-
-    def _forget_in_keyring(self, name: str) -> bool:
-        if not self.settings.user_settings(name).passphrase_in_keyring:
-            return True
-        try:
-            self.gate.forget_own(name, PASSPHRASE)
-        except KeyringUnavailable as error:
-            entry = f"{OwnService(name)} (user {PASSPHRASE.user})"
-            self.notices.once(
-                f"{name}: the passphrase may be left in the keyring, as {entry}, because {error}."
-            )
-            return False
-        return True
-
-    def _put_back(self, name: str, earlier: Secret | None) -> list[str]:
-        """Undo what was done to the keyring; what could not be undone."""
-        try:
-            if earlier is not None:
-                self.gate.keep_own(name, PASSPHRASE, earlier)
-                return []
-            self.gate.forget_own(name, PASSPHRASE)
-            with Changes(self.settings) as changes:
-                changes.save_user_settings(name, {_IN_KEYRING: None})
-        except KeyringUnavailable as error:
-            return [f"the keyring holds the new passphrase as {OwnService(name)}, because {error}"]
-        except StateError:
-            return [f"{self.settings.own_file} says that the keyring has a passphrase"]
-        return []
-
-
-def note_unset(changes: Changes, name: str) -> None:
-    """Note that everything about TLS that the files hold for ``name`` goes, but for the
-    passphrase.
-    """
-    changes.save_certificates(name, {"cert": None, "client-cert": None})
-    changes.save_user_settings(
-        name, {"ca": None, "client-key": None, "relaxed": None, "certificate-origins": None}
-    )
-
-
-def _describe(facts: CertificateFacts) -> list[tuple[str, str]]:
-    left = facts.days_left()
-    remark = (
-        "expired" if left < 0 else f"{left} days left" + (" (renew it soon)" if left < SOON else "")
-    )
-    rows = [
-        ("  subject", facts.subject or facts.name),
-        ("  issuer", facts.issuer),
-        ("  names", ", ".join(facts.sans)),
-        ("  sha256", facts.sha256),
-        ("  valid", f"{facts.not_before:%Y-%m-%d} to {facts.valid_until}, {remark}"),
-    ]
-    return [row for row in rows if row[1]]
+def _text(path: Path | str | None) -> str | None:
+    if path is None:
+        return None
+    return str(path)

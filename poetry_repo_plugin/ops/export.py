@@ -7,11 +7,35 @@ from __future__ import annotations
 from pathlib import Path
 
 from poetry_repo_plugin.config import files
+from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Failure, InputError, Subject
+from poetry_repo_plugin.http.failures import failure_of
+from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.tls.settings import TlsSettings
 
 
-def export_identity(settings: TlsSettings, target: Path) -> None:
+def export_identity(session: Session, repository: Repository, target: Path) -> bool:
+    """Write the client certificate of ``repository`` to ``target``; ``False`` where a person, who
+    is asked first, does not want it.
+
+    Raises as :func:`write_identity`.
+    """
+    exists = target.exists()
+    if exists and not session.terminal:
+        raise InputError(f"{target} exists already; name another file.")
+    question = f"{target} will hold the private key of {repository.name}, unencrypted"
+    if exists:
+        question += ", in the place of what is there"
+    if session.terminal and not session.confirm(f"{question}. Write it?"):
+        return False
+    try:
+        write_identity(session.access.tls.settings_of(repository), target)
+    except Failure as error:
+        raise failure_of(error, repository) from None
+    return True
+
+
+def write_identity(settings: TlsSettings, target: Path) -> None:
     """Write the client certificate, its chain and its key, unencrypted, to ``target`` (0600).
 
     :raises InputError: where no client certificate is set, or ``target`` is one of its own files.

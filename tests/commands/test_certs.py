@@ -123,7 +123,7 @@ class TestCa:
             "--ca",
             "system",
             "--no-verify",
-            err="acme: its CA is the system’s store.\n",
+            err="acme: its CA is the system's store.\n",
         )
         assert (stored(acme), own(acme)["ca"]) == ({}, "system")
         acme.says(
@@ -133,7 +133,7 @@ class TestCa:
             "--ca",
             "none",
             "--no-verify",
-            err="acme: its CA is Poetry’s default.\n",
+            err="acme: its CA is Poetry's default.\n",
         )
         assert stored(acme) == {}
         assert "ca" not in own(acme)
@@ -645,7 +645,7 @@ class TestInsecure:
         warning = "acme: its certificate is not verified: whoever sits on the way can read and change all.\n"
         for given, ca in (
             (str(certs.ca_file()), str(certs.ca_file())),
-            ("system", "the system’s store"),
+            ("system", "the system's store"),
         ):
             acme.ok("repo", "certs", "acme", "--ca", given, "--no-verify")
             acme.says(

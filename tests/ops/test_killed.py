@@ -21,8 +21,8 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.stored import StoredSource
-from poetry_repo_plugin.ops.certs import Passphrases
 from poetry_repo_plugin.ops.credential_store import Logins
+from poetry_repo_plugin.ops.passphrases import Passphrases
 from tests.credentials.keyrings import in_use
 from tests.deadly import killed_at_each_step
 
