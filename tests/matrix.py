@@ -29,6 +29,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests import environments  # noqa: E402
+
 POETRIES = ("2.0.1", "2.1.4", "2.2.1", "2.3.4", "2.4.3", "2.5.1")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 OLDEST, NEWEST = POETRIES[0], POETRIES[-1]
@@ -140,39 +144,18 @@ def _interpreter(python: str) -> str | None:
     return None
 
 
-def prepare(pairing: Pairing) -> str | None:
-    """Make the pairing's environment; the error if that did not work."""
+def prepare(pairing: Pairing) -> str:
+    """Make the pairing's environment; the error if that did not work, else nothing."""
     assert pairing.interpreter is not None
-    stamp = pairing.folder / ".complete"
-    if stamp.exists() and stamp.stat().st_mtime > (ROOT / "pyproject.toml").stat().st_mtime:
-        return None
-    shutil.rmtree(pairing.folder, ignore_errors=True)
-    python = pairing.executable.with_name("python")
-    for command in (
-        [pairing.interpreter, "-m", "venv", str(pairing.folder)],
-        [
-            str(python),
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            f"poetry=={pairing.poetry}",
-            "-e",
-            f"{ROOT}[demo]",
-        ],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return done.stdout + done.stderr
-    stamp.touch()
-    return None
+    wanted = [f"poetry=={pairing.poetry}", "-e", f"{ROOT}[demo]"]
+    return environments.make(pairing.folder, wanted, pairing.interpreter)
 
 
 def run(pairing: Pairing) -> Row:
     """The path tests with this Poetry."""
     started = time.monotonic()
     error = prepare(pairing)
-    if error is not None:
+    if error:
         return Row(pairing, False, {}, "cannot be installed", time.monotonic() - started, error)
     started = time.monotonic()
     done, cells = _tests(pairing)
@@ -244,7 +227,7 @@ def counted(report: Path) -> dict[str, tuple[int, int]]:
 def prepare_all(chosen: list[Pairing]) -> int:
     """Make all environments; 1 if one could not be made."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        errors = [error for error in pool.map(prepare, chosen) if error is not None]
+        errors = [error for error in pool.map(prepare, chosen) if error]
     print("\n".join(errors) or f"{len(chosen)} environments")
     return 1 if errors else 0
 
