@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from poetry_repo_plugin.config.inline_sources import Unit
 from poetry_repo_plugin.config.project import (
     effective_priority,
     has_legacy_words,
     legacy_word,
     pypi_is_on,
 )
-from poetry_repo_plugin.config.pyproject import SourceText, as_tables, tables_of
-from poetry_repo_plugin.config.sources import keep_pypi, move_behind_primaries, write_priority
+from poetry_repo_plugin.config.pyproject import SourceText, Unit, as_tables, tables_of
+from poetry_repo_plugin.config.sources import (
+    TURNED,
+    keep_pypi,
+    move_behind_primaries,
+    write_priority,
+)
 from poetry_repo_plugin.config.toml import shown
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.names import is_pypi
@@ -74,6 +78,8 @@ def _migrate(text: str, plain: bool) -> tuple[str, list[str]]:
         keep_pypi(source, changes, again=not legacy)
     elif not was_on:
         changes.append("PyPI: stays off")
+    if source.turns_array:
+        changes.append(TURNED)
     return source.text(), changes
 
 

@@ -13,19 +13,19 @@ import re
 from typing import Any
 
 from poetry_repo_plugin.config import toml, toml_text
-from poetry_repo_plugin.config.inline_sources import Unit
 from poetry_repo_plugin.config.project import (
     PRIORITIES,
     effective_priority,
     has_legacy_words,
     pypi_is_on,
 )
-from poetry_repo_plugin.config.pyproject import SourceText
+from poetry_repo_plugin.config.pyproject import SourceText, Unit
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 
+TURNED = "The inline array of sources is written as [[tool.poetry.source]] tables now"
 SYSTEM_PROJECT = "[tool.poetry]\npackage-mode = false\n"
 
 
@@ -248,6 +248,8 @@ def _finish(
         listed = any(is_pypi(_name(unit)) for unit in source.units)
         why = "" if was_on or listed else ", because no primary source is left"
         changes.append("PyPI: on → off" if was_on else f"PyPI: off → on{why}")
+    if source.turns_array:
+        changes.append(TURNED)
     return source.text(), changes
 
 
@@ -293,8 +295,7 @@ def _says_nothing(unit: Unit) -> bool:
     """Whether ``unit`` is the entry for PyPI that ``add`` writes, and no one has put a comment to
     it.
     """
-    text = f"{unit.before}\n{unit.text}\n{unit.between}\n{unit.after}"
-    commented = any(kind == "comment" for kind, _, _ in toml_text.tokens(text))
+    commented = any(kind == "comment" for kind, _, _ in toml_text.tokens(unit.text or ""))
     return is_pypi(_name(unit)) and effective_priority(unit.data) == "primary" and not commented
 
 

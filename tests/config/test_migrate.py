@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from poetry_repo_plugin.config import toml
 from poetry_repo_plugin.config.migrate import migrate
 from poetry_repo_plugin.config.project import legacy_word
+from poetry_repo_plugin.config.sources import TURNED
 from poetry_repo_plugin.core.errors import StateError
 from tests.config.pyproject_texts import (
     comments,
@@ -118,12 +119,12 @@ def test_inline_array_with_its_comments(tmp_path: Path) -> None:
         "  {name = 'corp', url = 'https://corp.example.org/', default = true},"
         " # last\n  {name = 'foo', url = 'https://foo.example.org/'} # first\n]\n"
     )
-    new, _ = migrate(text)
-    assert new == (
-        "[tool.poetry]\nsource = [\n"
-        '  { name = "foo", url = "https://foo.example.org/", priority = "primary" }, # first\n'
-        '  # the company\n  { name = "corp", url = "https://corp.example.org/", priority = "primary" } # last\n]\n'
+    new, changes = migrate(text)
+    foo, corp = (
+        source(name, 'priority = "primary"').replace("/simple", "/") for name in ("foo", "corp")
     )
+    assert new == f"[tool.poetry]\n\n# first\n{foo}\n# the company\n# last\n{corp}"
+    assert changes[-1] == TURNED
     assert poetry_reads(PROJECT + new, tmp_path) == ["foo primary", "corp primary"]
 
 

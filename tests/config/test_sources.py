@@ -9,7 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poetry_repo_plugin.config import toml, toml_text
-from poetry_repo_plugin.config.sources import add_source, diff, remove_source, system_project_text
+from poetry_repo_plugin.config.sources import (
+    TURNED,
+    add_source,
+    diff,
+    remove_source,
+    system_project_text,
+)
 from poetry_repo_plugin.core.errors import InputError, StateError
 from tests.config.pyproject_texts import (
     INDEX,
@@ -210,62 +216,59 @@ class TestUpdate:
             remove_source(text, "foo")
 
 
+def source(name: str, url: str, priority: str | None = "primary") -> str:
+    word = f'priority = "{priority}"\n' if priority else ""
+    return f'[[tool.poetry.source]]\nname = "{name}"\nurl = "{url}"\n{word}'
+
+
 class TestInlineArray:
+    """``source = [{ ... }]`` becomes tables as soon as a source changes; comments go along."""
+
     TEXT = (
         "[tool.poetry]\nsource = [ # all\n  # first\n  { name = 'foo', url = 'https://foo.example.org/' }, # f\n"
-        "  { name = 'PyPI' } # p\n  # end\n] # done\npackage-mode = false\n"
+        "  { name = 'PyPI' } # p\n  # end\n] # done\npackage-mode = false\n\n[tool.x] # x\n"
     )
+    KEPT = "[tool.poetry]\n# end\n# done\npackage-mode = false\n"
+    FOO_ = "\n# all\n# first\n# f\n" + source("foo", "https://foo.example.org/", None)
+    PYPI_ = '\n# p\n[[tool.poetry.source]]\nname = "PyPI"\n'
 
     def test_add(self, tmp_path: Path) -> None:
-        new, _ = add_source(self.TEXT, "bar", INDEX)
-        assert new == self.TEXT.replace(
-            "  { name = 'PyPI'",
-            f'  {{ name = "bar", url = "{INDEX}", priority = "primary" }},\n  {{ name = \'PyPI\'',
-        )
+        new, changes = add_source(self.TEXT, "bar", INDEX)
+        bar = "\n" + source("bar", INDEX)
+        assert new == f"{self.KEPT}{self.FOO_}{bar}{self.PYPI_}\n[tool.x] # x\n"
+        assert changes[-1] == TURNED
         assert poetry_reads(new, tmp_path) == ["foo primary", "bar primary", "PyPI primary"]
 
     def test_update_and_remove(self) -> None:
         new, _ = add_source(self.TEXT, "foo", INDEX, "explicit")
-        assert new == self.TEXT.replace(
-            "{ name = 'foo', url = 'https://foo.example.org/' }",
-            f'{{ name = "foo", url = "{INDEX}", priority = "explicit" }}',
-        )
-        left, changes = remove_source(new, "foo")
-        assert (
-            left
-            == "[tool.poetry]\nsource = [\n  { name = 'PyPI' } # p\n  # end\n] # done\npackage-mode = false\n"
-        )
-        assert changes == ["foo: removed"]
-        left, _ = remove_source(left, "pypi")
-        assert left == "[tool.poetry]\nsource = [\n  # end\n] # done\npackage-mode = false\n"
+        foo = "\n# all\n# first\n# f\n" + source("foo", INDEX, "explicit")
+        assert new == f"{self.KEPT}{foo}{self.PYPI_}\n[tool.x] # x\n"
+        left, changes = remove_source(self.TEXT, "foo")
+        assert left == f"{self.KEPT}{self.PYPI_}\n[tool.x] # x\n"
+        assert changes == ["foo: removed", TURNED]
+
+    @pytest.mark.parametrize("text", [TEXT, TEXT.replace("\n", "\r\n")])
+    def test_twin_what_changes_nothing_leaves_it(self, text: str) -> None:
+        assert add_source(text, "foo", "https://foo.example.org/") == (text, [])
+        assert remove_source(text, "bar") == (text, [])
 
     def test_the_last_one_goes_with_the_key(self) -> None:
         text = "[tool.poetry]\npackage-mode = false\nsource = [{name='foo', url='https://foo.example.org/'}]"
-        assert remove_source(text, "foo")[0] == "[tool.poetry]\npackage-mode = false\n"
+        left = "[tool.poetry]\npackage-mode = false\n"
+        assert remove_source(text, "foo")[0] == left
 
     def test_words_that_poetry_does_not_know_stay(self) -> None:
         text = "tool.poetry.source = [{name='foo', url='x', links = [1, false], indexed = 1979-05-27, more.a = 'b'}]"
         new, _ = add_source(text, "foo", INDEX)
-        assert new == (
-            f'tool.poetry.source = [{{ name = "foo", url = "{INDEX}", links = [1, false], indexed = 1979-05-27, '
-            'more = { a = "b" } }]'
+        assert new == source("foo", INDEX, None) + (
+            'links = [1, false]\nindexed = 1979-05-27\nmore = { a = "b" }\n'
         )
 
     def test_add_to_an_empty_one(self) -> None:
-        new, _ = add_source("[tool.poetry]\nsource = []\n", "foo", INDEX, "explicit")
-        assert (
-            new
-            == f'[tool.poetry]\nsource = [{{ name = "foo", url = "{INDEX}", priority = "explicit" }}]\n'
-        )
-        assert remove_source("[tool.poetry]\nsource = []\n", "foo") == (
-            "[tool.poetry]\nsource = []\n",
-            [],
-        )
-
-    def test_on_one_line(self) -> None:
-        text = "tool.poetry.source = [{name='foo', url='https://foo.example.org/'} , {name='PyPI'}]"
-        new, _ = add_source(text, "foo", "https://foo.example.org/", default=True)
-        assert new == "tool.poetry.source = [{name='foo', url='https://foo.example.org/'} ]"
+        empty = "[tool.poetry]\nsource = []\n"
+        new, _ = add_source(empty, "foo", INDEX, "explicit")
+        assert new == "[tool.poetry]\n\n" + source("foo", INDEX, "explicit")
+        assert remove_source(empty, "foo") == (empty, [])
 
     @pytest.mark.parametrize(
         "text",
