@@ -148,3 +148,6 @@ def _after_failure(event: Event, event_name: str, dispatcher: EventDispatcher) -
         from poetry_repo_plugin.hooks.explain import explain_legacy
 
         explain_legacy(event.command, event.error)
+    from poetry_repo_plugin.hooks.unexpected import tell
+
+    tell(event.error, event.io)

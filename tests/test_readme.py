@@ -1,6 +1,4 @@
-"""README, CONTRIBUTING and CHANGELOG tell what the code does: links, commands, options, causes,
-outputs.
-"""
+"""The manual tells what the code does: links, commands, options, causes, variables, outputs."""
 
 from __future__ import annotations
 
@@ -11,20 +9,22 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+from poetry.console.application import COMMANDS as POETRY
 
 from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.plugin import _MODULES, DESCRIPTIONS
 from tests.bench.__main__ import ROOMS
-from tests.warm import WarmHome
 
 COMMANDS = tuple(filter(None, DESCRIPTIONS))
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))
 TEXTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
 }
 README = TEXTS["README.md"]
 GLOBAL = {
@@ -49,19 +49,13 @@ def options(command: str) -> frozenset[str]:
     return frozenset(option.name for option in module.Command.options)
 
 
-def section(title: str) -> str:
-    """What stands below a heading of the README, up to the next one."""
+def section(title: str, name: str = "README.md") -> str:
+    """What stands below a heading of a page, up to the next one."""
     found = re.search(
-        rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", README, re.MULTILINE | re.DOTALL
+        rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", TEXTS[name], re.MULTILINE | re.DOTALL
     )
-    assert found is not None, f"README has no section {title!r}"
+    assert found is not None, f"{name} has no section {title!r}"
     return found[1]
-
-
-def first_cells(title: str) -> list[str]:
-    """The first cell of each row of a section's first table."""
-    rows = [line for line in section(title).splitlines() if line.startswith("| ")]
-    return [row.split(" | ")[0].removeprefix("| ") for row in rows[2:]]
 
 
 def typed(text: str) -> Iterator[list[str]]:
@@ -79,16 +73,22 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
+def anchors(text: str) -> set[str]:
+    """The anchors of a page, in the way of code hosts and of the documentation's theme."""
+    text = re.sub(r"(?ms)^```.*?^```$", "", text)
+    return {slug(heading) for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+
+
 @every_text
 def test_links_lead_somewhere(name: str) -> None:
-    anchors = {slug(heading) for heading in re.findall(r"^#+ (.*)$", TEXTS[name], re.MULTILINE)}
-    links = re.findall(r"\]\(([^)\s]+)\)", TEXTS[name])
-    assert links or name == "CONTRIBUTING.md"
-    for link in links:
-        if link.startswith("#"):
-            assert link[1:] in anchors, link
-        elif "://" not in link:
-            assert (ROOT / link.partition("#")[0]).exists(), link
+    for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[name]):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        file = (ROOT / name).parent / path if path else ROOT / name
+        assert file.exists(), link
+        if anchor:
+            assert anchor in anchors(file.read_text(encoding="utf-8")), link
 
 
 @every_text
@@ -104,6 +104,29 @@ def test_each_command_and_option_exists(name: str) -> None:
         assert command == "COMMAND" or given <= options(command) | GLOBAL, words
 
 
+def plain(text: str) -> Iterator[list[str]]:
+    """The words of each command of Poetry's own in the code blocks of a page."""
+    for block in re.findall(r"(?ms)^```(?:sh|console|yaml)\n(.*?)^```$", text):
+        for found in re.finditer(r"(?m)^(?:\$ | *- run: | *)poetry (?!repo\b)(.*)$", block):
+            yield shlex.split(found[1], comments=True)
+
+
+@every_text
+def test_each_command_of_poetry_exists(name: str) -> None:
+    for words in plain(TEXTS[name]):
+        command = " ".join(words[:2]) if words[0] == "self" else words[0]
+        assert command in POETRY, words
+        module = import_module("poetry.console.commands." + command.replace(" ", "."))
+        kind: Any = next(
+            found
+            for found in vars(module).values()
+            if isinstance(found, type) and getattr(found, "name", "") == command
+        )
+        known = {option.name for option in kind.options} | {o.shortcut for o in kind.options}
+        given = {word.lstrip("-") for word in words if word.startswith("-")}
+        assert given <= known | GLOBAL, words
+
+
 def test_what_the_reader_of_commands_finds() -> None:
     """Otherwise the test above would hold for nothing."""
     assert list(
@@ -114,7 +137,7 @@ def test_what_the_reader_of_commands_finds() -> None:
         ["login", "acme", "--helper", "/opt/x --role y"],
         ["list"],
     ]
-    assert len(list(typed(README))) > 20
+    assert sum(len(list(typed(text))) for text in TEXTS.values()) > 80
     assert "publish-url" in options("add")
     assert slug("What we do not promise!") == "what-we-do-not-promise"
 
@@ -136,15 +159,24 @@ def test_each_module_and_script_can_be_run(name: str) -> None:
         assert room in ROOMS
 
 
-def test_the_causes_are_those_of_the_code() -> None:
-    cells = first_cells("What can go wrong")
-    assert sorted(word for cell in cells for word in re.findall(r"`([a-z-]+)`", cell)) == sorted(
-        Cause
-    )
+def test_every_cause_is_explained() -> None:
+    told = re.findall(r"^### (.*)$", TEXTS["docs/troubleshooting.md"], re.MULTILINE)
+    assert len(told) == len(set(told))
+    assert set(told) >= set(Cause)
+    assert set(told) - set(Cause) <= {"owned-elsewhere"}
+
+
+def test_every_variable_of_ours_is_in_the_reference() -> None:
+    named = set()
+    for file in (ROOT / "poetry_repo_plugin").rglob("*.py"):
+        named |= set(re.findall(r"POETRY_REPO_PLUGIN_[A-Z_]*[A-Z]", file.read_text("utf-8")))
+    assert "POETRY_REPO_PLUGIN_PREFETCH" in named
+    assert [name for name in sorted(named) if f"`{name}" not in TEXTS["docs/reference.md"]] == []
 
 
 def test_the_table_of_commands_is_complete_and_true() -> None:
-    rows = [line for line in section("Commands").splitlines() if line.startswith("| `repo")]
+    table = section("Commands", "docs/reference.md")
+    rows = [line for line in table.splitlines() if line.startswith("| `repo")]
     told: dict[str, set[str]] = {}
     for row in rows:
         for command in re.findall(r"`repo ([a-z]+)", row.split(" | ")[0]):
@@ -161,24 +193,3 @@ def test_each_option_has_its_words_in_help(command: str) -> None:
     module = import_module(f"poetry_repo_plugin.commands.{_MODULES.get(command, command)}")
     assert [option.name for option in module.Command.options if not option.description] == []
     assert f"poetry repo {command}" in module.Command.help, "an example"
-
-
-@pytest.mark.parametrize(
-    "title", ["Install from a private index", "One repository for all your projects"]
-)
-def test_the_output_of_an_example_is_real(title: str, warm_home: WarmHome) -> None:
-    warm_home.write_project()
-    outside = warm_home.root / "outside"
-    outside.mkdir()
-    block = section(title).split("```")[1].removeprefix("console\n")
-    folder, checked = outside, 0
-    for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        line, _, expected = step.partition("\n")
-        words = shlex.split(line, comments=True)
-        if words[0] == "cd":
-            folder = outside if words[1] == "~" else warm_home.project
-        elif words[:3] == ["poetry", "repo", "add"]:
-            done = warm_home.run(*words[1:], cwd=folder)
-            assert (done.code, done.text) == (0, expected)
-            checked += 1
-    assert checked == block.count("$ poetry repo add")

@@ -6,15 +6,19 @@ An earlier plugin of this kind shipped a wheel without entry points, which Poetr
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
 
 import pytest
+import tomlkit
 
+from scripts import release
 from tests.poetry_process import PoetryHome, poetry_under_test
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,9 +39,12 @@ def site_packages(prefix: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built by the backend that pyproject.toml names, which is installed beside the tests."""
+    """Built as for a release."""
     folder = tmp_path_factory.mktemp("wheel")
-    script = f"from poetry.core.masonry import api; print(api.build_wheel({str(folder)!r}))"
+    script = (
+        "from pathlib import Path; from scripts.release import build; "
+        f"print(*build(Path({str(folder)!r})), sep='\\n')"
+    )
     return folder / run([sys.executable, "-c", script], ROOT).splitlines()[-1]
 
 
@@ -92,21 +99,69 @@ def test_has_the_entry_point(wheel: Path) -> None:
     ]
 
 
-def test_says_what_it_needs(wheel: Path) -> None:
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
     with zipfile.ZipFile(wheel) as archive:
         text = next(
             archive.read(name).decode() for name in archive.namelist() if name.endswith("METADATA")
         )
-    fields = HeaderParser().parsestr(text)
-    assert fields["Name"] == "poetry-repo-plugin"
+    return HeaderParser().parsestr(text)
+
+
+def test_says_what_it_needs(metadata: Message) -> None:
+    """And nothing that only its developers need."""
+    assert metadata["Name"] == "poetry-repo-plugin"
     needed = {
         found.partition(" ")[0]
-        for found in fields.get_all("Requires-Dist", [])
+        for found in metadata.get_all("Requires-Dist", [])
         if "extra ==" not in found
     }
     assert {"poetry", "cryptography", "truststore", "id", "filelock"} <= needed
-    assert "pytest" not in needed
-    assert fields["Requires-Python"].startswith(">=3.10")
+    assert "pytest" not in str(metadata.get_all("Requires-Dist"))
+    assert metadata.get_all("Provides-Extra") == ["demo"]
+    assert metadata["Requires-Python"].startswith(">=3.10")
+
+
+def test_its_readme_can_be_read_where_no_file_is_beside_it(metadata: Message) -> None:
+    """On a package index a relative link leads nowhere, and a diagram of mermaid is source."""
+    readme = str(metadata.get_payload())
+    links = re.findall(r"\]\(([^)\s]+)\)", readme)
+    assert len(links) > 15
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "mermaid" not in readme
+    home = release.project()["urls"]["Homepage"]
+    picture = f"![poetry repo demo]({home}/raw/v{metadata['Version']}/docs/demo.svg)"
+    assert picture in readme
+    assert f"]({home}/blob/v{metadata['Version']}/docs/tls.md)" in readme
+
+
+def test_one_place_holds_the_home(metadata: Message) -> None:
+    home = release.project()["urls"]["Homepage"]
+    urls = dict(one.split(", ") for one in metadata.get_all("Project-URL", []))
+    assert {"Homepage", "Documentation", "Repository", "Issues", "Changelog"} <= set(urls)
+    assert [url for url in urls.values() if not url.startswith(home)] == []
+    listed = ["git", "grep", "-lF", home.partition("://")[2]]
+    assert run(listed, ROOT).splitlines() == ["pyproject.toml"]
+
+
+def test_the_home_can_be_set() -> None:
+    before = (ROOT / "pyproject.toml").read_text("utf-8")
+    after = release.with_home(before, "https://code.example.com/acme/plugin/")
+    urls = tomlkit.parse(after).unwrap()["project"]["urls"]
+    assert urls["Homepage"] == "https://code.example.com/acme/plugin"
+    assert urls["Issues"] == "https://code.example.com/acme/plugin/issues"
+    assert "example.org/" not in after
+    assert len(after.splitlines()) == len(before.splitlines())
+
+
+def test_links_that_work_from_anywhere_stay() -> None:
+    text = (
+        "[a](docs/tls.md#x) ![b](docs/b.svg) [c](#d) [e](https://pypi.example.org/) [f](mailto:g)"
+    )
+    assert release.absolute(text, "https://h", "1.0") == (
+        "[a](https://h/blob/v1.0/docs/tls.md#x) ![b](https://h/raw/v1.0/docs/b.svg) [c](#d) "
+        "[e](https://pypi.example.org/) [f](mailto:g)"
+    )
 
 
 def test_poetry_finds_it(poetry: Path, tmp_path: Path) -> None:

@@ -187,6 +187,14 @@ def explain_not_found(error: Exception) -> None:
         )
 
 
+def tell_if_unexpected(error: Exception) -> None:
+    """``error`` leaves one of our methods: ask for a report if nobody has foreseen it."""
+    if _current is not None:
+        from poetry_repo_plugin.hooks.unexpected import tell
+
+        tell(error, _current.io)
+
+
 @contextmanager
 def asked_by_us() -> Iterator[None]:
     """Within it Poetry's own look-ups of credentials and certificates find nothing: our adapter

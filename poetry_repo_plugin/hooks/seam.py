@@ -52,6 +52,12 @@ class Seam(NamedTuple):
 
         @wraps(original)
         def replaced(*arguments: Any, **options: Any) -> Any:
-            return replacement(original, *arguments, **options)
+            try:
+                return replacement(original, *arguments, **options)
+            except Exception as error:  # Poetry's executor prints it, without an event
+                from poetry_repo_plugin.hooks.run import tell_if_unexpected
+
+                tell_if_unexpected(error)
+                raise
 
         setattr(self.owner, self.name, staticmethod(replaced) if static else replaced)
