@@ -86,7 +86,7 @@ code is 1 if any check failed."""
         return Limits(seconds, patience)
 
     def _mend(self, session: Session) -> Session:
-        from poetry_repo_plugin.doctor.mend import mend
+        from poetry_repo_plugin.doctor.local import mend
         from poetry_repo_plugin.hooks.facts import surroundings
 
         mended = mend(session.access)

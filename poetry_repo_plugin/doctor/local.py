@@ -1,152 +1,97 @@
-"""What can be seen on this machine without a network: files, names, settings, dates."""
+"""What can be seen on this machine without a network: files, names, settings, dates; and what
+``--fix`` does about it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
-from poetry_repo_plugin.config import files as store
 from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.migrate import migrate
 from poetry_repo_plugin.config.project import read_text
 from poetry_repo_plugin.config.repositories import Repository, shows_credential
-from poetry_repo_plugin.core.errors import Cause, Failure, StateError, Subject
-from poetry_repo_plugin.core.hints import Hint, repo
+from poetry_repo_plugin.core.errors import Cause, Failure, RepoError, Subject
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.core.servers import is_vendor_host
 from poetry_repo_plugin.core.variables import env_key
-from poetry_repo_plugin.doctor.file_audit import (
-    is_owned,
-    lines_with_password,
-    login_in,
-    sources_with_login,
-    strip_lock,
-)
-from poetry_repo_plugin.doctor.report import Finding, State
+from poetry_repo_plugin.doctor import logins_in_files
+from poetry_repo_plugin.doctor.logins_in_files import leave_lock, rewritten
+from poetry_repo_plugin.doctor.permissions import permissions
+from poetry_repo_plugin.doctor.report import Finding, Mended, State
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure_of, hint_for
 from poetry_repo_plugin.tls.settings import SOON
 
-FIX = repo("doctor", None, "--fix")
+Check = Callable[[Access], Iterable[Finding]]
 
 
 def look_around(access: Access) -> list[Finding]:
     """All local findings; nothing is asked of a keyring, a tool or the network."""
-    return [
-        *permissions(access),
-        *_credentials_in_files(access),
-        *_project(access),
-        *_names(access),
-        *(
-            finding
-            for repository in access.catalogue
-            for finding in _repository(access, repository)
-        ),
-    ]
-
-
-def permissions(access: Access) -> Iterator[Finding]:
-    """Files of settings that others can read or change."""
-    if is_folder_loose(access):
-        message = (
-            f"{access.settings.folder} can be changed by others, and with it what is sent where"
-        )
-        yield Finding("permissions", State.FAIL, message, hint=FIX)
-    for file in loose_files(access):
-        mode = file.stat().st_mode & 0o777
-        # Whoever can write there decides what is sent where, and which helper is run.
-        open_to_write = bool(mode & 0o022)
-        message = (
-            f"{file} can be {'changed' if open_to_write else 'read'} by others (mode {mode:04o})"
-        )
-        yield Finding("permissions", State.FAIL if open_to_write else State.WARN, message, hint=FIX)
-
-
-def is_folder_loose(access: Access) -> bool:
-    """Whether others can replace the files in the folder of settings (POSIX)."""
-    folder = access.settings.folder
-    return os.name == "posix" and folder.is_dir() and bool(folder.stat().st_mode & 0o022)
-
-
-def loose_files(access: Access) -> list[Path]:
-    """Those of our private files whose mode lets others in (POSIX)."""
-    files = (access.settings.auth_file, access.settings.own_file)
-    return [file for file in files if file.exists() and store.is_loose(file.stat().st_mode)]
-
-
-def lock_file(access: Access) -> Path | None:
-    """The project's ``poetry.lock``, if there is one."""
-    project = access.catalogue.project
-    file = project.path.with_name("poetry.lock") if project is not None else None
-    return file if file is not None and file.exists() else None
-
-
-def publish_urls_with_login(access: Access) -> dict[str, str]:
-    """Names whose ``repositories.NAME.url`` in the user's ``config.toml`` holds a secret, and those
-    URLs.
-    """
-    settings = access.settings
-    urls = {name: settings.user_publish_url(name) for name in settings.names()}
-    return {
-        name: url for name, url in urls.items() if url is not None and login_in(url) is not None
-    }
-
-
-def source_urls(access: Access) -> list[str]:
-    """The URLs of the project's sources, without userinfo."""
-    project = access.catalogue.project
-    urls = [source.url for source in project.sources if source.url] if project is not None else []
-    return [login[0] if (login := login_in(url)) is not None else url for url in urls]
-
-
-def _credentials_in_files(access: Access) -> Iterator[Finding]:
-    for name in publish_urls_with_login(access):
-        message = (
-            f"the URL of repositories.{name} in {access.settings.config_file} holds a password"
-        )
-        yield Finding("credentials", State.FAIL, message, hint=FIX)
-    project, lock = access.catalogue.project, lock_file(access)
-    if project is not None:
-        text = read_text(project.path)
-        named = sources_with_login(text)
-        for name in named:
-            message = f"pyproject.toml: the URL of the source {name} holds a password"
-            yield Finding("credentials", State.FAIL, message, hint=FIX)
-        if not named:
-            yield from _lines("pyproject.toml", text, None)
-    if lock is not None:
+    found: list[Finding] = []
+    for check in CHECKS:
         try:
-            text = read_text(lock)
-            can_mend = strip_lock(text, lambda url: is_owned(url, source_urls(access))) != text
-        except StateError as error:
-            yield Finding("files", State.FAIL, error.message.removesuffix("."))
-            return
-        yield from _lines("poetry.lock", text, FIX if can_mend else None)
+            found.extend(check(access))
+        except RepoError as error:
+            found.append(Finding("files", State.FAIL, error.message.removesuffix(".")))
+    return found
 
 
-def _lines(name: str, text: str, hint: Hint | None) -> Iterator[Finding]:
-    lines = list(lines_with_password(text))
-    if lines:
-        more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
-        where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:3]))}{more}"
-        yield Finding(
-            "credentials", State.FAIL, f"{name}: a URL holds a password ({where})", hint=hint
-        )
+def mend(access: Access) -> Mended:
+    """Fix each finding that can be. What fails is said, and stops nothing else."""
+    mended = Mended()
+    for finding in look_around(access):
+        if finding.fix is None:
+            continue
+        try:
+            finding.fix(mended)
+        except RepoError as error:
+            mended.leave(error.message)
+        access.settings.refresh()
+    return mended
+
+
+def _legacy(access: Access) -> Iterator[Finding]:
+    """Sources that Poetry 2 refuses to read, and ``repo migrate`` rewrites."""
+    project = access.catalogue.project
+    if project is None:
+        return
+    if project.needs_migration:
+        what = "pyproject.toml has sources with `default` or `secondary`"
+    elif migrate(read_text(project.path))[1]:
+        what = "pyproject.toml gives PyPI a URL"
+    else:
+        return
+    message = f"{what}, which Poetry 2 refuses to read"
+    fix = partial(_migrate, access, project.path)
+    yield Finding("legacy", State.FAIL, message, hint=repo("migrate"), fix=fix)
+
+
+def _migrate(access: Access, file: Path, mended: Mended) -> None:
+    changes: list[str] = []
+
+    def rewrite(before: str) -> str:
+        text, changes[:] = migrate(before)
+        return text
+
+    if rewritten(access, file, rewrite):
+        mended.done.extend(f"pyproject.toml: {change}." for change in changes)
+        leave_lock(access, mended)
 
 
 def _project(access: Access) -> Iterator[Finding]:
+    """Sources that make no sense, and settings that count for nothing."""
     project = access.catalogue.project
-    if project is not None and project.needs_migration:
-        message = "pyproject.toml has sources with `default` or `secondary`, which Poetry 2 refuses to read"
-        yield Finding("legacy", State.FAIL, message, hint=repo("migrate"))
-    for problem in project.problems if project is not None else ():
-        yield Finding("sources", State.FAIL, problem.removesuffix("."))
-    ignored = [
-        *(project.ignored if project is not None else ()),
-        *access.settings.ignored_in_local(),
-    ]
-    for line in (*ignored, *access.tls.project_trust.ignored()):
+    ignored = [*access.settings.ignored_in_local(), *access.tls.project_trust.ignored()]
+    if project is not None:
+        for problem in project.problems:
+            yield Finding("sources", State.FAIL, problem.removesuffix("."))
+        ignored = [*project.ignored, *ignored]
+    for line in ignored:
         yield Finding("ignored", State.WARN, line.removesuffix("."))
 
 
@@ -163,49 +108,55 @@ def _names(access: Access) -> Iterator[Finding]:
             yield Finding("names", State.WARN, message)
 
 
-def _repository(access: Access, repository: Repository) -> Iterator[Finding]:
-    name = repository.name
-    plain = [
-        url for url in repository.urls if _is_plain_http(url) and _is_sent(access, repository, url)
-    ]
-    if plain:
-        too = next(
-            (f", the proxy {proxy} included" for url in plain if (proxy := _proxy_for(url))), ""
-        )
-        message = (
-            f"{name}: its credential goes over plain http, readable for whoever is on the way{too}"
-        )
-        yield Finding("plain-http", State.WARN, message)
-    provider = access.settings.user_settings(name).provider or repository.project.provider
-    if (
-        provider is not None and provider != "gitlab" and repository.urls
-    ):  # a GitLab is known from CI only
-        strange = [url for url in repository.urls if not is_vendor_host(provider, url)]
-        if strange:
-            message = f"{name}: {redact(strange[0])} is no host of its provider {provider}"
-            yield Finding("provider", State.WARN, message, hint=repo("login", name))
-    wanted = access.tls.settings_of(repository)
-    files = {"cert": wanted.ca, "client-cert": wanted.client_cert, "client-key": wanted.client_key}
-    missing = {
-        key: file
-        for key, file in files.items()
-        if isinstance(file, Path) and not os.path.exists(file)
-    }
-    subjects = {"cert": Subject.CA, "client-key": Subject.CLIENT_KEY}
-    for key, file in missing.items():
-        hint = hint_for(Cause.TLS_FILE_MISSING, repository, subject=subjects.get(key))
-        yield Finding(
-            "files",
-            State.FAIL,
-            f"certificates.{name}.{key}: {file} does not exist",
-            hint=hint,
-            about=name,
-        )
-    if wanted.client_cert is None or "client-cert" in missing:
+def _repositories(access: Access) -> Iterator[Finding]:
+    for repository in access.catalogue:
+        yield from _plain_http(access, repository)
+        yield from _strange_provider(access, repository)
+        yield from _files(access, repository)
+
+
+def _plain_http(access: Access, repository: Repository) -> Iterator[Finding]:
+    plain = [url for url in repository.urls if _is_plain_http(url)]
+    sent = [url for url in plain if _is_sent(access, repository, url)]
+    if not sent:
         return
-    expiring = _expiring(access, repository, wanted.client_cert)
-    if expiring is not None:
-        yield expiring
+    goes = f"{repository.name}: its credential goes over plain http"
+    message = f"{goes}, readable for whoever is on the way"
+    proxies = [proxy for url in sent if (proxy := _proxy_for(url))]
+    if proxies:
+        message += f", the proxy {proxies[0]} included"
+    yield Finding("plain-http", State.WARN, message)
+
+
+def _strange_provider(access: Access, repository: Repository) -> Iterator[Finding]:
+    """A provider whose tokens go to its own hosts only, and the repository is at none of them."""
+    name = repository.name
+    provider = access.settings.user_settings(name).provider or repository.project.provider
+    if provider is None or provider == "gitlab":  # a GitLab is known from CI only
+        return
+    for url in repository.urls:
+        if not is_vendor_host(provider, url):
+            message = f"{name}: {redact(url)} is no host of its provider {provider}"
+            yield Finding("provider", State.WARN, message, hint=repo("login", name))
+            return
+
+
+def _files(access: Access, repository: Repository) -> Iterator[Finding]:
+    """Certificates and keys that are not there, or end soon."""
+    name, settings = repository.name, access.tls.settings_of(repository)
+    for key, file, subject in (
+        ("cert", settings.ca, Subject.CA),
+        ("client-cert", settings.client_cert, None),
+        ("client-key", settings.client_key, Subject.CLIENT_KEY),
+    ):
+        if isinstance(file, Path) and not os.path.exists(file):
+            hint = hint_for(Cause.TLS_FILE_MISSING, repository, subject=subject)
+            message = f"certificates.{name}.{key}: {file} does not exist"
+            yield Finding("files", State.FAIL, message, hint=hint, about=name)
+    if settings.client_cert is not None and os.path.exists(settings.client_cert):
+        expiring = _expiring(access, repository, settings.client_cert)
+        if expiring is not None:
+            yield expiring
 
 
 def _expiring(access: Access, repository: Repository, file: Path) -> Finding | None:
@@ -223,16 +174,17 @@ def _expiring(access: Access, repository: Repository, file: Path) -> Finding | N
     if facts.expired():
         message = f"{name}: its client certificate expired on {facts.valid_until}"
         return Finding("expiry", State.FAIL, message, hint=hint, about=name)
-    message = f"{name}: its client certificate expires on {facts.valid_until} ({facts.days_left()} days left)"
+    left = f"{facts.days_left()} days left"
+    message = f"{name}: its client certificate expires on {facts.valid_until} ({left})"
     return Finding("expiry", State.WARN, message, hint=hint, about=name)
 
 
 def _is_sent(access: Access, repository: Repository, url: str) -> bool:
     """Whether a credential that can be seen would go to ``url``."""
     here = access.bindings.allows(repository.name, Kind.CREDENTIAL, url) is not False
-    return not is_pypi(repository.name) and shows_credential(
-        access.settings, repository, stored=here
-    )
+    if is_pypi(repository.name):
+        return False
+    return shows_credential(access.settings, repository, stored=here)
 
 
 def _proxy_for(url: str) -> str | None:
@@ -253,3 +205,16 @@ def _is_plain_http(url: str) -> bool:
         return Origin.of(url).scheme == "http"
     except InvalidUrl:
         return False
+
+
+# In the order in which they are shown.
+CHECKS: tuple[Check, ...] = (
+    permissions,
+    logins_in_files.publish_urls,
+    logins_in_files.pyproject,
+    logins_in_files.lock,
+    _legacy,
+    _project,
+    _names,
+    _repositories,
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -24,6 +24,22 @@ class State(str, Enum):
     SKIP = "skip"
 
 
+@dataclass
+class Mended:
+    """Sentences about what ``--fix`` did, and about what it left and why."""
+
+    done: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def leave(self, line: str) -> None:
+        """Say once why something is left."""
+        if line not in self.left:
+            self.left.append(line)
+
+
+Fix = Callable[[Mended], None]
+
+
 @dataclass(frozen=True)
 class Finding:
     """One check's result.
@@ -35,6 +51,8 @@ class Finding:
         only.
     :param failure: what it stands for, where that is the failure of a repository.
     :param expires_at: when the credential or certificate that it is about ends, if that is known.
+    :param fix: mends it, where nothing is lost and nothing guessed; says what it did. It may raise
+        ``RepoError``.
     """
 
     check: str
@@ -44,6 +62,7 @@ class Finding:
     about: str | None = None
     failure: Failure | None = None
     expires_at: datetime | None = None
+    fix: Fix | None = field(default=None, compare=False, repr=False)
 
     @property
     def cause(self) -> Cause | None:

@@ -9,9 +9,9 @@ import pytest
 
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.credentials.keyring import KeyringGate
-from poetry_repo_plugin.doctor import mend
+from poetry_repo_plugin.doctor import local
 from poetry_repo_plugin.doctor.file_audit import is_owned, lines_with_password, login_in, strip_lock
-from poetry_repo_plugin.doctor.report import Finding, State
+from poetry_repo_plugin.doctor.report import Finding, Mended, State
 from tests.certs import CertificateFactory
 from tests.doctor.place import OTHER, PASSWORD, SECRETS, USER, Place, contents, posix, states
 from tests.servers import IndexServer
@@ -239,7 +239,7 @@ class TestSecrets:
 
 
 class TestMend:
-    def mend(self, place: Place) -> mend.Mended:
+    def mend(self, place: Place) -> Mended:
         """``--fix`` with a settings folder that may be written."""
         from poetry_repo_plugin.core.notices import Notices
         from poetry_repo_plugin.ops.session import assemble
@@ -248,7 +248,9 @@ class TestMend:
         settings = Settings(place.config, onlooker.settings.project_folder, environ=place.environ)
         self.notices: list[str] = []
         gate = KeyringGate(enabled=lambda: False)
-        return mend.mend(assemble(settings, onlooker.catalogue, gate, Notices(self.notices.append)))
+        return local.mend(
+            assemble(settings, onlooker.catalogue, gate, Notices(self.notices.append))
+        )
 
     def test_nothing_to_do(self, well: Place) -> None:
         before = contents(well.root)
@@ -385,4 +387,16 @@ class TestMend:
         (well.config / "auth.toml").chmod(0o644)
         mended = self.mend(well)
         assert len(mended.done) == (1 if os.name == "posix" else 0)
-        assert "holds something that is not a table" in mended.left[0]
+        assert mended.left == []
+        found = [one.message for one in well.local()]
+        assert "Source number 1 is not a table; it is skipped" in found
+        assert any("holds something that is not a table" in message for message in found)
+
+    def test_a_url_of_pypi(self, well: Place) -> None:
+        url = "https://pypi.org/simple/"
+        well.source(url, "PyPI")
+        (found,) = [one for one in well.local() if one.check == "legacy"]
+        assert found.hint == "poetry repo migrate"
+        self.mend(well)
+        assert url not in well.pyproject.read_text()
+        assert well.local() == []
