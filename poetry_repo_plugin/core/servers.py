@@ -19,11 +19,15 @@ from poetry_repo_plugin.core.patterns import Pattern
 class Provider(NamedTuple):
     """A vendor whose own tool or environment hands out tokens.
 
+    :param title: what the vendor calls its registry.
+    :param username: goes with a token.
     :param hosts: the only ones that its tokens go to.
     :param account_variables: how the variables begin by which the tool chooses the account, and
         all others that it reads; ``""`` for none.
     """
 
+    title: str
+    username: str
     hosts: tuple[Pattern[str], ...]
     account_variables: str = ""
 
@@ -253,22 +257,34 @@ _AZURE_HOST = (
 )
 _AZURE_FEED = r"(?:/DefaultCollection)?(?:/<project>)?/_packaging/(?P<feed>(?:(?!%40)[^/@])+)"
 
+# Each is a module of its name in credentials/providers.
 PROVIDERS = {
-    "aws": Provider((Pattern(_AWS_HOST), Pattern(_AWS_VPC_HOST)), "AWS_"),
-    "gcp": Provider((Pattern(_GCP_HOST),), "CLOUDSDK_"),
-    "azure": Provider(
-        (Pattern(r"pkgs\.dev\.azure\.com"), Pattern(r"[a-z0-9-]+\.pkgs\.visualstudio\.com")),
-        "AZURE_",
+    "aws": Provider(
+        title="AWS CodeArtifact",
+        username="aws",
+        hosts=(Pattern(_AWS_HOST), Pattern(_AWS_VPC_HOST)),
+        account_variables="AWS_",
     ),
-    "gitlab": Provider((Pattern(r"gitlab\.com"),)),
+    "gcp": Provider(
+        title="Google Artifact Registry",
+        username="oauth2accesstoken",
+        hosts=(Pattern(_GCP_HOST),),
+        account_variables="CLOUDSDK_",
+    ),
+    "azure": Provider(
+        title="Azure Artifacts",
+        username="VssSessionToken",
+        hosts=(Pattern(r"pkgs\.dev\.azure\.com"), Pattern(r"[a-z0-9-]+\.pkgs\.visualstudio\.com")),
+        account_variables="AZURE_",
+    ),
+    "gitlab": Provider(
+        title="GitLab",
+        username="gitlab-ci-token",
+        hosts=(Pattern(r"gitlab\.com"),),
+    ),
 }
 
-_TOKEN_USER, _AWS_USER, _GOOGLE_USER, _AZURE_USER = (
-    "__token__",
-    "aws",
-    "oauth2accesstoken",
-    "VssSessionToken",
-)
+_TOKEN_USER = "__token__"
 
 _PYPI_NOTES = {
     400: "published before, or bad metadata",
@@ -337,7 +353,7 @@ GITLAB = Profile(
 )
 
 CODEARTIFACT = Profile(
-    title="AWS CodeArtifact",
+    title=PROVIDERS["aws"].title,
     mark="codeartifact",
     forms=_forms(
         (
@@ -352,7 +368,7 @@ CODEARTIFACT = Profile(
             r"\g<base>/simple/",
         ),
     ),
-    token_username=_AWS_USER,
+    token_username=PROVIDERS["aws"].username,
     provider="aws",
     # Seen for a token that had run out: https://github.com/astral-sh/uv/issues/11899. A missing
     # package is 404, too.
@@ -364,7 +380,7 @@ CODEARTIFACT = Profile(
 )
 
 ARTIFACT_REGISTRY = Profile(
-    title="Google Artifact Registry",
+    title=PROVIDERS["gcp"].title,
     mark="-python.pkg.dev",
     forms=_forms(
         (
@@ -373,7 +389,7 @@ ARTIFACT_REGISTRY = Profile(
             r"\g<base>/simple/",
         )
     ),
-    token_username=_GOOGLE_USER,
+    token_username=PROVIDERS["gcp"].username,
     provider="gcp",
     refusal_notes={
         403: "the account lacks the role Artifact Registry Reader (or Writer), or nothing is there"
@@ -383,7 +399,7 @@ ARTIFACT_REGISTRY = Profile(
 )
 
 AZURE_ARTIFACTS = Profile(
-    title="Azure Artifacts",
+    title=PROVIDERS["azure"].title,
     mark="/_packaging/",
     forms=_forms(
         (
@@ -394,7 +410,9 @@ AZURE_ARTIFACTS = Profile(
         # A view (FEED@VIEW) is read-only: packages are promoted to it.
         (rf"https://{_AZURE_HOST}{_AZURE_FEED}(?:@|%40)<view>/pypi/(?P<index>simple)", None),
     ),
-    token_username=_AZURE_USER,  # "any string"; this is the one that artifacts-keyring answers with
+    token_username=PROVIDERS[
+        "azure"
+    ].username,  # "any string"; this is the one that artifacts-keyring answers with
     provider="azure",
     refusal_notes={
         403: "the account lacks a role in the feed",

@@ -10,15 +10,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Union
 
 from poetry_repo_plugin.core import expiry
 from poetry_repo_plugin.core.hints import command
 from poetry_repo_plugin.core.servers import vendor_parts
 from poetry_repo_plugin.credentials.base import Answer, Broken, NotMine, Query
-from poetry_repo_plugin.credentials.providers.tool import TIMEOUT, VendorTool, not_for
-
-USERNAME = "aws"
+from poetry_repo_plugin.credentials.providers.tool import TIMEOUT, ToolSource, VendorTool
 
 _EXPIRED = re.compile(
     r"has expired|is expired|ExpiredToken|expired and refresh failed|Error loading SSO Token"
@@ -48,33 +45,22 @@ class Endpoint:
         return cls(*map(str, found)) if all(found) else None
 
 
-class AwsSource:
-    """CodeArtifact tokens. Lazy: ``aws`` runs when :meth:`get` is called, each time; the chain
-    keeps the answer.
+class AwsSource(ToolSource):
+    """CodeArtifact tokens, from ``aws``."""
 
-    :param timeout: in seconds.
-    """
-
-    name = "provider:aws"
+    provider = "aws"
 
     def __init__(self, *, timeout: float = TIMEOUT) -> None:
-        self._timeout = timeout
+        super().__init__(lambda url: Endpoint.of(url) is not None, timeout=timeout)
 
-    @property
-    def login(self) -> str:
-        """The command that begins a new session of the CLI."""
-        return _tool().login
+    def tool(self) -> VendorTool:
+        return _tool()
 
-    def look(self, query: Query) -> Union[NotMine, Broken, None]:
-        """Why there can be no token, without running anything."""
-        return _unfit(query) or _tool().look(query)
-
-    def get(self, query: Query) -> Answer:
+    def ask(self, query: Query) -> Answer:
         """A token for the domain and region that the URL tells."""
-        endpoint, reason = Endpoint.of(query.url), _unfit(query)
-        if reason is not None or endpoint is None:
-            return reason or NotMine()
-        tool = _tool()
+        endpoint, tool = Endpoint.of(query.url), self.tool()
+        if endpoint is None:
+            return NotMine()
         words = ["codeartifact", "get-authorization-token", "--domain", endpoint.domain]
         words += ["--domain-owner", endpoint.owner, "--region", endpoint.region, "--output", "json"]
         # Neither a pager nor a prompt, whatever the user's configuration says.
@@ -84,17 +70,15 @@ class AwsSource:
             return document
         return tool.credential(
             document.get("authorizationToken"),
-            expiry.from_json(
-                document.get("expiration")
-            ),  # ISO 8601, or seconds (CLI 1, cli_timestamp_format = wire)
-            username=USERNAME,
+            # ISO 8601, or seconds (CLI 1, cli_timestamp_format = wire)
+            expiry.from_json(document.get("expiration")),
+            username=self.username(query),
             source=self.name,
             detail=f"aws codeartifact get-authorization-token, domain {endpoint.domain}",
         )
 
 
-def _unfit(query: Query) -> NotMine | None:
-    return not_for(query, USERNAME, lambda url: Endpoint.of(url) is not None, "AWS CodeArtifact")
+source = AwsSource
 
 
 def _tool() -> VendorTool:

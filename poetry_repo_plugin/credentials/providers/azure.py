@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Union
 
 from poetry_repo_plugin.core import expiry
 from poetry_repo_plugin.core.hints import command
-from poetry_repo_plugin.credentials.base import Answer, Broken, NotMine, Query
-from poetry_repo_plugin.credentials.providers.tool import TIMEOUT, Allowed, VendorTool, not_for
+from poetry_repo_plugin.credentials.base import Answer, Broken, Query
+from poetry_repo_plugin.credentials.providers.tool import ToolSource, VendorTool
 
-USERNAME = "VssSessionToken"
 RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
 WORDS = ("account", "get-access-token", "--resource", RESOURCE, "--output", "json")
 
@@ -39,50 +37,35 @@ _TOOL = VendorTool(
 )
 
 
-class AzureSource:
-    """Azure Artifacts tokens. Lazy: ``az`` runs when :meth:`get` is called, each time; the chain
-    keeps the answer.
+class AzureSource(ToolSource):
+    """Azure Artifacts tokens, from ``az``."""
 
-    :param allowed: whether a URL is at Azure Artifacts.
-    :param timeout: in seconds.
-    """
+    provider = "azure"
+    any_username = True
 
-    name = "provider:azure"
-    login = _TOOL.login
+    def tool(self) -> VendorTool:
+        return _TOOL
 
-    def __init__(self, allowed: Allowed, *, timeout: float = TIMEOUT) -> None:
-        self._allowed = allowed
-        self._timeout = timeout
-
-    def look(self, query: Query) -> Union[NotMine, Broken, None]:
-        """Why there can be no token, without running anything."""
-        return self._unfit(query) or _TOOL.look(query)
-
-    def get(self, query: Query) -> Answer:
+    def ask(self, query: Query) -> Answer:
         """The access token of the active subscription's account.
 
         The CLI keeps a token until five minutes before its end and cannot be told that it was
         refused.
         """
-        reason = self._unfit(query)
-        if reason is not None:
-            return reason
-        document = _TOOL.ask(
-            WORDS, query, timeout=self._timeout, env={"AZURE_CORE_NO_COLOR": "true"}
-        )
+        env = {"AZURE_CORE_NO_COLOR": "true"}
+        document = _TOOL.ask(WORDS, query, timeout=self._timeout, env=env)
         if isinstance(document, Broken):
             return document
         return _TOOL.credential(
             document.get("accessToken"),
             _expires(document),
-            username=query.username if query.username is not None else USERNAME,
+            username=self.username(query),
             source=self.name,
             detail="az account get-access-token",
         )
 
-    def _unfit(self, query: Query) -> NotMine | None:
-        user = query.username if query.username is not None else USERNAME
-        return not_for(query, user, self._allowed, "Azure Artifacts")
+
+source = AzureSource
 
 
 def _expires(document: dict[str, object]) -> datetime | None:

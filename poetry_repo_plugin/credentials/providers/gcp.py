@@ -15,19 +15,15 @@ from typing import Union
 
 from poetry_repo_plugin.core import expiry
 from poetry_repo_plugin.core.hints import command
-from poetry_repo_plugin.credentials.base import Answer, Broken, NotMine, Query
+from poetry_repo_plugin.credentials.base import Answer, Broken, Query
 from poetry_repo_plugin.credentials.process import Finished
-from poetry_repo_plugin.credentials.providers.tool import TIMEOUT, Allowed, VendorTool, not_for
-
-USERNAME = "oauth2accesstoken"
+from poetry_repo_plugin.credentials.providers.tool import ToolSource, VendorTool
 
 # What `gcloud auth print-access-token` prints, with its expiry, and renewed if it ends within ten
 # minutes: gcloud keeps a token, and an upload must begin with five minutes left.
 WORDS = ("config", "config-helper", "--min-expiry=10m", "--format=json")
-OLDER = (
-    "auth",
-    "print-access-token",
-)  # for a gcloud without config-helper; it does not tell when the token ends
+# For a gcloud without config-helper; it does not tell when the token ends.
+OLDER = ("auth", "print-access-token")
 FORCED = "--force-auth-refresh"  # gcloud does not know that the token that it keeps was refused
 
 _UNKNOWN_WORD = re.compile(r"Invalid choice|unrecognized arguments", re.IGNORECASE)
@@ -49,30 +45,16 @@ _TOOL = VendorTool(
 )
 
 
-class GcpSource:
-    """Artifact Registry tokens. Lazy: ``gcloud`` runs when :meth:`get` is called, each time; the
-    chain keeps answers.
+class GcpSource(ToolSource):
+    """Artifact Registry tokens, from ``gcloud``."""
 
-    :param allowed: whether a URL is at Artifact Registry.
-    :param timeout: in seconds.
-    """
+    provider = "gcp"
 
-    name = "provider:gcp"
-    login = _TOOL.login
+    def tool(self) -> VendorTool:
+        return _TOOL
 
-    def __init__(self, allowed: Allowed, *, timeout: float = TIMEOUT) -> None:
-        self._allowed = allowed
-        self._timeout = timeout
-
-    def look(self, query: Query) -> Union[NotMine, Broken, None]:
-        """Why there can be no token, without running anything."""
-        return self._unfit(query) or _TOOL.look(query)
-
-    def get(self, query: Query) -> Answer:
+    def ask(self, query: Query) -> Answer:
         """The access token of the active account."""
-        reason = self._unfit(query)
-        if reason is not None:
-            return reason
         finished = self._run([*WORDS, FORCED] if query.fresh else WORDS, query)
         if isinstance(finished, Broken):
             return finished
@@ -86,7 +68,7 @@ class GcpSource:
         return _TOOL.credential(
             credential.get("access_token"),
             expiry.from_json(credential.get("token_expiry")),
-            username=USERNAME,
+            username=self.username(query),
             source=self.name,
             detail="gcloud config config-helper",
         )
@@ -99,14 +81,12 @@ class GcpSource:
         token = finished.stdout.decode("utf-8", "replace").strip()
         if not _TOKEN.fullmatch(token):
             return None
-        return _TOOL.credential(
-            token, None, username=USERNAME, source=self.name, detail=f"gcloud {' '.join(OLDER)}"
-        )
+        words = {"username": self.username(query), "source": self.name}
+        return _TOOL.credential(token, None, **words, detail=f"gcloud {' '.join(OLDER)}")
 
     def _run(self, words: Sequence[str], query: Query) -> Union[Finished, Broken]:
-        return _TOOL.run(
-            words, query, timeout=self._timeout, env={"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
-        )
+        env = {"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
+        return _TOOL.run(words, query, timeout=self._timeout, env=env)
 
-    def _unfit(self, query: Query) -> NotMine | None:
-        return not_for(query, USERNAME, self._allowed, "Google Artifact Registry")
+
+source = GcpSource

@@ -14,10 +14,11 @@ from contextlib import suppress
 
 from poetry_repo_plugin.core.origin import InvalidUrl, Prefix
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import PROVIDERS
 from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Query
 from poetry_repo_plugin.credentials.providers.tool import not_for
 
-USERNAME = "gitlab-ci-token"
+USERNAME = PROVIDERS["gitlab"].username
 
 
 class GitlabSource:
@@ -63,14 +64,16 @@ class GitlabSource:
     def _named(self) -> list[Prefix]:
         """The URLs by which the job knows its GitLab."""
         url = self._environ.get("CI_SERVER_URL", "")
-        host, port = (
-            self._environ.get("CI_SERVER_HOST", ""),
-            self._environ.get("CI_SERVER_PORT", ""),
-        )
+        host = self._environ.get("CI_SERVER_HOST", "")
+        port = self._environ.get("CI_SERVER_PORT", "")
         if not url and host:
-            url = f"{self._environ.get('CI_SERVER_PROTOCOL') or 'https'}://{host}{f':{port}' if port else ''}"
+            url = f"{self._environ.get('CI_SERVER_PROTOCOL') or 'https'}://{host}"
+            url += f":{port}" if port else ""
         found = []
         for text in (url, self._environ.get("CI_API_V4_URL", "")):
             with suppress(InvalidUrl):
                 found.append(Prefix.of(text))
         return found
+
+
+source = GitlabSource

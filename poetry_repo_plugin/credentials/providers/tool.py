@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Union
+from functools import partial
+from typing import ClassVar, Union
 
 from poetry_repo_plugin.core import expiry
 from poetry_repo_plugin.core.errors import Cause
@@ -16,6 +17,7 @@ from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.json_text import NotJson, parse_json
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import PROVIDERS, is_vendor_host
 from poetry_repo_plugin.credentials import process
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, NotMine, Purpose, Query
 
@@ -106,19 +108,14 @@ class VendorTool:
         hint = self.login
         if query.name:
             hint = hint.then(repo("login", query.name, "--provider", self.provider))
-        hint = self.login
-        if query.name:
-            hint = hint.then(repo("login", query.name, "--provider", self.provider))
         return Broken.because(why, Cause.CREDENTIAL_MISSING, hint)
 
     def _explained(self, finished: process.Finished) -> Broken:
         if self.expired.search(finished.stderr):
             why, cause = "its session has expired", Cause.CREDENTIAL_EXPIRED
         elif self.refused.search(finished.stderr):
-            why, cause = (
-                "its identity may not get a token for this repository",
-                Cause.CREDENTIAL_REJECTED,
-            )
+            why = "its identity may not get a token for this repository"
+            cause = Cause.CREDENTIAL_REJECTED
         else:
             why, cause = "it has no usable session", Cause.CREDENTIAL_MISSING
         return Broken.because(
@@ -137,6 +134,55 @@ class VendorTool:
             why = f"{self.title}: the token that it gave has expired, by this machine's clock"
             return Broken.because(why, Cause.CREDENTIAL_EXPIRED, self.login)
         return Credential(Secret(token), username, source, detail, expires_at=expires_at)
+
+
+class ToolSource:
+    """A provider that asks a vendor's tool. Lazy: the tool runs when :meth:`get` is called, each
+    time; the chain keeps the answer.
+
+    :param allowed: whether a URL is at one of the vendor's hosts; by default as the row of the
+        provider says.
+    :param timeout: in seconds.
+    """
+
+    provider: ClassVar[str]  # a row of PROVIDERS
+    any_username: ClassVar[bool] = False
+
+    def __init__(self, allowed: Allowed | None = None, *, timeout: float = TIMEOUT) -> None:
+        self._row = PROVIDERS[self.provider]
+        self._allowed = allowed or partial(is_vendor_host, self.provider)
+        self._timeout = timeout
+        self.name = f"provider:{self.provider}"
+
+    @property
+    def login(self) -> Hint:
+        """The command that begins a new session of the tool."""
+        return self.tool().login
+
+    def tool(self) -> VendorTool:
+        """The tool, as this user has set it up."""
+        raise NotImplementedError
+
+    def ask(self, query: Query) -> Answer:
+        """Run the tool for a query that is fit for it."""
+        raise NotImplementedError
+
+    def get(self, query: Query) -> Answer:
+        """The token of the account that the tool is logged in with."""
+        return self._unfit(query) or self.ask(query)
+
+    def look(self, query: Query) -> Union[NotMine, Broken, None]:
+        """Why there can be no token, without running anything."""
+        return self._unfit(query) or self.tool().look(query)
+
+    def username(self, query: Query) -> str:
+        """The user name that goes with the token."""
+        if self.any_username and query.username is not None:
+            return query.username
+        return self._row.username
+
+    def _unfit(self, query: Query) -> NotMine | None:
+        return not_for(query, self.username(query), self._allowed, self._row.title)
 
 
 def not_for(
