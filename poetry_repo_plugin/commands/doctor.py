@@ -71,7 +71,7 @@ code is 1 if any check failed."""
         return 0 if report.ok else 1
 
     def _limits(self, session: Session) -> Limits:
-        from poetry_repo_plugin.credentials.keyring import SECONDS_WITH_TERMINAL
+        from poetry_repo_plugin.credentials.keyring_worker import SECONDS_WITH_TERMINAL
         from poetry_repo_plugin.doctor.runner import Limits
 
         given = self.text("timeout") or ""

@@ -1,4 +1,5 @@
-"""Source 3: the repository's helper or provider, if one is set.
+"""The tools outside: the repository's helper or provider, if one is set (source 3), and the provider
+that serves its kind of server (behind all others).
 
 What it hands out is short-lived: the next command takes it from the keyring, where there is one,
 until it runs out.
@@ -15,10 +16,8 @@ from typing import TYPE_CHECKING, Union
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.core.servers import PROVIDERS
 from poetry_repo_plugin.credentials.base import (
     NONE_SET,
     OUTSIDE,
@@ -32,14 +31,14 @@ from poetry_repo_plugin.credentials.base import (
     Withheld,
 )
 from poetry_repo_plugin.credentials.chain import RENEW_BEFORE
-from poetry_repo_plugin.credentials.keyring import KeyringGate
-from poetry_repo_plugin.credentials.maker import (
-    PROTOCOLS,
+from poetry_repo_plugin.credentials.external_choice import (
+    Choice,
     asked_about,
     identifies,
     is_helper,
     maker_of,
 )
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.providers.registry import provider
 from poetry_repo_plugin.credentials.token_cache import ShortLived
 
@@ -69,13 +68,11 @@ class OutsideSource:
         *,
         keeps: bool = True,
     ) -> None:
-        self._settings = settings
         self._bindings = bindings
-        self._provider_of = provider_of
+        self._choice = Choice(settings, provider_of)
         self.between = ShortLived(gate, keeps=keeps)
         self._lock = threading.Lock()
         self._locks: dict[tuple[str, ...], threading.Lock] = {}
-        self._sources: dict[tuple[str, ...], Source | None] = {}
         self._answers: dict[tuple[str, ...], HelperAnswer] = {}
         self._untold: set[tuple[str, Credential]] = set()
         self._erased: set[tuple[str, Credential]] = set()
@@ -84,10 +81,10 @@ class OutsideSource:
         """Its answer; an earlier one from the keyring while that is good. A helper answers only for
         bound origins.
         """
-        misread = self._misread(query.name)
+        misread = self._choice.misread(query.name)
         if misread is not None:
             return misread
-        source = self._source_for(query.name)
+        source = self._choice.source_for(query.name)
         if source is None:
             return NotMine(NONE_SET)
         if (
@@ -100,7 +97,7 @@ class OutsideSource:
             answer = self._answer(query, source).credential
         else:
             answer = self._looked_at(query, source)
-        if isinstance(answer, Broken) and self._only_proposed(query.name):
+        if isinstance(answer, Broken) and self._choice.is_only_proposed(query.name):
             return NotMine(answer.why)
         return replace(answer, source=source.name) if isinstance(answer, Broken) else answer
 
@@ -108,7 +105,7 @@ class OutsideSource:
         """Whether a helper is set that may hand out a client certificate. It is not run to find
         out.
         """
-        return identifies(self._source_for(name))
+        return identifies(self._choice.source_for(name))
 
     def identity(self, name: str, url: str) -> HelperIdentity | Broken | None:
         """The client certificate that the repository's helper hands out (ExecCredential), for the
@@ -116,7 +113,7 @@ class OutsideSource:
 
         ``None`` if it hands out none, :class:`Broken` if it could not be asked.
         """
-        source = self._source_for(name)
+        source = self._choice.source_for(name)
         if not identifies(source) or source is None:
             return None
         home = self._bindings.held_to(name, Kind.CREDENTIAL)
@@ -136,7 +133,7 @@ class OutsideSource:
 
         Returns why it could not be told.
         """
-        source = self._source_for(query.name)
+        source = self._choice.source_for(query.name)
         if not is_helper(source):
             return None
         with self._lock:
@@ -151,7 +148,7 @@ class OutsideSource:
         As git does for a 401 only (http.c, ``handle_curl_result``): a 403 says that the user lacks
         a right, and would make a password manager forget a good password.
         """
-        source = self._source_for(query.name)
+        source = self._choice.source_for(query.name)
         if not is_helper(source) or status != 401:
             return None
         with self._lock_of(("erase", query.name)):
@@ -159,56 +156,6 @@ class OutsideSource:
                 return None
             self._erased.add((query.name, credential))
             return source.erase(query, credential)
-
-    # -- which
-
-    def _misread(self, name: str) -> Broken | None:
-        """What is wrong with an entry of our file that was written by hand: it must not look like
-        none.
-        """
-        own = self._settings.user_settings(name) if name else None
-        if own is None:
-            return None
-        if own.misread == "helper" or (own.helper and own.helper_protocol not in PROTOCOLS):
-            hint = repo("login", name, "--helper", "COMMAND")
-            why = f"its helper setting in {self._settings.own_file} is not understood"
-            return Broken.because(why, hint=hint, source="helper")
-        if not own.helper and (own.misread or (own.provider and own.provider not in PROVIDERS)):
-            hint = repo("login", name, "--provider", "PROVIDER")
-            return Broken.because(
-                f"its provider setting in {self._settings.own_file} is not understood", hint=hint
-            )
-        return None
-
-    def _source_for(self, name: str) -> Source | None:
-        if not name:
-            return None
-        own = self._settings.user_settings(name)
-        with self._lock:
-            if own.helper and own.helper_protocol in PROTOCOLS:
-                key = ("helper", name, own.helper_protocol or "", *own.helper)
-                if key not in self._sources:
-                    from poetry_repo_plugin.credentials.helper import HelperSettings, HelperSource
-                    from poetry_repo_plugin.credentials.helper_protocols import HelperProtocol
-
-                    command = HelperSettings(own.helper, HelperProtocol(own.helper_protocol))
-                    self._sources[key] = HelperSource(command)
-                return self._sources[key]
-            chosen = own.provider or self._provider_of(name)
-            if chosen is None:
-                return None
-            key = ("provider", chosen)
-            if key not in self._sources:
-                self._sources[key] = provider(chosen)
-            return self._sources[key]
-
-    def _only_proposed(self, name: str) -> bool:
-        """Whether the project names the provider and the user has stored a login of their own: then
-        that is used on a machine where the vendor's tool is missing or not logged in.
-        """
-        own = self._settings.user_settings(name)
-        has_login = self._settings.login(name) is not None or self._settings.token(name) is not None
-        return not own.helper and own.provider is None and has_login
 
     # -- asking
 
@@ -267,6 +214,40 @@ class OutsideSource:
     def _lock_of(self, key: tuple[str, ...]) -> threading.Lock:
         with self._lock:
             return self._locks.setdefault(key, threading.Lock())
+
+
+class RecognisedSource:
+    """The vendor's own login, for a repository at that vendor that nothing was set or stored for.
+    After a refusal.
+
+    :param kind_of: the provider that serves a URL's kind of server, or ``None``.
+    """
+
+    name = "the cloud's own login"
+    needs = Need.SEARCH | Need.PROCESS
+
+    def __init__(self, kind_of: Callable[[str], Union[str, None]], between: ShortLived) -> None:
+        self._kind_of = kind_of
+        self._between = between
+
+    def get(self, query: Query) -> Answer:
+        """What the vendor's command line tool says, if it is there; or what it said to an earlier
+        command.
+        """
+        chosen = self._kind_of(query.url) if query.name else None
+        source = provider(chosen) if chosen is not None else None
+        if source is None:
+            return NotMine()
+        if not query.allows(self.needs):
+            return NotMine("not asked before the repository refuses")
+        maker = maker_of(source, asked_about(source, query))
+        recalled = None if query.fresh else self._between.get(query, maker)
+        if recalled is not None:
+            return recalled
+        answer = source.get(query)
+        if isinstance(answer, Credential):
+            self._between.put(query, maker, answer)
+        return answer
 
 
 def _has_run_out(answer: HelperAnswer, query: Query) -> bool:

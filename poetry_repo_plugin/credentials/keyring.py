@@ -1,27 +1,15 @@
-"""The one gate through which every keyring call goes.
-
-A keyring may hang for ever (a locked D-Bus service without a terminal), ask a person, or fail. So
-each call runs on a thread that the process does not wait for, under a time limit; an answer, also
-an empty one, is remembered for the run, whichever thread asked; and after the first call that did
-not come back no other is made.
+"""The one gate through which every keyring call goes: an answer, also an empty one, is remembered
+for the run, whichever thread asked.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import queue
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.keyring_backend import (
-    explain,
-    is_chain,
-    is_locked,
-    usable_backend,
-)
 from poetry_repo_plugin.credentials.keyring_services import (
     Address,
     HostService,
@@ -30,27 +18,11 @@ from poetry_repo_plugin.credentials.keyring_services import (
     is_reserved_user,
     login_address,
 )
-from poetry_repo_plugin.credentials.keyring_stdout import stdout_diverted
-
-# Seconds for an answer, by who is there to answer a dialogue; the last where a file says that there
-# is an entry, because some backends start tools of their own.
-SECONDS_WITHOUT_TERMINAL = 5.0
-SECONDS_WITH_TERMINAL = 60.0
-SECONDS_FOR_KNOWN_ENTRY = 90.0
-TIMEOUT_VARIABLE = "POETRY_REPO_PLUGIN_KEYRING_TIMEOUT"
-_PATIENCE = 2.0  # seconds of silence after which a person is told what we wait for
-
-
-class KeyringUnavailable(Exception):
-    """The keyring is switched off, has no usable backend, is locked, failed, or did not answer;
-    ``str()`` says which.
-
-    ``gone`` is whether it went wrong (as against: there is none to be used).
-    """
-
-    def __init__(self, why: str, *, gone: bool = True) -> None:
-        super().__init__(why)
-        self.gone = gone
+from poetry_repo_plugin.credentials.keyring_worker import (
+    KeyringUnavailable,
+    KeyringWorker,
+    is_chain,
+)
 
 
 class KeyringEntry(NamedTuple):
@@ -78,18 +50,10 @@ class KeyringGate:
         announce: Callable[[str], None] = lambda line: None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._enabled = enabled
-        self._terminal = terminal
-        self._environ = environ
+        self._worker = KeyringWorker(enabled, terminal, announce, environ)
         self._tell = announce
         self._lock = threading.RLock()
         self._answers: dict[tuple[str, str | None], KeyringEntry | KeyringUnavailable | None] = {}
-        self._jobs: (
-            queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]] | None
-        ) = None
-        self._gone: KeyringUnavailable | None = None
-        self._waited = 0.0
-        self._backend: str | None = None
 
     # -- what the sources ask
 
@@ -156,7 +120,9 @@ class KeyringGate:
             found = self._remembered(old, lambda keyring: _read(keyring, old))
             if found is not None and move:
                 self._move(name, entry, found)
-        return found.secret if found is not None else None
+        if found is None:
+            return None
+        return found.secret
 
     def keep_own(self, name: str, entry: OwnEntry, secret: Secret) -> str:
         """Keep a secret of ours in the place of any earlier one; returns the backend's name.
@@ -217,9 +183,9 @@ class KeyringGate:
 
         with self._lock:
             self._answers.pop(address, None)
-            if not self._call(keep):
+            if not self._worker.call(keep):
                 raise KeyringUnavailable("the keyring did not keep it")
-            return self._backend or "the keyring"
+            return self._worker.backend or "the keyring"
 
     def _forget(self, address: Address) -> bool:
         def ask(keyring: Any) -> bool:
@@ -227,9 +193,8 @@ class KeyringGate:
 
             try:
                 keyring.delete_password(*address)
-            except (
-                PasswordDeleteError
-            ):  # there is none, or it refuses: macOS says the same for both
+            except PasswordDeleteError:
+                # there is none, or it refuses: macOS says the same for both
                 if keyring.get_password(*address) is not None:
                     raise
                 return False
@@ -237,14 +202,14 @@ class KeyringGate:
 
         with self._lock:
             self._answers.pop(address, None)
-            return bool(self._call(ask))
+            return bool(self._worker.call(ask))
 
     # -- the gate
 
     def describe(self) -> str:
         """The backend that answers, or why none does; it is asked for nothing."""
         try:
-            return str(self._call(lambda keyring: self._backend))
+            return str(self._worker.call(lambda keyring: self._worker.backend))
         except KeyringUnavailable as error:
             return str(error)
 
@@ -258,7 +223,7 @@ class KeyringGate:
         with self._lock:
             if key not in self._answers:
                 try:
-                    self._answers[key] = self._call(ask, known=known)
+                    self._answers[key] = self._worker.call(ask, known=known)
                 except KeyringUnavailable as error:
                     self._answers[key] = error
             answer = self._answers[key]
@@ -266,102 +231,12 @@ class KeyringGate:
             raise answer
         return answer
 
-    def _call(self, ask: Callable[[Any], Any], *, known: bool = False) -> Any:
-        if self._gone is None and not self._enabled():
-            self._gone = KeyringUnavailable(
-                "the keyring is switched off (keyring.enabled is false)", gone=False
-            )
-        limit = self._limit(known)
-        gave_up_early = 0 < self._waited < limit
-        if self._gone is not None and not gave_up_early:
-            raise self._gone
-        reply: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
-        with stdout_diverted():
-            self._worker().put((lambda: self._ask_backend(ask), reply))
-            succeeded, value = self._await(reply, limit)
-        if succeeded:
-            return value
-        if isinstance(value, KeyringUnavailable):
-            if not value.gone:
-                self._gone = value
-            raise value
-        failed = KeyringUnavailable(explain(value))
-        if is_locked(value):  # whoever dismissed its dialogue is not asked again
-            self._gone, self._waited = failed, 0.0
-        raise failed from None
-
-    def _await(self, reply: queue.SimpleQueue[tuple[bool, Any]], limit: float) -> tuple[bool, Any]:
-        patience = min(_PATIENCE, limit)
-        try:
-            return reply.get(timeout=patience)
-        except queue.Empty:
-            if limit > SECONDS_WITHOUT_TERMINAL:
-                self._tell(f"Waiting for the keyring to answer (up to {limit:g} s) …")
-        try:
-            return reply.get(timeout=limit - patience)
-        except queue.Empty:
-            why = f"the keyring did not answer within {limit:g} s ({TIMEOUT_VARIABLE} sets how long we wait)"
-            self._gone, self._waited = KeyringUnavailable(why), limit
-            raise self._gone from None
-
-    def _limit(self, known: bool) -> float:
-        """Seconds for one answer."""
-        said = self._environ.get(TIMEOUT_VARIABLE)
-        if said:
-            seconds = _seconds(said)
-            if seconds is not None:
-                return seconds
-            self._tell(
-                f"{TIMEOUT_VARIABLE} is {said!r}, which is no number of seconds above 0; it is ignored."
-            )
-        if known:
-            return SECONDS_FOR_KNOWN_ENTRY
-        return SECONDS_WITH_TERMINAL if self._terminal else SECONDS_WITHOUT_TERMINAL
-
-    def _ask_backend(self, ask: Callable[[Any], Any]) -> Any:
-        import keyring
-
-        if self._backend is None:
-            usable = usable_backend(keyring.get_keyring())
-            if usable is None:
-                raise KeyringUnavailable("there is no usable keyring on this machine", gone=False)
-            self._backend = usable.name
-        return ask(keyring)
-
-    def _worker(
-        self,
-    ) -> queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]]:
-        if self._jobs is None:
-            self._jobs = queue.SimpleQueue()
-            threading.Thread(target=_serve, args=(self._jobs,), name="keyring", daemon=True).start()
-        return self._jobs
-
-
-def _serve(
-    jobs: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[bool, Any]]]],
-) -> None:
-    while True:
-        job, reply = jobs.get()
-        try:
-            reply.put((True, job()))
-        except BaseException as error:
-            reply.put((False, error))
-
 
 def _read(keyring: Any, address: Address) -> KeyringEntry | None:
     return _entry(address[1], keyring.get_password(*address))
 
 
 def _entry(username: str, password: str | None) -> KeyringEntry | None:
-    return KeyringEntry(username, Secret(password)) if isinstance(password, str) else None
-
-
-def _seconds(text: str) -> float | None:
-    """A time limit as a user writes it; ``None`` where it is none. A day is as good as for ever."""
-    try:
-        seconds = float(text)
-    except ValueError:
+    if not isinstance(password, str):
         return None
-    if math.isnan(seconds) or seconds <= 0:
-        return None
-    return min(seconds, 86_400.0)
+    return KeyringEntry(username, Secret(password))

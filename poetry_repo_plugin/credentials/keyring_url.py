@@ -17,8 +17,9 @@ from poetry_repo_plugin.credentials.base import (
     Source,
     Unheard,
 )
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import HostService, NotAskable, UrlService
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 
 
 class KeyringUrlSource:

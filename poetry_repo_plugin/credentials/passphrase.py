@@ -8,8 +8,9 @@ from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.variables import env_key
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 
 
 def find_passphrase(settings: Settings, gate: KeyringGate, name: str) -> Secret | None:

@@ -20,8 +20,9 @@ from poetry_repo_plugin.credentials.base import (
     Unusable,
     Withheld,
 )
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import is_reserved_user
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 
 
 class StoredSource:

@@ -14,8 +14,9 @@ from poetry_repo_plugin.core.json_text import parse_json
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.chain import RENEW_BEFORE
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import SHORT_LIVED
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 
 
 class ShortLived:

@@ -1,4 +1,4 @@
-"""Source 7, trusted publishing: when it is asked at all. The exchange itself is in ``oidc``."""
+"""Source 7, trusted publishing: when it is asked at all. ``trusted_publishing`` is loaded only then."""
 
 from __future__ import annotations
 

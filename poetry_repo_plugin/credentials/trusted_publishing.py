@@ -16,17 +16,19 @@ from typing import Protocol, Union
 
 from poetry_repo_plugin.core import expiry
 from poetry_repo_plugin.core.errors import Cause, Failure, RepoError
-from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.origin import DEFAULT_PORTS, InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import profile_of, publish_url_of
 from poetry_repo_plugin.core.variables import env_key
 from poetry_repo_plugin.credentials import ci_identity
-from poetry_repo_plugin.credentials.audience import may_ask_for
 from poetry_repo_plugin.credentials.base import Answer, Broken, Credential, NotMine, Purpose, Query
 from poetry_repo_plugin.credentials.process import presentable
 
 USERNAME = "__token__"
 SOURCE = "provider:oidc"
 
+# What may follow the host of an audience: nothing in it is read in two ways.
+_PATH = r"(?:/[A-Za-z0-9._~/-]*)?"
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1")
 
 
@@ -231,3 +233,47 @@ def _rendered(claims: dict[str, str]) -> str:
 def _is_reusable_workflow(claims: dict[str, str]) -> bool:
     workflow, job = claims.get("workflow_ref"), claims.get("job_workflow_ref")
     return workflow is not None and job is not None and workflow != job
+
+
+# -- for whom an identity may be made out
+#
+# The identity is good for whoever its audience is. With one for ``pypi`` an index could publish at
+# PyPI in the project's name, with one for a cloud's token service it could enter the project's
+# account. So an audience must be the index's own name, by a rule that nothing but that name fits.
+
+
+def may_ask_for(audience: str, origin: Origin, allowed: str | None = None) -> bool:
+    """Whether the index that takes uploads at ``origin`` may ask for an identity made out for
+    ``audience``.
+
+    :param audience: what the index asks for.
+    :param allowed: the one audience that the user has set for this repository.
+    """
+    if not audience:
+        return False
+    if audience in (allowed, _own_word(origin)):
+        return True
+    return audience.isascii() and _names(audience, origin)
+
+
+def _own_word(origin: Origin) -> str | None:
+    """The word by which a known index calls itself; only its own upload host may use it."""
+    url = f"{origin}/legacy/"
+    profile, upload = profile_of(url), publish_url_of(url)
+    if profile is None or upload is None or Origin.of(upload) != origin:
+        return None
+    return profile.audience
+
+
+def _names(audience: str, origin: Origin) -> bool:
+    """Whether ``audience`` is the host of ``origin``, that with its port, or an https URL there.
+
+    A URL must name the very port; another port of the host may be another service.
+    """
+    host = re.escape(f"[{origin.host}]" if ":" in origin.host else origin.host)
+    bare = f"{host}(?::{origin.port})?"
+    port = f":{origin.port}"
+    if origin.port == DEFAULT_PORTS["https"]:
+        port = f"(?:{port})?"
+    pattern = f"{bare}|https://{host}{port}{_PATH}"
+    return re.fullmatch(pattern, audience, re.IGNORECASE | re.ASCII) is not None

@@ -19,13 +19,14 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import Prefix
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import (
     SHORT_LIVED,
     OwnService,
     RepositoryService,
     Service,
 )
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 
 _OUTSIDE = (
     "helper",

@@ -11,8 +11,9 @@ from poetry_repo_plugin.core.errors import InputError, StateError
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.variables import env_key
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import PASSPHRASE, OwnService
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from poetry_repo_plugin.ops.credential_store import commit, not_quite
 from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.tls.settings import AskPassphrase

@@ -31,13 +31,12 @@ from poetry_repo_plugin.credentials.base import (
 )
 from poetry_repo_plugin.credentials.chain import Chain
 from poetry_repo_plugin.credentials.environment import EnvironmentSource, EnvironmentUser
-from poetry_repo_plugin.credentials.external import OutsideSource
+from poetry_repo_plugin.credentials.external import OutsideSource, RecognisedSource
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
 from poetry_repo_plugin.credentials.passphrase import known_passphrase
 from poetry_repo_plugin.credentials.plugins import PluginSource
-from poetry_repo_plugin.credentials.recognised import RecognisedSource
 from poetry_repo_plugin.credentials.same_url import SameUrlSource
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE, PublishingSource

@@ -32,6 +32,7 @@ from poetry_repo_plugin.credentials.base import (
     NotMine,
     Query,
 )
+from poetry_repo_plugin.credentials.external_choice import PROTOCOLS, identifies, is_helper
 from poetry_repo_plugin.credentials.helper import (
     Detected,
     HelperAnswer,
@@ -40,7 +41,6 @@ from poetry_repo_plugin.credentials.helper import (
     HelperSource,
     detect,
 )
-from poetry_repo_plugin.credentials.maker import PROTOCOLS, identifies, is_helper
 from poetry_repo_plugin.credentials.providers.registry import provider
 from tests.credentials.stand_ins import HEARTBEAT, StandIn, heart_stops, path_with
 

@@ -21,13 +21,14 @@ from keyring.backends import chainer, fail, null
 from keyring.errors import InitError, KeyringLocked, NoKeyringError, PasswordSetError
 
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials import keyring as keyring_gate
-from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials import keyring_worker
+from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import (
     HostService,
     UrlService,
 )
 from poetry_repo_plugin.credentials.keyring_stdout import stdout_diverted
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from tests.credentials.contract import printed_at_vvv
 from tests.credentials.keyrings import (
     MemoryKeyring,
@@ -59,10 +60,10 @@ def backend() -> Iterator[MemoryKeyring]:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits, but short."""
-    monkeypatch.setattr(keyring_gate, "SECONDS_WITHOUT_TERMINAL", 0.15)
-    monkeypatch.setattr(keyring_gate, "SECONDS_WITH_TERMINAL", 0.4)
-    monkeypatch.setattr(keyring_gate, "SECONDS_FOR_KNOWN_ENTRY", 0.8)
-    monkeypatch.setattr(keyring_gate, "_PATIENCE", 0.1)
+    monkeypatch.setattr(keyring_worker, "SECONDS_WITHOUT_TERMINAL", 0.15)
+    monkeypatch.setattr(keyring_worker, "SECONDS_WITH_TERMINAL", 0.4)
+    monkeypatch.setattr(keyring_worker, "SECONDS_FOR_KNOWN_ENTRY", 0.8)
+    monkeypatch.setattr(keyring_worker, "_PATIENCE", 0.1)
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def gate(
     limit: str | None = None,
 ) -> KeyringGate:
     announce = (said if said is not None else []).append
-    environ = {} if limit is None else {keyring_gate.TIMEOUT_VARIABLE: limit}
+    environ = {} if limit is None else {keyring_worker.TIMEOUT_VARIABLE: limit}
     return KeyringGate(
         enabled=lambda: enabled, terminal=terminal, announce=announce, environ=environ
     )
@@ -217,11 +218,11 @@ class TestHanging:
         assert len(said) == 1, "without a terminal nobody reads it"
 
     def test_the_limits(self) -> None:
-        assert (keyring_gate.SECONDS_WITHOUT_TERMINAL, keyring_gate.SECONDS_WITH_TERMINAL) == (
+        assert (keyring_worker.SECONDS_WITHOUT_TERMINAL, keyring_worker.SECONDS_WITH_TERMINAL) == (
             5,
             60,
         )
-        assert keyring_gate.SECONDS_FOR_KNOWN_ENTRY == 90
+        assert keyring_worker.SECONDS_FOR_KNOWN_ENTRY == 90
 
     def test_an_entry_that_a_file_knows_of_is_waited_for_longer(
         self, backend: MemoryKeyring, short: None
@@ -293,15 +294,16 @@ class TestHanging:
         code = """
 import time
 import keyring
-from poetry_repo_plugin.credentials import keyring as keyring_gate
+from poetry_repo_plugin.credentials import keyring_worker
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from tests.credentials.keyrings import MemoryKeyring
 mine = MemoryKeyring()
 mine.before = lambda call: time.sleep(3600)
 keyring.set_keyring(mine)
-keyring_gate.SECONDS_WITHOUT_TERMINAL = 0.2
+keyring_worker.SECONDS_WITHOUT_TERMINAL = 0.2
 try:
-    keyring_gate.KeyringGate(enabled=lambda: True).stored("corp", "me")
-except keyring_gate.KeyringUnavailable as error:
+    KeyringGate(enabled=lambda: True).stored("corp", "me")
+except keyring_worker.KeyringUnavailable as error:
     print(error)
 """
         began = time.monotonic()
@@ -316,7 +318,7 @@ except keyring_gate.KeyringUnavailable as error:
     def test_ctrl_c_while_waiting_is_passed_on(
         self, hung: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(keyring_gate, "SECONDS_WITHOUT_TERMINAL", 20.0)
+        monkeypatch.setattr(keyring_worker, "SECONDS_WITHOUT_TERMINAL", 20.0)
         mine = gate()
         began = time.monotonic()
         threading.Timer(
@@ -333,7 +335,8 @@ class TestStandardOutput:
     CHATTY = """
 import os, subprocess, sys
 import keyring
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from tests.credentials.keyrings import MemoryKeyring
 
 def chat(call):

@@ -11,7 +11,7 @@ from keyring.errors import PasswordDeleteError, PasswordSetError
 
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import EVERYTHING, NotMine, Purpose, Query
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import (
     PASSPHRASE,
     SHORT_LIVED,
@@ -23,6 +23,7 @@ from poetry_repo_plugin.credentials.keyring_services import (
     UrlService,
 )
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from tests.credentials.contract import MARK
 from tests.credentials.keyrings import Call, MemoryKeyring, ReadOnlyKeyring, in_use, raising
 

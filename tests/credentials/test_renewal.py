@@ -29,12 +29,12 @@ from poetry_repo_plugin.credentials.base import (
     Withheld,
 )
 from poetry_repo_plugin.credentials.chain import Chain
-from poetry_repo_plugin.credentials.external import OutsideSource
+from poetry_repo_plugin.credentials.external import OutsideSource, RecognisedSource
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
-from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import SHORT_LIVED, OwnEntry
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from poetry_repo_plugin.credentials.providers.registry import mending_command, provider
-from poetry_repo_plugin.credentials.recognised import RecognisedSource
 from poetry_repo_plugin.credentials.token_cache import ShortLived, fingerprint
 from poetry_repo_plugin.credentials.trusted import PublishingSource
 from tests.credentials.stand_ins import StandIn, path_with

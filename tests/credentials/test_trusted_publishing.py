@@ -30,7 +30,6 @@ from poetry_repo_plugin.core.hints import command
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials import ci_identity
-from poetry_repo_plugin.credentials.audience import may_ask_for
 from poetry_repo_plugin.credentials.base import (
     BASIC,
     Answer,
@@ -40,7 +39,11 @@ from poetry_repo_plugin.credentials.base import (
     Purpose,
     Query,
 )
-from poetry_repo_plugin.credentials.trusted_publishing import TrustedPublishingSource, mask_lines
+from poetry_repo_plugin.credentials.trusted_publishing import (
+    TrustedPublishingSource,
+    mask_lines,
+    may_ask_for,
+)
 from tests.credentials.stand_ins import StandIn, path_with
 
 GITHUB_CLAIMS = {

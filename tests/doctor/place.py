@@ -22,7 +22,8 @@ from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.core.notices import Notices
-from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from poetry_repo_plugin.doctor import local, render
 from poetry_repo_plugin.doctor.report import CHECKS, Finding, Report, State
 from poetry_repo_plugin.doctor.runner import Limits, choose, examine

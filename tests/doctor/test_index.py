@@ -11,8 +11,9 @@ import pytest
 
 from poetry_repo_plugin.core.errors import Cause
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import HostService, UrlService
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from poetry_repo_plugin.doctor.report import State
 from tests.certs import CertificateFactory, server_context
 from tests.doctor.place import (
