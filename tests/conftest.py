@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,8 @@ def cold_home(tmp_path: Path) -> PoetryHome:
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
     """The Python that forks the commands of a :class:`~tests.warm.WarmHome`."""
+    if sys.platform == "win32":
+        pytest.skip("a Python forks these commands")
     zygote = Zygote(poetry_under_test())
     yield zygote
     zygote.close()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -147,6 +146,8 @@ class WarmHome(PoetryHome):
 
         It is wide enough for every sentence, unless ``COLUMNS`` says otherwise.
         """
+        import pty  # Windows has none, and no test that needs one
+
         assert self.zygote is not None
         user = replace(self, environ={"COLUMNS": "500", **self.environ})
         controller, line = pty.openpty()

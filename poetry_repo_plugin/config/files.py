@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,7 +190,7 @@ def _beside(target: Path) -> Path:
 def _write_synced(path: Path, data: bytes, mode: int, before: os.stat_result | None) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
     with os.fdopen(descriptor, "wb") as file:
-        if os.name == "posix":
+        if sys.platform != "win32":
             if before is not None and before.st_uid != os.geteuid():
                 with suppress(OSError):  # root, by sudo, works on a user's file
                     os.fchown(file.fileno(), before.st_uid, before.st_gid)

@@ -105,7 +105,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill it and all that it has started; there is nothing of worth in the room."""
     if process.poll() is not None:
         return
-    if os.name == "posix":
+    if sys.platform != "win32":
         os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import sys
 import termios
 from collections.abc import Iterator
@@ -87,6 +86,7 @@ def test_no_word_is_lost_or_cut(line: str, width: int) -> None:
 class TestWidth:
     @pytest.fixture
     def terminal(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[IO[str]]:
+        pty = pytest.importorskip("pty", reason="terminals as POSIX has them", exc_type=ImportError)
         monkeypatch.delenv("COLUMNS", raising=False)
         controller, line = pty.openpty()
         with os.fdopen(line, "w") as stream:

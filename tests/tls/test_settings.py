@@ -227,6 +227,7 @@ class TestCa:
             load_ca(tmp_path / "nowhere.pem")
         assert caught.value.cause is Cause.TLS_FILE_MISSING
 
+    @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
     def test_what_is_no_file_never_blocks(self, tmp_path: Path) -> None:
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
