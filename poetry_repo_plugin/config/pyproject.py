@@ -17,12 +17,13 @@ from poetry_repo_plugin.config import toml, toml_text
 from poetry_repo_plugin.config.source_array import array_as_tables
 from poetry_repo_plugin.config.toml_parts import (
     block,
-    insert,
+    cut,
     joined,
-    remove,
-    remove_table,
+    places_of,
+    put_element,
     with_pair,
     without_pair,
+    without_table,
 )
 from poetry_repo_plugin.config.toml_text import KeyPath, Part
 from poetry_repo_plugin.core.errors import StateError
@@ -32,6 +33,13 @@ SOURCE = (*POETRY, "source")
 OWN = ("tool", "poetry-repo-plugin")
 
 
+KEPT_PYPI = """\
+[[tool.poetry.source]]
+name = "PyPI"  # keeps PyPI enabled
+priority = "primary"
+"""
+
+
 @dataclass(eq=False)
 class Unit:
     """One source: its data, and its text (``None`` for one that is not written yet)."""
@@ -39,31 +47,44 @@ class Unit:
     data: dict[str, Any]
     text: str | None = None
 
+    @classmethod
+    def kept_pypi(cls) -> Unit:
+        """A new entry for PyPI that says why it is there. One in other words is a user's."""
+        return cls({"name": "PyPI", "priority": "primary"}, KEPT_PYPI)
+
+    @property
+    def is_kept_pypi(self) -> bool:
+        """Whether :meth:`kept_pypi` made it."""
+        return self.text is not None and self.text.strip() == KEPT_PYPI.strip()
+
 
 class SourceText:
     """A ``pyproject.toml`` whose sources are edited through ``units``; :meth:`text` gives the file
     back.
 
-    ``units`` is a plain list: reorder it, take out of it, insert into it. :raises StateError: the
-    text cannot be parsed, or its sources are not a list of tables.
+    ``units`` is a plain list: take out of it, insert into it; :meth:`move` reorders it.
+    :raises StateError: the text cannot be parsed, or its sources are not a list of tables.
     """
 
     def __init__(self, text: str, what: str = "pyproject.toml") -> None:
         self._what = what
         self._original = text
         self._crlf = "\r\n" in text and not re.search(r"(?<!\r)\n", text)
+        self._open_end = bool(text) and not text.endswith("\n")
         self._text = text.replace("\r\n", "\n") if self._crlf else text
+        self._text += "\n" if self._open_end else ""
         self._data = toml.parse(self._text, what)
         tables = _source_tables(self._data, what)
         self._as_it_is = toml_text.parts(self._text)
         converted = array_as_tables(self._as_it_is, SOURCE, tables)
         self._is_array = converted is not None
-        self._parts = self._as_it_is if converted is None else converted
+        self._parts = toml_text.parts(self._text) if converted is None else converted
         self._old = [_unit(part) for part in self._parts if _is_source(part)]
         self._old_texts = [unit.text for unit in self._old]
         if not toml.same([unit.data for unit in self._old], tables):
             raise self._unfit()
         self.units = list(self._old)
+        self._moved: list[Unit] = []
 
     @property
     def turns_array(self) -> bool:
@@ -84,6 +105,12 @@ class SourceText:
         assert unit.text is not None, "a new source is inserted with all its words"
         unit.text = without_pair(unit.text, (key,), instead)
 
+    def move(self, unit: Unit, at: int) -> None:
+        """Make ``unit`` number ``at`` of the others. What stands around the others stays there."""
+        self.units.remove(unit)
+        self.units.insert(at, unit)
+        self._moved.append(unit)
+
     def drop_settings(self, name: str) -> bool:
         """Remove ``[tool.poetry-repo-plugin.NAME]`` in any spelling of the name; whether there was
         one.
@@ -98,9 +125,8 @@ class SourceText:
         if gone and not own:
             paths.append(OWN)
         for path in paths:
-            remove_table(self._parts, path)
-            if self._is_array:
-                remove_table(self._as_it_is, path)
+            self._parts = without_table(self._parts, path)
+            self._as_it_is = without_table(self._as_it_is, path)
         return bool(gone)
 
     def text(self) -> str:
@@ -115,6 +141,8 @@ class SourceText:
             raise self._unfit()
         if new == self._text:
             return self._original
+        if self._open_end:
+            new = new.removesuffix("\n")
         return new.replace("\n", "\r\n") if self._crlf else new
 
     def _is_edited(self) -> bool:
@@ -127,19 +155,20 @@ class SourceText:
         return StateError(f"{self._what} {form}. It was left as it is: {mend}.")
 
     def _place(self) -> str:
-        """The parts with the units in the places of the old sources: missing ones removed, new ones
-        behind.
+        """The text with the units in it: those that went or moved are cut out, then those that came
+        or moved are put where they belong.
         """
+        stay = [unit for unit in self._old if unit in self.units and unit not in self._moved]
         pieces = [Part(part.text, part.path, part.array) for part in self._parts]
-        places = [piece for piece in pieces if _is_source(piece)]
-        for unit, piece in zip(self._old, list(places), strict=True):
-            if unit not in self.units:
-                places.remove(piece)
-                remove(pieces, piece)
-        while len(places) < len(self.units):
-            places.append(insert(pieces, SOURCE, places[-1] if places else None))
-        for unit, piece in zip(self.units, places, strict=True):
-            piece.text = block(SOURCE, unit.data) if unit.text is None else unit.text
+        for at, unit in reversed(list(zip(places_of(pieces, SOURCE), self._old, strict=True))):
+            if unit not in stay:
+                pieces = cut(pieces, at)
+            elif unit.text is not None:
+                pieces[at].text = unit.text
+        for number, unit in enumerate(self.units):
+            if unit not in stay:
+                text = block(SOURCE, unit.data) if unit.text is None else unit.text
+                pieces = put_element(pieces, SOURCE, number, text)
         return joined(pieces)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from poetry_repo_plugin.config import toml_text
-from poetry_repo_plugin.config.toml_parts import block, insert
+from poetry_repo_plugin.config.toml_parts import block, put_element
 from poetry_repo_plugin.config.toml_text import KeyPath, Part, Statement
 
 
@@ -34,10 +34,9 @@ def array_as_tables(
     pieces = [Part(one.text, one.path, one.array) for one in parts if one is not part or left]
     if left:
         pieces[parts.index(part)].text = left
-    last = None
-    for data, above in zip(elements, comments, strict=True):
-        last = insert(pieces, path, last)
-        last.text = "".join(f"{one}\n" for one in above) + block(path, data)
+    for number, (data, above) in enumerate(zip(elements, comments, strict=True)):
+        text = "".join(f"{one}\n" for one in above) + block(path, data)
+        pieces = put_element(pieces, path, number, text)
     return pieces
 
 

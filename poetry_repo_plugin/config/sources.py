@@ -12,7 +12,7 @@ import difflib
 import re
 from typing import Any
 
-from poetry_repo_plugin.config import toml, toml_text
+from poetry_repo_plugin.config import toml
 from poetry_repo_plugin.config.project import (
     PRIORITIES,
     effective_priority,
@@ -74,25 +74,17 @@ def remove_source(text: str, name: str) -> tuple[str, list[str]]:
     """``text`` without the source of that name (in any case) and without
     ``[tool.poetry-repo-plugin.NAME]``.
 
-    A primary PyPI entry (without a comment) that would be all that is left goes too: Poetry does
-    the same without it. So does one just as ``add`` writes it, where the last other primary source
-    goes, for which it was written. Returns and raises as :func:`add_source`; a name that is not
-    there changes nothing.
+    The entry that kept PyPI on goes with the last primary source beside it: Poetry does the same
+    without it. One that a user wrote stays. Returns and raises as :func:`add_source`; a name that
+    is not there changes nothing.
     """
     source = SourceText(text)
     was_on, could_search = pypi_is_on(_data(source)), _searchable(source)
     changes: list[str] = []
-    was_primary = False
     for unit in [unit for unit in source.units if _name(unit).lower() == name.lower()]:
-        was_primary = was_primary or effective_priority(unit.data) == "primary"
         source.units.remove(unit)
         changes.append(f"{_shown(unit)}: removed")
-    if changes and len(source.units) == 1 and _says_nothing(source.units[0]):
-        del source.units[0]
-        changes.append(
-            "PyPI: its entry is removed; without other sources it is what Poetry uses anyway"
-        )
-    elif was_primary and (entry := _needless_pypi(source)) is not None:
+    if changes and (entry := _needless_pypi(source)) is not None:
         source.units.remove(entry)
         changes.append(
             "PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway"
@@ -162,7 +154,7 @@ def keep_pypi(source: SourceText, changes: list[str], *, again: bool = False) ->
     """
     at = _last_primary(source)
     assert at is not None, "without a primary source PyPI is on"
-    source.units.insert(at + 1, Unit({"name": "PyPI", "priority": "primary"}))
+    source.units.insert(at + 1, Unit.kept_pypi())
     last = _shown(source.units[at])
     why = "it stays on"
     if again:
@@ -174,8 +166,7 @@ def move_behind_primaries(source: SourceText, unit: Unit, changes: list[str]) ->
     """Make ``unit`` the last of the primary sources."""
     at = _last_primary(source)
     if at is not None and (last := source.units[at]) is not unit:
-        source.units.remove(unit)
-        source.units.insert(source.units.index(last) + 1, unit)
+        source.move(unit, at)
         changes.append(f"{_shown(unit)}: moved behind {_shown(last)}")
 
 
@@ -220,8 +211,10 @@ def _update(
     elif priority == "primary" and old != "primary":
         at = source.units.index(unit)
         source.units.remove(unit)
-        source.units.insert(min(at, _place_for(source, unit)), unit)
-        if source.units.index(unit) != at:
+        place = min(at, _place_for(source, unit))
+        source.units.insert(at, unit)
+        if place != at:
+            source.move(unit, place)
             changes.append(f"{_shown(unit)}: moved{_before_what(source, unit)}")
 
 
@@ -291,22 +284,12 @@ def _searchable(source: SourceText) -> bool:
     return not (all(explicit) and any(is_pypi(_name(unit)) for unit in source.units))
 
 
-def _says_nothing(unit: Unit) -> bool:
-    """Whether ``unit`` is the entry for PyPI that ``add`` writes, and no one has put a comment to
-    it.
-    """
-    commented = any(kind == "comment" for kind, _, _ in toml_text.tokens(unit.text or ""))
-    return is_pypi(_name(unit)) and effective_priority(unit.data) == "primary" and not commented
-
-
 def _needless_pypi(source: SourceText) -> Unit | None:
-    """The one primary source, if it is PyPI, just as ``add`` lists it, and Poetry has it without an
-    entry, too.
-    """
+    """The entry that kept PyPI on, if it is the only primary source: Poetry has PyPI without it."""
     primary = [unit for unit in source.units if effective_priority(unit.data) == "primary"]
-    if has_legacy_words(_data(source)) or len(primary) != 1 or not _says_nothing(primary[0]):
+    if has_legacy_words(_data(source)) or len(primary) != 1:
         return None
-    return primary[0] if primary[0].data == {"name": "PyPI", "priority": "primary"} else None
+    return primary[0] if primary[0].is_kept_pypi else None
 
 
 def _find(source: SourceText, name: str) -> Unit | None:

@@ -1,10 +1,12 @@
 """Edits of TOML as text: a pair in a table, and tables in a file that is cut into parts.
 
-Whoever edits parses the result once more and compares; nothing here is believed.
+Each text ends its last line. Whoever edits parses the result once more and compares; nothing here
+is believed.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -25,7 +27,6 @@ def with_pair(text: str, key: str, value: object) -> str:
     """The text of one table with ``key`` set: in its old place, else behind the words that Poetry
     writes first.
     """
-    text = ended(text)
     found = list(toml_text.statements(text))
     for statement in found:
         if statement.kind == "pair" and statement.key == (key,):
@@ -45,7 +46,7 @@ def without_pair(text: str, key: KeyPath, instead: tuple[str, object] | None = N
     Comments stay.
     """
     kept = []
-    for statement in toml_text.statements(ended(text)):
+    for statement in toml_text.statements(text):
         line = statement.text
         if statement.kind != "pair" or statement.key[: len(key)] != key:
             kept.append(line)
@@ -58,74 +59,88 @@ def without_pair(text: str, key: KeyPath, instead: tuple[str, object] | None = N
     return "".join(kept)
 
 
-def remove_table(pieces: list[Part], path: KeyPath) -> None:
-    """Take the table ``path`` and all below it out of ``pieces``, whether it has a header or is a
-    pair of another.
+def without_table(pieces: list[Part], path: KeyPath) -> list[Part]:
+    """``pieces`` without the table ``path`` and all below it, be it a header or a pair of another
+    table.
     """
-    for piece in list(pieces):
-        if piece.path is None:
-            continue
-        if piece.path[: len(path)] == path:
-            remove(pieces, piece)
-        elif path[: len(piece.path)] == piece.path and not piece.array:
-            piece.text = without_pair(piece.text, path[len(piece.path) :])
+    while at := _first_below(pieces, path):
+        pieces = cut(pieces, at - 1)
+    for piece in pieces:
+        own = piece.path
+        if own is not None and path[: len(own)] == own and not piece.array:
+            piece.text = without_pair(piece.text, path[len(own) :])
+    return pieces
 
 
-def remove(pieces: list[Part], piece: Part) -> None:
-    """Take ``piece`` out of ``pieces`` with the blank lines that set it apart; what stands between
-    tables stays.
+def cut(pieces: list[Part], at: int) -> list[Part]:
+    """``pieces`` without the one at ``at`` and the blank lines that set it apart. It undoes
+    :func:`put`, byte for byte.
     """
-    first = last = _place_of(pieces, piece)
-    before = after = ""
-    if first and pieces[first - 1].path is None:
-        first -= 1
-        before = pieces[first].text
-    if last + 1 < len(pieces) and pieces[last + 1].path is None:
-        last += 1
-        after = pieces[last].text
-    if pieces[0] is piece or _ends_blank(before):
-        after = _trimmed(after, front=True)
-    if last == len(pieces) - 1 and not after:
-        before = _trimmed(before, front=False)
-    pieces[first : last + 1] = [Part(before + after)] if before + after else []
+    before, after = joined(pieces[:at]), joined(pieces[at + 1 :])
+    below = _blank_start(after)
+    if not before:
+        return toml_text.parts(after.removeprefix(below))
+    if below or not after:
+        before = before.removesuffix(_blank_end(before))
+    return toml_text.parts(before + after)
 
 
-def insert(pieces: list[Part], path: KeyPath, behind: Part | None = None) -> Part:
-    """Make room for one more element of the array of tables ``path``: behind ``behind``, else
-    behind the other tables of its table, else at the end.
+def put(pieces: list[Part], at: int, text: str) -> list[Part]:
+    """``pieces`` with the table ``text`` before the one at ``at``, set apart as its neighbours are:
+    by a blank line, unless there was none at this place.
     """
-    new = Part("", path, True)
-    tables = [piece for piece in pieces if piece.path is not None]
-    near = [piece for piece in tables if _is_below(piece, path[:-1])]
-    anchor = behind or next(reversed(near or tables or pieces), None)
-    if anchor is None:
-        pieces.append(new)
-        return new
-    at = _place_of(pieces, anchor) + 1
-    added = [new]
-    if anchor.path is not None or not _ends_blank(anchor.text):
-        added.insert(0, Part("\n"))
-    if at < len(pieces) and pieces[at].path is not None:
-        added.append(Part("\n"))
-    pieces[at:at] = added
-    return new
+    before, after = joined(pieces[:at]), joined(pieces[at:])
+    gap = _blank_end(before)
+    if gap:
+        return toml_text.parts(before + text + gap + after)
+    if not before:
+        return toml_text.parts(f"{text}\n{after}" if after else text)
+    if not after or _blank_start(after):
+        return toml_text.parts(f"{before}\n{text}{after}")
+    ends_in_comment = list(toml_text.statements(text))[-1].kind == "comment"
+    return toml_text.parts(before + text + ("\n" if ends_in_comment else "") + after)
+
+
+def put_element(pieces: list[Part], path: KeyPath, number: int, text: str) -> list[Part]:
+    """``pieces`` with ``text`` as element ``number`` of the array of tables ``path``.
+
+    It goes behind the element before it, so that a comment stays with what it is about; the first
+    one goes before the others, else behind the other tables of its table, else to the end.
+    """
+    places = places_of(pieces, path)
+    if number:
+        return put(pieces, places[number - 1] + 1, text)
+    if places:
+        return put(pieces, _in_front_of(pieces, places[0]), text)
+    tables = [at for at, piece in enumerate(pieces, 1) if piece.path is not None]
+    near = [at for at in tables if _is_below(pieces[at - 1], path[:-1])]
+    return put(pieces, [len(pieces), *tables, *near][-1], text)
+
+
+def places_of(pieces: list[Part], path: KeyPath) -> list[int]:
+    """Where the elements of the array of tables ``path`` stand."""
+    return [at for at, piece in enumerate(pieces) if piece.array and piece.path == path]
 
 
 def joined(pieces: list[Part]) -> str:
-    """The file; each part but the last ends its line."""
-    whole = [ended(piece.text) for piece in pieces[:-1]]
-    return "".join(whole + [piece.text for piece in pieces[-1:]])
+    """The text of ``pieces``."""
+    return "".join(piece.text for piece in pieces)
 
 
-def ended(text: str) -> str:
-    """``text`` with a line end behind it, unless it is empty."""
-    if not text or text.endswith("\n"):
-        return text
-    return f"{text}\n"
+def _first_below(pieces: list[Part], path: KeyPath) -> int:
+    """The number of the first table that is ``path`` or below it, from 1; 0 for none."""
+    numbers = (number for number, piece in enumerate(pieces, 1) if _is_below(piece, path))
+    return next(numbers, 0)
 
 
-def _place_of(pieces: list[Part], piece: Part) -> int:
-    return next(at for at, one in enumerate(pieces) if one is piece)
+def _in_front_of(pieces: list[Part], first: int) -> int:
+    """The place before a table, and before the comments that introduce it. A comment on top of the
+    file introduces the file if a blank line follows.
+    """
+    if first == 0 or pieces[first - 1].path is not None:
+        return first
+    introduces_file = first == 1 and _blank_end(pieces[0].text)
+    return first if introduces_file else first - 1
 
 
 def _is_below(piece: Part, path: KeyPath) -> bool:
@@ -140,14 +155,14 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _ends_blank(text: str) -> bool:
-    lines = _lines(text)
-    return bool(lines) and not lines[-1].strip()
+def _blank_start(text: str) -> str:
+    return "".join(itertools.takewhile(_is_blank, _lines(text)))
 
 
-def _trimmed(text: str, *, front: bool) -> str:
-    lines = _lines(text)
-    side = 0 if front else -1
-    while lines and not lines[side].strip():
-        del lines[side]
-    return "".join(lines)
+def _blank_end(text: str) -> str:
+    found = list(itertools.takewhile(_is_blank, reversed(_lines(text))))
+    return "".join(reversed(found))
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip()

@@ -27,6 +27,7 @@ def source(name: str, url: str | None, priority: str = "primary") -> str:
 
 
 PYPI = source("PyPI", None)
+KEPT = PYPI.replace('"PyPI"', '"PyPI"  # keeps PyPI enabled')
 NEXT = "Next, if it wants a credential: poetry repo login acme\n"
 
 
@@ -47,7 +48,7 @@ class TestInsideAProject:
         assert done.err == (
             f"acme ({URL}): added as primary\nPyPI: listed as primary behind acme, so that it stays on\n{NEXT}"
         )
-        assert project.read_text() == HEAD + source("acme", URL) + PYPI
+        assert project.read_text() == HEAD + source("acme", URL) + KEPT
         assert home.files().keys() == {"project/pyproject.toml", "keyring/tests_keyring.py"}
 
     def test_the_same_again_changes_nothing(self, home: WarmHome, project: Path) -> None:
@@ -63,7 +64,7 @@ class TestInsideAProject:
             *("repo", "add", "acme", other, "--priority", "explicit"),
             err=f'acme: url {URL} → {other}\nacme: priority = "primary" → priority = "explicit"\n',
         )
-        assert project.read_text() == HEAD + source("acme", other, "explicit") + PYPI
+        assert project.read_text() == HEAD + source("acme", other, "explicit") + KEPT
 
     def test_a_priority_that_is_not_named_stays(self, home: WarmHome, project: Path) -> None:
         """``repo add NAME URL --publish-url URL`` is the mending command of a cause: it must not
@@ -330,7 +331,7 @@ class TestSelf:
         assert project.read_text() == HEAD
         own = home.config / "pyproject.toml"
         assert (
-            own.read_text() == "[tool.poetry]\npackage-mode = false\n" + source("acme", URL) + PYPI
+            own.read_text() == "[tool.poetry]\npackage-mode = false\n" + source("acme", URL) + KEPT
         )
         home.says(
             "repo",

@@ -43,7 +43,7 @@ class TestRemove:
         assert (done.code, done.out) == (0, "")
         assert done.err == (
             "acme: removed\n"
-            "PyPI: its entry is removed; without other sources it is what Poetry uses anyway\n"
+            "PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway\n"
             "Removed acme.\n"
         )
         pyproject = (full.project / "pyproject.toml").read_text()
@@ -141,7 +141,8 @@ class TestRemove:
         text = pyproject.read_text()
         pyproject.write_text(
             text.replace(
-                'name = "PyPI"\npriority = "primary"', 'name = "PyPI"\npriority = "explicit"'
+                'name = "PyPI"  # keeps PyPI enabled\npriority = "primary"',
+                'name = "PyPI"\npriority = "explicit"',
             )
         )
         full.refuses(

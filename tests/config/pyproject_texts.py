@@ -24,6 +24,7 @@ else:
     import tomli as tomllib
 
 
+KEPT = "# keeps PyPI enabled"
 INDEX = "https://pypi.example.org/simple/"
 
 
@@ -50,8 +51,9 @@ def everything_else(text: str) -> dict[str, Any]:
 
 
 def comments(text: str) -> list[str]:
-    """The comments of a text in which ``#`` means nothing else."""
-    return sorted(line[line.index("#") :].rstrip() for line in text.splitlines() if "#" in line)
+    """The user's comments in a text in which ``#`` means nothing else."""
+    found = [line[line.index("#") :].rstrip() for line in text.splitlines() if "#" in line]
+    return sorted(comment for comment in found if comment != KEPT)
 
 
 def pool_names(text: str) -> list[str]:

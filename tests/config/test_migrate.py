@@ -103,7 +103,7 @@ def test_pypi_is_listed_behind_the_last_plain_source() -> None:
     assert new == (
         PROJECT
         + source("foo", 'priority = "primary"\n')
-        + '[[tool.poetry.source]]\nname = "PyPI"\npriority = "primary"\n\n'
+        + '[[tool.poetry.source]]\nname = "PyPI"  # keeps PyPI enabled\npriority = "primary"\n\n'
         + source("sec", 'priority = "supplemental"')
     ).replace("\n", "\r\n")
     assert changes == [

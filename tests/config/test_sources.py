@@ -31,6 +31,7 @@ from tests.config.pyproject_texts import (
 PROJECT = '[project]\nname = "probe"\nversion = "1"\n'
 FOO = f'[[tool.poetry.source]]\nname = "foo"\nurl = "{INDEX}"\npriority = "primary"\n'
 PYPI = '[[tool.poetry.source]]\nname = "PyPI"\npriority = "primary"\n'
+KEPT = PYPI.replace('"PyPI"', '"PyPI"  # keeps PyPI enabled')
 CORP = '[[tool.poetry.source]]\nname = "corp"\nurl = "https://corp.example.org/simple"\npriority = "primary"\n'
 
 
@@ -38,15 +39,15 @@ class TestAdd:
     @pytest.mark.parametrize(
         ("before", "after"),
         [
-            ("", f"{FOO}\n{PYPI}"),
-            (PROJECT, f"{PROJECT}\n{FOO}\n{PYPI}"),
-            (PROJECT.rstrip("\n"), f"{PROJECT}\n{FOO}\n{PYPI}"),
-            ("# note\n", f"# note\n\n{FOO}\n{PYPI}"),
+            ("", f"{FOO}\n{KEPT}"),
+            (PROJECT, f"{PROJECT}\n{FOO}\n{KEPT}"),
+            (PROJECT.rstrip("\n"), f"{PROJECT}\n{FOO}\n{KEPT}".rstrip("\n")),
+            ("# note\n", f"# note\n\n{FOO}\n{KEPT}"),
             (
                 f"{PROJECT}\n[tool.poetry]\npackage-mode = false # x\n\n# black\n[tool.black]\n",
-                f"{PROJECT}\n[tool.poetry]\npackage-mode = false # x\n\n{FOO}\n{PYPI}\n# black\n[tool.black]\n",
+                f"{PROJECT}\n[tool.poetry]\npackage-mode = false # x\n\n{FOO}\n{KEPT}\n# black\n[tool.black]\n",
             ),
-            ("[tool.poetry]\n[tool.black]", f"[tool.poetry]\n\n{FOO}\n{PYPI}\n[tool.black]"),
+            ("[tool.poetry]\n[tool.black]", f"[tool.poetry]\n{FOO}{KEPT}[tool.black]"),
         ],
     )
     def test_plain_keeps_pypi_behind_it(self, tmp_path: Path, before: str, after: str) -> None:
@@ -60,11 +61,11 @@ class TestAdd:
 
     def test_crlf_stays(self) -> None:
         new, _ = add_source(PROJECT.replace("\n", "\r\n"), "foo", INDEX)
-        assert new == f"{PROJECT}\n{FOO}\n{PYPI}".replace("\n", "\r\n")
+        assert new == f"{PROJECT}\n{FOO}\n{KEPT}".replace("\n", "\r\n")
 
     def test_mixed_line_ends_stay(self) -> None:
         new, _ = add_source("[project]\r\nname = 'x'\n", "foo", INDEX)
-        assert new == f"[project]\r\nname = 'x'\n\n{FOO}\n{PYPI}"
+        assert new == f"[project]\r\nname = 'x'\n\n{FOO}\n{KEPT}"
 
     def test_a_second_one_also_comes_before_pypi(self, tmp_path: Path) -> None:
         new, changes = add_source(f"{FOO}\n# the public one\n{PYPI}", "bar", f"{INDEX}bar")
@@ -90,6 +91,28 @@ class TestAdd:
         text, _ = add_source(PROJECT, "foo", INDEX, "supplemental")
         new, _ = add_source(text, "corp", f"{INDEX}corp")
         assert poetry_reads(new, tmp_path) == ["corp primary", "PyPI primary", "foo supplemental"]
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            # a comment above a source goes with it, one set apart stays where it was
+            (f"# public\n{PYPI}", f"{FOO}\n# public\n{PYPI}"),
+            (f"# licence\n\n{PYPI}", f"# licence\n\n{FOO}\n{PYPI}"),
+            (f"# licence\n\n# public\n{PYPI}", f"# licence\n\n{FOO}\n# public\n{PYPI}"),
+            (
+                f"{PROJECT}\n# public ones\n\n{PYPI}",
+                f"{PROJECT}\n{FOO}\n# public ones\n\n{PYPI}",
+            ),
+            (
+                f"{CORP}# corp's\n\n# public\n\n{PYPI}",
+                f"{CORP}# corp's\n\n{FOO}\n# public\n\n{PYPI}",
+            ),
+            (f"{PROJECT}{PYPI}", f"{PROJECT}{FOO}{PYPI}"),
+        ],
+    )
+    def test_comments_stay_with_what_they_are_about(self, before: str, after: str) -> None:
+        assert add_source(before, "foo", INDEX)[0] == after
+        assert remove_source(after, "foo")[0] == before
 
     def test_pypi_that_is_explicit_stays_so(self, tmp_path: Path) -> None:
         new, _ = add_source(f"{CORP}\n{PYPI.replace('primary', 'explicit')}", "foo", INDEX)
@@ -169,7 +192,7 @@ class TestUpdate:
     def test_from_supplemental_to_primary(self, tmp_path: Path) -> None:
         text = FOO.replace("primary", "supplemental")
         new, changes = add_source(text, "foo", INDEX)
-        assert new == f"{FOO}\n{PYPI}"
+        assert new == f"{FOO}\n{KEPT}"
         assert changes[0] == 'foo: priority = "supplemental" → priority = "primary"'
         assert poetry_reads(new, tmp_path) == ["foo primary", "PyPI primary"]
 
@@ -254,11 +277,11 @@ class TestInlineArray:
 
     def test_the_last_one_goes_with_the_key(self) -> None:
         text = "[tool.poetry]\npackage-mode = false\nsource = [{name='foo', url='https://foo.example.org/'}]"
-        left = "[tool.poetry]\npackage-mode = false\n"
+        left = "[tool.poetry]\npackage-mode = false"
         assert remove_source(text, "foo")[0] == left
 
     def test_words_that_poetry_does_not_know_stay(self) -> None:
-        text = "tool.poetry.source = [{name='foo', url='x', links = [1, false], indexed = 1979-05-27, more.a = 'b'}]"
+        text = "tool.poetry.source = [{name='foo', url='x', links = [1, false], indexed = 1979-05-27, more.a = 'b'}]\n"
         new, _ = add_source(text, "foo", INDEX)
         assert new == source("foo", INDEX, None) + (
             'links = [1, false]\nindexed = 1979-05-27\nmore = { a = "b" }\n'
@@ -298,7 +321,7 @@ class TestRemove:
         assert new == PROJECT
         assert changes == [
             "foo: removed",
-            "PyPI: its entry is removed; without other sources it is what Poetry uses anyway",
+            "PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway",
         ]
         assert poetry_reads(new, tmp_path) == ["PyPI primary"]
 
@@ -316,30 +339,21 @@ class TestRemove:
         ]
         assert poetry_reads(new, tmp_path)[0] == poetry_reads(text, tmp_path)[1] == "PyPI primary"
 
-    @pytest.mark.parametrize(
-        "rest",
-        [
-            f"{PYPI}\n{CORP}",  # another primary source needs it
-            PYPI.replace("PyPI", "pypi")
-            + CORP.replace("primary", "explicit"),  # not as we write it
-            PYPI.replace('"PyPI"', '"PyPI" # why') + CORP.replace("primary", "explicit"),
-        ],
-    )
-    def test_twin_that_entry_stays_for_another_reason(self, rest: str) -> None:
+    def test_twin_it_stays_while_another_primary_source_needs_it(self) -> None:
+        rest = f"{CORP}\n{KEPT}"
         assert remove_source(f"{FOO}\n{rest}", "foo") == (rest, ["foo: removed"])
 
-    def test_twin_it_stays_when_no_primary_source_goes(self) -> None:
-        rest = f"{PYPI}\n{CORP.replace('primary', 'explicit')}"
-        text = f"{FOO.replace('primary', 'supplemental')}\n{rest}"
-        assert remove_source(text, "foo") == (rest, ["foo: removed"])
+    @pytest.mark.parametrize(
+        "mine", [PYPI, PYPI.replace("PyPI", "pypi"), KEPT.replace("primary", "supplemental")]
+    )
+    @pytest.mark.parametrize("rest", ["", f"\n{CORP.replace('primary', 'explicit')}"])
+    def test_twin_an_entry_for_pypi_that_a_user_wrote_stays(self, mine: str, rest: str) -> None:
+        """Be it as ``poetry source add PyPI`` and ``poetry repo add pypi`` write it."""
+        assert remove_source(f"{FOO}\n{mine}{rest}", "foo") == (mine + rest, ["foo: removed"])
 
-    def test_pypi_with_another_priority_stays(self) -> None:
-        other = PYPI.replace("primary", "supplemental")
-        assert remove_source(f"{FOO}\n{other}", "foo") == (other, ["foo: removed"])
-
-    def test_pypi_with_a_comment_stays(self) -> None:
-        other = PYPI.replace('"PyPI"', '"PyPI" # do not remove')
-        assert remove_source(f"{FOO}\n{other}", "foo") == (other, ["foo: removed"])
+    def test_it_goes_with_a_source_that_is_primary_no_more(self) -> None:
+        text, _ = add_source(add_source(PROJECT, "foo", INDEX)[0], "foo", INDEX, "explicit")
+        assert remove_source(text, "foo")[0] == PROJECT
 
     def test_says_that_pypi_is_back(self) -> None:
         assert remove_source(FOO, "foo") == (
@@ -484,20 +498,21 @@ class TestProperties:
             assert is_on
         assert name.lower() in pool_names(new)
 
-    @given(project_texts(), st.sampled_from(["primary", "supplemental", "explicit"]))
-    def test_remove_undoes_add(self, text: str, priority: str) -> None:
+    @given(project_texts(), st.sampled_from(["primary", "supplemental", "explicit"]), st.booleans())
+    def test_remove_undoes_add(self, text: str, priority: str, open_end: bool) -> None:
+        """Byte for byte; an inline array is tables then, and says the same."""
+        text = text.rstrip("\r\n") if open_end else text
         new, _ = _add(text, "new", INDEX, priority)
         try:
             gone, changes = remove_source(new, "new")
         except InputError:  # all that is left is explicit
             return
         assert changes
+        if "source = [" not in text:
+            assert gone == text
+            return
         assert comments(gone) == comments(text)
-        assert toml.same(everything_else(gone), everything_else(text))
-        pypi_only = [one["name"] for one in sources(text)] == ["PyPI"]
-        if [one["name"] for one in sources(text)] and not pypi_only:
-            kept = [one for one in sources(gone) if one["name"] != "PyPI"]
-            assert kept == [one for one in sources(text) if one["name"] != "PyPI"]
+        assert toml.same(loads(gone), loads(text))
 
     @given(project_texts(legacy=True))
     def test_text_is_cut_without_loss(self, text: str) -> None:
