@@ -162,6 +162,12 @@ class Settings:
             self.added, section, name, "password"
         )
 
+    def outer_user(self, name: str) -> str | None:
+        """The user whom the environment names, else another plugin: before those of files."""
+        variable = self.variable("HTTP_BASIC", name, "_USERNAME")
+        named = self.added_login(name)[0] if variable is None else variable[1]
+        return named or None
+
     def added_token(self, name: str) -> str | None:
         """The token that another plugin has put under ``pypi-token.NAME``."""
         found = entries_of(self.added, "pypi-token", name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
 from poetry_repo_plugin.core.hints import export
 from poetry_repo_plugin.core.secret import Secret
@@ -100,8 +101,8 @@ class EnvironmentSource:
 
 
 class EnvironmentUser:
-    """The user name of the environment where no source has a password for it: a token may be the
-    user.
+    """The user name of the environment, or of another plugin, where no source has a password for
+    it: a token may be the user.
 
     Behind all other sources.
     """
@@ -112,24 +113,29 @@ class EnvironmentUser:
         self._settings = settings
 
     def name_for(self, name: str) -> str | None:
-        """The user whom the environment names for the repository ``name``."""
-        variable = self._settings.variable("HTTP_BASIC", name, "_USERNAME")
-        return variable[1] or None if variable is not None else None
+        """The user named for the repository ``name``."""
+        return self._settings.outer_user(name)
 
     def get(self, query: Query) -> Answer:
         """The user with an empty password, as Poetry sends it."""
-        username = self._settings.variable("HTTP_BASIC", query.name, "_USERNAME")
-        if not query.name or username is None or not username[1]:
+        user = self._settings.outer_user(query.name) if query.name else None
+        if user is None or query.username not in (None, user):
             return NotMine()
-        variable, user = username
-        password = variable.removesuffix("_USERNAME") + "_PASSWORD"
+        username = self._settings.variable("HTTP_BASIC", query.name, "_USERNAME")
+        if username is None:
+            return self._of_plugin(query.name, user)
+        password = username[0].removesuffix("_USERNAME") + "_PASSWORD"
         if self._settings.variable("HTTP_BASIC", query.name, "_PASSWORD") is not None:
             return NotMine()  # the pair has answered
-        if query.username not in (None, user):
-            return NotMine()
-        detail = f"environment variable {variable} (without {password})"
+        detail = f"environment variable {username[0]} (without {password})"
         mend = export(**{password: "PASSWORD"})
         return Credential(Secret(""), user, "env", detail, mend=mend)
+
+    def _of_plugin(self, name: str, user: str) -> Answer:
+        if self._settings.added_login(name)[1] is not None:
+            return NotMine()  # the pair has answered
+        detail = f"{ANOTHER_PLUGIN} (http-basic.{name}, without a password)"
+        return Credential(Secret(""), user, "env", detail)
 
 
 def _without_password(username: tuple[str, str] | None) -> Answer:

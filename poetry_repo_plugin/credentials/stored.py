@@ -78,7 +78,7 @@ class StoredSource:
 
     def _login(self, query: Query) -> StoredLogin | None:
         """User name and password under Poetry's keys, as far as a file has a part of them."""
-        user, password = self._user(query.name), self._settings.password(query.name)
+        user, password = self._settings.outer_user(query.name), self._settings.password(query.name)
         login = self._settings.login(query.name)
         if user is None and login is not None:
             return login
@@ -87,11 +87,6 @@ class StoredSource:
         secret, file = password
         anyone = query.username or self._settings.project_username(query.name) or ""
         return StoredLogin(user or anyone, secret, file)
-
-    def _user(self, name: str) -> str | None:
-        """The user whom the environment names."""
-        variable = self._settings.variable("HTTP_BASIC", name, "_USERNAME")
-        return variable[1] or None if variable is not None else None
 
     def _first_of(self, kept: list[StoredLogin], query: Query, file: Path) -> Answer:
         """The first that has a secret, in ``auth.toml`` or in the keyring. One behind it stands in
@@ -142,7 +137,7 @@ class StoredSource:
         if query.allows(Need.SEARCH):
             return True
         if query.allows(Need.PROCESS):  # the first request
-            return self._user(query.name) is not None
+            return self._settings.outer_user(query.name) is not None
         # A listing: a login leaves a record of where it belongs, and a URL may name its user.
         return query.username is not None or self._is_recorded(query.name)
 
@@ -152,7 +147,11 @@ class StoredSource:
 
     def _untold(self, query: Query) -> Answer:
         """What the keyring may have although no file says so."""
-        likely = self._user(query.name) or self._settings.project_username(query.name) or TOKEN_USER
+        likely = (
+            self._settings.outer_user(query.name)
+            or self._settings.project_username(query.name)
+            or TOKEN_USER
+        )
         try:
             found = self._from_keyring(
                 query, query.username if query.username is not None else likely

@@ -189,6 +189,23 @@ class TestHalves:
         )
         assert isinstance(whole.get(Query(NAME, URL)), NotMine)
 
+    def test_a_user_alone_of_another_plugin_is_sent_as_poetry_sends_it(
+        self, tmp_path: Path
+    ) -> None:
+        def settings(**login: str) -> Settings:
+            memory = {"http-basic": {NAME: {"username": "t0ken", **login}}}
+            return Settings(tmp_path, environ={}, memory=lambda: (memory, []))
+
+        answer = EnvironmentUser(settings()).get(Query(NAME, URL))
+        assert got(answer) == (
+            "t0ken",
+            "",
+            f"another plugin (http-basic.{NAME}, without a password)",
+        )
+        assert isinstance(EnvironmentUser(settings(password="pw")).get(Query(NAME, URL)), NotMine)
+        (tmp_path / "auth.toml").write_text(f'[http-basic.{NAME}]\nusername = "t0ken"\n')
+        assert isinstance(EnvironmentUser(settings()).get(Query(NAME, URL)), NotMine), "of a file"
+
 
 @pytest.mark.parametrize(
     ("environ", "variable"),
