@@ -181,10 +181,12 @@ def _from_pypirc(
             username, secret = None, None
         index_url = None
         if url is not None and looks_like_index(url):
-            left_out.append(
-                f"{url} of [{section}] is an index: it is for installing, and no upload URL is known"
-            )
-            url, index_url = None, url
+            index_url = url
+            if profile_of(url) is not None:
+                url = None
+                left_out.append(
+                    f"{index_url} of [{section}] is for installing, and no upload URL is known"
+                )
         found.append(
             Found(
                 name,

@@ -499,14 +499,23 @@ class TestWhatIsNotTakenOver:
         assert home.toml("auth.toml") == {"pypi-token": {"pypi": "t"}}
         assert home.toml("config.toml") == {}
 
-    def test_an_index_is_no_upload_url(self, home: WarmHome, tmp_path: Path) -> None:
+    def test_the_index_of_a_known_server_is_no_upload_url(
+        self, home: WarmHome, tmp_path: Path
+    ) -> None:
+        url = "https://acme.jfrog.io/artifactory/api/pypi/pypi-local/simple"
         file = tmp_path / ".pypirc"
-        file.write_text(
-            "[acme]\nrepository = https://a.example.org/simple\nusername = me\npassword = p\n"
-        )
-        assert "is an index" in home.ok("repo", "import", str(file)).err
+        file.write_text(f"[acme]\nrepository = {url}\nusername = me\npassword = p\n")
+        assert "no upload URL is known" in home.ok("repo", "import", str(file)).err
         assert home.toml("config.toml") == {}
-        assert (
-            home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["url"]
-            == "https://a.example.org/simple"
-        )
+        assert home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["url"] == url
+
+    def test_twin_another_server_may_take_uploads_where_its_index_is(
+        self, home: WarmHome, tmp_path: Path
+    ) -> None:
+        """As pypicloud documents it (https://pypicloud.readthedocs.io/, "Upload a package")."""
+        url = "https://a.example.org/simple/"
+        file = tmp_path / ".pypirc"
+        file.write_text(f"[acme]\nrepository = {url}\nusername = me\npassword = p\n")
+        assert "no upload URL" not in home.ok("repo", "import", str(file)).err
+        assert home.toml("config.toml") == {"repositories": {"acme": {"url": url}}}
+        assert home.toml("poetry-repo-plugin.toml")["repositories"]["acme"]["url"] == url

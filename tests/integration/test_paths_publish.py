@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ from tests.integration.world import (
     assert_no_secret,
 )
 from tests.poetry_process import FILE_KEYRING
-from tests.servers import IndexServer
+from tests.servers import IndexServer, Response
+from tests.warm import WarmHome
 
 pytestmark = pytest.mark.paths
 
@@ -196,6 +198,33 @@ class TestPlaces:
         done = world.home.fails("publish", "-r", NAME)
         assert "[not-an-upload-url]" in done.text
         assert "--publish-url" in done.text
+
+    @pytest.mark.parametrize("path", ["/legacy/", "/api/up/"])
+    @pytest.mark.parametrize("place", ["config", "variable", "import"])
+    def test_a_slash_that_is_missing(
+        self, world: World, warm_home: WarmHome, dist: Path, place: str, path: str
+    ) -> None:
+        """A2: the server sends everybody on to the URL with the slash, and takes uploads there."""
+        world.index.index.upload_path = path
+        bare = f"{world.index.origin}{path}".rstrip("/")
+        world.index.respond = lambda request: (
+            Response(301, b"", {"Location": path}) if request.path + "/" == path else None
+        )
+        world.settle("config.toml", "repositories", value={})
+        home = replace(warm_home, root=world.home.root)
+        if place == "config":
+            home.ok("config", f"repositories.{NAME}", bare)
+        elif place == "variable":
+            home.environ[f"POETRY_REPOSITORIES_{NAME.upper()}_URL"] = bare
+        else:
+            login = f"username = {USER}\npassword = {PASSWORD}\n"
+            (home.root / ".pypirc").write_text(
+                f"[{NAME}]\nrepository = {bare}\n{login}", encoding="utf-8"
+            )
+            home.ok("repo", "import", str(home.root / ".pypirc"))
+        home.ok("publish", "-r", NAME)
+        assert uploaded(world.index) == [(dist.name, USER)]
+        assert world.index.paths("POST")[-1] == path
 
     def test_a_name_that_nobody_knows(self, world: World) -> None:
         done = world.home.fails("publish", "-r", f"{NAME}o")
