@@ -108,6 +108,14 @@ def _names(access: Access) -> Iterator[Finding]:
             yield Finding("names", State.WARN, message)
 
 
+def _interrupted_logins(access: Access) -> Iterator[Finding]:
+    """A login writes down what the keyring is about to get, and takes that back when it is done."""
+    for name in access.settings.names():
+        if access.settings.user_settings(name).keyring_users:
+            message = f"{name}: a login was interrupted; its secret may be left in the keyring"
+            yield Finding("keyring", State.WARN, message, hint=repo("login", name), about=name)
+
+
 def _repositories(access: Access) -> Iterator[Finding]:
     for repository in access.catalogue:
         yield from _plain_http(access, repository)
@@ -216,5 +224,6 @@ CHECKS: tuple[Check, ...] = (
     _legacy,
     _project,
     _names,
+    _interrupted_logins,
     _repositories,
 )

@@ -41,6 +41,12 @@ class TestLocal:
     def test_nothing(self, well: Place) -> None:
         assert well.local() == []
 
+    def test_an_interrupted_login(self, well: Place) -> None:
+        well.own("keyring-users", [USER])
+        (found,) = self.found(well, "keyring")
+        assert (found.state, found.hint) == (State.WARN, "poetry repo login foo")
+        assert found.message.startswith("foo: a login was interrupted")
+
     @posix
     def test_permissions(self, well: Place) -> None:
         well.own("url", "https://pypi.example.org/simple/", "bar")
