@@ -17,7 +17,7 @@ from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.checks import given_proxy, proxy_of
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.matching import Grant
-from poetry_repo_plugin.http.proxy import Proxy, fault_of, variable_of
+from poetry_repo_plugin.http.proxy import Proxy, fault_of, name_of, variable_of
 
 Resolve = Callable[..., list[Any]]
 
@@ -58,7 +58,8 @@ class Route:
     def dns(self) -> Finding:
         """Whether the name leads to an address; through a proxy, the proxy's name."""
         if self._fault is not None:
-            return failed("dns", self._of_proxy(f"the proxy cannot be used: {self._fault}"))
+            which = f"the proxy {name_of(self._given or '')}".rstrip()
+            return failed("dns", self._of_proxy(f"{which} cannot be used: {self._fault}"))
         host = self.proxy.host if self.proxy else self.origin.host
         port = self.proxy.port if self.proxy else self.origin.port
         whose = f"the proxy {self.proxy}, which resolves {self.origin.host}" if self.proxy else ""

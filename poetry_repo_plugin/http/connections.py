@@ -114,14 +114,15 @@ class Connections(Contexts):
 
     def _of_proxy(self, grant: Grant, detail: str, proxy: str, *, retry: bool) -> Failure:
         """Named with its variable, which is what there is to mend."""
-        from poetry_repo_plugin.http.proxy import variable_of
+        from poetry_repo_plugin.http.proxy import name_of, variable_of
 
         variable = variable_of(proxy, grant.origin.scheme, self._settings.environ)
-        hint = None
-        if variable is not None:
-            detail, hint = f"{detail} (set by {variable})", unset(variable)
+        words = [name_of(proxy), f"set by {variable}" if variable is not None else ""]
+        named = ", ".join(filter(None, words))
+        told = f"{detail} ({named})" if named else detail
+        hint = unset(variable) if variable is not None else None
         repository, host = grant.repository, grant.origin.netloc
-        return failure(Cause.PROXY, detail, repository, host=host, hint=hint, retry=retry)
+        return failure(Cause.PROXY, told, repository, host=host, hint=hint, retry=retry)
 
     def _system_trusts(self, grant: Grant, connect: Connect | None) -> bool:
         """Nobody has chosen a CA (one that was chosen was meant), and the system's would do."""

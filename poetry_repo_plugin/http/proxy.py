@@ -42,6 +42,14 @@ def _has_socks() -> bool:
     return find_spec("socks") is not None
 
 
+def name_of(proxy: str) -> str:
+    """Host and port of ``proxy``, without its login; ``""`` where it has none."""
+    try:
+        return str(Proxy.of(proxy))
+    except ValueError:
+        return ""
+
+
 def variable_of(proxy: str, scheme: str, environ: Mapping[str, str] = os.environ) -> str | None:
     """The environment variable that sends requests of ``scheme`` through ``proxy``, if it is one
     that does.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -355,3 +356,57 @@ def test_twin_the_repository_knows_that_user(world: World) -> None:
     assert_authorized(world.index.requests, username="carol")
     assert files_of(world.index, ".metadata")
     assert {request.peer for request in world.index.requests} == {PEER}
+
+
+class TestAnotherNameForTheSameUrl:
+    """A13: ``poetry config`` knows the index as ``acme``, and the project calls it ``foo``."""
+
+    @pytest.fixture
+    def world(self, world: World) -> World:
+        world.project("gamma")
+        login = {"username": USER, "password": PASSWORD}
+        world.settle("auth.toml", "http-basic", "acme", value=login)
+        world.break_off("credential")
+        world.settle("config.toml", "repositories", value={})
+        return world
+
+    def test_its_login_is_used(self, world: World) -> None:
+        world.settle("config.toml", "repositories", "acme", "url", value=world.index.index_url)
+        world.home.ok("lock")
+        assert_authorized(world.index.requests)
+        assert "acme" in world.home.ok("repo", "show", NAME).out
+
+    def test_twin_another_url(self, world: World) -> None:
+        url = f"{world.index.origin}/elsewhere/simple/"
+        world.settle("config.toml", "repositories", "acme", "url", value=url)
+        done = world.home.fails("lock")
+        assert "[credential-missing]" in done.text
+        assert_no_secret(done)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("repo", "token", NAME),
+        ("repo", "token", NAME, "--format", "json"),
+        ("repo", "doctor", NAME, "--json"),
+    ],
+    ids=lambda words: words[-1],
+)
+def test_what_a_keyring_prints_is_not_in_the_output(world: World, words: tuple[str, ...]) -> None:
+    """C7: a backend prints on standard output, and so does a tool that it starts."""
+    home = world.home
+    world.project("gamma")
+    world.settle("auth.toml", "http-basic", NAME, "password", value=None)
+    in_keyring(SERVICE, USER, PASSWORD, known=True)(world)
+    quiet = home.ok(*words)
+    home.environ["KEYRING_MODE"] = "chatty"
+    done = home.ok(*words)
+    assert _stable(done.out) == _stable(quiet.out)
+    assert "unlocking the vault" in done.err
+    assert "and so says its tool" in done.err
+
+
+def _stable(out: str) -> str:
+    """Without the seconds that a check took."""
+    return re.sub(r"\d+(\.\d+)? m?s\b", "", out)

@@ -342,6 +342,22 @@ class TestWithNothingConfigured:
         assert "[credential-rejected]" in done.text
         assert (len(index.identities), index.uploads) == (2, [])
 
+    def test_a_right_that_is_missing_is_no_expired_token(
+        self, home: PoetryHome, index: MintingIndex, github: GithubTokens
+    ) -> None:
+        """A7: a second token would have no more rights than the first."""
+        said = "The user 'octo' isn't allowed to upload to project 'app'."
+        index.respond = lambda request: (
+            Response.text(403, said) if request.path == "/upload/" else index._oidc(request)
+        )
+        done = publish(home)
+        assert done.code == 1
+        assert "[forbidden]" in done.text
+        assert said in done.text
+        assert "expired" not in done.text
+        assert len(index.identities) == 1
+        assert len(index.paths("POST")) == 2, "one token, one file"
+
     def test_a_token_that_ends_too_soon_is_no_endless_loop(
         self, home: PoetryHome, index: MintingIndex, github: GithubTokens
     ) -> None:
