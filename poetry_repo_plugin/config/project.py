@@ -17,6 +17,7 @@ from poetry_repo_plugin.config.toml import dump_key, parse, shown
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.names import is_pypi, match_name
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, split_userinfo
+from poetry_repo_plugin.core.package_names import patterns_in
 from poetry_repo_plugin.core.servers import PROVIDERS
 
 PRIORITIES = ("primary", "supplemental", "explicit")
@@ -69,6 +70,7 @@ class ProjectSettings(NamedTuple):
     ca: Path | None = None
     provider: str | None = None
     ignore_error_codes: tuple[int, ...] = ()
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -289,6 +291,8 @@ def _one(table: dict[str, object], root: Path, where: str, ignored: list[str]) -
         try:
             if key == "ca":
                 values["ca"] = _ca(value, root)
+            elif key == "packages":
+                values["packages"] = patterns_in(value)
             elif key in readers:
                 values[key.replace("-", "_")] = readers[key](value)
             else:

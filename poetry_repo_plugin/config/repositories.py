@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
+from poetry_repo_plugin.config.owned_names import OwnedNames, owned_names
 from poetry_repo_plugin.config.project import Project, ProjectSettings
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.config.variables import ByVariable, variables_of
@@ -173,8 +174,18 @@ class Catalogue:
 
     @property
     def complaints(self) -> list[str]:
-        """What in the project's file was not believed or makes no sense."""
-        return [*self._project.ignored, *self._project.problems] if self._project else []
+        """What in the project's file was not believed or makes no sense, and what is no pattern of
+        names.
+        """
+        of_project = (
+            [*self._project.ignored, *self._project.problems] if self._project is not None else []
+        )
+        return [*of_project, *self.owned.ignored]
+
+    @cached_property
+    def owned(self) -> OwnedNames:
+        """Whose names of packages are whose."""
+        return owned_names(self._settings, self._project)
 
     @property
     def project(self) -> Project | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poetry_repo_plugin.config.keys import entries_of
+from poetry_repo_plugin.core.package_names import patterns_in
 
 USERS = "keyring-users"
 
@@ -35,6 +36,8 @@ class UserSettings:
     provider: str | None = None
     audience: str | None = None
     ignore_error_codes: tuple[int, ...] = ()
+    packages: tuple[str, ...] = ()
+    """Patterns of the names that belong to it, as they are written."""
     misread: str | None = None
     """The key among ``helper`` and ``provider`` whose value is nothing that we wrote."""
 
@@ -65,6 +68,7 @@ def user_settings_of(table: Mapping[str, Any], name: str) -> UserSettings:
         ignore_error_codes=tuple(code for code in codes if type(code) is int)
         if isinstance(codes, list)
         else (),
+        packages=patterns_in(entry.get("packages")),
         misread=_misread(entry),
     )
 

@@ -43,6 +43,7 @@ class Cause(str, Enum):
     CREDENTIAL_EXPIRED = "credential-expired"
     FORBIDDEN = "forbidden"
     ORIGIN_MISMATCH = "origin-mismatch"
+    OWNED_ELSEWHERE = "owned-elsewhere"
     NOT_AN_INDEX = "not-an-index"
     NOT_AN_UPLOAD_URL = "not-an-upload-url"
     DNS = "dns"

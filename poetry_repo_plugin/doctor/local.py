@@ -86,7 +86,11 @@ def _migrate(access: Access, file: Path, mended: Mended) -> None:
 def _project(access: Access) -> Iterator[Finding]:
     """Sources that make no sense, and settings that count for nothing."""
     project = access.catalogue.project
-    ignored = [*access.settings.ignored_in_local(), *access.tls.project_trust.ignored()]
+    ignored = [
+        *access.settings.ignored_in_local(),
+        *access.catalogue.owned.ignored,
+        *access.tls.project_trust.ignored(),
+    ]
     if project is not None:
         for problem in project.problems:
             yield Finding("sources", State.FAIL, problem.removesuffix("."))

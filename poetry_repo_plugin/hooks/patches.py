@@ -15,6 +15,7 @@ from poetry_repo_plugin.hooks import (
     authenticator,
     git,
     memory,
+    owned_names,
     prefetch,
     publisher,
     repository,
@@ -34,6 +35,11 @@ _AUTHENTICATOR = "poetry.utils.authenticator:Authenticator"
 _HTTP_REPOSITORY = "poetry.repositories.http_repository:HTTPRepository"
 _LEGACY = "poetry.repositories.legacy_repository:LegacyRepository"
 _PYPI = "poetry.repositories.pypi_repository:PyPiRepository"
+_SINGLE_PAGE = "poetry.repositories.single_page_repository:SinglePageRepository"
+_CACHED = "poetry.repositories.cached_repository:CachedRepository"
+_POOL = "poetry.repositories.repository_pool:RepositoryPool"
+_PROVIDER = "poetry.puzzle.provider:Provider"
+_INSTALLER = "poetry.installation.installer:Installer"
 _PUBLISHER = "poetry.publishing.publisher:Publisher"
 _UPLOADER = "poetry.publishing.uploader:Uploader"
 _CERTIFICATES = "poetry.utils.authenticator:RepositoryCertificateConfig"
@@ -48,6 +54,24 @@ SEAMS: tuple[Seam, ...] = (
     Seam(_HTTP_REPOSITORY, "session"),
     Seam(_LEGACY, "find_links_for_package", repository.find_links_for_package, ("self", "package")),
     Seam(_PYPI, "find_links_for_package", repository.find_links_for_package, ("self", "package")),
+    # Names that belong to one repository: whom Poetry asks, and who may be asked
+    Seam(_POOL, "find_packages", owned_names.find_packages, ("self", "dependency")),
+    Seam(_POOL, "package", owned_names.package, ("self", "name", "version", "repository_name")),
+    Seam(_PROVIDER, "get_locked", owned_names.get_locked, ("self", "dependency")),
+    Seam(
+        _PROVIDER,
+        "search_for_direct_origin_dependency",
+        owned_names.search_for_direct_origin_dependency,
+        ("self", "dependency"),
+    ),
+    Seam(_INSTALLER, "run", owned_names.run_installer, ("self",)),
+    Seam(_HTTP_REPOSITORY, "_get_page", owned_names.by_name, ("self", "name")),
+    Seam(_LEGACY, "_get_page", owned_names.by_name, ("self", "name")),
+    Seam(_SINGLE_PAGE, "_get_page", owned_names.by_name, ("self", "name")),
+    Seam(_PYPI, "_get_page", owned_names.by_name, ("self", "name")),
+    Seam(_PYPI, "_get_release_info", owned_names.by_name, ("self", "name", "version")),
+    Seam(_CACHED, "get_release_info", owned_names.by_name, ("self", "name", "version")),
+    Seam(_PYPI, "search", owned_names.search, ("self", "query")),
     # The configuration
     Seam(_FACTORY, "create_poetry", memory.create_poetry, ("self", "cwd")),
     Seam(_CONFIG, "create"),

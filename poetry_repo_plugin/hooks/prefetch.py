@@ -116,10 +116,11 @@ def _once_at_a_time(
 def _complete_package(original: Callable[..., Any], self: Any, dependency_package: Any) -> Any:
     found = original(self, dependency_package)
     if _crew is not None and (_hosts is None or not _hosts.are_near()):
+        from poetry_repo_plugin.hooks.owned_names import Routes
         from poetry_repo_plugin.hooks.prefetch_plan import Plan
 
         if _PLAN not in self.__dict__:
-            setattr(self, _PLAN, Plan(self, _crew))
+            setattr(self, _PLAN, Plan(self, _crew, Routes(self.pool)))
         getattr(self, _PLAN).settle(found.package.all_requires)
     return found
 

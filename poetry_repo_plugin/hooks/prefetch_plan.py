@@ -28,6 +28,7 @@ from poetry_repo_plugin.hooks.prefetch_pages import (
 from poetry_repo_plugin.hooks.single_flight import Flights
 
 if TYPE_CHECKING:
+    from poetry_repo_plugin.hooks.owned_names import Routes
     from poetry_repo_plugin.hooks.prefetch_crew import Crew
 
 _MOST_VERSIONS = (
@@ -46,12 +47,14 @@ class Plan:
     """What one run of the solver needs.
 
     :param provider: Poetry's, of which only what does not change during a run is read.
+    :param routes: who may be asked for which name.
     """
 
-    def __init__(self, provider: Any, crew: Crew) -> None:
+    def __init__(self, provider: Any, crew: Crew, routes: Routes) -> None:
         self._provider = provider
         self._pool = provider.pool
         self._crew = crew
+        self._routes = routes
         self._lock = threading.Lock()
         self._ended = False
         self._followed: set[tuple[Any, ...]] = set()
@@ -83,7 +86,8 @@ class Plan:
         name, constraint = dependency.name, dependency.constraint
         if self._ended or name in self._direct or dependency.is_direct_origin():
             return
-        need = _Need(name, dependency.source_name or self._sources.get(name))
+        source = dependency.source_name or self._sources.get(name)
+        need = _Need(name, self._routes.source_of(name, source))
         with self._lock:
             key = (need, str(constraint), dependency.extras)
             if key in self._followed:
@@ -131,11 +135,10 @@ class Plan:
                 for one in self._pool.repositories
                 if self._pool.get_priority(one.name) is Priority.PRIMARY
             ]
-        return (
-            found
-            if all(isinstance(getattr(one, "get_page", None), Flights) for one in found)
-            else []
-        )
+        fit = (isinstance(getattr(one, "get_page", None), Flights) for one in found)
+        if not all(fit) or not all(self._routes.may_be_asked(one, need.name) for one in found):
+            return []
+        return found
 
     def _locked(self, dependency: Any) -> Any:
         """The package of the lock file that the solver will take, as Poetry's
@@ -148,7 +151,7 @@ class Plan:
             if package.is_direct_origin() or not package.satisfies(dependency):
                 continue
             explicit = (
-                not dependency.source_name
+                not self._routes.source_of(dependency.name, dependency.source_name)
                 and package.source_type == "legacy"
                 and self._pool.get_priority(package.source_reference) is Priority.EXPLICIT
             )

@@ -9,6 +9,7 @@ from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.names import is_folder_name
 from poetry_repo_plugin.core.origin import redact, split_userinfo, with_brackets
 from poetry_repo_plugin.hooks.cache import settle_cache
+from poetry_repo_plugin.hooks.owned_names import may_be_asked
 from poetry_repo_plugin.hooks.run import current
 
 
@@ -43,7 +44,9 @@ def init_repository(
 def find_links_for_package(
     original: Callable[..., list[Any]], self: Any, package: Any
 ) -> list[Any]:
-    """Where an index links to, its CA is trusted."""
+    """Where an index links to, its CA is trusted. Of another repository's names it has none."""
+    if not may_be_asked(self, package.name):
+        return []
     links = original(self, package)
     matcher = current().access.matcher
     for link in links:

@@ -7,23 +7,36 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from poetry_repo_plugin.core.errors import Failure, RepoError
+from poetry_repo_plugin.core.errors import Failure, RepoError, StateError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import split_userinfo
+from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.hooks.cache import settle_cache
 from poetry_repo_plugin.hooks.explain import Answers
-from poetry_repo_plugin.hooks.facts import note_project, surroundings
+from poetry_repo_plugin.hooks.facts import (
+    config_folder,
+    dotted_keys,
+    memory,
+    note_project,
+    project_folder,
+    surroundings,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cleo.commands.command import Command
     from cleo.io.io import IO
     from urllib3 import PoolManager
 
+    from poetry_repo_plugin.config.home import Home
+    from poetry_repo_plugin.config.owned_names import OwnedNames
+    from poetry_repo_plugin.config.settings import Settings
     from poetry_repo_plugin.http.ahead import Hosts
     from poetry_repo_plugin.http.auth import Access
     from poetry_repo_plugin.ops.publish import Upload
@@ -84,6 +97,62 @@ class Run:
                 session.catalogue.add_live(name, url)
             self._watch(session.access.hosts)
             return session.access
+
+    @cached_property
+    def owned(self) -> OwnedNames:
+        """Whose names are whose. What is no pattern is told, as it protects nothing."""
+        with self._lock:
+            if "owned" in self.__dict__:
+                return self.__dict__["owned"]  # type: ignore[no-any-return]  # another thread was first
+            from poetry_repo_plugin.config.owned_names import OwnedNames, owned_names
+
+            folder = project_folder(self._command)
+            if not self._mentions_packages(folder):
+                return OwnedNames()
+            from poetry_repo_plugin.config.project import read_project
+
+            try:
+                project = read_project(folder / "pyproject.toml") if folder is not None else None
+                found = owned_names(self._settings, project)
+            except StateError as error:
+                raise self.report(error) from None
+            for line in found.ignored:
+                self._warn(printable(line))
+            return found
+
+    @cached_property
+    def _settings(self) -> Settings:
+        """The user's, read without what a request needs besides."""
+        from poetry_repo_plugin.config.settings import Settings
+
+        folder = project_folder(self._command)
+        return Settings(config_folder(), folder, dotted_keys=dotted_keys(), memory=memory)
+
+    def _mentions_packages(self, folder: Path | None) -> bool:
+        """Whether it is worth to parse the files that may hold a pattern."""
+        files = [config_folder() / "poetry-repo-plugin.toml"]
+        if folder is not None:
+            files.append(folder / "pyproject.toml")
+        for file in files:
+            with suppress(FileNotFoundError):
+                if b"packages" in file.read_bytes():
+                    return True
+        return False
+
+    def home_of(self, name: str) -> Home:
+        """Where the repository ``name`` belongs, by the user's word."""
+        from poetry_repo_plugin.config.bindings import Bindings
+
+        return Bindings(self._settings).home(name)
+
+    def knows_url(self, name: str) -> bool:
+        """Whether ``repo add NAME`` needs no URL."""
+        return self._settings.user_settings(name).url is not None or is_pypi(name)
+
+    @property
+    def is_for_poetry_itself(self) -> bool:
+        """Whether the command works on Poetry's own environment."""
+        return (self._command.name or "").startswith("self ")
 
     def add_live(self, name: str, url: str) -> None:
         if is_pypi(name):

@@ -1,0 +1,144 @@
+"""Names of packages that belong to one repository, and to no other (DESIGN section 11).
+
+Patterns are the user's, or a project's: they only narrow where Poetry looks, so that a project may
+have some. A name that two repositories claim has no owner that could be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from poetry_repo_plugin.config.toml import dump, shown
+from poetry_repo_plugin.core.package_names import NO_PATTERN, matches, normalized, pattern_of
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.config.project import Project
+    from poetry_repo_plugin.config.settings import Settings
+
+PYPI = "PyPI"
+_LOCAL = ("directory", "file")
+
+
+class Owner(NamedTuple):
+    """A repository and the pattern by which it owns a name.
+
+    :param pattern: as it is written.
+    :param place: where it is written, for a person.
+    :param by_project: only the project says so.
+    """
+
+    repository: str
+    pattern: str
+    place: str
+    by_project: bool
+
+    def __str__(self) -> str:
+        return f"{dump(self.pattern)} in {self.place}"
+
+    def is_called(self, repository: str) -> bool:
+        """Whether it is the repository of that name; case makes no difference, as in Poetry."""
+        return self.repository.lower() == repository.lower()
+
+
+class OwnedNames:
+    """Whose names are whose, for one run.
+
+    :param owners: the patterns of all repositories; who comes first is told of.
+    :ivar ignored: sentences on patterns that are none.
+    """
+
+    def __init__(self, owners: Iterable[Owner] = ()) -> None:
+        self.ignored: list[str] = []
+        self._patterns: list[tuple[str, Owner]] = []
+        self._known: dict[str, tuple[Owner, ...]] = {}
+        for owner in owners:
+            pattern = pattern_of(owner.pattern)
+            if pattern is None:
+                self.ignored.append(
+                    f"{owner.place}: the pattern {dump(owner.pattern)} of {shown(owner.repository)} "
+                    f"is ignored: {NO_PATTERN}."
+                )
+            else:
+                self._patterns.append((pattern, owner))
+
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
+
+    def owners_of(self, name: str) -> tuple[Owner, ...]:
+        """The repositories that own ``name``, each once; more than one is for a person to settle."""
+        name = normalized(name)
+        if name not in self._known:
+            found: dict[str, Owner] = {}
+            for pattern, owner in self._patterns:
+                if matches(pattern, name):
+                    found.setdefault(owner.repository.lower(), owner)
+            self._known[name] = tuple(found.values())
+        return self._known[name]
+
+    def patterns_of(self, repository: str) -> list[str]:
+        """The patterns of a repository, as they are written."""
+        owned = (owner.pattern for _, owner in self._patterns if owner.is_called(repository))
+        return list(dict.fromkeys(owned))
+
+
+def owned_names(settings: Settings, project: Project | None) -> OwnedNames:
+    """The names that the user's settings and the project give to repositories."""
+    return OwnedNames([*_of_user(settings), *_of_project(project)])
+
+
+def _of_user(settings: Settings) -> Iterator[Owner]:
+    for name in settings.names():
+        for pattern in settings.user_settings(name).packages:
+            yield Owner(name, pattern, settings.own_file.name, False)
+
+
+def _of_project(project: Project | None) -> Iterator[Owner]:
+    for name, one in project.settings.items() if project is not None else ():
+        for pattern in one.packages:
+            yield Owner(name, pattern, "pyproject.toml", True)
+
+
+class Elsewhere(NamedTuple):
+    """A package of a lock file that does not come from its owner.
+
+    :param owners: one, or those who claim the name.
+    :param holder: where the lock file has it from: a repository's name, or a URL.
+    """
+
+    name: str
+    owners: tuple[Owner, ...]
+    holder: str
+
+
+def elsewhere(
+    packages: Iterable[Mapping[str, Any]],
+    owned: OwnedNames,
+    direct: Collection[tuple[str, str]],
+) -> list[Elsewhere]:
+    """The packages of a lock file that are owned and come from somebody else.
+
+    :param packages: ``[[package]]``, as parsed.
+    :param direct: names and URLs that the project itself names; those are its own word.
+    """
+    found = []
+    for package in packages:
+        name = normalized(str(package.get("name", "")))
+        owners = owned.owners_of(name)
+        holder = _holder(package, name, direct)
+        if owners and holder is not None and not (len(owners) == 1 and owners[0].is_called(holder)):
+            found.append(Elsewhere(name, owners, holder))
+    return found
+
+
+def _holder(
+    package: Mapping[str, Any], name: str, direct: Collection[tuple[str, str]]
+) -> str | None:
+    """Where a lock file has a package from; ``None`` for what no index is asked for by its name."""
+    source = package.get("source")
+    if not isinstance(source, Mapping):
+        return PYPI
+    kind, url = source.get("type"), str(source.get("url", ""))
+    if kind == "legacy":
+        return str(source.get("reference", url))
+    return None if kind in _LOCAL or (name, url) in direct else url

@@ -1,0 +1,280 @@
+"""Names that belong to one repository: Poetry looks for them there, and nowhere else.
+
+Two guards. Where Poetry chooses whom to ask (its pool, its provider, its lock file), a name goes to
+its owner, and what is not so is said. Where a repository is asked, a name that is not its own is
+not there, whoever asks; so nothing is sent even on a way that we do not know.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+from poetry.repositories.exceptions import PackageNotFoundError
+
+from poetry_repo_plugin.config.owned_names import Elsewhere, Owner, elsewhere
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import Hint, command, repo
+from poetry_repo_plugin.core.patterns import Pattern
+from poetry_repo_plugin.core.terminal import printable
+from poetry_repo_plugin.hooks.run import current
+
+_NAME = Pattern(r"[A-Za-z0-9._-]+")
+_SHOWN = 3  # names in a message
+
+
+# -- whom Poetry asks
+
+
+def find_packages(original: Callable[..., Any], self: Any, dependency: Any) -> Any:
+    """``RepositoryPool.find_packages``: of a name that is owned, from its owner."""
+    repository = repository_for(self, dependency.name, dependency.source_name)
+    if repository is None:
+        return original(self, dependency)
+    return repository.find_packages(dependency)
+
+
+def package(
+    original: Callable[..., Any],
+    self: Any,
+    name: str,
+    version: Any,
+    *arguments: Any,
+    **options: Any,
+) -> Any:
+    """``RepositoryPool.package``: of a name that is owned, from its owner."""
+    if not current().owned:
+        return original(self, name, version, *arguments, **options)
+    given = inspect.signature(original).bind(self, name, version, *arguments, **options)
+    repository = repository_for(self, name, given.arguments.get("repository_name"))
+    if repository is not None:
+        given.arguments["repository_name"] = repository.name
+    return original(*given.args, **given.kwargs)
+
+
+def repository_for(pool: Any, name: str, source: str | None) -> Any:
+    """The repository of ``pool`` that owns ``name``; ``None`` where nobody does.
+
+    :param source: the one that the dependency names.
+
+    Raises what Poetry prints well where the owner cannot be asked, or is not the one that is wanted.
+    """
+    owners = current().owned.owners_of(name)
+    if not owners or not _asks_servers(pool):
+        return None
+    if len(owners) > 1:
+        _fail(_claimed(name, owners))
+    (owner,) = owners
+    if source is not None and not owner.is_called(source):
+        _fail(_wanted_elsewhere(name, owner, source))
+    if not pool.has_repository(owner.repository):
+        _fail(_not_a_source(name, owner))
+    repository = pool.repository(owner.repository)
+    if not is_meant(owner, repository):
+        _fail(_another(name, owner, repository))
+    return repository
+
+
+class Routes:
+    """Who is asked for which name, for whoever asks ahead of Poetry: nothing is raised here."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def source_of(self, name: str, source: str | None) -> str | None:
+        """The source that a dependency comes from, as far as anybody has said one: the owner, else
+        ``source``. The latter too where Poetry will complain.
+        """
+        owners = current().owned.owners_of(name)
+        if len(owners) == 1 and self._pool.has_repository(owners[0].repository):
+            return str(self._pool.repository(owners[0].repository).name)
+        return source
+
+    @staticmethod
+    def may_be_asked(repository: Any, name: str) -> bool:
+        """See :func:`may_be_asked`."""
+        return may_be_asked(repository, name)
+
+
+def may_be_asked(repository: Any, name: str) -> bool:
+    """Whether a repository may learn of a name, and deliver it."""
+    owners = current().owned.owners_of(name)
+    if not owners:
+        return True
+    return (
+        len(owners) == 1
+        and owners[0].is_called(repository.name)
+        and is_meant(owners[0], repository)
+    )
+
+
+def is_meant(owner: Owner, repository: Any) -> bool:
+    """Whether a repository is the one to which its user gave the names: a project may call another
+    one so.
+    """
+    if owner.by_project:
+        return True
+    home, url = current().home_of(owner.repository), getattr(repository, "_url", None)
+    return url is None or not home.places or home.takes(url)
+
+
+def _asks_servers(pool: Any) -> bool:
+    """Whether it is no pool of the packages of a lock file."""
+    return any(hasattr(one, "session") for one in pool.all_repositories)
+
+
+# -- the lock file
+
+
+def get_locked(original: Callable[..., Any], self: Any, dependency: Any) -> Any:
+    """``Provider.get_locked``: what the lock file has from an explicit source counts for whoever
+    names that source, and so for a name that the source owns.
+    """
+    source = Routes(self.pool).source_of(dependency.name, None) if current().owned else None
+    if source is None or dependency.source_name:
+        return original(self, dependency)
+    named = dependency.clone()
+    named.source_name = source
+    found = original(self, named)
+    return found if found is None else type(found)(dependency, found.package)
+
+
+def search_for_direct_origin_dependency(
+    original: Callable[..., Any], self: Any, dependency: Any
+) -> Any:
+    """``Provider.search_for_direct_origin_dependency``: only the project itself may say that an
+    owned name comes from a URL or a git repository.
+    """
+    owners = current().owned.owners_of(dependency.name)
+    if owners and not (dependency.is_file() or dependency.is_directory()):
+        key = (dependency.name, dependency.source_url)
+        if key not in _direct(self._package):
+            _fail(_wanted_elsewhere(dependency.name, owners[0], str(dependency.source_url)))
+    return original(self, dependency)
+
+
+def run_installer(original: Callable[..., int], self: Any) -> int:
+    """``Installer.run``: nothing is asked of anybody while the lock file, or the project, has an
+    owned name from elsewhere.
+    """
+    if current().owned:
+        for dependency in self._package.all_requires:
+            owners = current().owned.owners_of(dependency.name)
+            source = dependency.source_name
+            if len(owners) == 1 and source and not owners[0].is_called(source):
+                _fail(_wanted_elsewhere(dependency.name, owners[0], source))
+        found = elsewhere(_locked(self), current().owned, _direct(self._package))
+        if found:
+            _fail(_locked_elsewhere(found, current().is_for_poetry_itself))
+    return original(self)
+
+
+def _locked(installer: Any) -> Iterable[Any]:
+    """The packages of the lock file that this run relies on: those that are to be updated it looks
+    for anew.
+    """
+    if not installer._locker.is_locked() or (installer._update and installer._lock):
+        return ()
+    packages = installer._locker.lock_data.get("package", ())
+    if not installer._update:
+        return list(packages)
+    renewed = set(installer._whitelist)
+    return [one for one in packages if renewed and one["name"] not in renewed]
+
+
+def _direct(root: Any) -> set[tuple[str, str]]:
+    """The names and URLs that a project itself names."""
+    return {(one.name, str(one.source_url)) for one in root.all_requires if one.is_direct_origin()}
+
+
+# -- a repository that is asked
+
+
+def by_name(
+    original: Callable[..., Any], self: Any, name: str, *arguments: Any, **options: Any
+) -> Any:
+    """A question about the package ``name``."""
+    if not may_be_asked(self, name):
+        raise PackageNotFoundError(f"Package [{name}] not found.")
+    return original(self, name, *arguments, **options)
+
+
+def search(original: Callable[..., Any], self: Any, query: Any) -> Any:
+    """``PyPiRepository.search``, whose words go to the server: without names that others own."""
+    if not current().owned:
+        return original(self, query)
+    words = query.split() if isinstance(query, str) else list(query)
+    asked = [word for word in words if _may_search(self, word)]
+    found = original(self, " ".join(asked) if isinstance(query, str) else asked) if asked else []
+    return [one for one in found if may_be_asked(self, one.name)]
+
+
+def _may_search(repository: Any, word: str) -> bool:
+    name = _NAME.match(word)
+    return name is None or may_be_asked(repository, name[0])
+
+
+# -- what is said
+
+
+def _fail(failure: Failure) -> NoReturn:
+    raise current().report(failure)
+
+
+def _failure(owner: Owner, detail: str, hint: Hint | None = None) -> Failure:
+    name = printable(owner.repository)
+    return Failure(Cause.OWNED_ELSEWHERE, detail, repository=name, hint=hint)
+
+
+def _claimed(name: str, owners: tuple[Owner, ...]) -> Failure:
+    claims = " and to ".join(f"{owner.repository} ({owner})" for owner in owners)
+    return _failure(
+        owners[0], f"{name} belongs to {claims}. Change one of the patterns, so that one is left"
+    )
+
+
+def _wanted_elsewhere(name: str, owner: Owner, source: str) -> Failure:
+    return _failure(
+        owner,
+        f"{name} belongs to it ({owner}), but is required from {source}. "
+        f'Require it with source = "{owner.repository}" or without a source, or change the pattern',
+    )
+
+
+def _not_a_source(name: str, owner: Owner) -> Failure:
+    whose = "Poetry's own environment" if current().is_for_poetry_itself else "this project"
+    words = ["--self"] if current().is_for_poetry_itself else []
+    if not current().knows_url(owner.repository):
+        words.insert(0, "URL")
+    hint = repo("add", owner.repository, *words)
+    return _failure(owner, f"{name} belongs to it ({owner}), but it is no source of {whose}", hint)
+
+
+def _another(name: str, owner: Owner, repository: Any) -> Failure:
+    home = current().home_of(owner.repository)
+    return _failure(
+        owner,
+        f"{name} belongs to it ({owner}) at {home}, and this project calls {repository._url} so",
+        repo("login", owner.repository, "--url", repository._url),
+    )
+
+
+def _locked_elsewhere(found: list[Elsewhere], of_poetry: bool) -> Failure:
+    first = found[0]
+    if len(first.owners) > 1:
+        return _claimed(first.name, first.owners)
+    of_same = [one for one in found if one.owners == first.owners]
+    names = list(dict.fromkeys(one.name for one in of_same))
+    told = ", ".join(names[:_SHOWN])
+    if len(names) > _SHOWN:
+        told += f" and {len(names) - _SHOWN} more"
+    owner, verb = first.owners[0], "belongs" if len(names) == 1 else "belong"
+    them = "it" if len(names) == 1 else "them"
+    holders = " and ".join(dict.fromkeys(one.holder for one in of_same))
+    hint = command("poetry", "update", "--lock", *names)
+    if of_poetry:
+        hint = command("poetry", "self", "lock", "--regenerate")
+    return _failure(
+        owner, f"{told} {verb} to it ({owner}), but poetry.lock has {them} from {holders}", hint
+    )
