@@ -29,8 +29,9 @@ def no_auth(request: Any) -> Any:
 def create_session(original: Callable[..., requests.Session], self: Any) -> requests.Session:
     """Poetry's session, with our adapter below it."""
     from poetry_repo_plugin.hooks.remembered import remember_environment
-    from poetry_repo_plugin.http.adapter import CachingAdapter, DirectAdapter, RefusingAdapter
+    from poetry_repo_plugin.http.adapter import CachingAdapter, DirectAdapter
     from poetry_repo_plugin.http.cache import careful
+    from poetry_repo_plugin.http.refusing import RefusingAdapter
 
     session = original(self)
     run = current()

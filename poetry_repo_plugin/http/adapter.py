@@ -11,21 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
-from requests.adapters import BaseAdapter, HTTPAdapter
-from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header
+from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
-from requests.structures import CaseInsensitiveDict
 from requests.utils import select_proxy
 from urllib3 import PoolManager
 
-from poetry_repo_plugin.config.variables import ByVariable
 from poetry_repo_plugin.core.deadline import Budget, watched
 from poetry_repo_plugin.core.errors import Cause, Failure
-from poetry_repo_plugin.core.hints import repo
-from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, split_userinfo
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Purpose
@@ -33,32 +29,25 @@ from poetry_repo_plugin.http.ahead import Abandoned, is_ahead
 from poetry_repo_plugin.http.auth import Access, Attempt
 from poetry_repo_plugin.http.bodies import cut, read_beginning, reason_of, settle_retry_after
 from poetry_repo_plugin.http.cache import CarefulAdapter
+from poetry_repo_plugin.http.cookies import Cookies
 from poetry_repo_plugin.http.failures import failure
-from poetry_repo_plugin.http.hops import Hop
+from poetry_repo_plugin.http.hops import Headers, Hop
 from poetry_repo_plugin.http.matching import Grant
 from poetry_repo_plugin.http.refusals import Reply
 from poetry_repo_plugin.http.responses import ENOUGH as ENOUGH_OF_PAGE
-from poetry_repo_plugin.http.uploads import check_upload, onward, rewind
+from poetry_repo_plugin.http.uploads import (
+    as_upload_failure,
+    check_upload,
+    is_about_content,
+    onward,
+    rewind,
+    seconds_for_answer,
+)
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
 _NO_LIMIT = float("inf")  # the budget is one
-_SECONDS_FOR_ANSWER = 15.0
-
-
-class Headers(CaseInsensitiveDict[str]):
-    """Headers that remember, where requests copies them for a redirect, which request was answered
-    with it.
-    """
-
-    def __init__(self, headers: Any, hop: Hop) -> None:
-        super().__init__(headers)
-        self.hop = hop
-
-    def copy(self) -> Headers:
-        """As they are."""
-        return Headers(self, self.hop)
 
 
 @dataclass
@@ -125,7 +114,7 @@ class _Carrier(HTTPAdapter):
         self._strict = strict or purpose is Purpose.PUBLISH
         self._pools = pools
         self._trips: WeakKeyDictionary[PreparedRequest, Trip] = WeakKeyDictionary()
-        self._cookies: dict[tuple[Origin, str], RequestsCookieJar] = {}
+        self._cookies = Cookies()
         super().__init__(**options)
 
     @property
@@ -177,7 +166,7 @@ class _Carrier(HTTPAdapter):
         }
         try:
             grant, led_away = self._grant_for(request, given)
-            self._give_cookies(grant, request)
+            self._cookies.give(grant, request)
             trip = self._trips[request] = Trip(grant, proxies or {})
             if is_ahead():
                 self._access.hosts.check(grant, request)
@@ -206,7 +195,7 @@ class _Carrier(HTTPAdapter):
         url, hop = cast("str", request.url), getattr(request.headers, "hop", None)
         owner, led_away = self._owner(), False
         if hop is not None:
-            led_away = self._is_led_away(hop, url)
+            led_away = hop.leads_away(url, self._access.matcher, owner=owner, purpose=self._purpose)
             owner = (hop.trusted_by if led_away else hop.owner) or owner
         if given is None:
             given = self._given
@@ -224,33 +213,31 @@ class _Carrier(HTTPAdapter):
     def _travel(self, trip: Trip, request: PreparedRequest, how: dict[str, Any]) -> Response:
         """The exchanges that it takes until there is an answer to hand on."""
         flow, asked = self._flow(trip, request), request.url
+        publishing = self._purpose is Purpose.PUBLISH
         while True:
             response = self._answer(trip, request, how)
             if is_ahead():
                 return response
-            if self._judge and not self._is_about_content(response):
+            if self._judge and not (publishing and is_about_content(response)):
                 attempt = self._next_attempt(flow, trip, request, response, how)
                 if attempt is not None and rewind(request):
                     response.close()
                     trip.find = attempt.find
                     continue
-            target = onward(request, response) if self._purpose is Purpose.PUBLISH else None
+            target = onward(request, response) if publishing else None
             if target is None or request.url != asked or not rewind(request):
                 break
             response.close()
             request.url = target
             flow = self._flow(trip, request)
-        if self._purpose is Purpose.PUBLISH and self._judge:
+        if publishing and self._judge:
             odd = check_upload(trip.grant, request, response)
             if odd is not None:
                 whose = self._owner() or trip.grant.origin.netloc
                 self._access.notices.once(f"{whose}: {odd}.")
         if response.status_code < 400:
-            proof = (
-                request.url
-                if response.status_code < 300 and request.method in ("GET", "POST")
-                else None
-            )
+            is_proof = response.status_code < 300 and request.method in ("GET", "POST")
+            proof = request.url if is_proof else None
             self._access.succeeded(trip.grant, trip.sent, proof)
         self._access.hosts.settle(trip.grant, response.status_code, trip.seconds)
         return response
@@ -358,7 +345,7 @@ class _Carrier(HTTPAdapter):
             return response
         if self._purpose is not Purpose.PUBLISH:
             return super().send(request, **how)
-        with Budget(_seconds_for_answer(how["timeout"]), from_answer=True):
+        with Budget(seconds_for_answer(how["timeout"]), from_answer=True):
             response = super().send(request, **how)
             cut(response)
         return response
@@ -374,21 +361,9 @@ class _Carrier(HTTPAdapter):
         afterwards.
         """
         if response.status_code == 400:
-            found = self._for_purpose(
-                grant, self._access.tls.explain_answer(grant, 400, response.content[:2000])
-            )
+            found = self._access.tls.explain_answer(grant, 400, response.content[:2000])
             if found is not None:
-                raise found
-
-    def _is_about_content(self, response: Response) -> bool:
-        """Artifactory answers 403 for a file that exists already; ``--skip-existing`` wants to see
-        that.
-        """
-        return (
-            self._purpose is Purpose.PUBLISH
-            and response.status_code == 403
-            and "overwrite artifact" in (response.reason + response.text).lower()
-        )
+                raise self._for_purpose(grant, found)
 
     def _take_userinfo(self, request: PreparedRequest) -> Credential | None:
         """The credential that the URL itself holds; the URL goes on without it."""
@@ -399,22 +374,6 @@ class _Carrier(HTTPAdapter):
         if username is None:
             return None
         return Credential(secret or Secret(""), username, "url", "the URL itself")
-
-    def _is_led_away(self, hop: Hop, url: str) -> bool:
-        """Whether another origin's redirect led to ``url``: then nothing secret travels, nor ever
-        again on this way.
-        """
-        if hop.grant.uncertain:  # whoever answered may be a stranger on the same host
-            return True
-        if hop.led_away or url == hop.url:  # the same URL: it is sent again, from the start
-            return hop.led_away
-        if Origin.of(url) == hop.grant.origin:
-            return False
-        mine = hop.grant.query.name if hop.grant.query is not None else ""
-        onward = self._access.matcher.grant_for(
-            url, owner=hop.owner or self._owner(), purpose=self._purpose
-        )
-        return not mine or onward.query is None or onward.query.name != mine
 
     # -- what is carried, at the moment when the connection needs it
 
@@ -452,25 +411,8 @@ class _Carrier(HTTPAdapter):
         response.reason = printable(response.reason or "")
         trip = self._trips.get(req)
         if trip is not None and "set-cookie" in response.headers:
-            jar = self._cookies.setdefault(_jar_of(trip.grant), RequestsCookieJar())
-            cast("Any", extract_cookies_to_jar)(jar, req, resp)
+            self._cookies.keep(trip.grant, req, resp)
         return response
-
-    def _give_cookies(self, grant: Grant, request: PreparedRequest) -> None:
-        """Add the cookies of exactly the origin that the request goes to, and of the repository
-        there.
-
-        A cookie may stand for the password that it was an answer to, but belongs to a host with all
-        its ports, and to http as well unless its server says otherwise (RFC 6265, 8.5 and 8.6).
-        """
-        jar = self._cookies.get(_jar_of(grant))
-        header = (
-            cast("Any", get_cookie_header)(jar, request)
-            if jar is not None and not grant.uncertain
-            else None
-        )
-        if header is not None:
-            request.headers["Cookie"] = header
 
     def _context(self, request: PreparedRequest) -> Any:
         trip = self._trips.get(request)
@@ -485,42 +427,14 @@ class _Carrier(HTTPAdapter):
         """Raise the failure that ``error`` means, unless Poetry's own retries may help."""
         grant = trip.grant
         proxy = select_proxy(str(grant.origin), dict(trip.proxies))
-        found = self._for_purpose(grant, self._access.tls.explain(grant, error, proxy=proxy))
+        found = self._access.tls.explain(grant, error, proxy=proxy)
         if found is not None and (self._purpose is Purpose.PUBLISH or not found.retry):
-            raise found from error
+            raise self._for_purpose(grant, found) from error
 
-    def _for_purpose(self, grant: Grant, found: Failure | None) -> Failure | None:
-        if (
-            found is None
-            or found.cause is not Cause.NOT_AN_INDEX
-            or self._purpose is not Purpose.PUBLISH
-        ):
-            return found
-        repository, hint, publish = grant.repository, None, None
-        if (
-            grant.origin.scheme == "http"
-            and repository is not None
-            and repository.publish_url is not None
-        ):
-            publish, index = (
-                url.replace("http://", "https://", 1) if Origin.of(url) == grant.origin else url
-                for url in (repository.publish_url, repository.index_url or repository.publish_url)
-            )
-            if ByVariable.PUBLISH_URL not in repository.variables:
-                hint = repo("add", repository.name, index, "--publish-url", publish)
-        where = grant.origin.netloc
-        return failure(
-            Cause.NOT_AN_UPLOAD_URL, found.message, repository, host=where, url=publish, hint=hint
-        )
-
-
-def _jar_of(grant: Grant) -> tuple[Origin, str]:
-    """Whose cookies: one session downloads the files of all repositories, and several may share a
-    host.
-    """
-    if grant.repository is None or grant.stray:
-        return grant.origin, ""
-    return grant.origin, grant.repository.name
+    def _for_purpose(self, grant: Grant, found: Failure) -> Failure:
+        if self._purpose is Purpose.PUBLISH:
+            return as_upload_failure(grant, found)
+        return found
 
 
 def _words_of(response: Response, sent: Credential | None) -> str:
@@ -530,45 +444,9 @@ def _words_of(response: Response, sent: Credential | None) -> str:
     return reason_of(response, sent.secret.reveal(), sent.authorization().partition(" ")[2])
 
 
-def _seconds_for_answer(timeout: Any) -> float:
-    """How long the answer to an upload may take: longer than the limit that Poetry sets for each of
-    its reads.
-    """
-    read = timeout[1] if isinstance(timeout, tuple) else timeout
-    return max(_SECONDS_FOR_ANSWER, 2 * read if isinstance(read, (int, float)) else 0)
-
-
 class DirectAdapter(_Carrier):
     """For uploads, and for sessions without a cache."""
 
 
 class CachingAdapter(_Carrier, CarefulAdapter):
     """For the sessions that read an index through Poetry's cache."""
-
-
-class RefusingAdapter(BaseAdapter):
-    """For all that is neither http nor https, where a hostile or broken index may lead. Requests
-    would raise something that Poetry takes for the network, and tries again.
-    """
-
-    def __init__(
-        self,
-        access: Callable[[], Access],
-        report: Callable[[Failure], Exception],
-        owner: Callable[[], str | None],
-    ) -> None:
-        super().__init__()
-        self._get_access = access
-        self._report = report
-        self._owner = owner
-
-    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> NoReturn:
-        """Raise what ``report`` makes of it; nothing is opened."""
-        name = self._owner()
-        repository = self._get_access().catalogue.find(name) if name is not None else None
-        where = redact(request.url or "")[:200]
-        message = f"it leads to {where!r}, which is neither http nor https; nothing was opened."
-        raise self._report(failure(Cause.NOT_AN_INDEX, message, repository))
-
-    def close(self) -> None:
-        """There is nothing to close."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
+from poetry_repo_plugin.config.variables import ByVariable
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.matching import Grant
@@ -12,6 +15,8 @@ from poetry_repo_plugin.http.responses import Answer, judge_upload
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
+
+_SECONDS_FOR_ANSWER = 15.0
 
 
 def check_upload(grant: Grant, request: PreparedRequest, response: Response) -> str | None:
@@ -43,7 +48,9 @@ def redirect_target(url: str, response: Response) -> str | None:
         return None
     if target == url or redact(target) != target or here.host != there.host:
         return None
-    return target if there.scheme == "https" or here.scheme == "http" else None
+    if here.scheme == "https" and there.scheme != "https":
+        return None
+    return target
 
 
 def onward(request: PreparedRequest, response: Response) -> str | None:
@@ -55,7 +62,9 @@ def onward(request: PreparedRequest, response: Response) -> str | None:
         return None
     url = cast("str", request.url)
     target = urljoin(url, location)
-    return target if target == f"{url}/" else None
+    if target != f"{url}/":
+        return None
+    return target
 
 
 def rewind(request: PreparedRequest) -> bool:
@@ -76,3 +85,51 @@ def rewind(request: PreparedRequest) -> bool:
     again = MultipartEncoder(encoder.fields, boundary=encoder.boundary_value)
     request.body = MultipartEncoderMonitor(again, body.callback)
     return True
+
+
+def is_about_content(response: Response) -> bool:
+    """Artifactory answers 403 for a file that exists already; ``--skip-existing`` wants to see
+    that.
+    """
+    if response.status_code != 403:
+        return False
+    return "overwrite artifact" in (response.reason + response.text).lower()
+
+
+def as_upload_failure(grant: Grant, found: Failure) -> Failure:
+    """``found``, in the words of an upload where it says that a place is no index."""
+    if found.cause is not Cause.NOT_AN_INDEX:
+        return found
+    repository, hint, publish = grant.repository, None, None
+    if repository is not None and grant.origin.scheme == "http":
+        publish = repository.publish_url
+    if repository is not None and publish is not None:
+        index = _as_https(repository.index_url or publish, grant.origin)
+        publish = _as_https(publish, grant.origin)
+        if ByVariable.PUBLISH_URL not in repository.variables:
+            hint = repo("add", repository.name, index, "--publish-url", publish)
+    return failure(
+        *(Cause.NOT_AN_UPLOAD_URL, found.message, repository),
+        host=grant.origin.netloc,
+        url=publish,
+        hint=hint,
+    )
+
+
+def seconds_for_answer(timeout: Any) -> float:
+    """How long the answer to an upload may take: longer than the limit that Poetry sets for each of
+    its reads.
+    """
+    read = timeout
+    if isinstance(timeout, tuple):
+        read = timeout[1]
+    if not isinstance(read, (int, float)):
+        return _SECONDS_FOR_ANSWER
+    return max(_SECONDS_FOR_ANSWER, 2 * read)
+
+
+def _as_https(url: str, origin: Origin) -> str:
+    """``url`` with https, if it is at ``origin``."""
+    if Origin.of(url) != origin:
+        return url
+    return url.replace("http://", "https://", 1)
