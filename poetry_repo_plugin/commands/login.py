@@ -9,19 +9,25 @@ from cleo.helpers import argument, option
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
+from poetry_repo_plugin.config.user_settings import OAuthSettings
 from poetry_repo_plugin.core.errors import Failure, InputError
-from poetry_repo_plugin.core.hints import Hint, repo
+from poetry_repo_plugin.core.hints import Hint, export, repo
+from poetry_repo_plugin.core.names import is_pypi, no_choice
 from poetry_repo_plugin.core.origin import Origin, split_userinfo
 from poetry_repo_plugin.core.prompts import ask, ask_secret
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import PROVIDERS
+from poetry_repo_plugin.core.variables import env_key
+from poetry_repo_plugin.core.wrapping import width_of
 from poetry_repo_plugin.credentials.base import Credential
 from poetry_repo_plugin.ops.credential_store import check_username
 from poetry_repo_plugin.ops.helper_login import Tried, try_helper, try_provider
 from poetry_repo_plugin.ops.home import profile_at
 from poetry_repo_plugin.ops.login import Login, Target, find_target
 from poetry_repo_plugin.ops.session import Session
+from poetry_repo_plugin.ops.sign_in import FLOWS, Client, SignIn, require_keyring
 
+OAUTH_WORDS = ("client-id", "scope", "audience", "flow", "client-secret-stdin")
 SECRETS = ("password", "password-stdin", "token", "token-stdin")
 
 
@@ -65,6 +71,24 @@ class Command(RepoCommand):
             flag=False,
         ),
         option("provider", None, f"Ask a cloud's own tool: {', '.join(PROVIDERS)}.", flag=False),
+        option(
+            "oauth", None, "Sign in with the company's account, at this issuer (a URL).", flag=False
+        ),
+        option("client-id", None, "The client as which one signs in there.", flag=False),
+        option(
+            "scope",
+            None,
+            "What the token is to be good for; again for more.",
+            flag=False,
+            multiple=True,
+        ),
+        option("audience", None, "For whom the token is to be made out.", flag=False),
+        option("flow", None, f"How one signs in: {' or '.join(FLOWS)}.", flag=False),
+        option(
+            "client-secret-stdin",
+            None,
+            "Read the secret of a client that is not public from standard input, one line.",
+        ),
         option("url", None, "A further URL that the credential belongs to.", flag=False),
         option("plaintext", None, "Keep it in auth.toml, not in the keyring."),
         option("no-verify", None, "Store it without asking the repository."),
@@ -75,6 +99,8 @@ class Command(RepoCommand):
     <c1>poetry repo login pypi --token-stdin</c1>                to publish to PyPI
     <c1>poetry repo login acme --provider aws</c1>               asks `aws`
     <c1>poetry repo login acme --helper "vault-helper ci"</c1>   asks a helper
+    <c1>poetry repo login acme --oauth https://login.example.com --client-id poetry</c1>
+                                                signs in with the company's account
 
 The credential belongs to the hosts of the repository as it is known now. A
 project that uses the same name for another host does not get it; <c1>--url</c1>
@@ -86,10 +112,13 @@ adds a host."""
         target = find_target(session, str(self.argument("name")), self._url(), self)
         session.catalogue.check_url(target.repository, target.url)
         login = Login(session, target, self, verify=not self.option("no-verify"))
+        wanted = self._wanted(session, target)
         try:
             login.require_home()
             if self.given("helper", "provider"):
                 login.with_helper(self._try_helper(target))
+            elif wanted is not None:
+                self._sign_in(session, login, target, wanted)
             elif self.given(*SECRETS, "username") or not login.extend():
                 credential = self._credential(session, target.repository)
                 login.with_secret(credential, plaintext=bool(self.option("plaintext")))
@@ -103,7 +132,12 @@ adds a host."""
     # -- the words
 
     def _check_words(self) -> None:
-        self.only_one_of(*SECRETS, "helper", "provider")
+        self.only_one_of(*SECRETS, "helper", "provider", "oauth")
+        for word in self.given(*OAUTH_WORDS, "oauth"):
+            for other in (*SECRETS, "helper", "provider", "username"):
+                self.only_one_of(word, other)
+        if (flow := self.text("flow")) is not None and flow not in FLOWS:
+            raise no_choice(flow, "a way to sign in", FLOWS)
         for word in self.given("helper", "provider"):
             for other in ("username", "plaintext"):
                 self.only_one_of(word, other)
@@ -135,6 +169,71 @@ adds a host."""
             return try_provider(repository, self.text("provider") or "", target.url)
         words = self.argument("words") or []
         return try_helper(repository, helper, self.text("protocol"), target.url, words)
+
+    # -- the company's account
+
+    def _wanted(self, session: Session, target: Target) -> OAuthSettings | None:
+        """Where and as which client to sign in: the words given, completed by what is set.
+
+        ``None`` for any other login. Raises :class:`InputError` for half of it.
+        """
+        repository = target.repository
+        if self.given(*SECRETS, "helper", "provider", "username"):
+            return None
+        known = session.settings.user_settings(repository.name).oauth
+        issuer, words = self.text("oauth"), self.given(*OAUTH_WORDS)
+        if issuer is None and known is None:
+            if words:
+                message = f"--{words[0]} goes with --oauth only."
+                raise InputError(message, repo("login", repository.name, "--oauth", "ISSUER"))
+            return None
+        base = known if known is not None and issuer in (None, known.issuer) else OAuthSettings()
+        wanted = OAuthSettings(
+            issuer or base.issuer,
+            self.text("client-id") or base.client_id,
+            tuple(self.option("scope") or ()) or base.scopes,
+            self.text("audience") or base.audience,
+        )
+        missing = "--oauth" if not wanted.issuer else "--client-id" if not wanted.client_id else ""
+        if missing:
+            told = ["--oauth", wanted.issuer or "ISSUER", "--client-id", wanted.client_id or "ID"]
+            hint = repo("login", repository.name, *told)
+            raise InputError(f"{missing} is missing: neither given nor set.", hint)
+        if is_pypi(repository.name):
+            raise InputError(f"{repository.name} takes API tokens.", repo("login", repository.name))
+        return wanted
+
+    def _sign_in(
+        self, session: Session, login: Login, target: Target, wanted: OAuthSettings
+    ) -> None:
+        """Let a person sign in, and keep what comes of it. Without one nothing is opened, and
+        nothing waits.
+        """
+        name, plaintext = target.repository.name, bool(self.option("plaintext"))
+        if not self.terminal_for_person:
+            key = f"POETRY_HTTP_BASIC_{env_key(name)}"
+            hint = export(**{f"{key}_USERNAME": "USER", f"{key}_PASSWORD": "PASSWORD"})
+            message = (
+                f"To sign in at {wanted.issuer} takes a person at a terminal, and there is none. "
+                f"Where there is one: `{repo('login', name)}`."
+            )
+            raise InputError(message, hint)
+        if not plaintext:
+            require_keyring(session, name)
+        secret = None
+        if self.option("client-secret-stdin"):
+            secret = self.read_secret_line("client secret")
+        found = SignIn(
+            session.access, target.repository, Client(wanted, secret), self, flow=self.text("flow")
+        ).run()
+        login.with_sign_in(found, wanted, plaintext=plaintext)
+
+    @property
+    def terminal_for_person(self) -> bool:
+        """Whether a person is there; the client's secret may come from a pipe."""
+        if not self.option("client-secret-stdin"):
+            return self.terminal
+        return self.io.is_interactive() and width_of(self.io.error_output) is not None
 
     # -- the secret
 

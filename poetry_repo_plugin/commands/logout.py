@@ -12,6 +12,7 @@ from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
 from poetry_repo_plugin.ops.session import Session
+from poetry_repo_plugin.ops.sign_in import revoke
 
 
 class Command(RepoCommand):
@@ -43,6 +44,7 @@ The repositories themselves and their certificates stay;
         )
         left = []
         for name in dict.fromkeys(chosen):
+            revoke(session, name, self)
             forgotten = session.logins.forget(name)
             if forgotten.left is not None:
                 left.append(name)

@@ -97,6 +97,10 @@ class Changes:
         """Keep (or, for ``None``, remove) the passphrase of the client key in ``auth.toml``."""
         self._auth("http-basic", name, {"passphrase": _revealed(passphrase)})
 
+    def save_oauth_tokens(self, name: str, tokens: Secret | None) -> None:
+        """Keep (or, for ``None``, remove) the tokens of a sign-in in ``auth.toml``."""
+        self._auth("http-basic", name, {"oauth-tokens": _revealed(tokens)})
+
     # -- what is no secret
 
     def save_publish_url(self, name: str, url: str | None) -> None:

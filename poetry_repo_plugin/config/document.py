@@ -62,7 +62,7 @@ def _says(text: str, data: object) -> bool:
 
 def put(document: Any, keys: tuple[str, ...], value: object) -> None:
     """Set ``keys`` in a tomlkit document, creating the tables on the way; ``None`` removes it and
-    emptied tables.
+    emptied tables. A dictionary is written on one line.
 
     What stands where a table belongs is not overwritten: :func:`edited` raises :class:`StateError`
     then.
@@ -85,6 +85,10 @@ def put(document: Any, keys: tuple[str, ...], value: object) -> None:
             raise _InTheWayError(
                 f"a value for {'.'.join(keys[: index + 1])}, where a table belongs"
             )
+    if isinstance(value, dict):
+        inline = tomlkit.inline_table()
+        inline.update(value)
+        value = inline
     if isinstance(table.get(keys[-1]), dict):
         raise _InTheWayError(f"a table for {'.'.join(keys)}, where a value belongs")
     if table.get(keys[-1]) != value or isinstance(table.get(keys[-1]), bool) != isinstance(

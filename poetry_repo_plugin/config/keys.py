@@ -91,16 +91,23 @@ def text_at(table: Mapping[str, Any], section: str, name: str, key: str) -> str 
     return next((value for value in found if isinstance(value, str)), None)
 
 
-def leaf_names(entries: Mapping[str, Any], depth: int = _DEEPEST) -> Iterator[str]:
-    """The names below a section; a name with dots may be a chain of tables."""
+def leaf_names(
+    entries: Mapping[str, Any], depth: int = _DEEPEST, *, settings: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """The names below a section; a name with dots may be a chain of tables.
+
+    :param settings: keys that hold a table and are no part of a name.
+    """
     for name, value in entries.items():
         inner = (
-            [key for key, below in value.items() if isinstance(below, dict)]
+            [key for key, below in value.items() if isinstance(below, dict) and key not in settings]
             if isinstance(value, dict)
             else []
         )
         if isinstance(value, dict) and inner and depth:
-            for below in leaf_names({key: value[key] for key in inner}, depth - 1):
+            for below in leaf_names(
+                {key: value[key] for key in inner}, depth - 1, settings=settings
+            ):
                 yield f"{name}.{below}"
         if not inner or not isinstance(value, dict) or len(inner) < len(value):
             yield name

@@ -36,6 +36,10 @@ _REASONS = {
     **dict.fromkeys(
         ("verify", "insecure", "cert"), "a project file cannot switch verification off"
     ),
+    **dict.fromkeys(
+        ("oauth", "issuer", "client-id", "signed-in"),
+        "a project file cannot say where people sign in: its index would receive their tokens",
+    ),
     **dict.fromkeys(("client-cert", "client-key"), "it belongs to a user, not to a project"),
     **dict.fromkeys(
         ("origins", "origin", "url"), "a project file cannot widen where a credential goes"

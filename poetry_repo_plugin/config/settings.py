@@ -18,12 +18,13 @@ from poetry_repo_plugin.config.document import read_toml
 from poetry_repo_plugin.config.files import JOURNAL
 from poetry_repo_plugin.config.keys import Table, entries_of, leaf_names, table_at, text_at
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN, SECTIONS, Leaf, added_to, leaves_of
-from poetry_repo_plugin.config.user_settings import UserSettings, user_settings_of
+from poetry_repo_plugin.config.user_settings import OAUTH, UserSettings, user_settings_of
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.variables import env_key
 
 OWN_FILE = "poetry-repo-plugin.toml"
 TOKEN_USER = "__token__"
+TABLES = frozenset((OAUTH,))  # keys of our file that hold a table, and are no names
 
 
 class StoredLogin(NamedTuple):
@@ -234,6 +235,13 @@ class Settings:
         value = text_at(self.auth, "http-basic", name, "passphrase")
         return Secret(value) if value is not None else None
 
+    def oauth_tokens(self, name: str) -> Secret | None:
+        """The tokens of a sign-in with ``--plaintext``; as with :meth:`passphrase`, Poetry never
+        lists them.
+        """
+        value = text_at(self.auth, "http-basic", name, "oauth-tokens")
+        return Secret(value) if value is not None else None
+
     def publish_url(self, name: str) -> str | None:
         """``repositories.NAME.url``: the user's, else the project's ``poetry.toml``."""
         return self.user_publish_url(name) or self.project_publish_url(name)
@@ -336,7 +344,7 @@ class Settings:
             (self.config, "certificates"),
             *((self.added, section) for section in SECTIONS),
         ):
-            for name in leaf_names(table_at(table, key)):
+            for name in leaf_names(table_at(table, key), settings=TABLES):
                 found.setdefault(name)
         return list(found)
 

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from poetry_repo_plugin.config.keys import entries_of
 from poetry_repo_plugin.core.package_names import patterns_in
 
 USERS = "keyring-users"
+OAUTH = "oauth"
+SIGNED_IN = "signed-in"
+
+
+class OAuthSettings(NamedTuple):
+    """At which issuer a user signs in, and as which client: ``oauth = {…}``. A text that is not
+    there is empty.
+    """
+
+    issuer: str = ""
+    client_id: str = ""
+    scopes: tuple[str, ...] = ()
+    audience: str = ""
+
+    def table(self) -> dict[str, object]:
+        """It as it is written."""
+        values = ("issuer", self.issuer), ("client-id", self.client_id), ("audience", self.audience)
+        table: dict[str, object] = {key: value for key, value in values if value}
+        return {**table, "scopes": list(self.scopes)} if self.scopes else table
 
 
 @dataclass(frozen=True)
@@ -35,6 +54,9 @@ class UserSettings:
     helper_protocol: str | None = None
     provider: str | None = None
     audience: str | None = None
+    oauth: OAuthSettings | None = None
+    signed_in: str | None = None
+    """Where the tokens of a sign-in are, or may be: ``keyring`` or ``auth.toml``."""
     ignore_error_codes: tuple[int, ...] = ()
     packages: tuple[str, ...] = ()
     """Patterns of the names that belong to it, as they are written."""
@@ -65,11 +87,26 @@ def user_settings_of(table: Mapping[str, Any], name: str) -> UserSettings:
         helper_protocol=_text(entry.get("helper-protocol")),
         provider=_text(entry.get("provider")),
         audience=_text(entry.get("audience")),
+        oauth=_oauth(entry.get(OAUTH)),
+        signed_in=_text(entry.get(SIGNED_IN)),
         ignore_error_codes=tuple(code for code in codes if type(code) is int)
         if isinstance(codes, list)
         else (),
         packages=patterns_in(entry.get("packages")),
         misread=_misread(entry),
+    )
+
+
+def _oauth(value: Any) -> OAuthSettings | None:
+    """What is set; of a wrong form it is empty, so that a login can say so."""
+    if value is None:
+        return None
+    table = value if isinstance(value, dict) else {}
+    return OAuthSettings(
+        _text(table.get("issuer")) or "",
+        _text(table.get("client-id")) or "",
+        _texts(table.get("scopes")),
+        _text(table.get("audience")) or "",
     )
 
 

@@ -58,6 +58,8 @@ class Profile:
     :param advice: one line for ``doctor``.
     :param token_username: the user name that goes with a token; ``None`` where it is the user's
         own.
+    :param oauth_username: the user name that an OAuth access token is the password of; ``None`` where
+        it is a Bearer.
     :param token_is_username: the token is the user name, the password empty: such a user name is
         never printed.
     :param provider: the credential provider that serves it, or ``None``.
@@ -78,6 +80,7 @@ class Profile:
     source: str
     advice: str
     token_username: str | None = None
+    oauth_username: str | None = None
     token_is_username: bool = False
     provider: str | None = None
     expired_statuses: frozenset[int] = frozenset()
@@ -338,6 +341,7 @@ GITLAB = Profile(
         # "PyPI packages are published using your project ID": a group is to read from only.
         (rf"{_ROOT}/api/v4/groups/<group>/-/packages/(?P<index>pypi)(?:/simple)?", None),
     ),
+    oauth_username="oauth2",  # https://docs.gitlab.com/api/oauth2/#access-git-over-https-with-access-token
     token_username=_TOKEN_USER,  # a job token's is gitlab-ci-token: the provider's business
     provider="gitlab",
     refusal_notes={
@@ -390,6 +394,7 @@ ARTIFACT_REGISTRY = Profile(
         )
     ),
     token_username=PROVIDERS["gcp"].username,
+    oauth_username=PROVIDERS["gcp"].username,
     provider="gcp",
     refusal_notes={
         403: "the account lacks the role Artifact Registry Reader (or Writer), or nothing is there"
@@ -413,6 +418,7 @@ AZURE_ARTIFACTS = Profile(
     token_username=PROVIDERS[
         "azure"
     ].username,  # "any string"; this is the one that artifacts-keyring answers with
+    oauth_username=PROVIDERS["azure"].username,
     provider="azure",
     refusal_notes={
         403: "the account lacks a role in the feed",
@@ -479,6 +485,7 @@ ARTIFACTORY = Profile(
             r"\g<base>/simple",
         )
     ),
+    oauth_username="",  # https://docs.astral.sh/uv/guides/integration/jfrog/
     refusal_notes={
         403: "the user lacks a permission (Read, Deploy), or the file exists and may not be overwritten"
     },

@@ -86,6 +86,7 @@ class Credential:
     :param expires_at: when it stops working (aware, UTC), if the source knows.
     :param mend: the command that changes it, where that is not a login.
     :param borrowed: it is stored under another name than the repository's.
+    :param account: who signed in for it, as their issuer calls them.
     """
 
     secret: Secret
@@ -96,6 +97,7 @@ class Credential:
     expires_at: datetime | None = field(default=None, compare=False)
     mend: Hint | None = field(default=None, compare=False)
     borrowed: bool = field(default=False, compare=False)
+    account: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.username and not self.secret:  # the user name is the token, for some servers

@@ -106,15 +106,25 @@ class KeyringGate:
     # -- what only we know of
 
     def own(
-        self, name: str, entry: OwnEntry, *, move: bool = True, known: bool = False
+        self,
+        name: str,
+        entry: OwnEntry,
+        *,
+        move: bool = True,
+        known: bool = False,
+        fresh: bool = False,
     ) -> Secret | None:
         """A secret of ours for repository ``name``. Raises :class:`KeyringUnavailable`.
 
         :param known: a file says that there is one.
+        :param fresh: another process may have changed it: what is remembered will not do.
         :param move: bring one that an earlier version left in Poetry's service to its new place.
             Where the keyring refuses, that is said, and it stays where it was.
         """
         address, old = entry.address(name), entry.old_address(name)
+        if fresh:
+            with self._lock:
+                self._answers.pop(address, None)
         found = self._remembered(address, lambda keyring: _read(keyring, address), known=known)
         if found is None and old is not None:
             found = self._remembered(old, lambda keyring: _read(keyring, old))
@@ -205,6 +215,14 @@ class KeyringGate:
             return bool(self._worker.call(ask))
 
     # -- the gate
+
+    def missing(self) -> str | None:
+        """Why nothing can be kept, or ``None``; the backend is asked for nothing."""
+        try:
+            self._call(lambda keyring: None)
+        except KeyringUnavailable as error:
+            return str(error)
+        return None
 
     def describe(self) -> str:
         """The backend that answers, or why none does; it is asked for nothing."""

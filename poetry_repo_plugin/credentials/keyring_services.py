@@ -113,12 +113,13 @@ class OwnEntry(NamedTuple):
 
     :param what: it, for a person.
     :param user: the user of its entry.
-    :param old_user: its user in earlier versions, which kept it in Poetry's own service.
+    :param old_user: its user in earlier versions, which kept it in Poetry's own service; ``None``
+        for what they did not have.
     """
 
     what: str
     user: str
-    old_user: str
+    old_user: str | None = None
 
     def address(self, name: str) -> Address:
         """Where it lies for the repository ``name``."""
@@ -128,6 +129,8 @@ class OwnEntry(NamedTuple):
         """Where earlier versions kept it; ``None`` for a name that they cannot have kept one
         for.
         """
+        if self.old_user is None:
+            return None
         try:
             return str(RepositoryService(name)), self.old_user
         except NotAskable:
@@ -136,6 +139,7 @@ class OwnEntry(NamedTuple):
 
 PASSPHRASE = OwnEntry("passphrase", "client-key-passphrase", "__client_key_passphrase__")
 SHORT_LIVED = OwnEntry("short-lived token", "short-lived-token", "__short_lived__")
+SIGN_IN = OwnEntry("sign-in", "oauth-tokens")
 
 _RESERVED_USERS = (EMPTY_USER, PASSPHRASE.old_user, SHORT_LIVED.old_user)
 

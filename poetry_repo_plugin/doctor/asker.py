@@ -105,7 +105,8 @@ class Asker:
         hidden = not credential.secret or (
             self._profile is not None and self._profile.token_is_username
         )
-        who = f"{credential.username}, from" if credential.username and not hidden else "from"
+        named = credential.account or (None if hidden else credential.username)
+        who = f"{named}, from" if named else "from"
         detail = (
             f" ({credential.detail})" if credential.detail not in (credential.source, "") else ""
         )

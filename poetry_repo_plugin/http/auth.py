@@ -442,5 +442,5 @@ def _found(credential: Credential) -> Credential:
 
 def _renewable(credential: Credential) -> bool:
     return credential.expires_at is not None or credential.source.startswith(
-        ("helper", "provider:")
+        ("helper", "provider:", "oauth")
     )

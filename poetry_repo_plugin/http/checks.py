@@ -4,7 +4,7 @@ store anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import partial
@@ -26,7 +26,7 @@ from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.responses import Answer, Judgement, judge_index, judge_upload
 
 TIMEOUT = 10.0  # seconds, for connecting and for each read
-_IN_ALL = 1.5  # times that, for a question with all its redirects and renewals
+IN_ALL = 1.5  # times that, for a question with all its redirects and renewals
 _SOME_PROJECT = "poetry-repo-plugin"  # any name will do: is there an answer at all?
 
 
@@ -68,8 +68,10 @@ def ask(
     from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError
 
-    budget = Budget(_IN_ALL * timeout)
-    with _session(access, repository, purpose, given, anonymous, budget, strict=strict) as session:
+    budget = Budget(IN_ALL * timeout)
+    with open_session(
+        access, repository, purpose, given, anonymous, budget, strict=strict
+    ) as session:
         try:
             posted = method == "POST"
             return session.request(
@@ -80,7 +82,7 @@ def ask(
                 allow_redirects=redirects and not posted,
             )
         except (RequestException, HTTPError, OSError) as error:
-            raise _unasked(access, repository, url, error, purpose) from None
+            raise unasked(access, repository, url, error, purpose) from None
 
 
 def check_login(
@@ -264,8 +266,8 @@ def exchange(
     from urllib3.exceptions import HTTPError
 
     repository = access.catalogue.get(name)
-    budget = Budget(_IN_ALL * TIMEOUT)
-    with _session(
+    budget = Budget(IN_ALL * TIMEOUT)
+    with open_session(
         access, repository, Purpose.PUBLISH, None, anonymous=True, budget=budget, judge=False
     ) as session:
         try:
@@ -273,7 +275,7 @@ def exchange(
                 method, url, json=json, timeout=TIMEOUT, allow_redirects=False
             )
         except (RequestException, HTTPError, OSError) as error:
-            raise _unasked(access, repository, url, error, Purpose.PUBLISH) from None
+            raise unasked(access, repository, url, error, Purpose.PUBLISH) from None
     try:
         return response.status_code, parse_json(response.content)
     except NotJson:
@@ -304,8 +306,12 @@ def index_page(url: str) -> str:
     return url if url.endswith(("/", ".html", ".htm")) else f"{url}/"
 
 
-def _unasked(
-    access: Access, repository: Repository, url: str, error: Exception, purpose: Purpose
+def unasked(
+    access: Access,
+    repository: Repository,
+    url: str,
+    error: Exception,
+    purpose: Purpose = Purpose.INDEX,
 ) -> Failure:
     """Why there is no answer, in the words that every connection is explained in."""
     from urllib3.exceptions import ProtocolError
@@ -324,7 +330,7 @@ def _unasked(
 
 
 @contextmanager
-def _session(
+def open_session(
     access: Access,
     repository: Repository,
     purpose: Purpose,
@@ -334,7 +340,12 @@ def _session(
     *,
     judge: bool = True,
     strict: bool = True,
+    context: Callable[[], Any] | None = None,
 ) -> Iterator[Any]:
+    """A session of requests for one question on behalf of ``repository``.
+
+    :param context: a TLS context instead of the repository's.
+    """
     import requests
 
     from poetry_repo_plugin.http.adapter import DirectAdapter
@@ -358,6 +369,7 @@ def _session(
         judge=judge,
         strict=strict,
         budget=budget,
+        context=context,
     )
     with requests.Session() as session:
         session.headers["User-Agent"] = f"poetry-repo-plugin/{__version__}"

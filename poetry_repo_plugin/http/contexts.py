@@ -142,6 +142,31 @@ class Contexts:
             relaxed=own.relaxed,
         )
 
+    def issuer_context(self, repository: Repository, *, identify: bool = False) -> ssl.SSLContext:
+        """The context for the issuer at which a user signs in: their CA for the repository beside
+        the default ones. It is always verified, and no project says whom to believe.
+
+        :param identify: the issuer is at the repository's own origin, and may ask for its
+            certificate.
+
+        Raises :class:`Failure`.
+        """
+        from poetry_repo_plugin.tls.context import build_context
+
+        name = repository.name
+        is_users = (
+            isinstance(self._settings.certificate(name, "cert"), str)
+            or self._settings.user_settings(name).ca is not None
+        )
+        settings = self.settings_of(repository, identify=identify)
+        ca = settings.ca if is_users else None
+        try:
+            return build_context(
+                replace(settings, ca=ca, verify=True, default_too=True), self._settings.environ
+            )
+        except Failure as error:
+            raise failure_of(error, repository) from None
+
     def unverified(self, name: str) -> tuple[str, Hint]:
         """The setting that switches verification off for ``name``, and the command to end it."""
         variable = self._settings.unverified_by(name)

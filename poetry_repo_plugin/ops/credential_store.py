@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
-from poetry_repo_plugin.config.user_settings import USERS
+from poetry_repo_plugin.config.user_settings import OAUTH, SIGNED_IN, USERS
 from poetry_repo_plugin.core.errors import InputError, StateError
 from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.names import is_pypi
@@ -22,17 +22,19 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import (
     SHORT_LIVED,
+    SIGN_IN,
     OwnService,
     RepositoryService,
     Service,
 )
 from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 
-_OUTSIDE = (
-    "helper",
-    "helper-protocol",
-    "provider",
-)  # keys of our file: who is asked in the place of a stored secret
+if TYPE_CHECKING:
+    from poetry_repo_plugin.config.user_settings import OAuthSettings
+    from poetry_repo_plugin.credentials.oauth_store import SignedIn
+
+# Keys of our file: who is asked in the place of a stored secret.
+_OUTSIDE = ("helper", "helper-protocol", "provider")
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Logins:
         changes = changes if changes is not None else Changes(self.settings)
         login = _Login(name, username, secret, urls, further)
         had_helper, earlier = self._has_helper(name), self._in_keyring(name)
+        was_signed_in = self.settings.user_settings(name).signed_in is not None
         trial = changes.copy()
         self._note(trial, login, in_keyring=False, doubtful=earlier)
         trial.rehearse()
@@ -144,12 +147,63 @@ class Logins:
         self._remove_doubtful(name, doubtful)
         if had_helper:
             self._forget_token(name)
+        if was_signed_in:
+            self._forget_sign_in(name)
         place = (
             f"the keyring ({keyring.backend})"
             if keyring.backend is not None
             else str(self.settings.auth_file)
         )
         return Stored(place, tuple(self.bindings.of(name, Kind.CREDENTIAL)))
+
+    def keep_sign_in(
+        self,
+        name: str,
+        signed_in: SignedIn,
+        urls: Iterable[str],
+        *,
+        plaintext: bool,
+        further: bool,
+        changes: Changes,
+        settings: OAuthSettings,
+    ) -> str:
+        """Keep the tokens of a sign-in and where it was, bound to the owners of ``urls``; returns
+        the place, for a person.
+
+        A helper or provider goes, because one of them is asked. Raises ``StateError``, and
+        ``InputError`` where no keyring takes them; nothing is kept then.
+        """
+        from poetry_repo_plugin.credentials.oauth_store import SignIns
+
+        urls, had_helper = list(urls), self._has_helper(name)
+        self.bindings.record_for_login(name, urls, further=further, changes=changes)
+        changes.save_user_settings(name, {**dict.fromkeys(_OUTSIDE), OAUTH: settings.table()})
+
+        def begin(intent: Changes) -> None:
+            self.bindings.record_begun(name, urls, further=further, changes=intent)
+
+        try:
+            place = SignIns(self.settings, self.gate).keep(
+                name, signed_in, changes, plaintext=plaintext, begin=begin
+            )
+        except KeyringUnavailable as error:
+            hint = repo("login", name, "--plaintext")
+            raise InputError(f"The tokens cannot be kept, because {error}.", hint) from None
+        if self.settings.auth_file in changes.loosened:
+            self.notices.once(
+                f"{self.settings.auth_file} could be read by others; it is private (0600) now."
+            )
+        if had_helper:
+            self._forget_token(name)
+        return place
+
+    def leave_account(self, name: str) -> None:
+        """Forget the tokens of a sign-in, because somebody else is asked from now on."""
+        if self.settings.user_settings(name).signed_in is not None:
+            self._forget_sign_in(name)
+            with Changes(self.settings) as changes:
+                changes.save_oauth_tokens(name, None)
+                changes.save_user_settings(name, {SIGNED_IN: None})
 
     def forget(self, name: str, *, thorough: bool = True) -> Forgotten:
         """Remove every credential that is stored for ``name``. Raises ``StateError``.
@@ -180,6 +234,10 @@ class Logins:
         has_helper = self._has_helper(name)
         found = settings.login(name) is not None or settings.token(name) is not None or has_helper
         gone, left = [], None
+        if own.signed_in is not None:
+            found = True
+            if self._forget_sign_in(name):
+                gone.append(str(OwnService(name)))
         if thorough or in_keyring or has_helper or own.credential_origins:
             try:
                 for username in dict.fromkeys([*sorted(in_keyring), TOKEN_USER]):
@@ -206,7 +264,20 @@ class Logins:
             record = {Kind.CREDENTIAL.value: list(own.credential_origins) or None}
             record[USERS] = list(own.keyring_users) or None
         changes.forget_login(name, but_username=is_left)
-        changes.save_user_settings(name, {**dict.fromkeys(_OUTSIDE), **record})
+        changes.save_oauth_tokens(name, None)
+        changes.save_user_settings(name, {**dict.fromkeys((*_OUTSIDE, SIGNED_IN)), **record})
+
+    def _forget_sign_in(self, name: str) -> bool:
+        """Remove the tokens of a sign-in from the keyring; whether there were any."""
+        from poetry_repo_plugin.credentials.oauth_store import SignIns
+
+        SignIns(self.settings, self.gate).end(name)
+        try:
+            return self.gate.forget_own(name, SIGN_IN)
+        except KeyringUnavailable as error:
+            if error.gone:
+                self.notices.once(_left(OwnService(name), error))
+            return False
 
     def _forget_token(self, name: str, *, aloud: bool = True) -> bool:
         """Remove a short-lived token, which would end by itself; whether there was one.
@@ -259,8 +330,10 @@ class Logins:
             changes.save_login(name, login.username, secret)
         self.bindings.record_for_login(name, login.urls, further=login.further, changes=changes)
         changes.save_user_settings(
-            name, {**dict.fromkeys(_OUTSIDE), USERS: sorted(doubtful) or None}
+            name,
+            {**dict.fromkeys((*_OUTSIDE, OAUTH, SIGNED_IN)), USERS: sorted(doubtful) or None},
         )
+        changes.save_oauth_tokens(name, None)
 
     def _undone(self, login: _Login, keyring: _Keyring, error: StateError) -> StateError:
         """Put the keyring and our record back as they were; the error that says what could not

@@ -6,25 +6,31 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
+from poetry_repo_plugin.config.user_settings import OAUTH, OAuthSettings
 from poetry_repo_plugin.core import names
-from poetry_repo_plugin.core.errors import Cause, Failure, InputError
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError
 from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import Origin, Prefix
 from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, index_url_of, profile_of
 from poetry_repo_plugin.core.times import remaining
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
+from poetry_repo_plugin.credentials.oauth import credential_for
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.http.checks import Verdict, check_login
 from poetry_repo_plugin.ops.helper_login import Tried, judge, keep, try_helper
 from poetry_repo_plugin.ops.home import bind, is_open, profile_at, require_home
 from poetry_repo_plugin.ops.precedence import ahead
 from poetry_repo_plugin.ops.session import Session, Teller
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.credentials.oauth_store import SignedIn
 
 # What a repository fails with that has not judged the credential.
 _NOT_ASKED = frozenset(
@@ -151,13 +157,50 @@ class Login:
             )
         session, target = self._session, self._target
         found, verdict = self._judge(found)
-        unset = dict.fromkeys(("helper", "helper-protocol", "provider"))
+        unset = dict.fromkeys(("helper", "helper-protocol", "provider", OAUTH))
+        session.logins.leave_account(self._name)
         with self._remembered() as changes:
             urls, added = target.bindable, target.added is not None
             session.bindings.record_for_login(self._name, urls, further=added, changes=changes)
             changes.save_user_settings(self._name, {**unset, **found.own})
         self._tell_helper(found, is_kept=keep(session.access, found))
         self._tell_verdict(verdict)
+
+    def with_sign_in(self, found: SignedIn, settings: OAuthSettings, *, plaintext: bool) -> None:
+        """Let the repository judge the token of a sign-in, then keep that, bound to its origins.
+
+        Raises :class:`Failure`, ``StateError``, ``InputError`` where it cannot be kept; what was
+        handed out is ended at the issuer then.
+        """
+        session, target = self._session, self._target
+        try:
+            credential = credential_for(found, target.url, self._name)
+            verdict = self._ask(credential)
+            place = session.logins.keep_sign_in(
+                self._name,
+                found,
+                target.bindable,
+                plaintext=plaintext,
+                further=target.added is not None,
+                changes=self._remembered(),
+                settings=settings,
+            )
+        except RepoError:
+            from poetry_repo_plugin.ops.sign_in import revoke_tokens
+
+            revoke_tokens(session.access, self._repository, found, self._out)
+            raise
+        whose = f" as {found.account}" if found.account else ""
+        host = Origin.of(target.url).netloc
+        is_in = "Logged in to" if verdict is Verdict.ACCEPTED else "Signed in for"
+        self._out.say(f"{is_in} {self._name} ({host}){whose}; the tokens are in {place}.")
+        if plaintext:
+            self._out.warn(f"{place} holds them in plain text.")
+        if found.refresh is None and found.expires_at is not None:
+            left = remaining(found.expires_at)
+            self._out.warn(f"{self._name}: it cannot be renewed; the token is good for {left}.")
+        self._tell_verdict(verdict)
+        self._warn_of_others(credential)
 
     def extend(self) -> bool:
         """Take what is stored to a further URL; ``False`` where nothing is stored that could be."""

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.keys import entries_of
-from poetry_repo_plugin.config.user_settings import USERS
+from poetry_repo_plugin.config.user_settings import OAUTH, SIGNED_IN, USERS
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo, unset
 from poetry_repo_plugin.core.names import is_pypi, match_name
 from poetry_repo_plugin.ops.credential_store import Forgotten
 from poetry_repo_plugin.ops.passphrases import Passphrases
 from poetry_repo_plugin.ops.session import Session, Teller
+from poetry_repo_plugin.ops.sign_in import revoke
 
 _OF_ADD = ("url", "added", "ignore-error-codes")  # what `repo add` keeps for the user
 
@@ -108,6 +109,7 @@ class Removal:
         settings = self._session.settings
         own = settings.user_settings(name)
         has_login = settings.login(name) or settings.token(name) or own.helper or own.provider
+        has_login = has_login or own.signed_in
         has_certificates = (
             list(entries_of(settings.auth, "certificates", name))
             or list(entries_of(settings.config, "certificates", name))
@@ -140,6 +142,8 @@ class Removal:
             self._note_kept_login(name)
             kept = " Its credentials were kept."
         else:
+            revoke(session, name, self._out)
+            changes.save_user_settings(name, {OAUTH: None})
             logins, trial = session.logins, changes.copy()
             logins.note_forgotten(trial, name)
             trial.rehearse()
@@ -161,6 +165,7 @@ class Removal:
             "helper": list(own.helper),
             "helper-protocol": own.helper_protocol,
             "provider": own.provider,
+            SIGNED_IN: own.signed_in,
             USERS: list(own.keyring_users),
         }
         kept = {key: value or None for key, value in values.items()}

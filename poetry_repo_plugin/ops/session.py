@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -35,6 +35,7 @@ from poetry_repo_plugin.credentials.external import OutsideSource, RecognisedSou
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
+from poetry_repo_plugin.credentials.oauth import OAuthSource
 from poetry_repo_plugin.credentials.passphrase import known_passphrase
 from poetry_repo_plugin.credentials.plugins import PluginSource
 from poetry_repo_plugin.credentials.same_url import SameUrlSource
@@ -45,6 +46,7 @@ from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.recorder import Recorder
 
 if TYPE_CHECKING:
+    from poetry_repo_plugin.credentials.oauth_protocol import IssuerAnswer
     from poetry_repo_plugin.ops.credential_store import Logins
 
 AskPassphrase = Callable[[Repository], "Secret | None"]
@@ -246,6 +248,7 @@ def assemble(
         GivenSource(known.in_url),
         environment,
         PluginSource(settings),
+        OAuthSource(settings, gate, bindings, notices, partial(_post_to_issuer, lambda: access)),
         outside,
         stored,
         SameUrlSource(settings, [environment, stored]),
@@ -276,7 +279,7 @@ def assemble(
             return typed
         return found or ask_passphrase(repository)
 
-    access = Access(
+    access: Access = Access(
         *(settings, catalogue, Chain(sources), bindings, notices, gate),
         passphrase=passphrase,
         outside=outside,
@@ -353,6 +356,19 @@ def _trusted_publishing(access: Access, query: Query, mode: str) -> Source:
     from poetry_repo_plugin.ops.publish import trusted_publishing
 
     return trusted_publishing(access, query, always=mode == "always")
+
+
+def _post_to_issuer(
+    access: Callable[[], Access],
+    name: str,
+    url: str,
+    form: dict[str, str],
+    client: tuple[str, Secret] | None,
+) -> IssuerAnswer:
+    from poetry_repo_plugin.http.issuer import post_form
+
+    there = access()
+    return post_form(there, there.catalogue.get(name), url, form, client)
 
 
 def _mask(credential: Credential) -> None:

@@ -115,6 +115,8 @@ class Summary:
         empty password.
         """
         credential = self.resolution.credential
+        if credential is not None and credential.account:
+            return credential.account
         if credential is None or not credential.username:
             return None
         profile = profile_at(self.repository)

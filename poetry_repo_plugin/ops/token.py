@@ -56,6 +56,7 @@ class Resolved(NamedTuple):
 
     def _document(self) -> dict[str, object]:
         credential = self.credential
+        account = {"account": credential.account} if credential.account else {}
         return {
             "repository": self.repository.name,
             "username": credential.username,
@@ -63,6 +64,7 @@ class Resolved(NamedTuple):
             "scheme": credential.scheme,
             "source": credential.source,
             "expires_at": rfc3339(credential.expires_at or end_of_token(credential.secret)),
+            **account,
         }
 
 

@@ -1,0 +1,309 @@
+"""``repo login --oauth``: sign in with the company's account, in the browser or with a code."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import threading
+import time
+from typing import NamedTuple
+
+from poetry_repo_plugin.config.repositories import Repository
+from poetry_repo_plugin.config.user_settings import OAuthSettings
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError
+from poetry_repo_plugin.core.hints import Hint, repo
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.credentials import oauth_protocol as protocol
+from poetry_repo_plugin.credentials.keyring import KeyringUnavailable
+from poetry_repo_plugin.credentials.oauth import renewed
+from poetry_repo_plugin.credentials.oauth_protocol import (
+    DeviceAnswer,
+    IssuerAnswer,
+    Metadata,
+    ProtocolError,
+    Refused,
+    TokenAnswer,
+)
+from poetry_repo_plugin.credentials.oauth_store import SignedIn, SignIns
+from poetry_repo_plugin.http.auth import Access
+from poetry_repo_plugin.http.failures import failure
+from poetry_repo_plugin.http.issuer import fetch_document, post_form
+from poetry_repo_plugin.ops.session import Session, Teller
+
+FLOWS = ("browser", "device")
+BROWSER_SECONDS = 5 * 60.0
+_SLOWER = 5.0  # seconds (RFC 8628, 3.5)
+_PASSING = frozenset((Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.SERVER_ERROR))
+_WORDS = {
+    "access_denied": "the sign-in was declined there",
+    "expired_token": "the code was not used in time",
+}
+
+
+class Client(NamedTuple):
+    """As whom, and for what, a user signs in.
+
+    :param secret: of a client that is not public.
+    """
+
+    settings: OAuthSettings
+    secret: Secret | None = None
+
+    @property
+    def more(self) -> dict[str, str]:
+        """What an issuer is asked for beside a token."""
+        asked = ("scope", " ".join(self.settings.scopes)), ("audience", self.settings.audience)
+        return {key: value for key, value in asked if value}
+
+
+def has_display() -> bool:
+    """Whether a browser of this person's can be opened here."""
+    if any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
+        return False
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+
+
+class SignIn:
+    """One sign-in on behalf of a repository.
+
+    :param flow: ``browser`` or ``device``; ``None`` for the one that fits this place.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        repository: Repository,
+        client: Client,
+        out: Teller,
+        *,
+        flow: str | None = None,
+    ) -> None:
+        self._access = access
+        self._repository = repository
+        self._client = client
+        self._out = out
+        self._flow = flow
+        self._issuer = client.settings.issuer
+
+    def run(self) -> SignedIn:
+        """Find the issuer's endpoints, let the person sign in, and return what came of it.
+
+        Raises :class:`Failure`, :class:`InputError`.
+        """
+        try:
+            protocol.check_issuer(self._issuer)
+        except ProtocolError as error:
+            message = f"{self._issuer!r} cannot be an issuer: {error}. Nothing was sent."
+            raise InputError(message) from None
+        metadata = self._discover()
+        settings = self._client.settings
+        if not settings.scopes:
+            settings = settings._replace(scopes=protocol.usual_scopes(metadata))
+            self._client = self._client._replace(settings=settings)
+        in_browser = self._chosen(metadata) == "browser"
+        try:
+            tokens = self._in_browser(metadata) if in_browser else self._on_device(metadata)
+        except Refused as error:
+            said = _WORDS.get(error.code, f"it refused the sign-in ({error.said})")
+            raise self._failed(said, Cause.CREDENTIAL_REJECTED) from None
+        except ProtocolError as error:
+            raise self._failed(str(error)) from None
+        bare = SignedIn(
+            self._issuer,
+            settings.client_id,
+            metadata.token_endpoint,
+            tokens.access,
+            revocation_endpoint=metadata.revocation_endpoint,
+            client_secret=self._client.secret,
+            by_basic=metadata.by_basic,
+        )
+        return renewed(bare, tokens)
+
+    # -- the issuer
+
+    def _discover(self) -> Metadata:
+        """The issuer's endpoints. Raises :class:`Failure`."""
+        self._out.asking(self._issuer)
+        for url in protocol.discovery_urls(self._issuer):
+            answer = fetch_document(self._access, self._repository, url)
+            if answer.status == 200 and answer.document is not None:
+                break
+        try:
+            if answer.status != 200 or answer.document is None:
+                raise protocol.refusal_of(answer)
+            metadata = protocol.parse_metadata(answer.document, self._issuer)
+        except ProtocolError as error:
+            raise self._failed(f"it does not say how to sign in: {error}") from None
+        host = Origin.of(metadata.token_endpoint)
+        if host.host != Origin.of(self._issuer).host:
+            self._out.say(f"{self._issuer} hands out its tokens at {host}.")
+        return metadata
+
+    def _chosen(self, metadata: Metadata) -> str:
+        """The flow: what was asked for, else what fits. Raises :class:`Failure`."""
+        offered = {
+            "browser": metadata.authorization_endpoint is not None,
+            "device": metadata.device_endpoint is not None,
+        }
+        if self._flow is not None:
+            if offered[self._flow]:
+                return self._flow
+            raise self._failed(f"it offers no sign-in in the way {self._flow!r}")
+        usual = "browser" if has_display() else "device"
+        if offered[usual]:
+            return usual
+        if usual == "browser" and offered["device"]:
+            return "device"
+        if offered["browser"]:
+            why = "it only offers the sign-in in a browser, and none can be opened here"
+            hint = repo("login", self._repository.name, "--flow", "browser")
+            raise self._failed(why, hint=hint)
+        raise self._failed("it offers no sign-in, neither in a browser nor with a code")
+
+    def _post(self, url: str, form: dict[str, str], *, by_basic: bool = False) -> IssuerAnswer:
+        pair = None
+        if self._client.secret is not None:
+            form, pair = protocol.as_client(form, self._client.secret, by_basic=by_basic)
+        return post_form(self._access, self._repository, url, form, pair)
+
+    # -- the browser
+
+    def _in_browser(self, metadata: Metadata) -> TokenAnswer:
+        """Raises :class:`Failure`, :class:`ProtocolError`."""
+        from poetry_repo_plugin.ops.loopback import Loopback
+
+        client_id = self._client.settings.client_id
+        state, proof = secrets.token_urlsafe(24), protocol.make_proof()
+        with Loopback(lambda query: protocol.is_ours(query, state)) as listener:
+            url = protocol.authorization_url(
+                metadata.authorization_endpoint or "",
+                client_id,
+                listener.address,
+                state,
+                proof.challenge,
+                self._client.more,
+            )
+            self._out.say("Your browser opens for the sign-in. If it does not, open this here:")
+            self._out.say(url)
+            _open_browser(url)
+            query = listener.wait(BROWSER_SECONDS)
+            if query is None:
+                minutes = f"{BROWSER_SECONDS / 60:g} minutes"
+                raise self._failed(f"nobody came back from it within {minutes}", Cause.TIMEOUT)
+            code = protocol.parse_redirect(query, metadata)
+            form = protocol.code_form(client_id, code, listener.address, proof)
+        answer = self._post(metadata.token_endpoint, form, by_basic=metadata.by_basic)
+        return protocol.parse_tokens(answer)
+
+    # -- the device
+
+    def _on_device(self, metadata: Metadata) -> TokenAnswer:
+        """Raises :class:`Failure`, :class:`ProtocolError`."""
+        client_id = self._client.settings.client_id
+        form = {"client_id": client_id, **self._client.more}
+        answer = self._post(metadata.device_endpoint or "", form, by_basic=metadata.by_basic)
+        device = protocol.parse_device(answer, self._issuer)
+        self._out.say(f"Open {device.address} and enter the code {device.user_code}")
+        if device.address_with_code is not None:
+            self._out.say(f"or open {device.address_with_code}")
+        minutes = max(1, round(device.expires_in / 60))
+        self._out.say(f"Waiting for you, for {minutes} minutes at most …")
+        return self._poll(metadata, device)
+
+    def _poll(self, metadata: Metadata, device: DeviceAnswer) -> TokenAnswer:
+        """Ask until the person has decided (RFC 8628, 3.5)."""
+        form = protocol.device_token_form(self._client.settings.client_id, device.device_code)
+        until, interval = time.monotonic() + device.expires_in, device.interval
+        while time.monotonic() + interval < until:
+            time.sleep(interval)
+            try:
+                answer = self._post(metadata.token_endpoint, form, by_basic=metadata.by_basic)
+                return protocol.parse_tokens(answer)
+            except Refused as error:
+                if error.code == "slow_down":
+                    interval += _SLOWER
+                elif error.code != "authorization_pending":
+                    raise
+            except Failure as error:
+                if error.cause not in _PASSING:
+                    raise
+                interval *= 2
+        raise Refused("expired_token", "")
+
+    def _failed(
+        self, detail: str, cause: Cause = Cause.SERVER_ERROR, hint: Hint | None = None
+    ) -> Failure:
+        host = Origin.of(self._issuer).netloc
+        return failure(cause, detail, self._repository, host=host, hint=hint)
+
+
+def _why_alive(answer: IssuerAnswer, kind: str) -> str:
+    """Why a token may still be good; ``""`` where it is not. Who ends refresh tokens only (RFC 7009,
+    2.2.1) lets the access token run out.
+    """
+    if answer.status == 200:
+        return ""
+    why = protocol.refusal_of(answer)
+    is_said = isinstance(why, Refused) and why.code == "unsupported_token_type"
+    return "" if is_said and kind == "access_token" else f": {why}"
+
+
+def _open_browser(url: str) -> None:
+    """Some browsers come back when they are closed, and some write to the terminal."""
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
+def require_keyring(session: Session, name: str) -> None:
+    """Stop before a person signs in for nothing: without a keyring the tokens have no place.
+
+    Raises :class:`InputError`.
+    """
+    why = session.gate.missing()
+    if why is not None:
+        message = f"The tokens of a sign-in are kept in the keyring only, and {why}."
+        raise InputError(message, repo("login", name, "--plaintext"))
+
+
+def revoke(session: Session, name: str, out: Teller) -> bool:
+    """End a sign-in at its issuer (RFC 7009), where that offers it; whether there was one.
+
+    What fails is said; the local copies are the caller's business.
+    """
+    if session.settings.user_settings(name).signed_in is None:
+        return False
+    try:
+        kept = SignIns(session.settings, session.gate).get(name, fresh=True)
+    except KeyringUnavailable:
+        return True  # whoever forgets it says so
+    if kept is not None:
+        revoke_tokens(session.access, session.catalogue.get(name), kept, out)
+    return True
+
+
+def revoke_tokens(access: Access, repository: Repository, kept: SignedIn, out: Teller) -> None:
+    """As :func:`revoke`, of tokens that are at hand."""
+    if kept.revocation_endpoint is None:
+        return
+    tokens = (("refresh_token", kept.refresh), ("access_token", kept.access))
+    for kind, token in tokens:
+        if token is None:
+            continue
+        form, pair = protocol.revocation_form(kept.client_id, token, kind), None
+        if kept.client_secret is not None:
+            form, pair = protocol.as_client(form, kept.client_secret, by_basic=kept.by_basic)
+        try:
+            answer = post_form(access, repository, kept.revocation_endpoint, form, pair)
+            why = _why_alive(answer, kind)
+        except Failure as error:
+            why = f": {error.detail}"
+        except InvalidUrl as error:
+            why = f": {error}"
+        if why:
+            out.warn(f"{repository.name}: {kept.issuer} has not ended its sign-in{why}.")
+            return
