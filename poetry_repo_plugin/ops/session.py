@@ -365,7 +365,7 @@ def _post_to_issuer(
     form: dict[str, str],
     client: tuple[str, Secret] | None,
 ) -> IssuerAnswer:
-    from poetry_repo_plugin.http.issuer import post_form
+    from poetry_repo_plugin.ops.issuer import post_form
 
     there = access()
     return post_form(there, there.catalogue.get(name), url, form, client)

@@ -29,7 +29,7 @@ from poetry_repo_plugin.credentials.oauth_protocol import (
 from poetry_repo_plugin.credentials.oauth_store import SignedIn, SignIns
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure
-from poetry_repo_plugin.http.issuer import fetch_document, post_form
+from poetry_repo_plugin.ops.issuer import fetch_document, post_form
 from poetry_repo_plugin.ops.session import Session, Teller
 
 FLOWS = ("browser", "device")
