@@ -19,12 +19,16 @@ from typing import Any
 _MOST_STEPS = 400
 
 
-def killed_at_each_step(folder: Path, work: Callable[[], object]) -> Iterator[int]:
+def killed_at_each_step(
+    folder: Path, work: Callable[[], object], *, steps: int = 6
+) -> Iterator[int]:
     """Give the number of each step of ``work`` in ``folder``, after the work was killed right
     before it.
 
     The folder is put back before each round to what it was at first. Ends with the round in which
     nobody was killed; its number is given as well.
+
+    :param steps: how many there are at least.
     """
     before = folder.with_name(f"{folder.name}-before")
     shutil.copytree(folder, before)
@@ -34,7 +38,7 @@ def killed_at_each_step(folder: Path, work: Callable[[], object]) -> Iterator[in
         ended = _ends_before(step, folder, work)
         yield step
         if ended:
-            assert step > 5, "the steps of the work were not seen"
+            assert step >= steps, "the steps of the work were not seen"
             return
     raise AssertionError(f"more than {_MOST_STEPS} steps")
 

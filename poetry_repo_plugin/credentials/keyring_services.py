@@ -113,13 +113,13 @@ class OwnEntry(NamedTuple):
 
     :param what: it, for a person.
     :param user: the user of its entry.
-    :param old_user: its user in earlier versions, which kept it in Poetry's own service; ``None``
-        for what they did not have.
+    :param old_user: its user in earlier versions, which kept it in Poetry's own service;
+        empty for what they did not have.
     """
 
     what: str
     user: str
-    old_user: str | None = None
+    old_user: str = ""
 
     def address(self, name: str) -> Address:
         """Where it lies for the repository ``name``."""
@@ -129,7 +129,7 @@ class OwnEntry(NamedTuple):
         """Where earlier versions kept it; ``None`` for a name that they cannot have kept one
         for.
         """
-        if self.old_user is None:
+        if not self.old_user:
             return None
         try:
             return str(RepositoryService(name)), self.old_user

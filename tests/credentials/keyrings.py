@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import keyring
@@ -64,6 +66,42 @@ class ReadOnlyKeyring(MemoryKeyring):
 
     def delete_password(self, service: str, username: str) -> None:
         raise NotImplementedError
+
+
+class FileKeyring(KeyringBackend):
+    """Entries in a file, which outlive the process that writes them."""
+
+    priority = 1.0
+    viable = False
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # keyring is typed in part
+        self.file = file
+
+    @property
+    def entries(self) -> dict[tuple[str, str], str]:
+        if not self.file.exists():
+            return {}
+        return {
+            (service, user): secret for service, user, secret in json.loads(self.file.read_text())
+        }
+
+    def _write(self, entries: dict[tuple[str, str], str]) -> None:
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(json.dumps([[*key, secret] for key, secret in entries.items()]))
+        fresh.replace(self.file)
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.entries.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._write({**self.entries, (service, username): password})
+
+    def delete_password(self, service: str, username: str) -> None:
+        entries = self.entries
+        if entries.pop((service, username), None) is None:
+            raise PasswordDeleteError("there is none")
+        self._write(entries)
 
 
 @contextmanager

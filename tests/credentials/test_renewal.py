@@ -355,7 +355,13 @@ class Gate(KeyringGate):
         return None
 
     def own(
-        self, name: str, entry: OwnEntry, *, move: bool = True, known: bool = False
+        self,
+        name: str,
+        entry: OwnEntry,
+        *,
+        move: bool = True,
+        known: bool = False,
+        fresh: bool = False,
     ) -> Secret | None:
         self._note("own")
         found = self.entries.get((name, entry.user))

@@ -4,14 +4,11 @@ does not find.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
-from keyring.backend import KeyringBackend
-from keyring.errors import PasswordDeleteError
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.changes import Changes
@@ -23,49 +20,13 @@ from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.stored import StoredSource
 from poetry_repo_plugin.ops.credential_store import Logins
 from poetry_repo_plugin.ops.passphrases import Passphrases
-from tests.credentials.keyrings import in_use
+from tests.credentials.keyrings import FileKeyring, in_use
 from tests.deadly import killed_at_each_step
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of Linux")
 
 HERE, THERE = "https://host.example/simple/", "https://other.example/simple/"
 OTHERS = ("poetry-repository-other", "me")
-
-
-class FileKeyring(KeyringBackend):
-    """Entries in a file, which outlive the process that writes them."""
-
-    priority = 1.0
-    viable = False
-
-    def __init__(self, file: Path) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # keyring is typed in part
-        self.file = file
-
-    @property
-    def entries(self) -> dict[tuple[str, str], str]:
-        if not self.file.exists():
-            return {}
-        return {
-            (service, user): secret for service, user, secret in json.loads(self.file.read_text())
-        }
-
-    def _write(self, entries: dict[tuple[str, str], str]) -> None:
-        fresh = self.file.with_suffix(".new")
-        fresh.write_text(json.dumps([[*key, secret] for key, secret in entries.items()]))
-        fresh.replace(self.file)
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.entries.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self._write({**self.entries, (service, username): password})
-
-    def delete_password(self, service: str, username: str) -> None:
-        entries = self.entries
-        if entries.pop((service, username), None) is None:
-            raise PasswordDeleteError("there is none")
-        self._write(entries)
 
 
 class Person:
