@@ -219,7 +219,7 @@ class KeyringGate:
     def missing(self) -> str | None:
         """Why nothing can be kept, or ``None``; the backend is asked for nothing."""
         try:
-            self._call(lambda keyring: None)
+            self._worker.call(lambda keyring: None)
         except KeyringUnavailable as error:
             return str(error)
         return None

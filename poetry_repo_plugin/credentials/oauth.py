@@ -36,7 +36,8 @@ from poetry_repo_plugin.credentials.base import (
     Withheld,
 )
 from poetry_repo_plugin.credentials.chain import ASK_AGAIN, RENEW_BEFORE
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.oauth_protocol import IssuerAnswer, TokenAnswer

@@ -20,8 +20,9 @@ from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.config.user_settings import SIGNED_IN
 from poetry_repo_plugin.core.json_text import parse_json
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import SIGN_IN
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 
 if TYPE_CHECKING:
     from filelock import FileLock

@@ -16,7 +16,7 @@ from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials import oauth_protocol as protocol
-from poetry_repo_plugin.credentials.keyring import KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from poetry_repo_plugin.credentials.oauth import renewed
 from poetry_repo_plugin.credentials.oauth_protocol import (
     DeviceAnswer,
