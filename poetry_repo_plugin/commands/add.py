@@ -11,6 +11,7 @@ from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.project import ERROR_CODES, PRIORITIES
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.package_names import NO_PATTERN, pattern_of
 from poetry_repo_plugin.ops.add import Wanted, add
 from poetry_repo_plugin.ops.added import report
 from poetry_repo_plugin.ops.session import Session
@@ -55,6 +56,14 @@ class Command(RepoCommand):
             flag=False,
             multiple=True,
         ),
+        option(
+            "packages",
+            None,
+            "Names of packages that belong to it, <c1>*</c1> and <c1>?</c1> allowed: no other index is "
+            "asked for them; <c1>none</c1> for no name.",
+            flag=False,
+            multiple=True,
+        ),
     ]
     help = """\
 Inside a project, the repository becomes a source in pyproject.toml, asked
@@ -82,6 +91,7 @@ ends in /simple/ is for installing only. The next step is
             publish_only=bool(self.option("publish-only")),
             own_file=self._own_file(),
             codes=self._codes(),
+            packages=self._packages(),
         )
         report(session, add(session, wanted, self), self)
         return 0
@@ -112,6 +122,15 @@ ends in /simple/ is for installing only. The next step is
             return []
         codes = {_error_code(word) for word in words}
         return sorted(codes) or None
+
+    def _packages(self) -> list[str] | None:
+        words = list(dict.fromkeys(self.option("packages") or []))
+        if words == ["none"]:
+            return []
+        for word in words:
+            if pattern_of(word) is None:
+                raise InputError(f"{word!r} is no pattern: {NO_PATTERN}.")
+        return words or None
 
 
 def _error_code(word: str) -> int:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
+from poetry_repo_plugin.config.toml import shown
 from poetry_repo_plugin.ops.home import profile_at
 from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.ops.status import Summary, explain_steps, summarise, warnings_of
@@ -56,6 +57,8 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
         *_listed("tls", summary.tls_lines or ["Poetry's default"]),
         ("belongs to", " ".join(summary.origins) or "not bound yet"),
     ]
+    if summary.packages:
+        found.append(("packages", ", ".join(map(shown, summary.packages))))
     return [*found, *_listed("looked in", explain_steps(summary.resolution))]
 
 

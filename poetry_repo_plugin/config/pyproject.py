@@ -20,6 +20,7 @@ from poetry_repo_plugin.config.toml_parts import (
     cut,
     joined,
     places_of,
+    put,
     put_element,
     with_pair,
     without_pair,
@@ -27,6 +28,7 @@ from poetry_repo_plugin.config.toml_parts import (
 )
 from poetry_repo_plugin.config.toml_text import KeyPath, Part
 from poetry_repo_plugin.core.errors import StateError
+from poetry_repo_plugin.core.names import match_name
 
 POETRY = ("tool", "poetry")
 SOURCE = (*POETRY, "source")
@@ -129,6 +131,22 @@ class SourceText:
             self._as_it_is = without_table(self._as_it_is, path)
         return bool(gone)
 
+    def set_setting(self, name: str, key: str, value: object) -> None:
+        """Give a key of ``[tool.poetry-repo-plugin.NAME]`` a value; ``None`` takes it out."""
+        own = self._data.setdefault("tool", {}).setdefault(OWN[1], {})
+        spelled = match_name(name, own) or name
+        table = own.setdefault(spelled, {}) if isinstance(own, dict) else None
+        if not isinstance(table, dict):
+            raise self._unfit()
+        if value is not None:
+            table[key] = value
+        elif table.pop(key, None) is None or not table:
+            self.drop_settings(spelled)
+            return
+        path = (*OWN, spelled)
+        self._parts = _with_setting(self._parts, path, key, value)
+        self._as_it_is = _with_setting(self._as_it_is, path, key, value)
+
     def text(self) -> str:
         """The file with all edits. Raises :class:`StateError` where its form does not allow
         them.
@@ -170,6 +188,23 @@ class SourceText:
                 text = block(SOURCE, unit.data) if unit.text is None else unit.text
                 pieces = put_element(pieces, SOURCE, number, text)
         return joined(pieces)
+
+
+def _with_setting(pieces: list[Part], path: KeyPath, key: str, value: object) -> list[Part]:
+    """``pieces`` with a pair of the table ``path`` set, or for ``None`` taken out; a new table
+    stands behind those like it.
+    """
+    for piece in pieces:
+        if piece.path == path and not piece.array:
+            if value is None:
+                piece.text = without_pair(piece.text, (key,))
+            else:
+                piece.text = with_pair(piece.text, key, value)
+            return pieces
+    like = [at for at, one in enumerate(pieces, 1) if one.path and one.path[: len(OWN)] == OWN]
+    header = ".".join(toml.dump_key(part) for part in path)
+    text = f"[{header}]\n{toml.dump_key(key)} = {toml.dump(value)}\n"
+    return put(pieces, like[-1] if like else len(pieces), text)
 
 
 def tables_of(text: str, what: str = "pyproject.toml") -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from poetry_repo_plugin.config import toml
@@ -22,7 +23,7 @@ from poetry_repo_plugin.config.project import (
 from poetry_repo_plugin.config.pyproject import SourceText, Unit
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
-from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.names import is_pypi, match_name
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 
 TURNED = "The inline array of sources is written as [[tool.poetry.source]] tables now"
@@ -94,6 +95,32 @@ def remove_source(text: str, name: str) -> tuple[str, list[str]]:
     if source.drop_settings(name):
         changes.append(f"[tool.poetry-repo-plugin.{toml.dump_key(name)}]: removed")
     return _finish(source, changes, was_on=was_on, could_search=could_search)
+
+
+def set_packages(text: str, name: str, patterns: list[str]) -> tuple[str, list[str]]:
+    """``text`` with the patterns of names that the project gives to a repository; ``[]`` takes them
+    away. Returns and raises as :func:`add_source`.
+    """
+    before = list(settings_in(text, name).get("packages") or ())
+    if before == patterns:
+        return text, []
+    source = SourceText(text)
+    source.set_setting(name, "packages", patterns or None)
+    return source.text(), [told_packages(name, patterns, before)]
+
+
+def told_packages(name: str, patterns: Iterable[str], before: Iterable[str]) -> str:
+    """The sentence on a change of patterns."""
+    was, now = (", ".join(map(toml.shown, some)) for some in (before, patterns))
+    return f"{name}: packages {now or 'of no name'}{f' (was {was})' if was else ''}"
+
+
+def settings_in(text: str, name: str) -> dict[str, Any]:
+    """``[tool.poetry-repo-plugin.NAME]`` in any spelling of the name; empty where there is none."""
+    own = toml.parse(text).get("tool", {}).get("poetry-repo-plugin")
+    found = match_name(name, own) if isinstance(own, dict) else None
+    table = own[found] if found is not None else None
+    return table if isinstance(table, dict) else {}
 
 
 def diff(old: str, new: str, label: str = "pyproject.toml") -> str:

@@ -35,6 +35,7 @@ class Wanted:
     :param publish_only: ``url`` is for uploads.
     :param own_file: the ``pyproject.toml`` of Poetry's own environment, if the source goes there.
     :param codes: the ignored error codes; ``None`` to leave them as they are.
+    :param packages: patterns of the names that belong to it; ``None`` to leave them as they are.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Wanted:
     publish_only: bool = False
     own_file: Path | None = None
     codes: list[int] | None = None
+    packages: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Before:
     url: str | None
     publish_url: str | None
     codes: tuple[int, ...]
+    packages: tuple[str, ...]
     has_home: bool
 
 
@@ -149,7 +152,8 @@ def _source_file(session: Session, wanted: Wanted) -> Path | None:
 def _check_pypi(session: Session, wanted: Wanted) -> None:
     if wanted.url is not None or wanted.publish_url is not None or wanted.publish_only:
         raise InputError("The URLs of PyPI are built into Poetry and cannot be set.")
-    if session.project is None and wanted.own_file is None and wanted.codes is None:
+    own_words = wanted.codes is not None or wanted.packages is not None
+    if session.project is None and wanted.own_file is None and not own_words:
         raise InputError("PyPI is known already.", repo("login", "pypi"))
 
 
@@ -263,7 +267,7 @@ def _look_back(session: Session, name: str) -> Before:
     known = session.settings.user_settings(name)
     has_home = bool(session.bindings.home(name).places)
     publish_url = _stored_publish_url(session, name)
-    return Before(known.url, publish_url, known.ignore_error_codes, has_home)
+    return Before(known.url, publish_url, known.ignore_error_codes, known.packages, has_home)
 
 
 def _stored_publish_url(session: Session, name: str) -> str | None:
@@ -306,14 +310,17 @@ def _write(
 
 def _with_source(text: str, wanted: Wanted, plan: Plan, told: list[str]) -> str:
     """``text`` with the source; what changed is ``told``."""
-    from poetry_repo_plugin.config.sources import add_source, system_project_text
+    from poetry_repo_plugin.config.sources import add_source, set_packages, system_project_text
 
     old = text
     if wanted.own_file is not None:
         old = system_project_text(text)
     new, told[:] = add_source(old, plan.name, plan.url, wanted.priority, default=wanted.default)
     if not told:
-        return text
+        new = text
+    if wanted.packages is not None and wanted.own_file is None:
+        new, changed = set_packages(new, plan.name, wanted.packages)
+        told += changed
     return new
 
 
@@ -326,7 +333,16 @@ def _user_settings(wanted: Wanted, plan: Plan, before: Before) -> dict[str, obje
         values["added"] = [plan.url]
     if wanted.codes is not None:
         values["ignore-error-codes"] = wanted.codes or None
+    if wanted.packages is not None and keeps_packages(wanted, plan):
+        values["packages"] = wanted.packages or None
     return values
+
+
+def keeps_packages(wanted: Wanted, plan: Plan) -> bool:
+    """Whether the patterns are the user's: no project that the source is added to has them, and
+    Poetry's own environment is no project of ours.
+    """
+    return plan.file is None or wanted.own_file is not None
 
 
 def _needs_home(plan: Plan, before: Before) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.project import read_project
 from poetry_repo_plugin.config.repositories import bare, shows_credential
+from poetry_repo_plugin.config.sources import told_packages
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.ops.add import Added, Before, Plan, Wanted
+from poetry_repo_plugin.ops.add import Added, Before, Plan, Wanted, keeps_packages
 from poetry_repo_plugin.ops.session import Session, Teller
 
 
@@ -22,6 +23,7 @@ def report(session: Session, added: Added, out: Teller) -> None:
         _tell_remembered(session, wanted, plan, before, out)
     _tell_publish_url(wanted, plan, before, out)
     _tell_codes(wanted, plan, before, out)
+    _tell_packages(wanted, plan, before, out)
     if added.login_place is not None:
         moved = f"the credentials of the URL were moved to {added.login_place}"
         out.say(f"{plan.name}: {moved}; they are not verified.")
@@ -97,6 +99,14 @@ def _tell_codes(wanted: Wanted, plan: Plan, before: Before, out: Teller) -> None
     if before.codes:
         was = f" (was {', '.join(map(str, before.codes))})"
     out.say(f"{plan.name}: {which} is taken as “not here”{was}")
+
+
+def _tell_packages(wanted: Wanted, plan: Plan, before: Before, out: Teller) -> None:
+    """Which names belong to it, where the user's own file has that."""
+    patterns = wanted.packages
+    if patterns is None or not keeps_packages(wanted, plan) or list(before.packages) == patterns:
+        return
+    out.say(told_packages(plan.name, patterns, before.packages))
 
 
 def _warn_of_binding(session: Session, plan: Plan, out: Teller) -> None:

@@ -88,6 +88,7 @@ class Summary:
     tls: TlsSummary
     origins: tuple[str, ...]
     priority: str | None
+    packages: tuple[str, ...] = ()
 
     @property
     def expires_at(self) -> datetime | None:
@@ -179,6 +180,7 @@ class Summary:
                 "client_cert_expires_at": rfc3339(self.tls.expires_at),
             },
             "origins": list(self.origins),
+            "packages": list(self.packages),
         }
 
 
@@ -206,7 +208,8 @@ def summarise(access: Access, repository: Repository) -> Summary:
     if is_pypi(name) and priority is None and (project is None or project.pypi_is_on):
         priority = "primary"
     origins = tuple(dict.fromkeys(map(str, bound)))
-    return Summary(repository, resolution, _tls(access, repository), origins, priority)
+    packages = tuple(access.catalogue.owned.patterns_of(name))
+    return Summary(repository, resolution, _tls(access, repository), origins, priority, packages)
 
 
 def explain_steps(resolution: Resolution) -> list[str]:

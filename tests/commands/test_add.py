@@ -11,7 +11,7 @@ from tests import packages
 from tests.commands.conftest import PASSWORD, USER
 from tests.poetry_process import FILE_KEYRING
 from tests.servers import IndexServer, Response, refused_url
-from tests.warm import WarmHome, mode_of
+from tests.warm import WarmHome, mode_of, parsed
 
 URL = "https://pypi.example.org/simple/"
 UPLOAD = "https://pypi.example.org/upload/"
@@ -358,6 +358,64 @@ class TestSelf:
         assert home.toml("pyproject.toml")["tool"]["poetry"]["source"] == [
             {"name": "acme", "url": URL, "priority": "supplemental"}
         ]
+
+
+class TestPackages:
+    TABLE = '[tool.poetry-repo-plugin.acme]\npackages = ["acme-*", "Tool.X"]\n'
+
+    def test_in_a_project(self, home: WarmHome, project: Path) -> None:
+        """They stand in its file, for the team; taken away again, the file is as it was."""
+        home.ok("repo", "add", "acme", URL)
+        before = project.read_text()
+        home.says(
+            *("repo", "add", "acme", "--packages", "acme-*", "--packages", "Tool.X"),
+            err="acme: packages acme-*, Tool.X\n",
+        )
+        assert project.read_text() == f"{before}\n{self.TABLE}"
+        assert home.toml("poetry-repo-plugin.toml") == {}
+        assert "packages      acme-*, Tool.X\n" in home.ok("repo", "show", "acme").out
+        shown = parsed(home.run("repo", "list", "--json"))["repositories"][0]
+        assert (shown["name"], shown["packages"]) == ("acme", ["acme-*", "Tool.X"])
+        home.says(
+            *("repo", "add", "acme", "--packages", "x"),
+            err="acme: packages x (was acme-*, Tool.X)\n",
+        )
+        assert project.read_text() == f"{before}\n{self.TABLE}".replace('"acme-*", "Tool.X"', '"x"')
+        home.says(
+            *("repo", "add", "acme", "--packages", "none"),
+            err="acme: packages of no name (was x)\n",
+        )
+        assert project.read_text() == before
+
+    def test_beside_other_settings(self, home: WarmHome, project: Path) -> None:
+        home.ok("repo", "add", "acme", URL)
+        text = project.read_text() + "\n[tool.poetry-repo-plugin.acme] # theirs\nprovider = 'aws'\n"
+        project.write_text(text)
+        home.ok("repo", "add", "acme", "--packages", "x")
+        assert project.read_text() == text.replace("theirs\n", 'theirs\npackages = ["x"]\n')
+        home.ok("repo", "add", "acme", "--packages", "none")
+        assert project.read_text() == text
+
+    def test_outside_of_one(self, home: WarmHome) -> None:
+        done = home.ok("repo", "add", "acme", URL, "--packages", "acme-*")
+        assert "acme: packages acme-*\n" in done.err
+        home.ok("repo", "add", "pypi", "--packages", "requests")
+        assert home.toml("poetry-repo-plugin.toml") == {
+            "repositories": {
+                "acme": {"url": URL, "packages": ["acme-*"]},
+                "pypi": {"packages": ["requests"]},
+            }
+        }
+        home.ok("repo", "add", "acme", "--packages", "none")
+        assert home.toml("poetry-repo-plugin.toml")["repositories"]["acme"] == {"url": URL}
+
+    @pytest.mark.parametrize("word", ["[a-z]", "", "a b", "a/b", "acme-"])
+    def test_twin_what_is_no_pattern(self, home: WarmHome, word: str) -> None:
+        home.refuses(
+            *("repo", "add", "acme", URL, f"--packages={word}"),
+            err=f"{word!r} is no pattern: no package name can match it; "
+            "use letters, digits, '.', '-', '_', '*' and '?'.\n",
+        )
 
 
 class TestIgnoredErrorCodes:
