@@ -27,14 +27,14 @@ DESCRIPTIONS = {
     "list": "List the repositories known here, and their credentials.",
     "show": "Show one repository: URLs, credential, certificates.",
     "remove": "Remove a repository and all that is stored for it.",
-    "login": "Log in to a repository; only what it accepts is stored.",
-    "logout": "Forget the credentials of repositories, everywhere.",
+    "login": "Log in to a repository; only accepted credentials are stored.",
+    "logout": "Remove stored credentials.",
     "certs": "Set or show a repository's CA and client certificate.",
-    "doctor": "Find out what is wrong, and which command mends it.",
+    "doctor": "Find problems, and the commands that fix them.",
     "token": "Print the credential of a repository, for other tools.",
-    "import": "Take over repositories and logins from .pypirc and pip.conf.",
-    "migrate": "Rewrite sources of Poetry 1 in the words of Poetry 2.",
-    "demo": "See it all work, against an index started on this machine.",
+    "import": "Import repositories and logins from .pypirc and pip.conf.",
+    "migrate": "Rewrite Poetry 1 sources for Poetry 2.",
+    "demo": "See everything work, against an index on this machine.",
 }
 _MODULES = {"": "overview", "import": "import_"}  # the latter is a word of the language
 

@@ -28,7 +28,7 @@ class Command(RepoCommand):
         argument("name", "What to call it, for example <c1>acme</c1>."),
         argument(
             "url",
-            "The URL of its index. Not needed for a repository that you have added before.",
+            "The URL of its index. Not needed if you added it before.",
             optional=True,
         ),
     ]
@@ -36,23 +36,23 @@ class Command(RepoCommand):
         option(
             "publish-url",
             None,
-            "Where to upload to; derived where the server is known.",
+            "The upload URL; derived for known servers.",
             flag=False,
         ),
         option("priority", None, f"One of {', '.join(PRIORITIES)}.", flag=False),
         option(
             "secondary",
             None,
-            "Ask PyPI first, and this one for what PyPI does not have (supplemental).",
+            "Search PyPI first, and this one for what PyPI lacks (supplemental).",
         ),
         option("default", None, "Use it instead of PyPI, as the last of the primary sources."),
-        option("publish-only", None, "The URL is for uploads; it is no source to install from."),
+        option("publish-only", None, "The URL is for uploads only, not a source to install from."),
         option("self", None, "Add it to Poetry's own environment, for <c1>poetry self add</c1>."),
         option(
             "ignore-error-code",
             None,
-            "Take this answer (400 to 599) for “not here”, and go on to the next source; "
-            "<c1>none</c1> for no answer.",
+            "Treat this status (400 to 599) as “not found”, and try the next source; "
+            "<c1>none</c1> clears the list.",
             flag=False,
             multiple=True,
         ),
@@ -71,10 +71,10 @@ before PyPI:
 
     <c1>poetry repo add acme https://pypi.example.org/simple/</c1>
 
-Outside of one it is remembered for you: so that <c1>poetry repo add acme</c1> in a
-project needs no URL, and as a target of <c1>poetry publish -r acme</c1> where the
-publish URL is given, known for its kind of server, or the same; a URL that
-ends in /simple/ is for installing only. The next step is
+Outside a project it is saved for you: <c1>poetry repo add acme</c1> in a project
+then needs no URL, and <c1>poetry publish -r acme</c1> uploads to its publish URL,
+which is the given one, the one known for this kind of server, or the same
+URL. A URL that ends in /simple/ is for installing only. Next:
 <c1>poetry repo login acme</c1>."""
 
     def work(self, session: Session) -> int:

@@ -95,7 +95,7 @@ class RepoCommand(PoetryCommand):
             self.io.output.write(text, new_line=True, type=Type.RAW)
         except UnicodeEncodeError as error:
             raise RepoError(
-                f"Standard output is {error.encoding} and cannot hold this; set PYTHONIOENCODING=utf-8."
+                f"Standard output is {error.encoding} and cannot print this; set PYTHONIOENCODING=utf-8."
             ) from None
 
     def data_json(self, document: Any) -> None:

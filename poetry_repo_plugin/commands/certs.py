@@ -42,17 +42,17 @@ class Command(RepoCommand):
             "A client certificate: PEM with or without its key, or PKCS#12.",
             flag=False,
         ),
-        option("client-key", None, "Its key, where that is a file of its own.", flag=False),
+        option("client-key", None, "Its private key, if in a separate file.", flag=False),
         option(
             "passphrase",
             None,
-            "The key's passphrase (visible to others; better: --passphrase-stdin).",
+            "The key's passphrase (visible to others; prefer --passphrase-stdin).",
             flag=False,
         ),
         option("passphrase-stdin", None, "Read the passphrase from standard input, one line."),
-        option("plaintext", None, "Keep the passphrase in auth.toml, not in the keyring."),
+        option("plaintext", None, "Store the passphrase in auth.toml, not in the keyring."),
         option("insecure", None, "Do not verify the repository's certificate. Warns on every use."),
-        option("relaxed", None, "Leave out the stricter X.509 checks of Python 3.13."),
+        option("relaxed", None, "Skip Python 3.13's strict X.509 checks."),
         option("unset", None, "Forget the CA, the client certificate and the passphrase."),
         option(
             "export",
@@ -60,7 +60,7 @@ class Command(RepoCommand):
             "Write certificate and key to one PEM file, for plain Poetry or pip.",
             flag=False,
         ),
-        option("no-verify", None, "Do not try a handshake."),
+        option("no-verify", None, "Skip the test handshake."),
     ]
     help = """\
     <c1>poetry repo certs acme --ca ca.pem</c1>
@@ -112,7 +112,7 @@ tried."""
         settings = Certs(session, repository, self._wanted(), self).set()
         can_try = (repository.index_url or repository.publish_url or "").startswith("https://")
         if not settings.verify and (self.option("no-verify") or not can_try):
-            risk = "whoever sits on the way can read and change all"
+            risk = "anyone on the network can read and change its traffic"
             self.warn(f"{repository.name}: its certificate is not verified: {risk}.")
         if self.option("no-verify"):
             return

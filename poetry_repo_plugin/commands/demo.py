@@ -11,17 +11,17 @@ from poetry_repo_plugin.core.errors import RepoError
 from poetry_repo_plugin.core.hints import command
 
 _SHOWN = """\
-{shown.commands} commands did what they should; {shown.failures} of them had to fail, and each named its cause and the
-command that mends it. You have seen an index with a CA of its own, a client certificate with an encrypted key, a login
-that is checked before it is stored, and build, publish, lock, install and doctor through it. The index is closed, the
-folder is removed; nothing is left behind."""
+{shown.commands} commands ran as expected. {shown.failures} of them were meant to fail, and each named
+its cause and the command that fixes it. You have seen an index with its own CA, a client
+certificate with an encrypted key, a login that is checked before it is stored, and build, publish,
+lock, install and doctor through all of it. The index is stopped and the folder removed."""
 
 
 class Command(RepoCommand):
     """Shows the whole story against a private index that it starts on this machine."""
 
     name = "repo demo"
-    description = "See it all work, against an index started on this machine."
+    description = "See everything work, against an index on this machine."
     help = """\
     <c1>poetry repo demo</c1>
 
@@ -74,7 +74,7 @@ def _require_extra() -> None:
             import trustme  # noqa: F401
     except ImportError:
         raise RepoError(
-            "The demo needs the extra “demo”. (Where Poetry was installed with pip, pip installs it: "
+            "The demo needs the extra “demo”. (If Poetry was installed with pip: "
             "pip install 'poetry-repo-plugin[demo]')",
             command("poetry", "self", "add", "poetry-repo-plugin[demo]"),
         ) from None

@@ -27,11 +27,11 @@ class Command(RepoCommand):
     """Finds out what is wrong, and says which command mends it."""
 
     name = "repo doctor"
-    description = "Find out what is wrong, and which command mends it."
+    description = "Find problems, and the commands that fix them."
     arguments: ClassVar = [
         argument(
             "names",
-            "The repositories; without names, all that are known here.",
+            "The repositories to check; all known ones if omitted.",
             optional=True,
             multiple=True,
         )
@@ -39,7 +39,7 @@ class Command(RepoCommand):
     options: ClassVar = [
         option("json", None, "Print one JSON document."),
         option("fix", None, "Fix what can be fixed safely, then check."),
-        option("timeout", None, "Seconds for each step.", flag=False, default="10"),
+        option("timeout", None, "Time limit of each step, in seconds.", flag=False, default="10"),
     ]
     tells_ignored = False
     help = """\

@@ -19,9 +19,11 @@ class Command(RepoCommand):
     """Takes over what twine and pip know."""
 
     name = "repo import"
-    description = "Take over repositories and logins from .pypirc and pip.conf."
+    description = "Import repositories and logins from .pypirc and pip.conf."
     arguments: ClassVar = [
-        argument("file", "The file; all that twine and pip read, if left out.", optional=True)
+        argument(
+            "file", "The file to import; all that twine and pip read if omitted.", optional=True
+        )
     ]
     help = """\
     <c1>poetry repo import</c1>             what ~/.pypirc and pip.conf hold
@@ -36,10 +38,10 @@ with <c1>-n</c1> it does not ask. The files themselves are not changed."""
         files = default_files() if given is None else [self.path(given)]
         if not files:
             hint = repo("import", None, "FILE")
-            raise InputError("There is no .pypirc and no pip.conf here.", hint)
+            raise InputError("No .pypirc or pip.conf was found.", hint)
         found = find(session, files, self)
         if not found:
-            self.say(f"There is no private repository in {', '.join(map(str, files))}.")
+            self.say(f"No private repository was found in {', '.join(map(str, files))}.")
             return 0
         for one in found:
             for line in preview(session, one):

@@ -35,12 +35,12 @@ class Command(RepoCommand):
     """Asks the repository whether it accepts a credential, and keeps it if it does."""
 
     name = "repo login"
-    description = "Log in to a repository; only what it accepts is stored."
+    description = "Log in to a repository; only accepted credentials are stored."
     arguments: ClassVar = [
         argument("name", "The repository."),
         argument(
             "words",
-            "Words of the helper's command, behind <c1>--helper</c1>.",
+            "The helper's arguments, after <c1>--helper</c1>.",
             optional=True,
             multiple=True,
         ),
@@ -50,14 +50,14 @@ class Command(RepoCommand):
         option(
             "password",
             "p",
-            "The password (others on this machine see it; better: --password-stdin).",
+            "The password (visible to others on this machine; prefer --password-stdin).",
             flag=False,
         ),
         option("password-stdin", None, "Read the password from standard input, one line."),
         option(
             "token",
             None,
-            "An API token (others on this machine see it; better: --token-stdin).",
+            "An API token (visible to others on this machine; prefer --token-stdin).",
             flag=False,
         ),
         option("token-stdin", None, "Read an API token from standard input, one line."),
@@ -67,31 +67,36 @@ class Command(RepoCommand):
         option(
             "protocol",
             None,
-            "What the helper speaks: bazel, git or exec-credential. Found out if left out.",
+            "The helper's protocol: bazel, git or exec-credential. Detected automatically if omitted.",
             flag=False,
         ),
-        option("provider", None, f"Ask a cloud's own tool: {', '.join(PROVIDERS)}.", flag=False),
         option(
-            "oauth", None, "Sign in with the company's account, at this issuer (a URL).", flag=False
+            "provider",
+            None,
+            f"Get tokens from a vendor's tool: {', '.join(PROVIDERS)}.",
+            flag=False,
         ),
-        option("client-id", None, "The client as which one signs in there.", flag=False),
+        option(
+            "oauth", None, "Sign in with your company's account, at this issuer (a URL).", flag=False
+        ),
+        option("client-id", None, "The client ID to sign in with.", flag=False),
         option(
             "scope",
             None,
-            "What the token is to be good for; again for more.",
+            "A scope to request for the token; may be repeated.",
             flag=False,
             multiple=True,
         ),
-        option("audience", None, "For whom the token is to be made out.", flag=False),
-        option("flow", None, f"How one signs in: {' or '.join(FLOWS)}.", flag=False),
+        option("audience", None, "The audience to request the token for.", flag=False),
+        option("flow", None, f"How to sign in: {' or '.join(FLOWS)}.", flag=False),
         option(
             "client-secret-stdin",
             None,
-            "Read the secret of a client that is not public from standard input, one line.",
+            "Read the secret of a confidential client from standard input, one line.",
         ),
-        option("url", None, "A further URL that the credential belongs to.", flag=False),
-        option("plaintext", None, "Keep it in auth.toml, not in the keyring."),
-        option("no-verify", None, "Store it without asking the repository."),
+        option("url", None, "Another URL that the credential may be sent to.", flag=False),
+        option("plaintext", None, "Store it in auth.toml, not in the keyring."),
+        option("no-verify", None, "Store it without checking it first."),
     ]
     help = """\
     <c1>poetry repo login acme</c1>                              asks for the rest
@@ -240,7 +245,7 @@ adds a host."""
     def _credential(self, session: Session, repository: Repository) -> Credential:
         secret_given = bool(self.given(*SECRETS))
         if not secret_given and not session.terminal:
-            message = "There is no terminal to ask on; give the secret on standard input."
+            message = "There is no terminal to prompt on; pass the secret on standard input."
             raise InputError(message, self._with_all(repository))
         username = self.text("username")
         if username is not None:

@@ -19,9 +19,9 @@ class Command(RepoCommand):
     """Forgets credentials, wherever they are stored."""
 
     name = "repo logout"
-    description = "Forget the credentials of repositories, everywhere."
+    description = "Remove stored credentials."
     arguments: ClassVar = [argument("name", "The repositories.", optional=True, multiple=True)]
-    options: ClassVar = [option("all", None, "Forget all of them.")]
+    options: ClassVar = [option("all", None, "Log out of all repositories.")]
     help = """\
     <c1>poetry repo logout acme</c1>
     <c1>poetry repo logout --all</c1>
@@ -33,9 +33,7 @@ The repositories themselves and their certificates stay;
         """Forget each; names are checked before anything is forgotten."""
         given = list(self.argument("name") or [])
         if bool(given) == bool(self.option("all")):
-            raise InputError(
-                "Name the repositories to forget, or say --all.", repo("logout", "NAME")
-            )
+            raise InputError("Name the repositories, or pass --all.", repo("logout", "NAME"))
         known = [repository.name for repository in session.catalogue]
         chosen = (
             known
@@ -55,7 +53,7 @@ The repositories themselves and their certificates stay;
             self._tell_environment(session, name)
         if left:
             raise RepoError(
-                f"Not everything is forgotten of {', '.join(left)}.", repo("logout", *left)
+                f"Not everything was removed for {', '.join(left)}.", repo("logout", *left)
             )
         return 0
 

@@ -17,8 +17,8 @@ class Command(RepoCommand):
     """Rewrites sources that Poetry 2 refuses to read, with the meaning that they had."""
 
     name = "repo migrate"
-    description = "Rewrite sources of Poetry 1 in the words of Poetry 2."
-    options: ClassVar = [option("dry-run", None, "Show what would change, and change nothing.")]
+    description = "Rewrite Poetry 1 sources for Poetry 2."
+    options: ClassVar = [option("dry-run", None, "Show what would change, without changing it.")]
     help = """\
     <c1>poetry repo migrate --dry-run</c1>
     <c1>poetry repo migrate</c1>
@@ -36,7 +36,7 @@ stays off."""
         from poetry_repo_plugin.config.sources import diff
 
         if session.project is None:
-            raise InputError("There is no pyproject.toml here or above.")
+            raise InputError("No pyproject.toml was found here or in a parent folder.")
         file = session.project / "pyproject.toml"
         text, changes = "", list[str]()
 
@@ -62,13 +62,13 @@ stays off."""
             self.fail(RepoError(f"Poetry 2 cannot read these sources yet: {'; '.join(rest)}."))
             return 1
         if not changes:
-            self.say("There is nothing to migrate: Poetry 2 reads these sources.")
+            self.say("Nothing to migrate: Poetry 2 can read these sources.")
         elif self.option("dry-run"):
-            self.say("Nothing was changed; without --dry-run it will be.")
+            self.say("Nothing was changed; run it without --dry-run to apply this.")
         elif (session.project / "poetry.lock").exists():
             self.say("The sources have changed, so poetry.lock is out of date. Next: poetry lock")
         else:
-            self.say("Poetry 2 reads these sources now. Next: poetry lock")
+            self.say("Poetry 2 can read these sources now. Next: poetry lock")
         return 0
 
     def _tell_passwords(self, text: str) -> None:

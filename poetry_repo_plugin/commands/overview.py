@@ -31,7 +31,7 @@ class Command(RepoCommand):
     <c1>poetry repo add acme URL</c1>     add a repository
     <c1>poetry repo login acme</c1>       log in to it
     <c1>poetry repo certs acme</c1>       certificates
-    <c1>poetry repo doctor</c1>           find out what is wrong"""
+    <c1>poetry repo doctor</c1>           find problems"""
 
     def configure(self) -> None:
         """Options behind a misspelt command are that command's: they are no reason to speak of
@@ -67,7 +67,7 @@ def no_such_command(word: str, behind: Sequence[str], known: Sequence[str]) -> I
     said again: any other word may be a secret.
     """
     meant = nearest(word, known)
-    message = f"There is no command `poetry repo {word}`."
+    message = f"Command not found: `poetry repo {word}`."
     if meant is None:
         return InputError(message, command("poetry", "list", "repo"))
     likely = [one for number, one in enumerate(behind) if number == 0 or "://" in one]

@@ -20,8 +20,10 @@ class Command(RepoCommand):
     description = "Remove a repository and all that is stored for it."
     arguments: ClassVar = [argument("name", "The repository.")]
     options: ClassVar = [
-        option("all", None, "Take its login and certificates too, which other projects may use."),
-        option("keep-credentials", None, "Leave what was stored by `login`."),
+        option(
+            "all", None, "Also remove its login and certificates, which other projects may use."
+        ),
+        option("keep-credentials", None, "Keep what `login` stored."),
         option("self", None, "Remove it from Poetry's own environment only."),
     ]
     help = """\

@@ -26,7 +26,7 @@ class Command(RepoCommand):
     <c1>eval "$(poetry repo token acme --format env)"</c1>
     <c1>PIP_INDEX_URL=$(poetry repo token acme --format pip) pip install pkg</c1>
 
-It goes to standard output; do not let it end up in a log."""
+It goes to standard output; keep it out of logs."""
 
     def work(self, session: Session) -> int:
         """Resolve as a request would, and print."""

@@ -35,7 +35,7 @@ def edited(path: Path, text: str, changes: Iterable[Change]) -> str:
 
     parse(text, str(path))  # the clear error for a broken file
     clumsy = StateError(
-        f"{path} is written in a way that cannot be changed safely (keys with dots above the first table, perhaps). "
+        f"{path} cannot be edited safely (perhaps for its dotted keys above the first table). "
         "Nothing was changed."
     )
     try:

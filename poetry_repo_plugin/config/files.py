@@ -41,7 +41,7 @@ def read_settings_text(path: Path) -> str:
         return (read_bytes(path) or b"").decode("utf-8")
     except UnicodeDecodeError as error:
         where = f"at byte {error.start}"
-        raise StateError(f"{path} is not UTF-8 ({where}). It was left as it is.") from None
+        raise StateError(f"{path} is not UTF-8 ({where}). It was not changed.") from None
 
 
 @dataclass

@@ -104,7 +104,7 @@ def refused(text: str) -> list[str]:
                 f"the source {shown(name)} has a URL of its own; give that repository another name"
             )
         elif "${" in str(entry.get("url", "")):
-            found.append(f"the URL of {shown(name)} holds a variable, and Poetry expands none")
+            found.append(f"the URL of {shown(name)} holds a variable, which Poetry does not expand")
     return found
 
 
@@ -116,7 +116,7 @@ def _drop_url_of_pypi(source: SourceText, unit: Unit, changes: list[str]) -> Non
     profile = profile_of(url) if isinstance(url, str) else None
     if is_pypi(name) and profile is not None and profile.kind == "pypi":
         source.drop(unit, "url")
-        changes.append(f"{shown(name)}: its URL is dropped, because Poetry has it built in")
+        changes.append(f"{shown(name)}: its URL is removed, because it is built into Poetry")
 
 
 def _is_plain(sources: list[dict[str, Any]]) -> bool:

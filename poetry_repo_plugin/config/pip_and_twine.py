@@ -21,12 +21,12 @@ from poetry_repo_plugin.core.variables import env_key
 # Hosts at which PyPI took uploads in former times (https://pypi.org/help/#legacy-upload-url).
 _OLD_PYPI = ("pypi.python.org", "upload.pypi.io", "testpypi.python.org", "test.pypi.python.org")
 _VARIABLE = r"\$\w+|\$\{[^}]*\}|%\w+%"
-_NO_VARIABLES = "it names a variable, and variables are not expanded here"
+_NO_VARIABLES = "it contains a variable, which is not expanded here"
 _OF_PIP_ALONE = {
-    "proxy": "Poetry takes its proxy from HTTPS_PROXY",
-    "timeout": "Poetry takes its time limit from POETRY_REQUESTS_TIMEOUT",
-    "find-links": "Poetry reads no folder of links; it takes an index or a path dependency",
-    "no-index": "a project says what it asks; poetry repo add NAME URL --default switches PyPI off",
+    "proxy": "for Poetry, set HTTPS_PROXY instead",
+    "timeout": "for Poetry, set POETRY_REQUESTS_TIMEOUT instead",
+    "find-links": "Poetry does not support it; use an index or a path dependency",
+    "no-index": "projects choose their sources; poetry repo add NAME URL --default turns PyPI off",
 }
 
 
@@ -143,7 +143,7 @@ def read_file(path: Path) -> Contents:
     except OSError as error:
         raise StateError(f"{path} cannot be read: {(error.strerror or 'error').lower()}.") from None
     except (configparser.Error, UnicodeDecodeError):
-        raise StateError(f"{path} cannot be parsed. It was left as it is.") from None
+        raise StateError(f"{path} cannot be parsed. It was not changed.") from None
     if any(parser.has_section(section) for section in ("global", "install", "download", "wheel")):
         found = _from_pip(path, parser, left_out)
     elif parser.sections():
@@ -215,7 +215,7 @@ def _listed(parser: configparser.RawConfigParser, left_out: list[str]) -> list[s
     ]
     listed = list(dict.fromkeys(word for line in words for word in line if word))
     left_out += [
-        f"index-servers lists {word!r}, and there is no such section"
+        f"index-servers lists {word!r}, but there is no such section"
         for word in listed
         if word not in sections
     ]

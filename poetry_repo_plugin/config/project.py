@@ -42,7 +42,7 @@ _REASONS = {
     ),
     **dict.fromkeys(("client-cert", "client-key"), "it belongs to a user, not to a project"),
     **dict.fromkeys(
-        ("origins", "origin", "url"), "a project file cannot widen where a credential goes"
+        ("origins", "origin", "url"), "a project file cannot extend where a credential is sent"
     ),
 }
 
@@ -143,7 +143,7 @@ def read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise StateError(
-            f"{path} is not UTF-8 (at byte {error.start}). It was left as it is."
+            f"{path} is not UTF-8 (at byte {error.start}). It was not changed."
         ) from None
     except OSError as error:
         raise StateError(
@@ -263,9 +263,7 @@ def _entry(raw: object, index: int, problems: list[str]) -> SourceEntry | None:
         "default",
         "secondary",
     ):
-        problems.append(
-            f"{which} has a priority that Poetry does not know; known are {', '.join(PRIORITIES)}."
-        )
+        problems.append(f"{which} has an unknown priority; Poetry knows {', '.join(PRIORITIES)}.")
     return SourceEntry(name, url, effective_priority(raw), legacy_word(raw), index)
 
 
@@ -300,7 +298,7 @@ def _one(table: dict[str, object], root: Path, where: str, ignored: list[str]) -
             elif key in readers:
                 values[key.replace("-", "_")] = readers[key](value)
             else:
-                raise RefusedError(_REASONS.get(key, "it is not a setting that a project can make"))
+                raise RefusedError(_REASONS.get(key, "a project cannot set it"))
         except RefusedError as error:
             ignored.append(f"{where} {dump_key(key)} is ignored: {error}.")
     return ProjectSettings(**values)
@@ -308,7 +306,7 @@ def _one(table: dict[str, object], root: Path, where: str, ignored: list[str]) -
 
 def _publish_url(value: object) -> str:
     if not isinstance(value, str):
-        raise RefusedError("it is not a text")
+        raise RefusedError("it is not a string")
     try:
         Origin.of(value)
     except InvalidUrl:
@@ -320,7 +318,7 @@ def _publish_url(value: object) -> str:
 
 def _provider(value: object) -> str:
     if not isinstance(value, str) or value not in PROVIDERS:
-        raise RefusedError(f"it is none of {', '.join(PROVIDERS)}")
+        raise RefusedError(f"it is not one of {', '.join(PROVIDERS)}")
     return value
 
 

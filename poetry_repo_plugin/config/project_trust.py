@@ -139,16 +139,16 @@ class ProjectTrust:
     def _objection_to_name(self, name: str) -> str | None:
         """Why no CA of the project counts for this name, with the way out if there is one."""
         if is_pypi(name):
-            return "a project cannot say whom to believe as PyPI."
+            return "a project cannot choose the CA for PyPI."
         named, users = self._named(name), self._of_user(name)
         if not named:
             return f"this project names no repository {shown(name)}."
         if any(_is_at_pypi(origin) for origin in named):
-            return f"{shown(name)} is at PyPI, and a project cannot say whom to believe as PyPI."
+            return f"{shown(name)} is at PyPI, and a project cannot choose the CA for PyPI."
         vendor = next((origin for origin in named if is_vendor_origin(origin)), None)
         if vendor is not None:
             return (
-                f"{shown(name)} is at {vendor.host}, and a project cannot say whom to believe as a public service. "
+                f"{shown(name)} is at {vendor.host}, and a project cannot choose the CA for a public service. "
                 f"If you trust it: {repo('certs', name, '--ca', str(self._file(name) or 'PATH'))}"
             )
         if self._is_unreadable(name):
@@ -170,7 +170,7 @@ class ProjectTrust:
                     or self._file(other) != file
                 ):
                     return (
-                        f"you know {origin} as {shown(other)}, which is not believed by this CA. "
+                        f"you know {origin} as {shown(other)}, which does not trust this CA. "
                         f"If you trust it: {repo('certs', name, '--ca', str(file))}"
                     )
         return None

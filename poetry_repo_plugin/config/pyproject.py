@@ -170,7 +170,7 @@ class SourceText:
     def _unfit(self) -> StateError:
         form = "is written in a form in which its sources cannot be edited here"
         mend = "write them as [[tool.poetry.source]] tables"
-        return StateError(f"{self._what} {form}. It was left as it is: {mend}.")
+        return StateError(f"{self._what} {form}. It was not changed: {mend}.")
 
     def _place(self) -> str:
         """The text with the units in it: those that went or moved are cut out, then those that came

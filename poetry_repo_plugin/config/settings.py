@@ -371,7 +371,7 @@ class Settings:
                 )
         if text_at(self.local, "repositories", "pypi", "url") is not None:
             found.append(
-                "poetry.toml says where PyPI takes uploads; a project cannot. It is ignored."
+                "poetry.toml sets an upload URL for PyPI; a project cannot do that. It is ignored."
             )
         certificates = table_at(self.local, "certificates")
         for name in leaf_names(certificates):
@@ -387,7 +387,8 @@ class Settings:
                 )
             if any("client-cert" in entry for entry in entries):
                 found.append(
-                    f"poetry.toml names a client certificate for {shown(name)}; a project cannot. It is ignored."
+                    f"poetry.toml names a client certificate for {shown(name)}; "
+                    "a project cannot do that. It is ignored."
                 )
         return found
 

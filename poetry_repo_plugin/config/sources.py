@@ -87,9 +87,7 @@ def remove_source(text: str, name: str) -> tuple[str, list[str]]:
         changes.append(f"{_shown(unit)}: removed")
     if changes and (entry := _needless_pypi(source)) is not None:
         source.units.remove(entry)
-        changes.append(
-            "PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway"
-        )
+        changes.append("PyPI: entry removed; without other primary sources, Poetry uses it anyway")
     if was_on and not is_pypi(name) and not pypi_is_on(_data(source)):
         keep_pypi(source, changes)  # the last legacy word went
     if source.drop_settings(name):
@@ -199,12 +197,14 @@ def move_behind_primaries(source: SourceText, unit: Unit, changes: list[str]) ->
 
 def _check(name: str, url: str | None, priority: str, default: bool) -> None:
     if priority not in PRIORITIES:
-        raise InputError(f"{priority!r} is not a priority; known are {', '.join(PRIORITIES)}.")
+        raise InputError(f"{priority!r} is not a priority; choose one of {', '.join(PRIORITIES)}.")
     if default and priority != "primary":
-        raise InputError(f"A default source is primary; it cannot be {priority} as well.")
+        raise InputError(f"A default source is always primary; it cannot be {priority}.")
     if is_pypi(name):
         if url is not None:
-            raise InputError("The URL of PyPI is fixed and cannot be set.", repo("add", "PyPI"))
+            raise InputError(
+                "PyPI's URL is built into Poetry and cannot be set.", repo("add", "PyPI")
+            )
         return
     if url is None:
         raise InputError(f"The source {name} needs a URL.", repo("add", name, "URL"))
@@ -252,7 +252,7 @@ def _switch_pypi_off(source: SourceText, changes: list[str]) -> None:
     for unit in list(source.units):
         if is_pypi(_name(unit)) and effective_priority(unit.data) != "explicit":
             source.units.remove(unit)
-            changes.append("PyPI: its entry is removed")
+            changes.append("PyPI: entry removed")
 
 
 def _finish(
@@ -260,7 +260,7 @@ def _finish(
 ) -> tuple[str, list[str]]:
     if could_search and not _searchable(source):
         raise InputError(
-            "Then PyPI and all other sources would be explicit, and Poetry refuses a project without one to search.",
+            "That would leave explicit sources only, and Poetry needs one that it can search.",
             repo("add", "PyPI", "--priority", "primary"),
         )
     now_on = pypi_is_on(_data(source))

@@ -30,7 +30,7 @@ def parse(text: str, what: str = "pyproject.toml") -> dict[str, Any]:
             detail = (
                 "it starts with a byte-order mark, which TOML does not allow (at line 1, column 1)"
             )
-        raise StateError(f"{what} is not valid TOML: {detail}. It was left as it is.") from None
+        raise StateError(f"{what} is not valid TOML: {detail}. It was not changed.") from None
 
 
 def dump(value: object) -> str:

@@ -149,5 +149,5 @@ def _take_back(done: list[Replacement]) -> None:
     if stuck:
         names = " and ".join(map(str, stuck))
         raise StateError(
-            f"Not all files can be written. {names} is changed already; all others are as they were."
+            f"Not every file could be written. {names} has changed already; the others have not."
         )

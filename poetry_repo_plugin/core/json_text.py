@@ -38,7 +38,7 @@ def parse_any_depth(text: Union[str, bytes], *, most: int | None = None) -> obje
             text = text.decode("utf-8-sig")
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise NotJson("it is no JSON") from None
+        raise NotJson("it is not JSON") from None
 
 
 def _is_flat(document: object) -> bool:

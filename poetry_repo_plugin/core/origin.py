@@ -337,5 +337,5 @@ def _origin_at(scheme: str, where: str) -> Origin | str:
 
 def _certain_segments(url: str, path: str) -> tuple[str, ...]:
     if not is_certain(path):
-        raise UncertainPath(f"{hidden(url)!r} has a path that not every server reads alike")
+        raise UncertainPath(f"{hidden(url)!r} has a path that servers interpret differently")
     return path_segments(path)

@@ -28,7 +28,7 @@ def ask(question: str) -> str:
     except UnicodeDecodeError:
         raise InputError(f"The answer is not {sys.stdin.encoding.upper()}.") from None
     if not line:
-        raise _unanswered("No answer: the input ended.")
+        raise _unanswered("Cancelled (end of input).")
     return line.rstrip("\r\n")
 
 
@@ -52,12 +52,12 @@ def ask_secret(question: str, clear_line: Callable[[], None] = lambda: None) -> 
             clear_line()
             return Secret(getpass.getpass(printable(question)))
     except EOFError:
-        raise _unanswered("No answer: the input ended.") from None
+        raise _unanswered("Cancelled (end of input).") from None
     except UnicodeDecodeError:
         raise _unanswered("The answer is not UTF-8.") from None
     except getpass.GetPassWarning:
         raise InputError(
-            "This terminal would show what is typed; give the secret on standard input."
+            "This terminal cannot hide what you type; pass the secret on standard input."
         ) from None
 
 

@@ -291,7 +291,7 @@ _TOKEN_USER = "__token__"
 
 _PYPI_NOTES = {
     400: "published before, or bad metadata",
-    403: "the token is not valid, or not for this project",
+    403: "the token is invalid, or not for this project",
 }
 
 PYPI = Profile(
@@ -307,7 +307,7 @@ PYPI = Profile(
     ),
     token_username=_TOKEN_USER,
     refusal_notes=_PYPI_NOTES,
-    advice="Uploads take an API token or trusted publishing, never an account's password.",
+    advice="Uploads need an API token or trusted publishing; account passwords do not work.",
     audience="pypi",  # https://docs.pypi.org/trusted-publishers/internals/
     source="https://packaging.python.org/en/latest/specifications/pypirc/",
 )
@@ -324,7 +324,7 @@ TESTPYPI = Profile(
     ),
     token_username=_TOKEN_USER,
     refusal_notes=_PYPI_NOTES,
-    advice="TestPyPI has accounts and tokens of its own; a token of PyPI is refused.",
+    advice="TestPyPI has its own accounts and tokens; PyPI tokens do not work there.",
     audience="testpypi",
     source="https://packaging.python.org/en/latest/guides/using-testpypi/",
 )
@@ -345,14 +345,14 @@ GITLAB = Profile(
     token_username=_TOKEN_USER,  # a job token's is gitlab-ci-token: the provider's business
     provider="gitlab",
     refusal_notes={
-        400: "this version was published before (delete it first), or its metadata is not accepted",
+        400: "this version already exists (delete it first), or its metadata is invalid",
         403: "the token lacks a scope (api, read_package_registry, write_package_registry) or the role",
         404: "the project or group does not exist, or the token may not see it",
     },
     # "If the user isn't authorized, GitLab returns 404":
     # https://docs.gitlab.com/api/rest/authentication/
     stranger_statuses=frozenset({404}),
-    advice="A deploy token goes with its own user name; publish to a project, never to a group.",
+    advice="Deploy tokens have their own user name; publish to a project, not to a group.",
     source="https://docs.gitlab.com/user/packages/pypi_repository/",
 )
 
@@ -377,8 +377,8 @@ CODEARTIFACT = Profile(
     # Seen for a token that had run out: https://github.com/astral-sh/uv/issues/11899. A missing
     # package is 404, too.
     expired_statuses=frozenset({404}),
-    refusal_notes={404: "the package or the repository does not exist, or the token has run out"},
-    advice="Tokens last 12 hours at most; the provider aws fetches a new one when it is needed.",
+    refusal_notes={404: "the package or the repository does not exist, or the token has expired"},
+    advice="Tokens last up to 12 hours; with --provider aws they are renewed for you.",
     lists_projects=False,  # "does not support the /simple/ API endpoint": …/ug/python-compatibility.html
     source="https://docs.aws.amazon.com/codeartifact/latest/ug/python-configure-twine.html",
 )
@@ -397,9 +397,9 @@ ARTIFACT_REGISTRY = Profile(
     oauth_username=PROVIDERS["gcp"].username,
     provider="gcp",
     refusal_notes={
-        403: "the account lacks the role Artifact Registry Reader (or Writer), or nothing is there"
+        403: "the account lacks the role Artifact Registry Reader (or Writer), or there is no such repository"
     },
-    advice="Access tokens last an hour (provider gcp); a service account's key goes with _json_key_base64.",
+    advice="Access tokens last one hour (--provider gcp renews them); service account keys use _json_key_base64.",
     source="https://cloud.google.com/artifact-registry/docs/python/authentication",
 )
 
@@ -422,9 +422,9 @@ AZURE_ARTIFACTS = Profile(
     provider="azure",
     refusal_notes={
         403: "the account lacks a role in the feed",
-        409: "the feed contains this file, and is immutable",
+        409: "the feed already has this file, and files cannot be replaced",
     },
-    advice="A token needs the scope Packaging (Read, or Read & write); uploads go to /pypi/upload/.",
+    advice="Tokens need the Packaging scope (Read, or Read & write); upload to /pypi/upload/.",
     source="https://learn.microsoft.com/azure/devops/artifacts/quickstarts/python-packages",
 )
 
@@ -444,9 +444,9 @@ GEMFURY = Profile(
     ),
     token_is_username=True,
     refusal_notes={
-        401: "the token is not valid, or not for this (a deploy token reads, a push token uploads)"
+        401: "the token is invalid or of the wrong kind (deploy tokens read, push tokens upload)"
     },
-    advice="The token is the user name, the password stays empty; reading and pushing take different tokens.",
+    advice="Use the token as user name, with an empty password; reading and pushing need different tokens.",
     source="https://gemfury.com/help/upload-packages",
 )
 
@@ -467,9 +467,9 @@ CLOUDSMITH = Profile(
     ),
     token_username="token",  # noqa: S106
     refusal_notes={
-        401: "the token or API key is not valid, or not for this (an entitlement token only downloads)"
+        401: "the token or API key is invalid or of the wrong kind (entitlement tokens only download)"
     },
-    advice="Downloads take an entitlement token or an API key, uploads an API key.",
+    advice="Downloads need an entitlement token or an API key, uploads an API key.",
     source="https://docs.cloudsmith.com/formats/python-repository",
 )
 
@@ -489,7 +489,7 @@ ARTIFACTORY = Profile(
     refusal_notes={
         403: "the user lacks a permission (Read, Deploy), or the file exists and may not be overwritten"
     },
-    advice="A token goes with the name of its user; publish to a local repository, never to a remote one.",
+    advice="Use a token with its user's name; publish to a local repository, not a remote one.",
     source="https://jfrog.com/help/r/jfrog-artifactory-documentation/pypi-repositories",
 )
 
@@ -499,10 +499,8 @@ NEXUS = Profile(
     forms=_forms(
         (rf"(?P<base>{_ROOT}/repository/<repository>){_SIMPLE}", r"\g<base>/", r"\g<base>/simple/")
     ),
-    refusal_notes={
-        400: "the file was published before and the repository does not allow updating it"
-    },
-    advice="Publish to a hosted repository; a proxy or a group is to read from only.",
+    refusal_notes={400: "the file already exists, and the repository does not allow replacing it"},
+    advice="Publish to a hosted repository; proxies and groups are read-only.",
     source="https://help.sonatype.com/en/pypi-repositories.html",
 )
 
@@ -515,7 +513,7 @@ DEVPI = Profile(
         (rf"(?P<base>{_ROOT}/<user>/<stage>)/(?P<index>\+simple)", r"\g<base>/"),
     ),
     refusal_notes={403: "the user is not in the index's acl_upload"},
-    advice="Uploads go to /USER/INDEX/; sent to +simple they are answered with 200 and lost.",  # devpi/devpi#1097
+    advice="Upload to /USER/INDEX/; uploads to +simple get a 200 and are discarded.",  # devpi/devpi#1097
     source="https://github.com/devpi/devpi/blob/main/doc/userman/devpi_indices.rst",
 )
 

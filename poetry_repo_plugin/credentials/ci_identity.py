@@ -83,12 +83,14 @@ def token(audience: str) -> Union[Secret, NotMine, Broken]:
     try:
         found = within(TIMEOUT, lambda: identity_library.detect_credential(audience))
     except TimeoutError as error:
-        return Broken.because(f"the identity token could not be had: {error}", Cause.TIMEOUT)
+        return Broken.because(f"the identity token could not be obtained: {error}", Cause.TIMEOUT)
     except identity_library.IdentityError as error:
-        return Broken.because(f"the identity token could not be had: {presentable(str(error))}")
+        return Broken.because(
+            f"the identity token could not be obtained: {presentable(str(error))}"
+        )
     except Exception as error:  # the library lets some of urllib3's and subprocess's pass
         return Broken.because(
-            f"the identity token could not be had: {presentable(f'{type(error).__name__}: {error}')}"
+            f"the identity token could not be obtained: {presentable(f'{type(error).__name__}: {error}')}"
         )
     if not found:
         return NotMine("no identity token was found in this environment")
@@ -96,7 +98,7 @@ def token(audience: str) -> Union[Secret, NotMine, Broken]:
 
 
 def claims(identity: Secret) -> dict[str, str]:
-    """The claims of the token that an index compares, as short texts; empty where it is no JSON web
+    """The claims of the token that an index compares, as short texts; empty where it is not JSON web
     token.
     """
     payload = _payload(identity)
@@ -113,7 +115,7 @@ def _github(audience: str) -> Union[Secret, Broken]:
         return Broken.because(_github_explanation(), Cause.CREDENTIAL_MISSING)
     from urllib3.exceptions import HTTPError
 
-    none = "the identity token could not be had"
+    none = "the identity token could not be obtained"
     try:
         status, body = _fetch(url, audience, bearer)
     except TimeoutError:
@@ -184,10 +186,10 @@ def _from_tool(audience: str, *command: str) -> Union[Secret, Broken]:
     try:
         finished = process.run(command, timeout=TIMEOUT)
     except process.ToolFailed as error:
-        return Broken.because(f"the identity token could not be had: {error}")
+        return Broken.because(f"the identity token could not be obtained: {error}")
     if not finished.succeeded:
         return Broken.because(
-            f"the identity token could not be had: `{command[0]}` {finished.complaint}"
+            f"the identity token could not be obtained: `{command[0]}` {finished.complaint}"
         )
     text = finished.stdout.decode("utf-8", "replace").strip()
     return _made_out_for(audience, Secret(text), f"what `{command[0]}` printed")
@@ -196,21 +198,22 @@ def _from_tool(audience: str, *command: str) -> Union[Secret, Broken]:
 def _made_out_for(audience: str, identity: Secret, what: str) -> Union[Secret, Broken]:
     """``identity``, if it says that it is made out for ``audience``, also beside others."""
     if not _TOKEN.fullmatch(identity.reveal()):
-        return Broken.because(f"{what} is no token")
+        return Broken.because(f"{what} is not a token")
     named = _payload(identity).get("aud")
     if audience not in (named if isinstance(named, list) else [named]):
-        return Broken.because(f"{what} is not made out for {presentable(audience, lines=1)!r}")
+        return Broken.because(f"{what} was not issued for {presentable(audience, lines=1)!r}")
     return identity
 
 
 def _github_explanation() -> str:
     if os.environ.get("GITHUB_EVENT_NAME") == "pull_request" and _is_fork() is not False:
         return (
-            "GitHub gives the workflows of a pull request from a fork no identity token, even with `id-token: write`; "
+            "GitHub issues no identity token to pull requests from forks, even with "
+            "`id-token: write`; "
             "publish on an event that forks cannot trigger (a tag, a release, workflow_dispatch)"
         )
     return (
-        "GitHub gives this job no identity token: it lacks the permission `id-token: write` "
+        "GitHub issued no identity token: the job lacks the permission `id-token: write` "
         "(`permissions: {id-token: write}` in the job)"
     )
 

@@ -207,9 +207,7 @@ class OutsideSource:
         kept = None
         with suppress(InvalidUrl):
             kept = self.between.get(query, maker_of(source, asked_about(source, query)))
-        return (
-            kept or cannot or Credential(Secret(""), None, source.name, "asked when it is needed")
-        )
+        return kept or cannot or Credential(Secret(""), None, source.name, "called when needed")
 
     def _lock_of(self, key: tuple[str, ...]) -> threading.Lock:
         with self._lock:
@@ -239,7 +237,7 @@ class RecognisedSource:
         if source is None:
             return NotMine()
         if not query.allows(self.needs):
-            return NotMine("not asked before the repository refuses")
+            return NotMine("not asked until the repository refuses")
         maker = maker_of(source, asked_about(source, query))
         recalled = None if query.fresh else self._between.get(query, maker)
         if recalled is not None:

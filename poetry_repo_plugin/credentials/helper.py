@@ -281,11 +281,11 @@ def _understood(settings: HelperSettings, stdout: bytes, url: str) -> HelperAnsw
 
 def _unknown(settings: HelperSettings, url: str, silent: bool, complaints: list[str]) -> str:
     if silent:
-        ran = f"{settings.shown} ran, but had nothing to say about {Origin.of(url)}"
-        return f"{ran}, so its protocol cannot be told; --protocol says which it is"
+        ran = f"{settings.shown} ran, but returned nothing for {Origin.of(url)}"
+        return f"{ran}, so its protocol could not be detected; set it with --protocol"
     names = [protocol.value for protocol in HelperProtocol]
     if len(complaints) == len(names):
-        which = f"if that is because it was not asked in its own protocol, add --protocol ({', '.join(names)})"
+        which = f"if it speaks another protocol, set --protocol ({', '.join(names)})"
         return f"the credential helper {settings.shown} {complaints[0]}; {which}"
     last = f"; it {complaints[0]}" if complaints else ""
     return f"{settings.shown} speaks none of the protocols {', '.join(names)}{last}"

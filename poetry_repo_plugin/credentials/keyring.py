@@ -194,7 +194,7 @@ class KeyringGate:
         with self._lock:
             self._answers.pop(address, None)
             if not self._worker.call(keep):
-                raise KeyringUnavailable("the keyring did not keep it")
+                raise KeyringUnavailable("the keyring did not store it")
             return self._worker.backend or "the keyring"
 
     def _forget(self, address: Address) -> bool:

@@ -49,7 +49,7 @@ class KeyringUrlSource:
         """
         if not self._is_called_for(query):
             if query.allows(Need.PROCESS):
-                return NotMine("not asked before the repository refuses")
+                return NotMine("not asked until the repository refuses")
             return NotMine("not asked for a listing")
         by_url: list[UrlService | HostService] = []
         if query.name:

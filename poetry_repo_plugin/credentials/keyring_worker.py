@@ -75,7 +75,7 @@ class KeyringWorker:
         :param known: a file says that there is an entry.
         """
         if self._gone is None and not self._enabled():
-            why = "the keyring is switched off (keyring.enabled is false)"
+            why = "the keyring is disabled (keyring.enabled is false)"
             self._gone = KeyringUnavailable(why, gone=False)
         limit = self._limit(known)
         gave_up_early = 0 < self._waited < limit
@@ -107,7 +107,7 @@ class KeyringWorker:
             return reply.get(timeout=limit - patience)
         except queue.Empty:
             why = f"the keyring did not answer within {limit:g} s"
-            setting = f"{TIMEOUT_VARIABLE} sets how long we wait"
+            setting = f"{TIMEOUT_VARIABLE} sets the limit"
             self._gone, self._waited = KeyringUnavailable(f"{why} ({setting})"), limit
             raise self._gone from None
 
@@ -118,7 +118,7 @@ class KeyringWorker:
             seconds = _seconds(said)
             if seconds is not None:
                 return seconds
-            wrong = "which is no number of seconds above 0; it is ignored"
+            wrong = "not a positive number of seconds; it is ignored"
             self._tell(f"{TIMEOUT_VARIABLE} is {said!r}, {wrong}.")
         if known:
             return SECONDS_FOR_KNOWN_ENTRY

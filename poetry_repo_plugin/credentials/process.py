@@ -97,13 +97,13 @@ class Finished:
             else f"was ended by signal {-self.status}"
         )
         said = presentable(self.stderr)
-        return f"{ending}: {said}" if said else f"{ending} and said nothing"
+        return f"{ending}: {said}" if said else f"{ending} without output"
 
     @property
     def failure(self) -> str:
         """The same of a program that should have succeeded."""
         how = f"status {self.status}" if self.status >= 0 else f"signal {-self.status}"
-        return f"failed ({how}): {presentable(self.stderr) or 'it said nothing'}"
+        return f"failed ({how}): {presentable(self.stderr) or 'no output'}"
 
 
 def run(

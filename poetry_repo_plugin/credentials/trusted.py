@@ -51,6 +51,6 @@ class PublishingSource:
             self._minted(answer)
         if isinstance(answer, NotMine) and self._mode == "always":
             return Broken.because(
-                f"trusted publishing is demanded ({MODE_VARIABLE}=always), but {answer.why or 'not offered'}"
+                f"trusted publishing is required ({MODE_VARIABLE}=always), but {answer.why or 'not offered'}"
             )
         return answer

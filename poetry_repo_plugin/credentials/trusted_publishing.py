@@ -87,7 +87,7 @@ class TrustedPublishingSource:
             return NotMine(f"its user name is {USERNAME}")
         ci = self.available()
         if ci is None and not self._always:
-            return NotMine("this is no CI that identifies its jobs")
+            return NotMine("this CI has no identity tokens")
         try:
             origin = Origin.of(query.url)
         except InvalidUrl as error:
@@ -173,8 +173,8 @@ class TrustedPublishingSource:
 def _refused(audience: str, origin: Origin, name: str) -> Broken:
     shown = presentable(audience, lines=1, width=200)
     why = (
-        f"{origin} asks for an identity made out for {shown!r}, which does not name {origin.netloc}: "
-        "whoever it names would take it for this job's. Nothing was sent. If this index really "
+        f"{origin} asks for an identity token for {shown!r}, which does not name {origin.netloc}: "
+        "whoever it names could act as this job. Nothing was sent. If this index really "
         f"goes by that name, set {variable_of(name)} to it"
     )
     return Broken.because(why, Cause.CREDENTIAL_REJECTED)

@@ -77,7 +77,7 @@ def _play(screen: Screen, runner: Runner, room: Room, folder: str, step: Step) -
     screen.settle()
     judge(step, finished)
     if step.cause is not None:
-        screen.remark(f"Exit code {finished.code}, as it should be.")
+        screen.remark(f"Exit code {finished.code}, as expected.")
 
 
 def judge(step: Step, finished: Finished) -> None:

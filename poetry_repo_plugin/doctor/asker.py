@@ -69,7 +69,7 @@ class Asker:
             )
         except TimeoutError:
             raise self._failure(
-                Cause.TIMEOUT, f"looking its credential up took longer than {self._patience:g} s"
+                Cause.TIMEOUT, f"looking up its credential took longer than {self._patience:g} s"
             ) from None
 
     def _refused(self, check: str, error: Failure) -> Finding:

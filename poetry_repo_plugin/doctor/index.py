@@ -41,7 +41,7 @@ class Answers(Asker):
         if reached:
             return self.at_rest(reached), skipped("index", reached)
         if is_pypi(self._repository.name):
-            in_order = self.at_rest("PyPI cannot be asked without an upload", known=fine)
+            in_order = self.at_rest("PyPI cannot be checked without an upload", known=fine)
             return in_order, self._of_index(self._ask_index())
         stranger = self._ask_index(anonymous=True, strict=False)
         if isinstance(stranger, Failure) and stranger.cause not in _AN_ANSWER:
@@ -57,7 +57,7 @@ class Answers(Asker):
             return self._not_needed(), self._of_index(stranger)
         if resolution.credential is None and not _is_closed(stranger):
             return skipped(
-                "credential", "none is set; whether one is needed cannot be told"
+                "credential", "none is set; it is unknown whether one is needed"
             ), self._of_index(stranger)
         # What it answers to everyone alike says nothing of the credential.
         alike = isinstance(stranger, Judgement) and stranger.answer is Answer.REFUSED
@@ -83,7 +83,7 @@ class Answers(Asker):
         elif known is not None and _is_welcome(known):
             found = fine("credential", f"{who}: accepted")
         else:
-            found = skipped("credential", f"{who}; whether it is accepted cannot be told")
+            found = skipped("credential", f"{who}; it is unknown whether it is accepted")
         return self._about(credential, found)
 
     def at_rest(self, why: str, *, known: Callable[[str, str], Finding] = skipped) -> Finding:
@@ -166,7 +166,7 @@ class Answers(Asker):
         status, profile = outcome.status, self._profile
         title = f" ({profile.title}: {profile.advice.rstrip('.')})" if profile else ""
         if status in self._access.ignored_codes(self._repository):
-            message = f"answers {status}, which the settings take for “not here”"
+            message = f"answers {status}, which your settings treat as “not found”"
             return Finding("index", State.WARN, message)
         if outcome.answer is Answer.EMPTY:
             message = f"{outcome.detail}: is it the URL of an index?"

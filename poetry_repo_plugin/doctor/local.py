@@ -106,8 +106,8 @@ def _names(access: Access) -> Iterator[Finding]:
     for key, same in groups.items():
         if len(same) > 1:
             message = (
-                f"{' and '.join(same)} share their environment variables (POETRY_…_{key}_…): "
-                "what is set there is for all of them"
+                f"{' and '.join(same)} share their environment variables (POETRY_…_{key}_…); "
+                "what is set there applies to all of them"
             )
             yield Finding("names", State.WARN, message)
 
@@ -133,7 +133,7 @@ def _plain_http(access: Access, repository: Repository) -> Iterator[Finding]:
     if not sent:
         return
     goes = f"{repository.name}: its credential goes over plain http"
-    message = f"{goes}, readable for whoever is on the way"
+    message = f"{goes}, readable by anyone on the network"
     proxies = [proxy for url in sent if (proxy := _proxy_for(url))]
     if proxies:
         message += f", the proxy {proxies[0]} included"

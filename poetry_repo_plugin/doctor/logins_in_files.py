@@ -115,7 +115,7 @@ def _clean_publish_url(access: Access, name: str, url: str, mended: Mended) -> N
     with Changes(access.settings) as changes:
         changes.save_publish_url(name, login[0])
     where = f"{access.settings.config_file}: repositories.{name}.url"
-    mended.done.append(f"{where} holds no password any more.")
+    mended.done.append(f"{where} no longer holds a password.")
 
 
 def _clean_source(access: Access, file: Path, name: str, mended: Mended) -> None:
@@ -124,13 +124,13 @@ def _clean_source(access: Access, file: Path, name: str, mended: Mended) -> None
         return
     if rewritten(access, file, lambda text: without_logins(text, [name])):
         where = f"pyproject.toml: the URL of the source {name}"
-        mended.done.append(f"{where} holds no password any more.")
+        mended.done.append(f"{where} no longer holds a password.")
         leave_lock(access, mended)
 
 
 def _clean_lock(access: Access, file: Path, mended: Mended) -> None:
     if rewritten(access, file, partial(_stripped, access)):
-        mended.done.append("poetry.lock: the URLs of its sources hold no password any more.")
+        mended.done.append("poetry.lock: the URLs of its sources no longer hold a password.")
 
 
 def _stripped(access: Access, text: str) -> str:

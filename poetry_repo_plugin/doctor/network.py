@@ -86,7 +86,7 @@ class Route:
     def connect(self) -> Finding:
         """Whether something listens there; through a proxy, whether the proxy lets us through."""
         if self.proxy is not None and self.proxy.scheme not in DEFAULT_PORTS:
-            return skipped("connect", f"a {self.proxy.scheme} proxy is not looked at by itself")
+            return skipped("connect", f"a {self.proxy.scheme} proxy is not checked on its own")
         started, first = time.monotonic(), self._addresses[:1]
         try:
             with within(self._timeout + _GRACE, self.open) as link:
@@ -96,7 +96,7 @@ class Route:
         took = time.monotonic() - started
         if self.proxy is not None:
             tunnelled = self.probable and self.origin.scheme == "https"
-            does = f"lets us through to {self.origin.netloc}" if tunnelled else "answers"
+            does = f"connects to {self.origin.netloc}" if tunnelled else "answers"
             return fine("connect", f"the proxy {self.proxy} {does}")
         where = f"port {self.origin.port} at {reached} answers"
         if took > _SLOW and first != self._addresses[:1]:

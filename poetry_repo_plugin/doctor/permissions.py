@@ -21,7 +21,7 @@ def permissions(access: Access) -> Iterator[Finding]:
     """The folder of settings, and our private files in it."""
     folder = access.settings.folder
     if _can_be_changed(folder):
-        message = f"{folder} can be changed by others, and with it what is sent where"
+        message = f"{folder} can be changed by others, and so can where credentials go"
         close = partial(_close_folder, folder)
         yield Finding("permissions", State.FAIL, message, hint=_FIX, fix=close)
     for file in (access.settings.auth_file, access.settings.own_file):
@@ -57,6 +57,6 @@ def _change_mode(path: Path, mode: int, done: str, mended: Mended) -> None:
         path.chmod(mode)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        mended.leave(f"{path} is left as it is: {why}.")
+        mended.leave(f"{path} was not changed: {why}.")
     else:
         mended.done.append(f"{path} {done}.")

@@ -38,8 +38,8 @@ OF_CLIENT = frozenset(
 )
 
 _EXPLAINING = 10.0  # seconds
-_UNSEEN = "the proxy does not let us look; the index check tells whether it works"
-_PLAIN_HTTP = "plain http: whoever is on the way can read and change what is sent and received"
+_UNSEEN = "the proxy hides this; see the index check"
+_PLAIN_HTTP = "plain http: anyone on the network can read and change the traffic"
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class Security:
     def _explained(self, error: OSError) -> Failure:
         repository, host = self._grant.repository, self._grant.origin.netloc
         if isinstance(error, TimeoutError):
-            message = "it takes the connection and does not finish the TLS handshake in time."
+            message = "it accepts the connection but does not finish the TLS handshake in time."
             return failure(Cause.TIMEOUT, message, repository, host=host)
         found, proxy = None, self._route.proxy_url
         with suppress(TimeoutError):  # it may connect again, and ask a helper again
@@ -222,9 +222,7 @@ class Security:
             what, hint = self._access.tls.unverified(
                 repository.name if repository is not None else "NAME"
             )
-            message = (
-                f"{version}its certificate is not verified ({what}): whoever answers is believed"
-            )
+            message = f"{version}its certificate is not verified ({what}): any server is trusted"
             return Finding("tls", State.WARN, message, hint=hint)
         if facts is None:
             return fine("tls", f"{version}its certificate is trusted")
@@ -281,7 +279,7 @@ class Security:
         return (
             f"{facts.name}, valid until {_until(facts)}"
             if facts is not None
-            else "the one that its helper hands out"
+            else "the one from its helper"
         )
 
 

@@ -39,7 +39,7 @@ class Uploads(Asker):
         if is_pypi(repository.name) or (
             profile is not None and profile.kind in ("pypi", "testpypi")
         ):
-            return skipped("upload", "it cannot be asked without an upload"), None
+            return skipped("upload", "it cannot be checked without an upload"), None
         try:
             prepare_upload(self._access, repository.name, None, None, None, None)
         except Failure as error:
@@ -62,9 +62,7 @@ class Uploads(Asker):
             if outcome.cause not in OF_CREDENTIAL:
                 return refused, None
             if outcome.cause is Cause.CREDENTIAL_MISSING and (ci := self._mints_in()) is not None:
-                return skipped(
-                    "upload", f"in {ci}, trusted publishing gets a credential when it is time"
-                ), None
+                return skipped("upload", f"in {ci}, trusted publishing will get a credential"), None
             if outcome.cause is Cause.CREDENTIAL_MISSING and self._is_derived:
                 return skipped(
                     "upload", f"{outcome.message.removesuffix('.')} (needed for publishing only)"
@@ -82,7 +80,7 @@ class Uploads(Asker):
             return fine("upload", "answers uploads and accepts the credential"), fine(
                 "credential", f"{who}: accepted"
             )
-        untold = "whether it accepts the credential cannot be told without an upload"
+        untold = "whether it accepts the credential only an upload can tell"
         return fine("upload", f"answers uploads; {untold}"), fine("credential", f"{who}; {untold}")
 
     def _mints_in(self) -> str | None:

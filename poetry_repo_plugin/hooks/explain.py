@@ -195,7 +195,7 @@ def explain_answer(
     grant = access.matcher.grant_for(split_userinfo(url)[0], owner=owner)
     repository, detail = grant.repository, found.detail
     if found.answer is Answer.FAILED:
-        detail = f"{detail}, also when asked again"
+        detail = f"{detail}, also after a retry"
     elif repository is not None and found.status in access.ignored_codes(repository):
         return None
     return failure(found.cause, detail, repository, host=grant.origin.netloc)
@@ -277,5 +277,5 @@ def explain_legacy(command: Command, error: Exception) -> None:
     except StateError:
         return
     if legacy:
-        why = "Sources with default or secondary are of Poetry 1."
+        why = "`default` and `secondary` are settings of Poetry 1."
         error.args = (f"{str(error).rstrip()}\n\n{why}\nTry: {repo('migrate')}",)

@@ -25,14 +25,14 @@ def init_repository(
     if not is_folder_name(name):
         raise run.report(
             InputError(
-                f"The source {name[:100]!r} cannot be used: its name leads out of Poetry's cache, or is none."
+                f"The source {name[:100]!r} cannot be used: its name is empty or leads out of Poetry's cache."
             )
         )
     bare = split_userinfo(url)[0]
     if redact(bare) != bare:
         raise run.report(
             InputError(
-                f"The URL of the source {name!r} holds a credential that is not written as a URL wants it."
+                f"The URL of the source {name!r} holds a credential that is not percent-encoded correctly."
             )
         )
     original(self, name, bare, **options)

@@ -269,7 +269,7 @@ class _Carrier(HTTPAdapter):
             settle_retry_after(response)
         self._read_tls_page(grant, response)
         if response.status_code == 407 and self._judge:
-            message = "the proxy asks for a user name and a password (407)."
+            message = "the proxy requires a user name and a password (407)."
             raise failure(Cause.PROXY, message, grant.repository, host=grant.origin.netloc)
         return response
 

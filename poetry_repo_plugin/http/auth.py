@@ -414,8 +414,8 @@ class Access:
             return
         url = repository.index_url.replace("http://", "https://", 1)
         self.notices.once(
-            f"Repository {repository.name}: {before} sends everybody on to https. "
-            f"Write its URL so: {repo('add', repository.name, url)}"
+            f"Repository {repository.name}: {before} redirects to https. "
+            f"Update its URL: {repo('add', repository.name, url)}"
         )
 
     def _warn_of_uncertain(self, grant: Grant) -> None:
@@ -430,9 +430,8 @@ class Access:
             return
         name, url = grant.query.name, unmistakable(grant.query.url)
         self.notices.once(
-            f"Repository {name}: what is stored for it belongs to {' and '.join(withheld.bound_to)}, "
-            f"but it is asked for by {url}; it is not sent there. "
-            f"If it should be: {repo('login', name, '--url', url)}"
+            f"Repository {name}: the stored credential belongs to {' and '.join(withheld.bound_to)} "
+            f"and is not sent to {url}. To allow that: {repo('login', name, '--url', url)}"
         )
 
 

@@ -34,12 +34,10 @@ class Verdict(Enum):
     """What a repository said to a credential."""
 
     ACCEPTED = "accepted"
-    OPEN = "the index is open to everyone, so it could not be verified"
-    SILENT = "its root answers as if nothing were there, so it could not be verified"
-    UNTOLD = (
-        "what it answers without a credential could not be found out, so it could not be verified"
-    )
-    UNASKABLE = "its server cannot be asked without uploading, so it could not be verified"
+    OPEN = "the index is open to everyone, so the login could not be verified"
+    SILENT = "its root answers 404, so the login could not be verified"
+    UNTOLD = "it could not be asked without a credential, so the login could not be verified"
+    UNASKABLE = "the login cannot be verified without an upload"
 
 
 def ask(

@@ -185,7 +185,7 @@ class Connections(Contexts):
             return None
         held_to = self._bindings.held_to(repository.name, Kind.CERTIFICATE)
         bound = " and ".join(held_to.origins)
-        detail = f"it demands a client certificate, and the configured one belongs to {bound}"
+        detail = f"it requires a client certificate, and the configured one belongs to {bound}"
         message = f"{detail}; it was not offered."
         url = unmistakable(grant.query.url) if grant.query is not None else str(grant.origin)
         host = grant.origin.netloc

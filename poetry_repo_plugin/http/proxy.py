@@ -24,15 +24,15 @@ def fault_of(proxy: str) -> str | None:
     """
     scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
     if not scheme and re.match(r"[A-Za-z][A-Za-z0-9+-]*:", proxy):
-        return "its URL has no scheme: it begins with http://"  # urllib3 takes the host for one
+        return "its URL has no scheme; it must start with http://"  # urllib3 takes the host for one
     if scheme and scheme not in _SCHEMES:
-        return "its URL begins neither with http:// nor with socks5://"
+        return "its URL must start with http:// or socks5://"
     try:
         Proxy.of(proxy)
     except ValueError as error:
         return f"its URL is wrong: {error}"
     if scheme.startswith("socks") and not _has_socks():
-        return "it speaks SOCKS, for which Poetry's environment lacks the package PySocks"
+        return "it is a SOCKS proxy, which needs the package PySocks in Poetry's environment"
     return None
 
 
@@ -76,7 +76,7 @@ class Proxy:
         """From its URL. Raises :class:`ValueError` for one that names no host or a bad port."""
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if not parts.hostname:
-            raise ValueError("it names no host")
+            raise ValueError("it has no host")
         if (
             "@" in f"{parts.path}{parts.query}{parts.fragment}"
         ):  # of its password, which is not written as a URL wants

@@ -155,7 +155,7 @@ def action_for(refusal: Refusal, *, proven: bool) -> Action:
 
 # -- in words
 
-UNCERTAIN = "a path that not every server reads alike (dots, escapes)"
+UNCERTAIN = "a path that servers interpret differently (dots, escapes)"
 
 
 class Why(NamedTuple):
@@ -191,14 +191,14 @@ def _mismatch(refused: Refusal, repository: Repository) -> Failure:
     status, host, sent = refused.status, refused.grant.origin.netloc, refused.sent
     places = " and ".join(map(str, repository.prefixes))
     if refused.place is Place.UNCERTAIN:
-        message = f"it asks for a credential ({status}) at {UNCERTAIN}; nothing was sent."
+        message = f"it requires a credential ({status}) at {UNCERTAIN}; nothing was sent."
         return failure(Cause.ORIGIN_MISMATCH, message, repository, host=host, hint=Hint())
     if sent is not None:
         message = f"it refused the credential from {sent.detail} ({status}); the repository's own is for {places}."
     elif refused.place is Place.STRAY:
-        message = f"it asks for a credential ({status}) at a place that is not below {places}; nothing was sent."
+        message = f"it requires a credential ({status}) outside of {places}; nothing was sent."
     else:
-        message = f"it asks for a credential ({status}), and the repository's own is for {places}; nothing was sent."
+        message = f"it requires a credential ({status}), and the repository's own is for {places}; nothing was sent."
     url = refused.login_url
     return failure(Cause.ORIGIN_MISMATCH, message, repository, host=host, url=url, status=status)
 
@@ -211,10 +211,12 @@ def _forbidden(refused: Refusal, repository: Repository, why: Why) -> Failure:
         else "the credential"
     )
     if why.proven:
-        message = f"it forbids this (403), although it accepted {credential} for other things."
+        message = f"it denied this request (403), although it accepted {credential} for others."
     else:
         origin = f" from {sent.detail}" if sent is not None else ""
-        message = f"it forbids this (403), although {credential}{origin} was issued a moment ago."
+        message = (
+            f"it denied this request (403), although {credential}{origin} was issued just now."
+        )
     message += _said(refused.reason) + _note(refused, repository)
     return failure(
         Cause.FORBIDDEN,
@@ -244,7 +246,7 @@ def _rejected(refused: Refusal, repository: Repository, sent: Credential, why: W
         cause = Cause.CREDENTIAL_EXPIRED
         broken = why.resolution.broken
         hint = (broken.failure.hint if broken is not None else None) or mending_command(sent.source)
-        no_other = f" A new one could not be had: {broken.why}." if broken is not None else ""
+        no_other = f" A new one could not be obtained: {broken.why}." if broken is not None else ""
         if hidden and not why.proven:
             too = ", and to a new one" if why.renewed else ""
             message = f"it answers {status} to {whose}{too}:{tail}.{no_other}"
@@ -253,12 +255,10 @@ def _rejected(refused: Refusal, repository: Repository, sent: Credential, why: W
             message = f"it no longer accepts {whose}{too} ({status}).{tail}{no_other}"
     elif status == 403:
         said = _said(refused.reason)
-        message = (
-            f"{whose} has no right to this (403).{said}{tail}{_way_out(refused, repository, why)}"
-        )
+        message = f"{whose} is not allowed to do this (403).{said}{tail}{_way_out(refused, repository, why)}"
     else:
         first = (
-            " It goes before what is stored: set it anew, or unset it."
+            " It takes precedence over the stored login; update or unset it."
             if sent.source == "env"
             else ""
         )
@@ -289,7 +289,7 @@ def _way_out(refused: Refusal, repository: Repository, why: Why) -> str:
     if not why.reading or refused.status != 403:
         return ""
     mend = repo("add", repository.name, "--ignore-error-code", "403")
-    return f" If it answers so for what it does not have: {mend}."
+    return f" If that is its answer for missing packages: {mend}."
 
 
 def _asked_url(grant: Grant) -> str:
@@ -302,7 +302,7 @@ def _nothing_sent(refused: Refusal, repository: Repository, why: Why) -> Failure
     withheld = withheld_of(resolution)
     if withheld is not None:
         message = (
-            f"it asks for a credential ({status}), and the stored one belongs to "
+            f"it requires a credential ({status}), and the stored one belongs to "
             f"{' and '.join(withheld.bound_to)}, not to {url}; nothing was sent."
         )
         return failure(
@@ -312,7 +312,7 @@ def _nothing_sent(refused: Refusal, repository: Repository, why: Why) -> Failure
         return unanswered(repository, resolution.broken, host=host)
     found = next((answer for _, answer in resolution.steps if isinstance(answer, Unusable)), None)
     clue = None if found is None else found.why
-    message = f"it asks for a credential ({status}) and none is configured"
+    message = f"it requires a credential ({status}), and none is configured"
     said = [
         answer.why
         for name, answer in resolution.steps
@@ -320,7 +320,7 @@ def _nothing_sent(refused: Refusal, repository: Repository, why: Why) -> Failure
     ]
     if clue is None and said and said[0] not in ("", NONE_SET):
         message, clue = (
-            f"it asks for a credential ({status}), and its helper or provider has none",
+            f"it requires a credential ({status}), and its helper or provider has none",
             said[0],
         )
     message += f": {clue}." if clue else "."

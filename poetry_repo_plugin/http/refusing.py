@@ -37,7 +37,7 @@ class RefusingAdapter(BaseAdapter):
         name = self._owner()
         repository = self._get_access().catalogue.find(name) if name is not None else None
         where = redact(request.url or "")[:200]
-        message = f"it leads to {where!r}, which is neither http nor https; nothing was opened."
+        message = f"it leads to {where!r}, which is neither http nor https; it was not followed."
         raise self._report(failure(Cause.NOT_AN_INDEX, message, repository))
 
     def close(self) -> None:

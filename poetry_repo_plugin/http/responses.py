@@ -79,11 +79,11 @@ def judge_index(url: str, response: Response) -> Judgement:
     if status >= 400:
         answer = Answer.REFUSED if status in (401, 403) else Answer.OTHER
         reason = _status_line(response)
-        return _no_index(answer, status, f"{shown} answers {reason}, not with an index")
+        return _no_index(answer, status, f"{shown} returned {reason}, not an index")
     if status == 304:
         return Judgement(Answer.OK, status)
     if status >= 300:
-        detail = f"{shown} answers {status}, and not where to go instead"
+        detail = f"{shown} answers {status} without saying where to go instead"
         return _no_index(Answer.REDIRECT, status, detail)
     return _judge_page(shown, response)
 
@@ -94,17 +94,17 @@ def _judge_page(shown: str, response: Response) -> Judgement:
     if is_json(response):
         if is_simple_json(response):
             return Judgement(Answer.OK, status)
-        detail = f"{shown} answers with JSON that is none of PEP 691, not with an index"
+        detail = f"{shown} returned JSON that does not follow PEP 691, not an index"
         return _no_index(Answer.OTHER, status, detail)
     page = response.content.lower()
     if is_html(response) and _asks_who(page, _project_of(response)):
-        detail = f"{shown} answers with a login page, not with an index"
+        detail = f"{shown} returned a login page, not an index"
         return _no_index(Answer.LOGIN_PAGE, status, detail)
     if _LINK.search(page) is not None or (is_html(response) and _says_index(page)):
         return Judgement(Answer.OK, status)
     title = title_of(response)
     what = f"the page “{title}”, which" if title else "a page that"
-    return Judgement(Answer.EMPTY, status, f"{shown} answers with {what} lists no packages")
+    return Judgement(Answer.EMPTY, status, f"{shown} returned {what} lists no packages")
 
 
 def judge_upload(url: str, response: Response, *, of_nothing: bool = False) -> Judgement:
@@ -116,11 +116,11 @@ def judge_upload(url: str, response: Response, *, of_nothing: bool = False) -> J
     if status in (404, 405):
         profile = profile_of(shown)
         note = profile.refusal_notes.get(status) if profile is not None else None
-        detail = f"{shown} takes no uploads ({status})" + (f". {note}" if note else "")
+        detail = f"{shown} does not accept uploads ({status})" + (f". {note}" if note else "")
         return _no_upload(Answer.ABSENT, status, detail)
     if 300 <= status < 400:
         target = redact(response.headers.get("location", "nowhere"))
-        detail = f"{shown} redirects to {target} ({status}), and an upload follows no redirect"
+        detail = f"{shown} redirects to {target} ({status}), and uploads do not follow redirects"
         return _no_upload(Answer.REDIRECT, status, detail)
     if status == 429 or status >= 500:
         return _failed(response) if of_nothing else _failed_upload(response)
@@ -136,13 +136,13 @@ def _judge_thanks(shown: str, response: Response, of_nothing: bool) -> Judgement
     status, page = response.status_code, response.content.strip().lower()
     if is_login_page(response):
         so = "" if of_nothing else "; nothing was uploaded"
-        return _no_upload(Answer.LOGIN_PAGE, status, f"{shown} answers with a login page{so}")
+        return _no_upload(Answer.LOGIN_PAGE, status, f"{shown} returned a login page{so}")
     is_page = b"<title" in page or b"<form" in page or (of_nothing and page != b"")
     if status >= 300 or not is_html(response) or not is_page:
         return Judgement(Answer.OK, status)
     title = title_of(response)
     what = f"the page “{title}”" if title else "a web page"
-    return Judgement(Answer.OTHER, status, f"{shown} answers with {what}")
+    return Judgement(Answer.OTHER, status, f"{shown} returned {what}")
 
 
 def _no_index(answer: Answer, status: int, detail: str) -> Judgement:
@@ -161,7 +161,7 @@ def _failed(response: Response) -> Judgement:
 def _failed_upload(response: Response) -> Judgement:
     reason = reason_of(response)
     said = f". It says: “{reason}”" if reason else ""
-    detail = f"the server failed to take the upload ({_status_line(response)}){said}"
+    detail = f"the server failed to accept the upload ({_status_line(response)}){said}"
     return Judgement(Answer.FAILED, response.status_code, detail, Cause.SERVER_ERROR)
 
 

@@ -33,7 +33,7 @@ def check_upload(grant: Grant, request: PreparedRequest, response: Response) -> 
         better = redirect_target(url, response) if found.answer is Answer.REDIRECT else None
         raise failure(found.cause, found.detail, grant.repository, host=host, url=better)
     if request.body and found.answer is Answer.OTHER:
-        return f"{found.detail}; see there whether the file has arrived"
+        return f"{found.detail}; check there whether the file has arrived"
     return None
 
 

@@ -154,7 +154,7 @@ def _check_pypi(session: Session, wanted: Wanted) -> None:
         raise InputError("The URLs of PyPI are built into Poetry and cannot be set.")
     own_words = wanted.codes is not None or wanted.packages is not None
     if session.project is None and wanted.own_file is None and not own_words:
-        raise InputError("PyPI is known already.", repo("login", "pypi"))
+        raise InputError("PyPI is already known.", repo("login", "pypi"))
 
 
 def _urls(
@@ -191,7 +191,7 @@ def _upload_url(name: str, url: str | None) -> str:
     """Where ``repo add NAME URL --publish-only`` uploads to."""
     if url is None:
         hint = repo("add", name, "URL", "--publish-only")
-        raise InputError("Where to upload to is missing.", hint)
+        raise InputError("The upload URL is missing.", hint)
     return publish_url_of(url) or url
 
 
@@ -216,9 +216,9 @@ def _index_below(session: Session, name: str, url: str, out: Teller) -> str | No
         return None
     out.asking(url)
     index = find_index_below(session, name, url)
-    if index is None or session.confirm(f"{url} is no index, and {index} is one. Add that?"):
+    if index is None or session.confirm(f"{url} is not an index, but {index} is. Add that?"):
         return index
-    out.warn(f"{url} is no index, and {index} is one. Try: {repo('add', name, index)}")
+    out.warn(f"{url} is not an index, but {index} is. Try: {repo('add', name, index)}")
     return None
 
 
@@ -253,13 +253,13 @@ def _check_upload_url(wanted: Wanted, url: str | None, publish_url: str, out: Te
     if not looks_like_index(publish_url):
         return
     if profile_of(publish_url) is None and wanted.publish_url is not None:
-        looks = f"{publish_url} looks like an index; uploads go there because you say so."
+        looks = f"{publish_url} looks like an index; uploads go there, as you asked."
         out.warn(f"{name}: {looks}")
         return
     hint = repo("add", name, url or publish_url, "--publish-url", "URL")
     if wanted.publish_only:
         hint = repo("add", name, "--publish-url", "URL", "--publish-only")
-    message = f"{publish_url} is an index, for installing; uploads go to another URL."
+    message = f"{publish_url} is an index, for installing; uploads need another URL."
     raise InputError(message, hint)
 
 

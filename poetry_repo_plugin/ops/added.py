@@ -25,7 +25,7 @@ def report(session: Session, added: Added, out: Teller) -> None:
     _tell_codes(wanted, plan, before, out)
     _tell_packages(wanted, plan, before, out)
     if added.login_place is not None:
-        moved = f"the credentials of the URL were moved to {added.login_place}"
+        moved = f"the credentials in the URL were moved to {added.login_place}"
         out.say(f"{plan.name}: {moved}; they are not verified.")
     _warn_of_binding(session, plan, out)
     _tell_next_step(session, wanted, plan, out)
@@ -40,7 +40,7 @@ def _tell_source(wanted: Wanted, plan: Plan, changed: list[str], out: Teller) ->
     for change in changed:
         out.say(change)
     if not changed:
-        out.say(f"{plan.name} is in {where} already, just so.")
+        out.say(f"{plan.name} is already in {where}; nothing changed.")
     if wanted.own_file is None and plan.file and read_project(plan.file).needs_migration:
         why = "it has sources with `default` or `secondary`"
         out.warn(f"Poetry 2 cannot read this project yet: {why}. Try: {repo('migrate')}")
@@ -57,23 +57,23 @@ def _tell_remembered(
 ) -> None:
     """What is remembered outside of a project."""
     if wanted.priority is not None:
-        out.warn("There is no project here, so a priority has no meaning; it was not kept.")
+        out.warn("There is no project here, so the priority is ignored.")
     name, url = plan.name, plan.remembered_url
     if url is None:  # PyPI
         return
     if before.url is None:
         again = repo("add", name)
-        out.say(f"{name} ({url}) is remembered; `{again}` in a project makes it a source there.")
+        out.say(f"{name} ({url}) was saved; run `{again}` in a project to use it there.")
     elif before.url != url:
         _tell_changed_url(plan, before, out)
     else:
-        out.say(f"{name} ({url}) is remembered already.")
+        out.say(f"{name} ({url}) is already saved.")
     if plan.publish_url is None and session.catalogue.get(name).publish_url is None:
         _tell_no_publish_url(name, out)
 
 
 def _tell_no_publish_url(name: str, out: Teller) -> None:
-    out.say(f"{name}: where to upload to is not known; --publish-url URL sets it.")
+    out.say(f"{name}: no upload URL is known; set one with --publish-url URL.")
 
 
 def _tell_publish_url(wanted: Wanted, plan: Plan, before: Before, out: Teller) -> None:
@@ -98,7 +98,7 @@ def _tell_codes(wanted: Wanted, plan: Plan, before: Before, out: Teller) -> None
         which = f"an answer {', '.join(map(str, codes))}"
     if before.codes:
         was = f" (was {', '.join(map(str, before.codes))})"
-    out.say(f"{plan.name}: {which} is taken as “not here”{was}")
+    out.say(f"{plan.name}: {which} counts as “not found”{was}")
 
 
 def _tell_packages(wanted: Wanted, plan: Plan, before: Before, out: Teller) -> None:
@@ -119,8 +119,8 @@ def _warn_of_binding(session: Session, plan: Plan, out: Teller) -> None:
         return
     places = " and ".join(bindings.shown(name, Kind.CREDENTIAL))
     out.warn(
-        f"{name} belongs to {places}, and nothing secret is sent to {beyond}. "
-        f"If it should be: {repo('login', name, '--url', beyond)}"
+        f"{name} belongs to {places}; no credential is sent to {beyond}. "
+        f"To allow that: {repo('login', name, '--url', beyond)}"
     )
 
 
@@ -136,7 +136,7 @@ def _tell_next_step(session: Session, wanted: Wanted, plan: Plan, out: Teller) -
     if not plan.is_new or plan.login is not None or session.bindings.of(name, Kind.CREDENTIAL):
         return
     if not shows_credential(session.settings, known):
-        out.say(f"Next, if it wants a credential: {repo('login', name)}")
+        out.say(f"Next, if it needs a login: {repo('login', name)}")
 
 
 def _lacks_publish_url(session: Session, wanted: Wanted, plan: Plan) -> bool:

@@ -69,10 +69,10 @@ def unset(session: Session, repository: Repository, out: Teller) -> None:
     words = ("ca", "client-key", "relaxed", "certificate-origins")
     changes.save_certificates(name, {"cert": None, "client-cert": None})
     changes.save_user_settings(name, dict.fromkeys(words))
-    what = "no CA or client certificate"
+    what = "CA and client certificate"
     if Passphrases.of(session).forget(changes, name):
-        what = "no CA, client certificate or passphrase"
-    out.say(f"{name}: {what} is set any more.")
+        what = "CA, client certificate and passphrase"
+    out.say(f"{name}: {what} removed.")
     if not session.access.tls.settings_of(repository).is_default:
         still = "the environment or the project still sets what `poetry repo certs` shows"
         out.warn(f"{name}: {still}.")
@@ -192,7 +192,7 @@ class Certs:
         name, wanted, before = self._repository.name, self._wanted, self._before.ca
         if not settings.verify and before is not None:
             was = shown_ca(before)
-            self._out.say(f"{name}: its CA, {was}, is used no more; --ca sets it again.")
+            self._out.say(f"{name}: its CA, {was}, is no longer used; restore it with --ca.")
         if wanted.changes_ca and settings.verify:
             self._out.say(f"{name}: its CA is {shown_ca(settings.ca)}.")
         if wanted.changes_identity:
@@ -201,7 +201,7 @@ class Certs:
                 files += f" with the key {settings.client_key}"
             self._out.say(f"{name}: its client certificate is {files}.")
         if wanted.relaxed:
-            self._out.say(f"{name}: the stricter X.509 checks of Python 3.13 are left out.")
+            self._out.say(f"{name}: Python 3.13's strict X.509 checks are off.")
 
     def _keep_passphrase(self, passphrase: Passphrase, changes: Changes) -> None:
         """Keep it in the keyring, or where that was asked for in plain text, and write ``changes``.
@@ -214,7 +214,7 @@ class Certs:
         if not passphrase.was_needed:
             passphrases.forget(changes, name)
             if passphrase.given is not None:
-                self._out.say(f"{name}: the key is not encrypted; the passphrase is not kept.")
+                self._out.say(f"{name}: the key is not encrypted; the passphrase is not stored.")
             return
         secret = typed if passphrase.given is None else passphrase.given
         if secret is None and plaintext:
@@ -231,7 +231,7 @@ class Certs:
             changes.commit()
             self._out.warn(error.message)
             return
-        self._out.say(f"{name}: the passphrase is kept in {place}.")
+        self._out.say(f"{name}: the passphrase is stored in {place}.")
 
 
 def check(

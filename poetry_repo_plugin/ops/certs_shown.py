@@ -41,7 +41,7 @@ def show(session: Session, repository: Repository) -> Shown:
     shown = Shown()
     shown.rows.append(("verified", _verified(session, settings, name)))
     if settings.relaxed:
-        shown.rows.append(("checks", "relaxed (without the stricter X.509 checks of Python 3.13)"))
+        shown.rows.append(("checks", "relaxed (without Python 3.13's strict X.509 checks)"))
     for part in (_show_ca, _show_client):
         try:
             part(replace(settings, passphrase=known), shown, settings.passphrase)

@@ -22,10 +22,10 @@ def export_identity(session: Session, repository: Repository, target: Path) -> b
     """
     exists = target.exists()
     if exists and not session.terminal:
-        raise InputError(f"{target} exists already; name another file.")
+        raise InputError(f"{target} already exists; choose another file.")
     question = f"{target} will hold the private key of {repository.name}, unencrypted"
     if exists:
-        question += ", in the place of what is there"
+        question += ", replacing what is there"
     if session.terminal and not session.confirm(f"{question}. Write it?"):
         return False
     try:
@@ -50,7 +50,7 @@ def write_identity(settings: TlsSettings, target: Path) -> None:
         raise InputError("There is no client certificate to export.")
     for own in (settings.client_cert, settings.client_key):
         if own is not None and target.exists() and own.exists() and target.samefile(own):
-            raise InputError(f"{target} is what would be exported; name another file.")
+            raise InputError(f"{target} is what would be exported; choose another file.")
     identity = load_identity(settings.client_cert, settings.client_key, settings.passphrase)
     pem = serialization.Encoding.PEM
     plain = serialization.NoEncryption()

@@ -27,7 +27,7 @@ def try_handshake(session: Session, repository: Repository, out: Teller) -> Fail
         if error.cause is Cause.CREDENTIAL_MISSING:  # it answers, and asks for a login
             out.say(f"{works}.")
             return None
-        out.warn(f"{repository.name}: stored, but a handshake with {repository.host} fails:")
+        out.warn(f"{repository.name}: stored, but the handshake with {repository.host} failed:")
         return error
     out.say(f"{works} ({response.status_code}).")
     return None

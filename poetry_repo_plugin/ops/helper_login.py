@@ -196,13 +196,13 @@ def _absolute(words: str) -> tuple[str, ...]:
     try:
         command = [word.strip('"') if _NT else word for word in shlex.split(words, posix=not _NT)]
     except ValueError as error:
-        raise InputError(f"--helper cannot be understood ({error}).") from None
+        raise InputError(f"--helper cannot be parsed ({error}).") from None
     if not command:
         raise InputError("--helper names no command.")
     program = Path(os.path.expanduser(command[0]))
     found = str(program.absolute()) if len(program.parts) > 1 else shutil.which(command[0])
     if found is None or not Path(found).is_file():
-        raise InputError(f"There is no command {command[0]!r} to be found. Nothing was stored.")
+        raise InputError(f"There is no command {command[0]!r} on PATH. Nothing was stored.")
     if not os.access(found, os.X_OK):
         raise InputError(f"{found} is not executable. Nothing was stored.")
     return (str(Path(found).absolute()), *command[1:])

@@ -37,7 +37,7 @@ def require_home(
     url = home.stranger_among(asked, whole_origin=kind is Kind.CERTIFICATE)
     if url is None:
         return
-    if confirm(f"{name} belongs to {home}, but this project says {url}. Go on there?"):
+    if confirm(f"{name} belongs to {home}, but this project says {url}. Continue there?"):
         return
     message = f"it belongs to {home}, and only this project says {url}; nothing was sent there."
     raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=_netloc(url), url=url)

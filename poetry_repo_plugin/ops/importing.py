@@ -69,13 +69,13 @@ def store(session: Session, found: Found, out: Teller) -> None:
         login = (name, found.username, found.secret, urls)
         stored = session.logins.store(*login, plaintext=plaintext, changes=changes)
         kept = f"its login is in {stored.place}, not verified"
-        out.say(f"{name}: taken over from {found.origin}; {kept}.")
+        out.say(f"{name}: imported from {found.origin}; {kept}.")
         return
     changes.commit()
-    out.say(f"{name}: taken over from {found.origin}.")
+    out.say(f"{name}: imported from {found.origin}.")
     if found.username:
         hint = repo("login", name, "--username", _word(found.username))
-        out.warn(f"{name}: its password is not in the file: {hint}")
+        out.warn(f"{name}: its password is not in the file. Next: {hint}")
 
 
 def next_steps(session: Session, found: list[Found]) -> dict[str, Hint]:
@@ -130,7 +130,7 @@ def _checked(found: Found, out: Teller) -> Found:
         try:
             check(settings)
         except Failure as error:
-            out.warn(f"{found.name}: {error.detail}; it is left out.")
+            out.warn(f"{found.name}: {error.detail}; it is skipped.")
             found = replace(found, **{key: None})  # type: ignore[arg-type]  # both are paths
     return found
 

@@ -238,7 +238,7 @@ class Login:
             ignored = self._session.access.ignored_codes(self._repository)
             unjudged = error.status == 403 or bool(ignored)
         if unjudged:
-            return "Nothing was stored. --no-verify stores it unasked."
+            return "Nothing was stored. Use --no-verify to store it without checking."
         return "Nothing was stored."
 
     # -- asking
@@ -311,7 +311,7 @@ class Login:
         until = found.credential.expires_at if found.credential is not None else None
         tail = ". Nothing secret was stored."
         if until is not None:
-            good = f"; what it handed out is good for {remaining(until)}"
+            good = f"; its credential is valid for {remaining(until)}"
             tail = f"{good} and in the keyring until then." if is_kept else f"{good}{tail}"
         host = Origin.of(self._target.url).netloc
         self._out.say(f"{self._name} ({host}) asks {found.what}{tail}")
@@ -333,7 +333,7 @@ class Login:
     def _warn_of_others(self, credential: Credential) -> None:
         if self._profile in (PYPI, TESTPYPI) and credential.username != TOKEN_USER:
             hint = repo("login", self._name, "--token-stdin")
-            self._out.warn(f"{self._name} takes API tokens, no account's password. Try: {hint}")
+            self._out.warn(f"{self._name} takes API tokens, not account passwords. Try: {hint}")
         found = ahead(self._session.access, self._repository, credential)
         for where, urls in found.items():
             goes = " and ".join(urls)

@@ -119,8 +119,9 @@ class Passphrases:
             with Changes(self.settings) as changes:
                 changes.save_user_settings(name, {_IN_KEYRING: True if was_there else None})
             raise InputError(
-                f"The passphrase is not kept, because {error}. Give it to each run as "
-                f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE, or keep it in plain text with --plaintext."
+                f"The passphrase was not stored, because {error}. Set "
+                f"POETRY_CERTIFICATES_{env_key(name)}_PASSPHRASE for each run, or store it in plain "
+                "text with --plaintext."
             ) from None
 
     def _forget_in_keyring(self, name: str) -> bool:

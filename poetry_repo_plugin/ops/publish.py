@@ -204,13 +204,13 @@ def offer_to_keep(access: Access, upload: Upload) -> None:
 
     name, given = upload.repository.name, upload.given
     try:
-        if ask(f"Keep this login for {name}? (y/n) [n]: ").strip().lower() not in ("y", "yes"):
+        if ask(f"Save this login for {name}? (y/n) [n]: ").strip().lower() not in ("y", "yes"):
             return
         logins = Logins(access.settings, access.gate, access.notices, access.bindings)
         urls = [*filter(None, [upload.url]), *upload.repository.user_urls]
         place = logins.store(name, given.username or "", given.secret, urls, further=True).place
     except RepoError as error:
-        access.notices.once(f"The login was not kept: {error.message}")
+        access.notices.once(f"The login was not saved: {error.message}")
     else:
         access.notices.once(f"Stored in {place}.")
 
@@ -286,7 +286,7 @@ def _upload_url(repository: Repository) -> str:
         message = "no URL is known for it, only a name."
         raise failure(Cause.NOT_AN_UPLOAD_URL, message, repository)
     if looks_like_index(index):
-        message = f"{index} is its index, for installing; where to upload is not known."
+        message = f"{index} is its index, for installing; no upload URL is known."
         raise failure(Cause.NOT_AN_UPLOAD_URL, message, repository)
     return index
 

@@ -207,8 +207,8 @@ class Session:
         twin = names.collision(name, [*known, *self.settings.names()])
         if twin is not None:
             raise InputError(
-                f"{name!r} collides with the repository {twin!r}, which Poetry does not tell from it; "
-                "give it another name, or use that one."
+                f"{name!r} collides with the repository {twin!r}: Poetry cannot tell them apart. "
+                "Choose another name, or use that one."
             )
         return name
 

@@ -153,7 +153,7 @@ class Summary:
         elif self.tls.ca is not None:
             lines.append(f"CA: {self.tls.ca}")
         if self.tls.relaxed:
-            lines.append("without the stricter X.509 checks of Python 3.13 (--relaxed)")
+            lines.append("without Python 3.13's strict X.509 checks (--relaxed)")
         if self.tls.client_cert is not None:
             lines.append(f"client certificate: {self.tls.client_cert}{self.tls.left}")
         return lines
@@ -302,7 +302,7 @@ def _warn_of_credential(summary: Summary) -> list[str]:
     if broken is None:
         return []
     hint = broken.failure.hint
-    mend = f"Try: {hint}" if hint else f"Find out more: {repo('doctor', name)}"
+    mend = f"Try: {hint}" if hint else f"Details: {repo('doctor', name)}"
     return [f"Repository {name}: {broken.why}. {mend}"]
 
 

@@ -44,7 +44,7 @@ class Resolved(NamedTuple):
             return secret
         scheme = self.credential.scheme
         if scheme != BASIC:
-            message = f"A {scheme} token has no user name; the form {chosen} cannot say that."
+            message = f"A {scheme} token has no user name; --format {chosen} cannot express that."
             raise InputError(message)
         if chosen == "env":
             key = f"POETRY_HTTP_BASIC_{env_key(self.repository.name)}"
@@ -110,11 +110,11 @@ def beside_url(tls: TlsSettings, name: str) -> Iterator[str]:
     if not tls.verify:
         yield f"{name}: its certificate is not verified here. For pip: PIP_TRUSTED_HOST=HOST"
     if isinstance(tls.ca, Path):
-        yield f"{name}: the URL does not hold its CA. For pip: PIP_CERT={shlex.quote(str(tls.ca))}"
+        yield f"{name}: the URL does not include its CA. For pip: PIP_CERT={shlex.quote(str(tls.ca))}"
     if tls.client_cert is None:
         return
     cert = shlex.quote(str(tls.client_cert))
-    lacks = f"{name}: the URL does not hold its client certificate"
+    lacks = f"{name}: the URL does not include its client certificate"
     if is_plain(tls):
         yield f"{lacks}. For pip: PIP_CLIENT_CERT={cert}"
     else:

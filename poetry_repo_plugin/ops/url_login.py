@@ -46,13 +46,11 @@ class UrlLogins:
             return bare
         variable = placeholder_in(username, secret)
         if variable is not None:
-            message = (
-                f"The URL holds {variable}, and nothing expands variables there; leave it out."
-            )
+            message = f"The URL holds {variable}, and variables are not expanded there; remove it."
             raise InputError(message, repo("login", self._name))
         profile = profile_of(bare)
         if secret is None and not (profile is not None and profile.token_is_username):
-            message = "The URL holds a user name and no password; leave it out."
+            message = "The URL has a user name and no password; remove it."
             raise InputError(message, repo("login", self._name, "--username", "USER"))
         self._take(check_username(username), secret or Secret(""), bare)
         return bare
@@ -72,7 +70,7 @@ class UrlLogins:
         if stored is not None or settings.user_settings(name).helper:
             message = (
                 f"{name}: another login than the one in its URL is stored. Decide which one is "
-                "right: log out, or take the one in the URL out by hand."
+                "right: log out, or remove the one in the URL by hand."
             )
             raise InputError(message, repo("logout", name))
         require_home(session.bindings, repository, Kind.CREDENTIAL, session.confirm, urls=[url])
@@ -87,5 +85,5 @@ class UrlLogins:
         if self.login is None:
             self.login = UrlLogin(username, secret)
         if (self.login.username, self.login.secret) != (username, secret):
-            raise InputError("The two URLs hold different credentials; one repository has one.")
+            raise InputError("The two URLs hold different credentials; a repository has one.")
         self.login.urls.append(url)

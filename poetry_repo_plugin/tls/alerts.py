@@ -30,12 +30,12 @@ _CERTIFICATE_ALERTS = {
     "certificate required": "it says that none was sent",
     "handshake failure": "it gives no reason",
     "unknown ca": "it does not know the CA that issued it",
-    "bad certificate": "it calls it bad",
-    "unsupported certificate": "it does not support its kind",
+    "bad certificate": "it says that it is bad",
+    "unsupported certificate": "it does not support this type",
     "certificate expired": "it says that it has expired or is not valid yet",
     "certificate revoked": "it says that it was revoked",
     "certificate unknown": "it does not accept it",
-    "access denied": "it knows it and does not let it in",
+    "access denied": "it recognizes it but denies access",
     "decrypt error": "its signature does not verify",
     "no certificate": "it says that none was sent",
 }
@@ -58,7 +58,7 @@ _TOO_OLD = frozenset(
     }
 )
 _WEAK = {
-    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": "its TLS knows no secure renegotiation (RFC 5746)",
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": "its TLS does not support secure renegotiation (RFC 5746)",
     "DH_KEY_TOO_SMALL": "its Diffie-Hellman key is too small",
     "BAD_DH_VALUE": "its Diffie-Hellman key is too small",
 }
@@ -143,7 +143,7 @@ def explain_tls(error: ssl.SSLError, attempt: Attempt) -> Failure | None:
     reason = _reason(error)
     alert = _alert(error)
     if alert == "protocol version" or reason in _TOO_OLD:
-        detail = "it speaks no version of TLS that is still in use (1.2 or 1.3)"
+        detail = "it does not support TLS 1.2 or 1.3"
         return Failure(Cause.SERVER_ERROR, detail)
     if alert == "unrecognized name":
         detail = f"it has no certificate for {attempt.host} (unrecognized name)"
@@ -177,9 +177,9 @@ def explain_client_certificate(offered: bool, why: str) -> Failure:
     """
     subject = Subject.CLIENT_CERTIFICATE
     if offered:
-        detail = f"it does not accept the client certificate: {why}"
+        detail = f"it rejects the client certificate: {why}"
         return Failure(Cause.CLIENT_CERT_REJECTED, detail, subject=subject)
-    detail = "it asks for a client certificate and none is set"
+    detail = "it requires a client certificate, and none is set"
     return Failure(Cause.CLIENT_CERT_REQUIRED, detail, subject=subject)
 
 

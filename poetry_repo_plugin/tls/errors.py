@@ -39,7 +39,7 @@ _CUT_OFF = (
 )
 
 _SPEAKS_HTTPS = "it speaks https on this port, not plain http"
-_NO_ANSWER = "it closed the connection without an answer"
+_NO_ANSWER = "it closed the connection without answering"
 
 # How far exceptions are followed into each other; requests nests four.
 _DEPTH = 12
@@ -156,7 +156,7 @@ def _of_proxy(chain: list[BaseException], _: Attempt) -> Failure | None:
             continue
         tunnel = re.match(r"Tunnel connection failed: (\d{3}.*)", str(error))
         if tunnel and tunnel[1].startswith("407"):
-            return Failure(Cause.PROXY, "the proxy asks for a user name and a password (407)")
+            return Failure(Cause.PROXY, "the proxy requires a user name and a password (407)")
         if tunnel:
             detail = f"the proxy refuses to connect to it ({tunnel[1].strip()[:200]})"
             return Failure(Cause.PROXY, detail, retry=True)
@@ -194,7 +194,7 @@ def _of_dns(chain: list[BaseException], attempt: Attempt) -> Failure | None:
         if isinstance(error, socket.gaierror):
             why = error.strerror or str(error)
             name = re.sub(r":\d+$", "", attempt.host)
-            detail = f"the name {name} cannot be resolved ({why}): is it right, and the network or VPN up?"
+            detail = f"the name {name} cannot be resolved ({why}); check its spelling, and your network or VPN"
             return Failure(Cause.DNS, detail, retry=True)
     return None
 
@@ -202,7 +202,7 @@ def _of_dns(chain: list[BaseException], attempt: Attempt) -> Failure | None:
 def _of_refusal(chain: list[BaseException], _: Attempt) -> Failure | None:
     for error in chain:
         if isinstance(error, ConnectionRefusedError):
-            detail = "it refuses the connection: nothing listens on this port; is the URL right, and the server up?"
+            detail = "it refuses the connection: nothing listens on this port; check the URL, and that the server is up"
             return Failure(Cause.REFUSED, detail, retry=True)
         if isinstance(error, OSError) and error.errno in _UNREACHABLE:
             detail = f"it cannot be reached ({error.strerror})"
@@ -221,9 +221,9 @@ def _of_timeout(chain: list[BaseException], _: Attempt) -> Failure | None:
         return None
     detail = "it does not answer in time"
     if any(isinstance(error, ConnectTimeoutError) for error in late):
-        detail = "no connection could be made in time"
+        detail = "the connection timed out"
     if any("handshake operation timed out" in str(error) for error in late):  # _ssl.c
-        detail = "it takes the connection and does not finish the TLS handshake in time"
+        detail = "it accepts the connection but does not finish the TLS handshake in time"
     return Failure(Cause.TIMEOUT, detail, retry=True)
 
 

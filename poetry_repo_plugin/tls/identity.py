@@ -217,7 +217,7 @@ def _matching(
     other = "the key beside it"
     if key_path is not None:
         other = f"the key {key_path}"
-    detail = f"the {_CERT.value} {path} and {other} do not belong together"
+    detail = f"the {_CERT.value} {path} and {other} do not match"
     raise Failure(Cause.CLIENT_KEY_MISMATCH, detail, subject=Subject.CLIENT_KEY)
 
 

@@ -130,7 +130,7 @@ def _open(
 def _passphrase(path: Path, subject: Subject, ask: AskPassphrase | None) -> Secret:
     passphrase = ask() if ask is not None else None
     if not passphrase:
-        detail = f"the {subject.value} {path} is encrypted and no passphrase is known"
+        detail = f"the {subject.value} {path} is encrypted, and no passphrase is known"
         raise Failure(Cause.PASSPHRASE_MISSING, detail, subject=subject)
     return passphrase
 

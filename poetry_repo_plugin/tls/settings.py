@@ -106,11 +106,11 @@ def parsing(path: Path, subject: Subject) -> Iterator[None]:
         except Failure:
             raise
         except Exception as error:
-            raise invalid(path, subject, f"cannot be understood ({brief(error)})") from None
+            raise invalid(path, subject, f"cannot be parsed ({brief(error)})") from None
         except BaseException as error:
             if not _is_panic(error):
                 raise
-            raise invalid(path, subject, "cannot be understood") from None
+            raise invalid(path, subject, "cannot be parsed") from None
 
 
 def _is_panic(error: BaseException) -> bool:

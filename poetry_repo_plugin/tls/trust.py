@@ -50,7 +50,7 @@ class TrustBundle:
         """The oddities of a bundle that can be used, each a clause."""
         what, warnings = f"the {Subject.CA.value} {self.path}", []
         if self.has_key:
-            why = "also holds a private key, which nobody needs in order to trust a CA"
+            why = "also holds a private key, which does not belong in a CA bundle"
             warnings.append(f"{what} {why}")
         for number, facts in enumerate(self.described, start=1):
             if facts is None:
@@ -98,7 +98,7 @@ def _read(path: Path) -> TrustBundle:
 
 def _certificates(path: Path, data: bytes) -> list[bytes]:
     if format_of(data) is FileFormat.PKCS12:
-        why = "is a PKCS#12 file, which is a client certificate with its key; the CA comes as PEM"
+        why = "is a PKCS#12 file (a client certificate with its key); a CA bundle is PEM"
         raise invalid(path, Subject.CA, why)
     return certificates_in(path, Subject.CA, data)
 

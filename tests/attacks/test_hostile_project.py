@@ -53,9 +53,9 @@ def test_a_name_that_is_reused_gets_nothing(arena: Arena, reused: str, storage: 
     done = arena.home.ok("lock")
     assert arena.locked() == ["public-lib-1.0"]
     assert f"belongs to {BOUND}" in done.err
-    assert f"asked for by {origin}" in done.err
+    assert f"is not sent to {origin}" in done.err
     assert f"poetry repo login {NAME} --url {origin}" in done.err
-    assert done.err.count("is not sent there") == 1
+    assert done.err.count("and is not sent to") == 1
     assert len(arena.home.keyring_calls()) == calls, (
         "nothing is looked up for a stranger, a passphrase included"
     )
@@ -391,7 +391,7 @@ def test_a_token_of_pypi_is_for_pypi(arena: Arena) -> None:
     done = arena.home.run("publish", "-r", "pypi")
     assert arena.evil.uploads == []
     assert done.code == 1, "PyPI is not there"
-    assert "poetry.toml says where PyPI takes uploads" in arena.home.ok("repo", "list").err
+    assert "poetry.toml sets an upload URL for PyPI" in arena.home.ok("repo", "list").err
     arena.home.environ["POETRY_PYPI_TOKEN_PYPI"] = TOKEN
     arena.home.fails("publish", "-r", "pypi")
     assert arena.evil.uploads == []

@@ -78,7 +78,7 @@ def test_nobody_becomes_pypi(arena: Arena, impostor: IndexServer, claim: str) ->
     arena.home.environ["POETRY_PYPI_TOKEN_PYPI"] = TOKEN
     for words in (("publish",), ("publish", "-r", "pypi"), ("lock",)):
         done = arena.home.fails(*words)
-        assert done.err.count("a project cannot say whom to believe as PyPI") == 1
+        assert done.err.count("a project cannot choose the CA for PyPI") == 1
         assert_clean(done)
     assert impostor.requests == []
 
@@ -116,7 +116,7 @@ def test_a_token_is_not_minted_by_an_impostor(arena: Arena, impostor: IndexServe
         arena.project()
         arena.dist()
         done = arena.home.fails("publish")
-        assert "a project cannot say whom to believe as PyPI" in done.err
+        assert "a project cannot choose the CA for PyPI" in done.err
         assert github.requests == []
     assert impostor.requests == []
 
@@ -279,8 +279,7 @@ def test_a_cloud_s_token_goes_to_nobody_else(
     done = arena.home.fails("lock")
     assert impostor.requests == []
     assert (
-        f"cloud is at {CLOUD}, and a project cannot say whom to believe as a public service"
-        in done.err
+        f"cloud is at {CLOUD}, and a project cannot choose the CA for a public service" in done.err
     )
     assert f"poetry repo certs cloud --ca {arena.home.project / 'evil.pem'}" in done.err
     assert_clean(done)

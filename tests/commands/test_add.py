@@ -28,7 +28,7 @@ def source(name: str, url: str | None, priority: str = "primary") -> str:
 
 PYPI = source("PyPI", None)
 KEPT = PYPI.replace('"PyPI"', '"PyPI"  # keeps PyPI enabled')
-NEXT = "Next, if it wants a credential: poetry repo login acme\n"
+NEXT = "Next, if it needs a login: poetry repo login acme\n"
 
 
 @pytest.fixture
@@ -54,7 +54,9 @@ class TestInsideAProject:
     def test_the_same_again_changes_nothing(self, home: WarmHome, project: Path) -> None:
         home.ok("repo", "add", "acme", URL)
         before = project.read_bytes()
-        home.says("repo", "add", "acme", URL, err="acme is in pyproject.toml already, just so.\n")
+        home.says(
+            "repo", "add", "acme", URL, err="acme is in pyproject.toml already; nothing changed.\n"
+        )
         assert project.read_bytes() == before
 
     def test_other_words_update_and_say_what_changed(self, home: WarmHome, project: Path) -> None:
@@ -73,7 +75,7 @@ class TestInsideAProject:
         home.ok("repo", "add", "acme", URL, "--priority", "explicit")
         home.says(
             *("repo", "add", "acme", URL, "--publish-url", UPLOAD),
-            err=f"acme is in pyproject.toml already, just so.\nacme: poetry publish -r acme uploads to {UPLOAD}\n",
+            err=f"acme is in pyproject.toml already; nothing changed.\nacme: poetry publish -r acme uploads to {UPLOAD}\n",
         )
         assert project.read_text() == HEAD + source("acme", URL, "explicit")
         assert home.toml("config.toml") == {"repositories": {"acme": {"url": UPLOAD}}}
@@ -159,8 +161,8 @@ class TestInsideAProject:
         assert done.err.splitlines() == [
             f"lab ({GITLAB}/simple): added as supplemental",
             f"lab: poetry publish -r lab uploads to {GITLAB}",
-            "GitLab: A deploy token goes with its own user name; publish to a project, never to a group.",
-            "Next, if it wants a credential: poetry repo login lab",
+            "GitLab: Deploy tokens have their own user name; publish to a project, not to a group.",
+            "Next, if it needs a login: poetry repo login lab",
         ]
         assert home.toml("config.toml") == {"repositories": {"lab": {"url": GITLAB}}}
 
@@ -171,12 +173,12 @@ class TestInsideAProject:
         read from only.
         """
         group = "https://gitlab.example.org/api/v4/groups/7/-/packages/pypi/simple"
-        unknown = "lab: where to upload to is not known; --publish-url URL sets it."
+        unknown = "lab: no upload URL is known; set one with --publish-url URL."
         assert home.ok("repo", "add", "lab", group, "--secondary").err.splitlines() == [
             f"lab ({group}): added as supplemental",
-            "GitLab: A deploy token goes with its own user name; publish to a project, never to a group.",
+            "GitLab: Deploy tokens have their own user name; publish to a project, not to a group.",
             unknown,
-            "Next, if it wants a credential: poetry repo login lab",
+            "Next, if it needs a login: poetry repo login lab",
         ]
         assert unknown not in home.ok("repo", "add", "lab", group, "--priority", "explicit").err
         assert unknown not in home.ok("repo", "add", "other", URL).err
@@ -225,8 +227,8 @@ class TestOutsideAProject:
     def test_is_remembered_and_needs_no_url_in_a_project(self, home: WarmHome) -> None:
         home.says(
             *("repo", "add", "acme", URL),
-            err=f"acme ({URL}) is remembered; `poetry repo add acme` in a project makes it a source there.\n"
-            f"acme: where to upload to is not known; --publish-url URL sets it.\n{NEXT}",
+            err=f"acme ({URL}) was saved; `poetry repo add acme` in a project to use it there.\n"
+            f"acme: no upload URL is known; set one with --publish-url URL.\n{NEXT}",
         )
         assert home.toml("poetry-repo-plugin.toml") == {"repositories": {"acme": {"url": URL}}}
         assert home.toml("config.toml") == {}
@@ -249,7 +251,7 @@ class TestOutsideAProject:
     def test_is_a_publish_target(self, home: WarmHome) -> None:
         home.says(
             *("repo", "add", "acme", UPLOAD, "--publish-url", UPLOAD),
-            err=f"acme ({UPLOAD}) is remembered; `poetry repo add acme` in a project makes it a source there.\n"
+            err=f"acme ({UPLOAD}) was saved; `poetry repo add acme` in a project to use it there.\n"
             f"acme: poetry publish -r acme uploads to {UPLOAD}\n{NEXT}",
         )
         assert home.toml("config.toml") == {"repositories": {"acme": {"url": UPLOAD}}}
@@ -263,7 +265,7 @@ class TestOutsideAProject:
 
     def test_again_says_what_changed(self, home: WarmHome) -> None:
         home.ok("repo", "add", "acme", URL, "--publish-url", UPLOAD)
-        home.says("repo", "add", "acme", URL, err=f"acme ({URL}) is remembered already.\n")
+        home.says("repo", "add", "acme", URL, err=f"acme ({URL}) is already saved.\n")
         other = "https://other.example.org/simple/"
         home.says(
             *("repo", "add", "acme", other, "--publish-url", "https://other.example.org/up/"),
@@ -273,9 +275,7 @@ class TestOutsideAProject:
 
     def test_a_priority_is_said_to_have_no_meaning(self, home: WarmHome) -> None:
         done = home.ok("repo", "add", "acme", URL, "--secondary")
-        assert done.err.startswith(
-            "There is no project here, so a priority has no meaning; it was not kept.\n"
-        )
+        assert done.err.startswith("There is no project here, so the priority is ignored.\n")
 
     def test_missing_folders_are_created(self, home: WarmHome) -> None:
         deep = home.root / "not" / "there" / "yet"
@@ -310,14 +310,14 @@ class TestPublishOnly:
     def test_twin_an_index_is_no_place_for_uploads(self, home: WarmHome) -> None:
         home.refuses(
             *("repo", "add", "acme", URL, "--publish-only"),
-            err=f"{URL} is an index, for installing; uploads go to another URL.\n"
+            err=f"{URL} is an index, for installing; uploads need another URL.\n"
             f"Try: poetry repo add acme --publish-url URL --publish-only\n",
         )
 
     def test_twin_no_url_at_all(self, home: WarmHome) -> None:
         home.refuses(
             *("repo", "add", "acme", "--publish-only"),
-            err="Where to upload to is missing.\nTry: poetry repo add acme URL --publish-only\n",
+            err="The upload URL is missing.\nTry: poetry repo add acme URL --publish-only\n",
         )
 
 
@@ -339,7 +339,7 @@ class TestSelf:
             "acme",
             URL,
             "--self",
-            err="acme is in Poetry's own environment already, just so.\n",
+            err="acme is in Poetry's own environment already; nothing changed.\n",
         )
 
     def test_is_remembered_so_that_one_can_log_in(self, home: WarmHome, index: IndexServer) -> None:
@@ -423,14 +423,14 @@ class TestIgnoredErrorCodes:
         done = home.ok(
             "repo", "add", "acme", URL, "--ignore-error-code", "404", "--ignore-error-code", "403"
         )
-        assert done.err.endswith(f"acme: an answer 403, 404 is taken as “not here”\n{NEXT}")
+        assert done.err.endswith(f"acme: an answer 403, 404 counts as “not found”\n{NEXT}")
         assert home.toml("poetry-repo-plugin.toml") == {
             "repositories": {"acme": {"ignore-error-codes": [403, 404]}}
         }
         home.says(
             *("repo", "add", "acme", "--ignore-error-code", "403"),
-            err="acme is in pyproject.toml already, just so.\n"
-            "acme: an answer 403 is taken as “not here” (was 403, 404)\n",
+            err="acme is in pyproject.toml already; nothing changed.\n"
+            "acme: an answer 403 counts as “not found” (was 403, 404)\n",
         )
 
     def test_of_pypi(self, home: WarmHome) -> None:
@@ -440,7 +440,7 @@ class TestIgnoredErrorCodes:
             "pypi",
             "--ignore-error-code",
             "403",
-            err="pypi: an answer 403 is taken as “not here”\n",
+            err="pypi: an answer 403 counts as “not found”\n",
         )
 
     @pytest.mark.parametrize("word", ["200", "five", "99", "4031", "-1", "٤٠٣", ""])
@@ -456,12 +456,12 @@ class TestIgnoredErrorCodes:
         )
         home.says(
             *("repo", "add", "acme", "--ignore-error-code", "none"),
-            err="acme is in pyproject.toml already, just so.\nacme: no answer is taken as “not here” (was 403, 599)\n",
+            err="acme is in pyproject.toml already; nothing changed.\nacme: no answer counts as “not found” (was 403, 599)\n",
         )
         assert home.toml("poetry-repo-plugin.toml") == {}
         home.says(
             *("repo", "add", "acme", "--ignore-error-code", "none"),
-            err="acme is in pyproject.toml already, just so.\n",
+            err="acme is in pyproject.toml already; nothing changed.\n",
         )
 
     def test_twin_none_beside_a_code(self, home: WarmHome) -> None:
@@ -481,7 +481,7 @@ class TestAFileThatIsNoProject:
         file = home.project / "pyproject.toml"
         file.write_text(text)
         done = home.ok("repo", "add", "acme", URL)
-        assert done.err.startswith(f"acme ({URL}) is remembered;")
+        assert done.err.startswith(f"acme ({URL}) was saved;")
         assert file.read_text() == text
         assert home.toml("poetry-repo-plugin.toml") == {"repositories": {"acme": {"url": URL}}}
         home.ok("repo", "remove", "acme")
@@ -517,7 +517,7 @@ class TestCredentialsInTheUrl:
         assert done.err.splitlines() == [
             f"Stored in plain text, in {home.config}/auth.toml, because there is no usable keyring on this machine.",
             f"acme ({URL}): added as supplemental",
-            f"acme: the credentials of the URL were moved to {home.config}/auth.toml; they are not verified.",
+            f"acme: the credentials in the URL were moved to {home.config}/auth.toml; they are not verified.",
         ]
         assert project.read_text() == HEAD + source("acme", URL, "supplemental")
         assert home.toml("auth.toml") == {
@@ -532,7 +532,7 @@ class TestCredentialsInTheUrl:
     def test_go_to_the_keyring(self, home: WarmHome) -> None:
         home.keyring = FILE_KEYRING
         done = home.ok("repo", "add", "acme", URL.replace("//", "//bob:hunter2@"))
-        assert "acme: the credentials of the URL were moved to the keyring (" in done.err
+        assert "acme: the credentials in the URL were moved to the keyring (" in done.err
         assert home.files_with("hunter2") == []
         assert home.toml("auth.toml") == {"http-basic": {"acme": {"username": "bob"}}}
 
@@ -555,7 +555,7 @@ class TestCredentialsInTheUrl:
         home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n')
         home.refuses(
             *("repo", "add", "acme", "--priority", "explicit"),
-            err="acme: another login than the one in its URL is stored. Decide which one is right: log out, or take "
+            err="acme: the stored login is not the one in its URL. Keep one: log out, or take "
             "the one in the URL out by hand.\nTry: poetry repo logout acme\n",
         )
 
@@ -586,7 +586,7 @@ class TestCredentialsInTheUrl:
     def test_twin_a_user_name_without_a_password(self, home: WarmHome) -> None:
         home.refuses(
             *("repo", "add", "acme", "https://s3cr3t@pypi.example.org/simple/"),
-            err="The URL holds a user name and no password; leave it out.\n"
+            err="The URL has a user name and no password; remove it.\n"
             "Try: poetry repo login acme --username USER\n",
         )
 
@@ -612,7 +612,7 @@ class TestCredentialsInTheUrl:
                 "--publish-url",
                 "https://a:c@h.example/up/",
             ),
-            err="The two URLs hold different credentials; one repository has one.\n",
+            err="The two URLs hold different credentials; a repository has one.\n",
         )
 
 
@@ -624,7 +624,7 @@ def test_what_is_stored_for_another_place_is_said_to_stay_there(
     done = home.ok("repo", "add", "acme", other)
     assert (
         f"acme belongs to https://pypi.example.org, and nothing secret is sent to {other}. "
-        f"If it should be: poetry repo login acme --url {other}\n"
+        f"To allow that: poetry repo login acme --url {other}\n"
     ) in done.err
 
 
@@ -736,7 +736,7 @@ class TestBadNames:
 
     def test_pypi_is_known_outside_a_project(self, home: WarmHome) -> None:
         home.refuses(
-            "repo", "add", "pypi", err="PyPI is known already.\nTry: poetry repo login pypi\n"
+            "repo", "add", "pypi", err="PyPI is already known.\nTry: poetry repo login pypi\n"
         )
 
 
@@ -806,7 +806,7 @@ class TestBrokenFiles:
         done = home.fails("repo", "add", "acme", URL, "--publish-url", UPLOAD)
         assert done.out == ""
         assert done.err.startswith(f"{path} is not valid TOML: ")
-        assert done.err.endswith("It was left as it is.\n")
+        assert done.err.endswith("It was not changed.\n")
         assert done.err.count("\n") == 1
         assert home.files() == before
 
@@ -814,7 +814,7 @@ class TestBrokenFiles:
         (home.config / "config.toml").write_bytes(b"a = '\xff'\n")
         home.refuses(
             *("repo", "add", "acme", URL),
-            err=f"{home.config}/config.toml is not UTF-8 (at byte 5). It was left as it is.\n",
+            err=f"{home.config}/config.toml is not UTF-8 (at byte 5). It was not changed.\n",
         )
 
     def test_a_folder_that_cannot_be_written(self, home: WarmHome, project: Path) -> None:
@@ -911,7 +911,7 @@ class TestAPublishUrlThatLooksLikeAnIndex:
 
     def test_is_believed(self, home: WarmHome, project: Path) -> None:
         done = home.ok("repo", "add", "acme", URL, "--publish-url", URL)
-        assert f"acme: {URL} looks like an index; uploads go there because you say so." in done.err
+        assert f"acme: {URL} looks like an index; uploads go there, as you asked." in done.err
         assert home.toml("config.toml")["repositories"] == {"acme": {"url": URL}}
 
     def test_twin_not_where_the_server_is_known_to_read_only(
@@ -919,7 +919,7 @@ class TestAPublishUrlThatLooksLikeAnIndex:
     ) -> None:
         home.refuses(
             *("repo", "add", "acme", URL, "--publish-url", f"{GITLAB}/simple"),
-            err=f"{GITLAB}/simple is an index, for installing; uploads go to another URL.\n"
+            err=f"{GITLAB}/simple is an index, for installing; uploads need another URL.\n"
             f"Try: poetry repo add acme {URL} --publish-url URL\n",
         )
 
@@ -929,7 +929,9 @@ class TestAnIndexBelow:
 
     def test_is_offered(self, home: WarmHome, project: Path, open_index: IndexServer) -> None:
         root = f"{open_index.origin}/"
-        question = f"{root} is no index, and {open_index.index_url} is one. Add that? (y/n) [n]: "
+        question = (
+            f"{root} is not an index, but {open_index.index_url} is one. Add that? (y/n) [n]: "
+        )
         with home.terminal("repo", "add", "acme", root) as terminal:
             terminal.expect(question)
             terminal.type("y")
@@ -943,7 +945,7 @@ class TestAnIndexBelow:
         root = f"{open_index.origin}/"
         hint = f"poetry repo add acme {open_index.index_url}"
         done = home.ok("repo", "add", "acme", root)
-        assert f"{root} is no index, and {open_index.index_url} is one. Try: {hint}\n" in done.err
+        assert f"{root} is not an index, but {open_index.index_url} is. Try: {hint}\n" in done.err
         assert source("acme", root) in project.read_text()
         assert "Try:" not in home.ok(*hint.split()[1:]).err
 

@@ -90,7 +90,7 @@ class TestCa:
         lines = done.err.splitlines()
         assert lines[:2] == [
             f"acme: its CA is {other}.",
-            f"acme: stored, but a handshake with {server.netloc} fails:",
+            f"acme: stored, but the handshake with {server.netloc} fails:",
         ]
         assert lines[2].startswith(f"Repository acme ({server.netloc}): ")
         assert lines[2].endswith("[unknown-ca]")
@@ -294,7 +294,8 @@ class TestPassphrase:
         )
         done = keyed.ok(*words, "--passphrase-stdin", stdin=f"{PASSPHRASE}\n")
         assert (
-            "acme: the passphrase is kept in the keyring (tests keyring FileKeyring).\n" in done.err
+            "acme: the passphrase is stored in the keyring (tests keyring FileKeyring).\n"
+            in done.err
         )
         assert done.err.endswith(f"acme: the handshake with {server.netloc} works (200).\n")
         assert keyed.files_with(PASSPHRASE) == []
@@ -315,7 +316,7 @@ class TestPassphrase:
         )
         done = acme.ok(*words, "--passphrase", PASSPHRASE, "--plaintext")
         auth = acme.config / "auth.toml"
-        assert f"acme: the passphrase is kept in plain text, in {auth}.\n" in done.err
+        assert f"acme: the passphrase is stored in plain text, in {auth}.\n" in done.err
         assert done.err.endswith("works (200).\n")
         assert acme.toml("auth.toml")["http-basic"] == {"acme": {"passphrase": PASSPHRASE}}
         assert mode_of(auth) == 0o600
@@ -387,7 +388,7 @@ class TestPassphrase:
                 "x",
                 "--no-verify",
             ),
-            err="acme: the key is not encrypted; the passphrase is not kept.\n"
+            err="acme: the key is not encrypted; the passphrase is not stored.\n"
             f"acme: its client certificate is {pem}.\n",
         )
         kept = json.loads((keyed.keyring_home / "keyring.json").read_text())
@@ -437,7 +438,7 @@ class TestPassphrase:
             assert terminal.end() == 0
         assert terminal.screen.count("Passphrase of") == 1
         assert PASSPHRASE not in terminal.screen
-        assert "acme: the passphrase is kept in the keyring" in terminal.screen
+        assert "acme: the passphrase is stored in the keyring" in terminal.screen
         host = server.netloc
         assert terminal.screen.endswith(
             f"Asking {host} …\nacme: the handshake with {host} works (200).\n"
@@ -636,13 +637,13 @@ class TestInsecure:
     def test_without_a_handshake(self, acme: WarmHome) -> None:
         acme.says(
             *("repo", "certs", "acme", "--insecure", "--no-verify"),
-            err="acme: its certificate is not verified: whoever sits on the way can read and change all.\n",
+            err="acme: its certificate is not verified: anyone on the network can read and change its traffic.\n",
         )
 
     def test_says_that_a_ca_is_used_no_more(
         self, acme: WarmHome, certs: CertificateFactory
     ) -> None:
-        warning = "acme: its certificate is not verified: whoever sits on the way can read and change all.\n"
+        warning = "acme: its certificate is not verified: anyone on the network can read and change its traffic.\n"
         for given, ca in (
             (str(certs.ca_file()), str(certs.ca_file())),
             ("system", "the system's store"),
@@ -650,7 +651,7 @@ class TestInsecure:
             acme.ok("repo", "certs", "acme", "--ca", given, "--no-verify")
             acme.says(
                 *("repo", "certs", "acme", "--insecure", "--no-verify"),
-                err=f"acme: its CA, {ca}, is used no more; --ca sets it again.\n{warning}",
+                err=f"acme: its CA, {ca}, is no longer used; restore it with --ca.\n{warning}",
             )
         acme.says("repo", "certs", "acme", "--insecure", "--no-verify", err=warning)
 
@@ -662,13 +663,13 @@ class TestInsecure:
     def test_relaxed(self, acme: WarmHome) -> None:
         acme.says(
             *("repo", "certs", "acme", "--relaxed", "--no-verify"),
-            err="acme: the stricter X.509 checks of Python 3.13 are left out.\n",
+            err="acme: Python 3.13's strict X.509 checks are off.\n",
         )
         assert own(acme)["relaxed"] is True
         assert "checks        relaxed (without" in acme.ok("repo", "certs", "acme").out
         for words in (("list",), ("show", "acme")):
             assert (
-                "without the stricter X.509 checks of Python 3.13 (--relaxed)\n"
+                "without Python 3.13's strict X.509 checks (--relaxed)\n"
                 in acme.ok("repo", *words).out
             )
 
@@ -762,7 +763,7 @@ class TestUnset:
             "certs",
             "acme",
             "--unset",
-            err="acme: no CA, client certificate or passphrase is set any more.\n",
+            err="acme: CA, client certificate and passphrase removed.\n",
         )
         assert keyed.toml("auth.toml") == {}
         assert own(keyed) == {"url": "https://pypi.example.org/simple/"}
@@ -797,7 +798,7 @@ class TestUnset:
             "acme: the passphrase may be left in the keyring, as poetry-repo-plugin: acme (user "
         )
         assert ", because " in head
-        assert tail == "acme: no CA or client certificate is set any more."
+        assert tail == "acme: CA and client certificate removed."
         assert own(keyed)["passphrase-in-keyring"] is True
         del keyed.environ["KEYRING_MODE"]
         keyed.says(
@@ -805,7 +806,7 @@ class TestUnset:
             "certs",
             "acme",
             "--unset",
-            err="acme: no CA, client certificate or passphrase is set any more.\n",
+            err="acme: CA, client certificate and passphrase removed.\n",
         )
         assert json.loads((keyed.keyring_home / "keyring.json").read_text()) == {
             "poetry-repo-plugin: acme": {}
@@ -1089,7 +1090,7 @@ class TestExport:
         before = file.read_bytes()
         acme.refuses(
             *("repo", "certs", "acme", "--export", str(file)),
-            err=f"{file} exists already; name another file.\n",
+            err=f"{file} already exists; choose another file.\n",
         )
         assert file.read_bytes() == before
         acme.refuses(

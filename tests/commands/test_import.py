@@ -68,8 +68,8 @@ class TestPypirc:
         auth = home.config / "auth.toml"
         assert done.err == (
             f"Stored in plain text, in {auth}, because there is no usable keyring on this machine.\n"
-            f"pypi: taken over from {pypirc}; its login is in {auth}, not verified.\n"
-            f"acme: taken over from {pypirc}; its login is in {auth}, not verified.\n"
+            f"pypi: imported from {pypirc}; its login is in {auth}, not verified.\n"
+            f"acme: imported from {pypirc}; its login is in {auth}, not verified.\n"
         )
         assert home.toml("auth.toml") == {
             "pypi-token": {"pypi": "pypi-t0ken"},
@@ -150,7 +150,8 @@ class TestPypirc:
         assert "  user        bob\n" in done.out
         assert "  password" not in done.out
         assert (
-            "a: its password is not in the file: poetry repo login a --username bob\n" in done.err
+            "a: its password is not in the file. Next: poetry repo login a --username bob\n"
+            in done.err
         )
         assert home.toml("auth.toml") == {}
 
@@ -194,12 +195,12 @@ class TestPypirc:
         done = home.ok("repo", "import", "-n", "~/.pypirc")
         assert done.err == (
             f"{file}: [server-login] is left out: it names no server.\n"
-            f"{file}: index-servers lists 'my', and there is no such section.\n"
-            f"{file}: index-servers lists 'server', and there is no such section.\n"
+            f"{file}: index-servers lists 'my', but there is no such section.\n"
+            f"{file}: index-servers lists 'server', but there is no such section.\n"
             f"{file}: [d] is left out: index-servers does not list it.\n"
             f"{file}: [c] is left out, because it names no repository.\n"
-            f"a: taken over from {file}.\n"
-            f"my-own: taken over from {file}.\n"
+            f"a: imported from {file}.\n"
+            f"my-own: imported from {file}.\n"
         )
 
     def test_testpypi_needs_no_url(self, home: WarmHome) -> None:
@@ -287,9 +288,7 @@ class TestPipConf:
     def test_twin_certificates_that_would_not_work_are_left_out(self, home: WarmHome) -> None:
         file = pip_conf(home, "[global]\nindex-url = https://h.example/simple\ncert = ~/gone.pem\n")
         done = home.ok("repo", "import", "-n", str(file))
-        assert (
-            f"h: the CA bundle {home.root}/gone.pem does not exist; it is left out.\n" in done.err
-        )
+        assert f"h: the CA bundle {home.root}/gone.pem does not exist; it is skipped.\n" in done.err
         assert home.toml("auth.toml") == {}
 
     def test_two_indexes_of_one_host(self, home: WarmHome) -> None:
@@ -354,7 +353,7 @@ class TestPipConf:
 
     def test_only_pypi(self, home: WarmHome) -> None:
         file = pip_conf(home, "[global]\nindex-url = https://pypi.org/simple/\n")
-        home.says("repo", "import", str(file), err=f"There is no private repository in {file}.\n")
+        home.says("repo", "import", str(file), err=f"No private repository was found in {file}.\n")
 
 
 def test_the_files_that_twine_and_pip_read(home: WarmHome, pypirc: Path) -> None:
@@ -381,7 +380,7 @@ def test_of_pips_files_the_last_wins(home: WarmHome) -> None:
     home.environ["PIP_CONFIG_FILE"] = "~/own.conf"
     assert "  user        own\n" in home.ok("repo", "import", "-n").out
     home.environ["PIP_CONFIG_FILE"] = os.devnull
-    assert "There is no .pypirc and no pip.conf here." in home.fails("repo", "import", "-n").err
+    assert "No .pypirc or pip.conf was found." in home.fails("repo", "import", "-n").err
 
 
 class TestAsking:
@@ -410,7 +409,7 @@ class TestBadInput:
         home.refuses(
             "repo",
             "import",
-            err="There is no .pypirc and no pip.conf here.\nTry: poetry repo import FILE\n",
+            err="No .pypirc or pip.conf was found.\nTry: poetry repo import FILE\n",
         )
 
     def test_a_file_that_is_not_there(self, home: WarmHome) -> None:
@@ -422,8 +421,8 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            (b"no section\n", "cannot be parsed. It was left as it is."),
-            (b"[a]\nx = \xff\n", "cannot be parsed. It was left as it is."),
+            (b"no section\n", "cannot be parsed. It was not changed."),
+            (b"[a]\nx = \xff\n", "cannot be parsed. It was not changed."),
             (b"", "is neither a .pypirc nor a pip.conf."),
         ],
     )
@@ -468,7 +467,7 @@ class TestWhatIsNotTakenOver:
         file.write_text(
             f"[acme]\nrepository = https://a.example.org/up/\nusername = me\npassword = {variable}\n"
         )
-        assert "variables are not expanded here" in home.ok("repo", "import", str(file)).err
+        assert "is not expanded here" in home.ok("repo", "import", str(file)).err
         assert home.toml("auth.toml") == {}
 
     def test_twin_a_dollar_in_a_password(self, home: WarmHome, tmp_path: Path) -> None:

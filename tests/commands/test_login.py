@@ -86,7 +86,7 @@ class TestAPassword:
         add(home, index.index_url)
         index.respond = lambda request: forbidden() if request.authorization else None
         done = home.fails(*password_words(), stdin=f"{PASSWORD}\n")
-        assert "has no right to this (403)." in done.err
+        assert "is not allowed to do this (403)." in done.err
         assert "[credential-rejected]" in done.err
         assert home.toml("auth.toml") == {}
 
@@ -95,7 +95,9 @@ class TestAPassword:
         add(home, url)
         done = home.fails(*password_words(), stdin=f"{PASSWORD}\n")
         assert "[refused]\n" in done.err
-        assert done.err.endswith("Nothing was stored. --no-verify stores it unasked.\n")
+        assert done.err.endswith(
+            "Nothing was stored. Use --no-verify to store it without checking.\n"
+        )
         assert home.toml("auth.toml") == {}
         assert "credential-origins" not in own(home)
 
@@ -111,7 +113,7 @@ class TestAPassword:
         add(home, index.index_url)
         index.respond = lambda request: login_page()
         done = home.fails(*password_words(), stdin=f"{PASSWORD}\n")
-        assert "answers with a login page, not with an index. [not-an-index]\n" in done.err
+        assert "returned a login page, not an index. [not-an-index]\n" in done.err
         assert home.toml("auth.toml") == {}
 
     def test_on_the_command_line(self, home: WarmHome, index: IndexServer) -> None:
@@ -241,7 +243,7 @@ class TestWhereItIsStored:
         add(keyed, index.index_url)
         keyed.environ["POETRY_KEYRING_ENABLED"] = "false"
         done = keyed.ok(*password_words(), stdin=PASSWORD)
-        assert "because the keyring is switched off (keyring.enabled is false)" in done.err
+        assert "because the keyring is disabled (keyring.enabled is false)" in done.err
         assert keyed.keyring_calls() == []
 
     def test_plaintext_is_chosen_and_no_keyring_is_called(
@@ -265,7 +267,7 @@ class TestWhereItIsStored:
         auth.write_text("# mine\n")
         auth.chmod(0o644)
         done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
-        assert f"{auth} could be read by others; it is private (0600) now.\n" in done.err
+        assert f"{auth} was readable by others; it is now private (0600).\n" in done.err
         assert mode_of(auth) == 0o600
         assert auth.read_text().startswith("# mine\n")
 
@@ -288,22 +290,22 @@ class TestWhatIsNoIndex:
     @pytest.mark.parametrize(
         ("response", "said"),
         [
-            (Response.text(400, "no"), "answers 400 Bad Request, not with an index"),
-            (Response.text(402, "pay"), "answers 402 Payment Required, not with an index"),
-            (Response.text(405, "no"), "answers 405 Method Not Allowed, not with an index"),
-            (Response.text(410, "gone"), "answers 410 Gone, not with an index"),
-            (Response(301), "answers 301, and not where to go instead"),
+            (Response.text(400, "no"), "answers 400 Bad Request, not an index"),
+            (Response.text(402, "pay"), "answers 402 Payment Required, not an index"),
+            (Response.text(405, "no"), "answers 405 Method Not Allowed, not an index"),
+            (Response.text(410, "gone"), "answers 410 Gone, not an index"),
+            (Response(301), "answers 301 without saying where to go instead"),
             (
                 Response(200, b'{"hello": 1}', {"Content-Type": "application/json"}),
-                "JSON that is none of PEP 691",
+                "JSON that does not follow PEP 691",
             ),
             (
                 Response(200, b"<html>", {"Content-Type": "application/vnd.pypi.simple.v1+json"}),
-                "JSON that is none of PEP 691",
+                "JSON that does not follow PEP 691",
             ),
             (
                 Response.html("<title>Login</title><form><input name=u></form>"),
-                "answers with a login page",
+                "returned a login page",
             ),
         ],
     )
@@ -315,7 +317,9 @@ class TestWhatIsNoIndex:
         done = home.fails(*password_words(), stdin=PASSWORD)
         assert said in done.err
         assert "[not-an-index]" in done.err
-        assert done.err.endswith("Nothing was stored. --no-verify stores it unasked.\n")
+        assert done.err.endswith(
+            "Nothing was stored. Use --no-verify to store it without checking.\n"
+        )
         assert home.toml("auth.toml") == {}
 
     def test_a_root_that_is_no_index(self, home: WarmHome, index: IndexServer) -> None:
@@ -380,7 +384,7 @@ class TestWhatIsNoIndex:
         add(home, index.index_url)
         index.respond = lambda request: forbidden() if request.authorization is not None else None
         done = home.fails(*password_words(), stdin=PASSWORD)
-        assert "has no right to this (403)" in done.err
+        assert "is not allowed to do this (403)" in done.err
 
     def test_twin_a_root_that_is_closed_to_strangers(
         self, home: WarmHome, index: IndexServer
@@ -407,7 +411,7 @@ class TestWhatIsNoIndex:
             Response.text(405, "no") if request.method == "GET" else None
         )
         done = home.fails(*password_words(), "--url", index.upload_url, stdin=PASSWORD)
-        assert "answers 405 Method Not Allowed, not with an index. [not-an-index]" in done.err
+        assert "answers 405 Method Not Allowed, not an index. [not-an-index]" in done.err
 
     def test_a_server_that_hides_from_strangers(self, home: WarmHome, index: IndexServer) -> None:
         """What it shows with the password, and only with it, it has accepted."""
@@ -430,9 +434,9 @@ class TestWhatIsNoIndex:
         [
             (
                 redirect("/login"),
-                "redirects to /login (302), and an upload follows no redirect. [not-an-upload-url]",
+                "redirects to /login (302), and uploads do not follow redirects. [not-an-upload-url]",
             ),
-            (login_page(), "answers with a login page. [not-an-upload-url]"),
+            (login_page(), "returned a login page. [not-an-upload-url]"),
             (
                 Response(503),
                 "the server failed to answer (503 Service Unavailable). [server-error]",
@@ -452,7 +456,7 @@ class TestWhatIsNoIndex:
         add(home, index.index_url)
         index.respond = lambda request: proxy_authentication_required()
         done = home.fails(*password_words(), stdin=PASSWORD)
-        assert "the proxy asks for a user name and a password (407). [proxy]" in done.err
+        assert "the proxy requires a user name and a password (407). [proxy]" in done.err
         assert home.toml("auth.toml") == {}
 
 
@@ -473,9 +477,11 @@ class TestWhatTheSettingsIgnore:
             else forbidden()
         )
         done = ignoring.fails(*password_words(), stdin="wr0ng")
-        assert "has no right to this (403)." in done.err
+        assert "is not allowed to do this (403)." in done.err
         assert "[credential-rejected]\n" in done.err
-        assert done.err.endswith("Nothing was stored. --no-verify stores it unasked.\n")
+        assert done.err.endswith(
+            "Nothing was stored. Use --no-verify to store it without checking.\n"
+        )
         assert ignoring.toml("auth.toml") == {}
         done = ignoring.ok(*password_words(), "--plaintext", stdin=PASSWORD)
         assert done.err.startswith(f"Logged in to acme ({index.netloc}) as {USER}")
@@ -486,7 +492,7 @@ class TestWhatTheSettingsIgnore:
         index.respond = lambda request: Response(404)
         done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
         assert done.err.endswith(
-            "acme: its root answers as if nothing were there, so it could not be verified.\n"
+            "acme: its root answers 404, so the login could not be verified.\n"
         )
 
 
@@ -545,7 +551,7 @@ class TestWhatCannotBeVerified:
             "--plaintext",
             stdin=PASSWORD,
             err=f"acme ({open_index.netloc}): a login as {USER} is stored in {auth}, not verified.\n"
-            "acme: the index is open to everyone, so it could not be verified.\n",
+            "acme: the index is open to everyone, so the login could not be verified.\n",
         )
         assert home.toml("auth.toml")["http-basic"]["acme"]["username"] == USER
 
@@ -567,7 +573,7 @@ class TestWhatCannotBeVerified:
         auth = home.config / "auth.toml"
         assert done.err == (
             f"pypi (upload.pypi.org): a login with a token is stored in {auth}, not verified.\n"
-            "pypi: its server cannot be asked without uploading, so it could not be verified.\n"
+            "pypi: the login cannot be verified without an upload.\n"
             "It is sent to https://pypi.org and https://upload.pypi.org, and nowhere else.\n"
         )
         assert home.toml("auth.toml") == {"pypi-token": {"pypi": "pypi-t0ken"}}
@@ -576,7 +582,7 @@ class TestWhatCannotBeVerified:
         """It is kept, as Poetry keeps it; that an upload will be refused is said now."""
         words = ("repo", "login", "pypi", "-u", USER, "--password-stdin", "--plaintext")
         assert (
-            "pypi takes API tokens, no account's password. Try: poetry repo login pypi --token-stdin\n"
+            "pypi takes API tokens, not account passwords. Try: poetry repo login pypi --token-stdin\n"
             in home.ok(*words, stdin=PASSWORD).err
         )
 
@@ -677,7 +683,7 @@ class TestWithoutATerminal:
         home.refuses(
             *("repo", "login", "acme", *words),
             stdin="typed\n",
-            err="There is no terminal to ask on; give the secret on standard input.\n"
+            err="There is no terminal to prompt on; pass the secret on standard input.\n"
             f"Try: poetry repo login acme --username {known} --password-stdin\n",
         )
         assert index.connections == 0
@@ -686,7 +692,7 @@ class TestWithoutATerminal:
         add(home, "https://pypi.fury.io/acme/")
         home.refuses(
             *("repo", "login", "acme", "--username", "s3cret", "--plaintext"),
-            err="There is no terminal to ask on; give the secret on standard input.\n"
+            err="There is no terminal to prompt on; pass the secret on standard input.\n"
             "Try: poetry repo login acme --username USER --password-stdin --plaintext\n",
         )
 
@@ -801,7 +807,7 @@ class TestOnATerminal:
                 terminal.expect("Password of")
             terminal.hang_up()
             assert terminal.end() == 1
-        assert terminal.screen.endswith("\nNo answer: the input ended.\n")
+        assert terminal.screen.endswith("\nCancelled (end of input).\n")
 
     @pytest.mark.parametrize("typed", [None, USER], ids=["at-the-first-question", "at-the-second"])
     def test_bytes_that_are_no_text_leave_nothing(
@@ -821,7 +827,7 @@ class TestOnATerminal:
         add(home, index.index_url)
         with home.terminal("repo", "login", "acme", "-n") as terminal:
             assert terminal.end() == 1
-        assert "There is no terminal to ask on" in terminal.screen
+        assert "There is no terminal to prompt on" in terminal.screen
 
 
 class TestAnotherPlace:
@@ -868,7 +874,7 @@ class TestAnotherPlace:
         with home.terminal(
             "repo", "login", "acme", "--username", USER, "--password", PASSWORD
         ) as terminal:
-            terminal.expect(f"this project says {moved.index_url}. Go on there? (y/n) [n]: ")
+            terminal.expect(f"this project says {moved.index_url}. Continue there? (y/n) [n]: ")
             terminal.type(answer)
             assert terminal.end() == code
         assert bool(moved.requests) == (code == 0)
@@ -969,7 +975,7 @@ class TestUrl:
         ) as other:
             home.refuses(
                 *("repo", "login", "acme", "--url", other.index_url),
-                err="There is no terminal to ask on; give the secret on standard input.\n"
+                err="There is no terminal to prompt on; pass the secret on standard input.\n"
                 f"Try: poetry repo login acme --username USER --password-stdin --url {other.index_url}\n",
             )
             home.ok(*password_words(), "--url", other.index_url, stdin=PASSWORD)
@@ -1216,15 +1222,15 @@ class TestHelper:
         [
             (
                 "no-such-helper",
-                "There is no command 'no-such-helper' to be found. Nothing was stored.\n",
+                "There is no command 'no-such-helper' on PATH. Nothing was stored.\n",
             ),
             (
                 "/no/such/helper",
-                "There is no command '/no/such/helper' to be found. Nothing was stored.\n",
+                "There is no command '/no/such/helper' on PATH. Nothing was stored.\n",
             ),
             ("/etc/passwd", "/etc/passwd is not executable. Nothing was stored.\n"),
             ("", "--helper names no command.\n"),
-            ("'open", "--helper cannot be understood (No closing quotation).\n"),
+            ("'open", "--helper cannot be parsed (No closing quotation).\n"),
         ],
     )
     def test_twin_no_command(
@@ -1437,7 +1443,7 @@ class TestProvider:
         done = home.ok("repo", "login", "acme", "--provider", "aws", "--no-verify")
         host = "acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com"
         assert done.err.startswith(
-            f"acme ({host}) asks the provider aws; what it handed out is good for "
+            f"acme ({host}) asks the provider aws; its credential is valid for "
         )
         assert done.err.endswith(" days. Nothing secret was stored.\n")
         assert own(home)["provider"] == "aws"
@@ -1571,7 +1577,9 @@ class TestARootThatIsShownToNobody:
             home.ok("repo", "add", "acme", index.index_url)
             words = ("repo", "login", "acme", "--username", USER, "--password-stdin")
             done = home.fails(*words, stdin=PASSWORD)
-            assert done.err.endswith("Nothing was stored. --no-verify stores it unasked.\n")
+            assert done.err.endswith(
+                "Nothing was stored. Use --no-verify to store it without checking.\n"
+            )
             home.ok(*words, "--no-verify", stdin=PASSWORD)
 
     def test_twin_a_wrong_password_is_just_refused(

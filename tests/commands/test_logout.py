@@ -177,7 +177,7 @@ class TestLogout:
         keyed.refuses(
             *("repo", "logout", "acme"),
             err=f"The keyring entry poetry-repository-acme may be left, because {why}.\n"
-            "Not everything is forgotten of acme.\nTry: poetry repo logout acme\n",
+            "Not everything was removed for acme.\nTry: poetry repo logout acme\n",
         )
         keyed.environ["KEYRING_MODE"] = "ok"
         keyed.says("repo", "logout", "acme", err="Logged out of acme.\n")
@@ -204,7 +204,7 @@ class TestLogout:
 class TestBadInput:
     def test_nobody_or_everybody(self, home: WarmHome) -> None:
         add(home, "acme")
-        said = "Name the repositories to forget, or say --all.\nTry: poetry repo logout NAME\n"
+        said = "Name the repositories, or pass --all.\nTry: poetry repo logout NAME\n"
         home.refuses("repo", "logout", err=said)
         home.refuses("repo", "logout", "acme", "--all", err=said)
 

@@ -62,7 +62,7 @@ def test_it_rewrites_the_sources(home: PoetryHome, pyproject: Path, tmp_path: Pa
     again = home.ok("repo", "migrate")
     assert again.text.splitlines() == [
         PASSWORD,
-        "There is nothing to migrate: Poetry 2 reads these sources.",
+        "Nothing to migrate: Poetry 2 can read these sources.",
     ]
     assert pyproject.read_text() == MIGRATED
 
@@ -88,7 +88,7 @@ def test_dry_run(home: PoetryHome, pyproject: Path) -> None:
     assert done.err.splitlines() == [
         *CHANGES,
         PASSWORD,
-        "Nothing was changed; without --dry-run it will be.",
+        "Nothing was changed; run it without --dry-run to apply this.",
     ]
 
 
@@ -104,14 +104,14 @@ def test_plain_sources(home: WarmHome) -> None:
     home.says(
         *("repo", "migrate"),
         err='foo: no priority → priority = "primary"\nPyPI: listed as primary behind foo, so that it is on again. '
-        "To keep it off: poetry repo add foo --default\nPoetry 2 reads these sources now. Next: poetry lock\n",
+        "To keep it off: poetry repo add foo --default\nPoetry 2 can read these sources now. Next: poetry lock\n",
     )
     migrated = file.read_text()
-    home.says("repo", "migrate", err="There is nothing to migrate: Poetry 2 reads these sources.\n")
+    home.says("repo", "migrate", err="Nothing to migrate: Poetry 2 can read these sources.\n")
     assert file.read_text() == migrated
     home.ok("repo", "add", "foo", "--default")
     assert "PyPI" not in file.read_text()
-    home.says("repo", "migrate", err="There is nothing to migrate: Poetry 2 reads these sources.\n")
+    home.says("repo", "migrate", err="Nothing to migrate: Poetry 2 can read these sources.\n")
 
 
 def test_what_cannot_be_edited_here(home: WarmHome) -> None:
@@ -122,7 +122,7 @@ def test_what_cannot_be_edited_here(home: WarmHome) -> None:
     assert "Try: poetry repo migrate" in home.fails("lock").text
     home.refuses(
         *("repo", "migrate"),
-        err="pyproject.toml is written in a form in which its sources cannot be edited here. It was left as it is: "
+        err="pyproject.toml is written in a form in which its sources cannot be edited here. It was not changed: "
         "write them as [[tool.poetry.source]] tables. What is to change: "
         'foo: default = true → priority = "primary"; PyPI: stays off.\n',
     )
@@ -136,7 +136,9 @@ def test_what_cannot_be_migrated(home: PoetryHome, text: str | None) -> None:
     done = home.fails("repo", "migrate")
     assert done.out == ""
     assert (
-        "There is no pyproject.toml here or above." if text is None else "pyproject.toml"
+        "No pyproject.toml was found here or in a parent folder."
+        if text is None
+        else "pyproject.toml"
     ) in done.err
     assert (file.read_text() if file.exists() else None) == text
 
@@ -146,7 +148,7 @@ def test_the_url_of_pypi_goes(home: WarmHome) -> None:
         extra='[[tool.poetry.source]]\nname = "PyPI"\nurl = "https://pypi.org/simple/"\npriority = "primary"\n'
     )
     done = home.ok("repo", "migrate")
-    assert "PyPI: its URL is dropped, because Poetry has it built in\n" in done.err
+    assert "PyPI: its URL is removed, because it is built into Poetry\n" in done.err
     assert "url" not in file.read_text().partition("[[tool.poetry.source]]")[2]
     home.ok("check")
 

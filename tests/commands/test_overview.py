@@ -66,16 +66,16 @@ class TestOverview:
         [
             (
                 "lst",
-                "There is no command `poetry repo lst`. Did you mean list?\nTry: poetry repo list\n",
+                "Command not found: `poetry repo lst`. Did you mean list?\nTry: poetry repo list\n",
             ),
             (
                 "log-in",
-                "There is no command `poetry repo log-in`. Did you mean login?\nTry: poetry repo login\n",
+                "Command not found: `poetry repo log-in`. Did you mean login?\nTry: poetry repo login\n",
             ),
-            ("xyz", "There is no command `poetry repo xyz`.\nTry: poetry list repo\n"),
+            ("xyz", "Command not found: `poetry repo xyz`.\nTry: poetry list repo\n"),
             (
                 "<error>\x1b[31m",
-                "There is no command `poetry repo <error>\\x1b[31m`.\nTry: poetry list repo\n",
+                "Command not found: `poetry repo <error>\\x1b[31m`.\nTry: poetry list repo\n",
             ),
         ],
     )
@@ -98,7 +98,7 @@ class TestOverview:
     def test_what_comes_behind_is_said_again(
         self, home: WarmHome, words: tuple[str, ...], again: str
     ) -> None:
-        message = f"There is no command `poetry repo {words[0]}`. Did you mean {again.split()[0]}?"
+        message = f"Command not found: `poetry repo {words[0]}`. Did you mean {again.split()[0]}?"
         home.refuses("repo", *words, err=f"{message}\nTry: poetry repo {again}\n")
 
     @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ class TestNarrowTerminal:
             lab,
             "GitLab: A deploy token goes with its own user name; publish to a project, never",
             "to a group.",
-            "Next, if it wants a credential: poetry repo login lab",
+            "Next, if it needs a login: poetry repo login lab",
             "",
         ]
 
@@ -167,7 +167,7 @@ class TestNarrowTerminal:
             assert terminal.end() == 1
         assert terminal.lines() == [
             f"{lab} is an index,",
-            "for installing; uploads go to another URL.",
+            "for installing; uploads need another URL.",
             f"Try: poetry repo add acme {URL} --publish-url URL",
             "",
         ]

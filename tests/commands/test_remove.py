@@ -43,7 +43,7 @@ class TestRemove:
         assert (done.code, done.out) == (0, "")
         assert done.err == (
             "acme: removed\n"
-            "PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway\n"
+            "PyPI: entry removed; without other primary sources, Poetry uses it anyway\n"
             "Removed acme.\n"
         )
         pyproject = (full.project / "pyproject.toml").read_text()
@@ -147,7 +147,7 @@ class TestRemove:
         )
         full.refuses(
             *("repo", "remove", "acme"),
-            err="Then PyPI and all other sources would be explicit, and Poetry refuses a project without one to "
+            err="That would leave explicit sources only, and Poetry refuses a project without one to "
             "search.\nTry: poetry repo add PyPI --priority primary\n",
         )
         assert keyring(full) != {}
@@ -176,7 +176,7 @@ class TestRemove:
         home.ok("repo", "add", "acme", URL)
         home.says(
             *("repo", "remove", "acme"),
-            err="acme: removed\nPyPI: its entry is removed; without other primary sources it is what Poetry uses "
+            err="acme: removed\nPyPI: entry removed; without other primary sources it is what Poetry uses "
             "anyway\nRemoved acme.\n",
         )
         assert (home.project / "pyproject.toml").read_text() == before
@@ -230,7 +230,7 @@ class TestSelf:
         )
         before = home.files()
         done = home.fails("repo", "remove", "acme")
-        assert done.err.startswith("Then PyPI and all other sources would be explicit")
+        assert done.err.startswith("That would leave explicit sources only")
         assert home.files() == before
 
 

@@ -238,7 +238,7 @@ class TestBadInput:
         assert (done.code, done.out) == (1, "")
         assert (
             done.err
-            == "Standard output is ascii and cannot hold this; set PYTHONIOENCODING=utf-8.\n"
+            == "Standard output is ascii and cannot print this; set PYTHONIOENCODING=utf-8.\n"
         )
 
     def test_help_shows_an_example(self, home: WarmHome) -> None:
@@ -258,8 +258,8 @@ class TestPipBesideTheUrl:
         done = acme.ok("repo", "token", "acme", "--format", "pip")
         assert done.out.startswith("https://alice:")
         assert done.err.splitlines() == [
-            f"acme: the URL does not hold its CA. For pip: PIP_CERT={ca}",
-            f"acme: the URL does not hold its client certificate. For pip: PIP_CLIENT_CERT={client}",
+            f"acme: the URL does not include its CA. For pip: PIP_CERT={ca}",
+            f"acme: the URL does not include its client certificate. For pip: PIP_CLIENT_CERT={client}",
         ]
         assert acme.ok("repo", "token", "acme").err == ""
 

@@ -286,7 +286,7 @@ except StateError as error:
         for message in (failure(read_toml, path), failure(edit, path, ("a",), "new")):
             assert message.startswith(str(path))
             assert said.lower() in message.lower()
-            assert message.endswith("It was left as it is.")
+            assert message.endswith("It was not changed.")
         assert path.read_bytes() == content
 
     @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_what_cannot_be_edited_is_told_in_full(form: str) -> None:
     with pytest.raises(StateError) as caught:
         migrate(text)
     assert caught.value.message == (
-        "pyproject.toml is written in a form in which its sources cannot be edited here. It was left as it is: write "
+        "pyproject.toml is written in a form in which its sources cannot be edited here. It was not changed: write "
         'them as [[tool.poetry.source]] tables. What is to change: foo: secondary = true → priority = "supplemental".'
     )
     for good in (', priority = "supplemental"', ""):

@@ -163,7 +163,7 @@ class TestReadSources:
         assert [one.name for one in read.sources] == ["a", "A", "pypi"]
         assert read.sources[2].url is None
         assert [problem.split(";")[0] for problem in read.problems] == [
-            "The source a has a priority that Poetry does not know",
+            "The source a has an unknown priority",
             "The source pypi has a URL",
             "The source A is listed more than once",
         ]
@@ -219,17 +219,17 @@ class TestReadSettings:
             ('password = "hunter2"', "password is ignored: a project file cannot hold a credential."),
             ("verify = false", "verify is ignored: a project file cannot switch verification off."),
             ('client-cert = "hunter2"', "client-cert is ignored: it belongs to a user, not to a project."),
-            ('origins = ["hunter2"]', "origins is ignored: a project file cannot widen where a credential goes."),
-            ("colour = 1", "colour is ignored: it is not a setting that a project can make."),
-            ('"\\u001b" = 1', r'"\u001b" is ignored: it is not a setting that a project can make.'),
-            ("publish-url = 7", "publish-url is ignored: it is not a text."),
+            ('origins = ["hunter2"]', "origins is ignored: a project file cannot extend where a credential is sent."),
+            ("colour = 1", "colour is ignored: a project cannot set it."),
+            ('"\\u001b" = 1', r'"\u001b" is ignored: a project cannot set it.'),
+            ("publish-url = 7", "publish-url is ignored: it is not a string."),
             ('publish-url = "ftp://hunter2"', "publish-url is ignored: it is not an http or https URL."),
             (
                 'publish-url = "https://u:hunter2@pypi.example.org/"',
                 "publish-url is ignored: a project file cannot hold a credential, and this URL does.",
             ),
-            ('provider = "hunter2"', "provider is ignored: it is none of aws, gcp, azure, gitlab."),
-            ("provider = []", "provider is ignored: it is none of aws, gcp, azure, gitlab."),
+            ('provider = "hunter2"', "provider is ignored: it is not one of aws, gcp, azure, gitlab."),
+            ("provider = []", "provider is ignored: it is not one of aws, gcp, azure, gitlab."),
             *[
                 (
                     f"ignore-error-codes = {codes}",

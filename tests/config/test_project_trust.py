@@ -121,7 +121,7 @@ def test_a_server_that_the_user_knows_by_another_name(world: World) -> None:
     world.bindings.record("company", Kind.CREDENTIAL, [INDEX])
     world.sources(CA_OF_TEAM, team="https://host.example/team-b/simple/")
     [line] = trust_of(world).ignored()
-    assert "you know https://host.example as company, which is not believed by this CA." in line
+    assert "you know https://host.example as company, which does not trust this CA." in line
     both = CA_OF_TEAM + '[tool.poetry-repo-plugin.company]\nca = "ca.pem"\n'
     world.sources(both, team="https://host.example/team-b/simple/", company=INDEX)
     assert trust_of(world).ignored() == []

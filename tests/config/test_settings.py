@@ -483,7 +483,7 @@ url = "https://project/"
             "poetry.toml holds http-basic.foo: a project cannot hold a secret. It is ignored.",
             "poetry.toml holds pypi-token.my.repo: a project cannot hold a secret. It is ignored.",
             "poetry.toml switches off certificates.foo: a project cannot do that. It is ignored.",
-            "poetry.toml names a client certificate for foo; a project cannot. It is ignored.",
+            "poetry.toml names a client certificate for foo; a project cannot do that. It is ignored.",
             "poetry.toml switches off certificates.my.repo: a project cannot do that. It is ignored.",
         ]
         assert (

@@ -125,7 +125,7 @@ class TestAdd:
         assert new == f"{FOO}\n{CORP}"
         assert changes == [
             "corp (https://corp.example.org/simple): added as primary",
-            "PyPI: its entry is removed",
+            "PyPI: entry removed",
             "PyPI: on → off",
         ]
         assert poetry_reads(new, tmp_path) == ["foo primary", "corp primary"]
@@ -145,8 +145,8 @@ class TestAdd:
         ("name", "url", "priority", "default", "said"),
         [
             ("foo", INDEX, "best", False, "is not a priority"),
-            ("foo", INDEX, "supplemental", True, "A default source is primary"),
-            ("pypi", INDEX, "primary", False, "The URL of PyPI is fixed"),
+            ("foo", INDEX, "supplemental", True, "A default source is always primary"),
+            ("pypi", INDEX, "primary", False, "PyPI's URL is built into Poetry"),
             ("foo", None, "primary", False, "needs a URL"),
             ("foo", "pypi.example.org", "primary", False, "has no scheme"),
             (
@@ -211,7 +211,7 @@ class TestUpdate:
             f"[x]\n\n# about foo\n{FOO}\n# about corp\n{CORP}\n{PYPI}", "foo", INDEX, default=True
         )
         assert new == f"[x]\n\n# about corp\n{CORP}\n# about foo\n{FOO}"
-        assert changes == ["foo: moved behind PyPI", "PyPI: its entry is removed", "PyPI: on → off"]
+        assert changes == ["foo: moved behind PyPI", "PyPI: entry removed", "PyPI: on → off"]
         assert poetry_reads(new, tmp_path) == ["corp primary", "foo primary"]
 
     def test_legacy_words_go_from_the_entry_that_is_updated_only(self) -> None:
@@ -233,9 +233,9 @@ class TestUpdate:
 
     def test_a_project_with_nothing_to_search_is_refused(self, tmp_path: Path) -> None:
         text = f"{FOO}\n{PYPI.replace('primary', 'explicit')}"
-        with pytest.raises(InputError, match="would be explicit"):
+        with pytest.raises(InputError, match="leave explicit sources only"):
             add_source(text, "foo", INDEX, "explicit")
-        with pytest.raises(InputError, match="would be explicit"):
+        with pytest.raises(InputError, match="leave explicit sources only"):
             remove_source(text, "foo")
 
 
@@ -302,7 +302,7 @@ class TestInlineArray:
         ],
     )
     def test_a_form_that_cannot_be_edited_is_left(self, text: str) -> None:
-        with pytest.raises(StateError, match="left as it is"):
+        with pytest.raises(StateError, match="It was not changed"):
             add_source(text, "foo", INDEX)
 
     @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ class TestRemove:
         assert new == PROJECT
         assert changes == [
             "foo: removed",
-            "PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway",
+            "PyPI: entry removed; without other primary sources, Poetry uses it anyway",
         ]
         assert poetry_reads(new, tmp_path) == ["PyPI primary"]
 
@@ -335,7 +335,7 @@ class TestRemove:
         assert new == before
         assert changes == [
             "foo: removed",
-            "PyPI: its entry is removed; without other primary sources it is what Poetry uses anyway",
+            "PyPI: entry removed; without other primary sources, Poetry uses it anyway",
         ]
         assert poetry_reads(new, tmp_path)[0] == poetry_reads(text, tmp_path)[1] == "PyPI primary"
 

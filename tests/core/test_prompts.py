@@ -23,6 +23,6 @@ def test_where_nothing_can_be_hidden_nothing_is_read() -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         f"{InputError.__module__}.InputError: "
-        "This terminal would show what is typed; give the secret on standard input."
+        "This terminal cannot hide what you type; pass the secret on standard input."
     )
     assert "hunter2" not in done.stdout + done.stderr

@@ -49,10 +49,10 @@ URL = "https://gitlab.example.org/api/v4/projects/7/packages/pypi"
             ],
         ),
         (
-            "acme is remembered; `poetry repo add acme --secondary` in a project makes it a source there.",
+            "acme is remembered; `poetry repo add acme --secondary` in a project to use it there.",
             [
                 "acme is remembered; `poetry repo add acme --secondary`",
-                "in a project makes it a source there.",
+                "in a project to use it there.",
             ],
         ),
         (

@@ -635,8 +635,8 @@ def test_a_helper_that_does_not_look_at_its_input_is_known_by_its_output(tmp_pat
 def test_a_silent_command_cannot_be_told(tmp_path: Path) -> None:
     tool = StandIn(tmp_path, "helper", "")
     assert why(detect(tool.command, URL, timeout=20)) == (
-        f"{tool.path} ran, but had nothing to say about https://packages.example.com, so its protocol cannot be told; "
-        "--protocol says which it is"
+        f"{tool.path} ran, but returned nothing for https://packages.example.com, so its protocol could not be detected; "
+        "set it with --protocol"
     )
 
 

@@ -182,7 +182,7 @@ class TestBudget:
     def test_switched_off_means_not_one_call(self, backend: MemoryKeyring) -> None:
         mine = gate(enabled=False)
         for error in everything(mine):
-            assert str(error) == "the keyring is switched off (keyring.enabled is false)"
+            assert str(error) == "the keyring is disabled (keyring.enabled is false)"
             assert not error.gone
         assert backend.calls == []
 
@@ -483,7 +483,7 @@ class TestChains:
         chained(ReadOnlyKeyring(), ReadOnlyKeyring())
         assert (
             str(unavailable(gate().store, "corp", "me", Secret(PW)))
-            == "the keyring did not keep it"
+            == "the keyring did not store it"
         )
 
     def test_one_of_nothing_usable(self, chained: Callable[..., None]) -> None:

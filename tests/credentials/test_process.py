@@ -208,7 +208,7 @@ def test_the_complaint_tells_how_it_ended_and_what_it_said(tmp_path: Path) -> No
     dying = StandIn(tmp_path, "dying", "os.kill(os.getpid(), 9)")
     assert (
         process.run(dying.command, timeout=LIMIT).complaint
-        == "was ended by signal 9 and said nothing"
+        == "was ended by signal 9 without output"
     )
 
 

@@ -149,7 +149,7 @@ def test_aws_may_write_the_time_as_seconds(tools: Path) -> None:
             "arn:aws:sts::111122223333:assumed-role/r/s is not authorized to perform: codeartifact:"
             "GetAuthorizationToken on resource: arn:aws:codeartifact:eu-central-1:111122223333:domain/my-domain\n",
             Cause.CREDENTIAL_REJECTED,
-            "its identity may not get a token for this repository",
+            "its identity is not allowed to get a token for this repository",
         ),
         (
             '\nUnable to locate credentials. You can configure credentials by running "aws configure".\n',

@@ -742,11 +742,11 @@ class TestPublishing:
         assert isinstance(answer("always", UPLOAD._replace(allowed=FIRST_REQUEST)), NotMine)
         assert inner.queries == []
         assert [answer("automatic"), answer("always")] == told
-        inner.instead = NotMine("this is no CI")
+        inner.instead = NotMine("this CI has no")
         assert answer("automatic") == inner.instead
         always, odd = answer("always"), answer("nevr")
         assert isinstance(always, Broken)
-        assert always.why.endswith("but this is no CI")
+        assert always.why.endswith("but this CI has no")
         assert isinstance(odd, Broken)
         assert "'nevr'" in odd.why
         assert len(told) == 2

@@ -339,7 +339,7 @@ def test_it_serves_uploads_of_the_token_user_over_https_only(index: Index) -> No
 def test_outside_a_ci_nobody_is_asked(index: Index) -> None:
     source = TrustedPublishingSource(refuse_to_ask)
     assert source.available() is None
-    assert not_mine(source.get(index.query)) == "this is no CI that identifies its jobs"
+    assert not_mine(source.get(index.query)) == "this CI has no identity tokens"
 
 
 def test_always_looks_for_an_identity_even_so(index: Index) -> None:
@@ -430,7 +430,7 @@ def test_a_missing_id_token_permission_is_explained(
     monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
     answer = broken(SOURCE.get(index.query))
     assert answer.why == (
-        "GitHub gives this job no identity token: it lacks the permission `id-token: write` "
+        "GitHub issued no identity token: the job lacks the permission `id-token: write` "
         "(`permissions: {id-token: write}` in the job)"
     )
     assert answer.cause is Cause.CREDENTIAL_MISSING
@@ -439,11 +439,11 @@ def test_a_missing_id_token_permission_is_explained(
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        ({"pull_request": {"head": {"repo": {"fork": True}}}}, "pull request from a fork"),
+        ({"pull_request": {"head": {"repo": {"fork": True}}}}, "pull requests from forks"),
         ({"pull_request": {"head": {"repo": {"fork": False}}}}, "lacks the permission"),
-        ({"pull_request": {"head": {"repo": None}}}, "pull request from a fork"),
-        ({"pull_request": {"head": {"repo": {"fork": "?"}}}}, "pull request from a fork"),
-        (None, "pull request from a fork"),
+        ({"pull_request": {"head": {"repo": None}}}, "pull requests from forks"),
+        ({"pull_request": {"head": {"repo": {"fork": "?"}}}}, "pull requests from forks"),
+        (None, "pull requests from forks"),
     ],
 )
 def test_a_pull_request_from_a_fork_is_explained(
@@ -462,7 +462,7 @@ def test_a_pull_request_from_a_fork_is_explained(
 def test_a_token_service_that_fails_is_told(index: Index) -> None:
     index.identity_status = 500
     why = broken(SOURCE.get(index.query)).why
-    assert why == "the identity token could not be had: GitHub answered 500"
+    assert why == "the identity token could not be obtained: GitHub answered 500"
     assert jwt(**GITHUB_CLAIMS, aud="corp") not in why
 
 
@@ -472,7 +472,9 @@ def test_what_the_library_lets_pass_is_told_too(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "gopher://nowhere")
-    assert broken(SOURCE.get(index.query)).why.startswith("the identity token could not be had: ")
+    assert broken(SOURCE.get(index.query)).why.startswith(
+        "the identity token could not be obtained: "
+    )
 
 
 def test_gitlab_hands_its_token_over_in_a_variable(
@@ -519,7 +521,7 @@ def test_a_gitlab_token_for_another_audience_or_one_that_cannot_be_read_is_not_s
     monkeypatch.setenv("CORP_ID_TOKEN", identity)
     assert (
         broken(SOURCE.get(index.query)).why
-        == "the token in CORP_ID_TOKEN is not made out for 'corp'"
+        == "the token in CORP_ID_TOKEN was not issued for 'corp'"
     )
     assert len(index.seen) == 1
 
@@ -577,7 +579,7 @@ def test_an_agent_that_is_not_there_is_told(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("BUILDKITE", "true")
     assert broken(SOURCE.get(index.query)).why == (
-        "the identity token could not be had: buildkite-agent is not on PATH"
+        "the identity token could not be obtained: buildkite-agent is not on PATH"
     )
 
 
@@ -602,11 +604,11 @@ def test_on_a_runner_in_googles_cloud_the_jobs_identity_counts_and_not_the_machi
         ("sys.exit('no agent token')", "`buildkite-agent` ended with status 1: no agent token"),
         (
             f"print({jwt(aud='other')!r})",
-            "what `buildkite-agent` printed is not made out for 'corp'",
+            "what `buildkite-agent` printed was not issued for 'corp'",
         ),
-        ("print('<html>')", "what `buildkite-agent` printed is no token"),
-        ("sys.stdout.buffer.write(b'\\xff')", "what `buildkite-agent` printed is no token"),
-        ("pass", "what `buildkite-agent` printed is no token"),
+        ("print('<html>')", "what `buildkite-agent` printed is not a token"),
+        ("sys.stdout.buffer.write(b'\\xff')", "what `buildkite-agent` printed is not a token"),
+        ("pass", "what `buildkite-agent` printed is not a token"),
     ],
 )
 def test_an_agent_that_gives_no_identity_is_told(

@@ -186,7 +186,7 @@ def test_without_the_extra_one_line_names_it(
 
     assert done.out == ""
     assert done.err == (
-        "The demo needs the extra “demo”. (Where Poetry was installed with pip, pip installs it: "
+        "The demo needs the extra “demo”. (If Poetry was installed with pip: "
         "pip install 'poetry-repo-plugin[demo]')\n"
         "Try: poetry self add 'poetry-repo-plugin[demo]'\n"
     )

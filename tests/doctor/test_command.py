@@ -189,8 +189,8 @@ class TestCommand:
         document = json.loads(done.out)
         assert (document["ok"], document["project"]) == (True, [])
         for words in (
-            "is private now (0600).",
-            "holds no password any more.",
+            "is now private (0600).",
+            "no longer holds a password.",
             '→ priority = "supplemental"',
         ):
             assert words in done.err

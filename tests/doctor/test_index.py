@@ -57,7 +57,7 @@ class TestCredential:
     def test_of_the_environment_is_to_be_set_anew(self, well: Place) -> None:
         """Whoever logs in as the hint says is refused again for as long as the variable is set."""
         well.environ["POETRY_HTTP_BASIC_FOO_PASSWORD"] = OTHER
-        words = "of user alice from environment variable POETRY_HTTP_BASIC_FOO_PASSWORD (401). It goes before"
+        words = "of user alice from environment variable POETRY_HTTP_BASIC_FOO_PASSWORD (401). It takes precedence"
         hint = "export POETRY_HTTP_BASIC_FOO_PASSWORD="
         assert_fails(well.checks(), "credential", Cause.CREDENTIAL_REJECTED, words, hint)
         well.environ["POETRY_HTTP_BASIC_FOO_USERNAME"] = USER
@@ -82,7 +82,7 @@ class TestCredential:
             well.checks(),
             "credential",
             Cause.CREDENTIAL_REJECTED,
-            "no right",
+            "not allowed",
             "poetry repo login foo",
         )
 
@@ -164,7 +164,7 @@ class TestCredential:
         well.settle("auth.toml", "http-basic", value=None)
         checks = well.checks()
         assert checks["index"].cause is Cause.NOT_AN_INDEX
-        assert checks["credential"].message == "none is set; whether one is needed cannot be told"
+        assert checks["credential"].message == "none is set; it is unknown whether one is needed"
 
     def test_a_helper_that_hangs(self, well: Place, index: IndexServer, tmp_path: Path) -> None:
         well.settle("auth.toml", "http-basic", value=None)
@@ -247,11 +247,11 @@ class TestIndex:
             (faults.too_many_requests(), Cause.SERVER_ERROR, "429"),
             (faults.proxy_authentication_required(), Cause.PROXY, "407"),
             (Response.text(410, "gone"), Cause.NOT_AN_INDEX, "410"),
-            (Response(301), Cause.NOT_AN_INDEX, "answers 301, and not where to go instead"),
+            (Response(301), Cause.NOT_AN_INDEX, "answers 301 without saying where to go instead"),
             (
                 Response.text(200, "{}", {"Content-Type": "application/json"}),
                 Cause.NOT_AN_INDEX,
-                "none of PEP 691",
+                "does not follow PEP 691",
             ),
             (faults.sign_on(), Cause.NOT_AN_INDEX, "login page"),
         ],
@@ -312,7 +312,7 @@ class TestIndex:
         # Whether the reset overtakes the header is a matter of luck.
         assert found.message in (
             "its answer breaks off",
-            "it closed the connection without an answer",
+            "it closed the connection without answering",
         )
 
     @pytest.mark.parametrize("way", ["silence", "drip"])
@@ -360,7 +360,7 @@ class TestIndex:
             place.remember(server.index_url)
             refused = place.checks()["credential"]
             assert refused.cause is Cause.CREDENTIAL_MISSING
-            assert refused.message.endswith("a proxy or a group is to read from only")
+            assert refused.message.endswith("proxies and groups are read-only")
             place.publish_to("https://no-such-host.invalid/repository/pypi/")
             place.log_in()
             place.own("credential-origins", [server.origin])
@@ -408,7 +408,11 @@ class TestUpload:
         well.publish_to(index.index_url)
         found = well.checks()
         assert_fails(
-            found, "upload", Cause.NOT_AN_UPLOAD_URL, "takes no uploads (405)", "--publish-url"
+            found,
+            "upload",
+            Cause.NOT_AN_UPLOAD_URL,
+            "does not accept uploads (405)",
+            "--publish-url",
         )
         assert (found["upload"].hint or "").startswith(f"poetry repo add foo {index.index_url} ")
 
@@ -441,11 +445,11 @@ class TestUpload:
             (Response.text(503, "no"), "fail", Cause.SERVER_ERROR, "503"),
             (faults.too_many_requests(), "fail", Cause.SERVER_ERROR, "429"),
             (faults.proxy_authentication_required(), "fail", Cause.PROXY, "407"),
-            (faults.forbidden(), "fail", Cause.CREDENTIAL_REJECTED, "no right to this (403)"),
+            (faults.forbidden(), "fail", Cause.CREDENTIAL_REJECTED, "not allowed to do this (403)"),
             (Response.text(500, "no"), "warn", Cause.SERVER_ERROR, "500"),
             (Response.html("<p>hello</p>"), "warn", None, "is it the URL for uploads?"),
-            (Response.text(400, "no :action"), "ok", None, "cannot be told"),
-            (Response.text(422, "no"), "ok", None, "cannot be told"),
+            (Response.text(400, "no :action"), "ok", None, "only an upload can tell"),
+            (Response.text(422, "no"), "ok", None, "only an upload can tell"),
         ],
     )
     def test_an_upload_of_nothing(

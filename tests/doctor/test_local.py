@@ -66,7 +66,7 @@ class TestLocal:
         assert (found.state, found.hint) == (State.FAIL, "poetry repo doctor --fix")
         assert (
             found.message
-            == f"{well.config} can be changed by others, and with it what is sent where"
+            == f"{well.config} can be changed by others, and so can where credentials go"
         )
 
     @posix
@@ -84,11 +84,11 @@ class TestLocal:
         monkeypatch.setenv("no_proxy", "")
         (found,) = self.found(well, "plain-http")
         assert found.message.endswith(
-            "readable for whoever is on the way, the proxy proxy.example:3128 included"
+            "readable by anyone on the network, the proxy proxy.example:3128 included"
         )
         monkeypatch.setenv("no_proxy", "pypi.example.org")
         (found,) = self.found(well, "plain-http")
-        assert found.message.endswith("readable for whoever is on the way")
+        assert found.message.endswith("readable by anyone on the network")
 
     def test_credentials_in_urls(self, well: Place) -> None:
         well.source(f"https://{USER}:{OTHER}@pypi.example.org/simple/")
@@ -267,7 +267,7 @@ class TestMend:
     @posix
     def test_a_folder_that_others_can_change_is_closed(self, well: Place) -> None:
         well.config.chmod(0o777)
-        assert self.mend(well).done == [f"{well.config} can be changed by you only."]
+        assert self.mend(well).done == [f"{well.config} can now be changed by you only."]
         assert well.config.stat().st_mode & 0o777 == 0o755
         assert well.local() == []
 
@@ -275,7 +275,7 @@ class TestMend:
     def test_permissions(self, well: Place) -> None:
         auth = well.config / "auth.toml"
         auth.chmod(0o644)
-        assert self.mend(well).done == [f"{auth} is private now (0600)."]
+        assert self.mend(well).done == [f"{auth} is now private (0600)."]
         assert auth.stat().st_mode & 0o777 == 0o600
         assert well.local() == []
 
@@ -294,9 +294,9 @@ class TestMend:
         assert not well.report().ok
         mended = self.mend(well)
         assert (
-            "pyproject.toml: the URL of the source foo holds no password any more." in mended.done
+            "pyproject.toml: the URL of the source foo no longer holds a password." in mended.done
         )
-        assert "poetry.lock: the URLs of its sources hold no password any more." in mended.done
+        assert "poetry.lock: the URLs of its sources no longer hold a password." in mended.done
         assert mended.left[0].endswith("poetry lock")
         assert well.pyproject.read_text() == (
             f'[[tool.poetry.source]]\nname = "foo"\nurl = "{index.index_url}"\n# stays\n'
@@ -376,7 +376,7 @@ class TestMend:
             raise PermissionError(1, "Operation not permitted")
 
         monkeypatch.setattr(Path, "chmod", refuse)
-        assert self.mend(well).left == [f"{auth} is left as it is: operation not permitted."]
+        assert self.mend(well).left == [f"{auth} was not changed: operation not permitted."]
 
     def test_outside_of_a_project(self, well: Place) -> None:
         well.pyproject.unlink()

@@ -391,7 +391,7 @@ class TestProxies:
         ("proxy", "why"),
         [
             ("proxyhost:3128", "no scheme"),
-            ("ftp://proxy.example.org:3128", "neither with http://"),
+            ("ftp://proxy.example.org:3128", "start with http://"),
             ("socks5://127.0.0.1:1", "PySocks"),
         ],
     )
@@ -413,7 +413,7 @@ class TestProxies:
             ("http://proxy.example.org:3128", None),
             ("proxy.example.org:3128", None),
             ("https://me:secret@proxy.example.org", None),
-            ("http://", "it names no host"),
+            ("http://", "it has no host"),
         ],
     )
     def test_what_can_be_used_has_no_fault(self, proxy: str, fault: str | None) -> None:

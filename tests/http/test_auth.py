@@ -121,8 +121,8 @@ class TestWithheld:
                 assert secret(access, url, allowed) is None
                 assert secret(access, url, allowed, owner="corp") is None
         assert world.said == [
-            "Repository corp: what is stored for it belongs to https://host.example/team-a, but it is asked for by "
-            f"{EVIL}; it is not sent there. If it should be: poetry repo login corp --url {EVIL}"
+            "Repository corp: the stored credential belongs to https://host.example/team-a "
+            f"and is not sent to {EVIL}. To allow that: poetry repo login corp --url {EVIL}"
         ]
         failure = refused(access, EVIL)
         assert failure.cause is Cause.ORIGIN_MISMATCH
@@ -175,7 +175,7 @@ class TestWithheld:
         assert secret(access, url, owner=name) is None
         [line] = world.said
         assert line.isprintable()
-        command = line.partition("If it should be: ")[2]
+        command = line.partition("To allow that: ")[2]
         assert len(shlex.split(command)) == 6
         assert unquote(shlex.split(command)[-1]) == url
         failure = refused(access, url)

@@ -171,7 +171,7 @@ class TestPyPI:
         (world.project / "poetry.toml").write_text(text, encoding="utf-8")
         assert world.access().catalogue.get("pypi").publish_url == "https://upload.example/legacy/"
         assert world.settings.ignored_in_local() == [
-            "poetry.toml says where PyPI takes uploads; a project cannot. It is ignored."
+            "poetry.toml sets an upload URL for PyPI; a project cannot do that. It is ignored."
         ]
         saving(world.settings).save_publish_url("pypi", "https://mirror.example/")
         assert world.access().catalogue.get("pypi").publish_url == "https://mirror.example/", (

@@ -135,7 +135,7 @@ def name_reused(typist: Typist) -> None:
 
 
 def publish_only(typist: Typist) -> None:
-    """The repository is for publishing alone, and its URL takes no uploads."""
+    """The repository is for publishing alone, and its URL does not accept uploads."""
     world = typist.world
     world.home.write_project()
     world.publish_to(f"{world.index.origin}/nothing/")

@@ -169,7 +169,7 @@ class TestReusedName:
         assert [
             line
             for line in lines
-            if "is not sent there" in line and line.startswith(f"Repository {NAME}: ")
+            if "is not sent to" in line and line.startswith(f"Repository {NAME}: ")
         ]
         assert [
             line
@@ -188,7 +188,7 @@ class TestReusedName:
         with home.terminal("lock", "--ansi") as terminal:
             assert terminal.end() == 1
         ours = [line for line in terminal.lines() if "Resolving" not in line]
-        assert "is not sent there" in " ".join(ours)
+        assert "is not sent to" in " ".join(ours)
         assert [
             line for line in ours if len(line) > 60 and not ("poetry " in line and NAME in line)
         ] == []

@@ -100,7 +100,7 @@ class TestCerts:
         with spoiled(world, row):
             done = world.home.ok("repo", "certs", NAME, "--ca", str(ca))
         assert_once(done, row.cause)
-        for words in (*row.says, row.hint, "a handshake with"):
+        for words in (*row.says, row.hint, "the handshake with"):
             assert words in done.text, done.text
         assert_clean(done)
         done = world.home.ok("repo", "certs", NAME, "--ca", str(ca))

@@ -180,7 +180,7 @@ def test_a_proxy_that_wants_a_login_for_plain_http(world: World) -> None:
         world.home.environ["HTTP_PROXY"] = proxy.origin
         done = world.home.fails("lock")
         assert_once(done, "proxy")
-        assert "the proxy asks for a user name and a password (407)." in done.text
+        assert "the proxy requires a user name and a password (407)." in done.text
         assert len(proxy.requests) == 1
 
 

@@ -365,7 +365,7 @@ class TestBoundToOrigins:
         project(home, server.index_url, *PACKAGES)
         server.index.tokens = server.index.credentials = None
         done = home.ok("lock")
-        assert "it is not sent there" in done.err
+        assert "is not sent to" in done.err
         assert helper.words == []
 
     def test_a_second_host_is_asked_for_once_and_not_for_each_file(

@@ -118,7 +118,7 @@ class TestPublish:
         login = Response.html("<title>Log in</title><form><input type=password></form>")
         index.respond = lambda request: login if request.method == "POST" else None
         done = home.fails("publish", "-r", "acme")
-        assert "answers with a login page; nothing was uploaded" in done.err
+        assert "returned a login page; nothing was uploaded" in done.err
 
     def test_a_new_index_takes_an_upload(self, home: WarmHome, index: IndexServer) -> None:
         index.index.packages.clear()

@@ -144,7 +144,7 @@ class TestPublish:
     def test_what_is_wrong_with_them_names_the_option(
         self, world: World, certs: CertificateFactory
     ) -> None:
-        """It goes before what ``repo certs`` stores, which would change nothing."""
+        """It takes precedence what ``repo certs`` stores, which would change nothing."""
         wrong = str(certs.ca_file(certs.other_ca, name="other-ca.pem"))
         done = world.home.fails("publish", "-r", NAME, "--cert", wrong)
         assert "[unknown-ca]" in done.text

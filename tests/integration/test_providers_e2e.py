@@ -425,7 +425,7 @@ class TestCodeArtifact:
         assert "(404)" not in done.text
         assert "it answers 404 to the credential of user aws from aws codeartifact" in done.text
         assert (
-            "and to a new one: the package or the repository does not exist, or the token has run out"
+            "and to a new one: the package or the repository does not exist, or the token has expired"
             in done.text
         )
         assert "[credential-expired]" in done.text
@@ -493,7 +493,10 @@ class TestCodeArtifact:
         self.add_two(aws)
         self.good.clear()
         done = aws.home.fails("publish", "-r", "foo")
-        assert "takes no uploads (404). the package or the repository does not exist" in done.text
+        assert (
+            "does not accept uploads (404). the package or the repository does not exist"
+            in done.text
+        )
         assert "[not-an-upload-url]" in done.text
         assert len(aws.runs) == 1, "a token that was just made has not run out"
 

@@ -69,7 +69,7 @@ class TestOnATerminal:
         with_keyring(home)
         with home.terminal("publish", "-r", "foo") as screen:
             answer(screen, USER, PASSWORD)
-            screen.expect("Keep this login for foo? (y/n) [n]: ")
+            screen.expect("Save this login for foo? (y/n) [n]: ")
             assert len(index.uploads) == 2, "asked when the upload is done, and once"
             screen.type("y")
             assert screen.end() == 0
@@ -92,7 +92,7 @@ class TestOnATerminal:
         with_keyring(home)
         with home.terminal("publish", "-r", "foo") as screen:
             answer(screen, "", TOKEN)
-            screen.expect("Keep this login for foo? (y/n) [n]: ")
+            screen.expect("Save this login for foo? (y/n) [n]: ")
             screen.type(word)
             assert screen.end() == 0
         assert [upload.username for upload in index.uploads] == ["__token__"] * 2
@@ -106,7 +106,7 @@ class TestOnATerminal:
     ) -> None:
         with home.terminal("publish", "-r", "foo") as screen:
             answer(screen, USER, PASSWORD)
-            screen.expect("Keep this login for foo?")
+            screen.expect("Save this login for foo?")
             screen.type("yes")
             assert screen.end() == 0
         assert "Stored in plain text" in screen.screen
@@ -121,7 +121,7 @@ class TestOnATerminal:
             assert screen.end() == 1
         assert "[credential-rejected]" in screen.screen
         assert HINT in screen.screen.replace("\n", "")
-        assert "Keep this login" not in screen.screen
+        assert "Save this login" not in screen.screen
         assert "wr0ng" not in screen.screen
         assert (files_received(index), index.uploads) == ([], [])
         assert home.files_with("wr0ng") == []
@@ -133,7 +133,7 @@ class TestOnATerminal:
         index.respond = self.look_first
         with home.terminal("publish", "-r", "foo") as screen:
             answer(screen, USER, PASSWORD)
-            screen.expect("Keep this login for foo? (y/n) [n]: ")
+            screen.expect("Save this login for foo? (y/n) [n]: ")
             screen.type("n")
             assert screen.end() == 0
         assert [upload.username for upload in index.uploads] == [USER] * 2
@@ -160,7 +160,7 @@ class TestOnATerminal:
         with home.terminal("publish", "-r", "foo", "--username", USER) as screen:
             screen.expect(f"Password of {USER}: ")
             screen.type(PASSWORD)
-            screen.expect("Keep this login for foo?")
+            screen.expect("Save this login for foo?")
             screen.type("n")
             assert screen.end() == 0
         assert "User name" not in screen.screen
@@ -175,7 +175,7 @@ class TestOnATerminal:
         with home.terminal("publish", "-r", "foo", "--username", USER) as screen:
             assert screen.end() == 0
         assert "Password of" not in screen.screen
-        assert "Keep this login" not in screen.screen
+        assert "Save this login" not in screen.screen
         assert [upload.username for upload in index.uploads] == [USER] * 2
 
     def test_the_end_of_the_input_is_no_trace(self, home: WarmHome, index: IndexServer) -> None:
@@ -206,7 +206,7 @@ class TestWithoutATerminal:
         index.respond = TestOnATerminal.look_first
         done = home.fails("publish", "-r", "foo")
         assert "[credential-missing]" in done.text
-        assert "asks for a credential (401) and none is configured" in done.text
+        assert "asks for a credential (401), and none is configured" in done.text
         assert len(files_received(index)) == 1
         assert index.uploads == []
 

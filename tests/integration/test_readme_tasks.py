@@ -30,7 +30,7 @@ TASKS = (
     "Publish",
     "Use a client certificate",
     "Run in CI",
-    "Find out what is wrong",
+    "Find problems",
 )
 
 

@@ -268,7 +268,7 @@ class TestWithNothingConfigured:
             (
                 "silent",
                 "timeout",
-                "it takes the connection and does not finish the TLS handshake in time",
+                "it accepts the connection but does not finish the TLS handshake in time",
             ),
         ],
     )
@@ -437,7 +437,7 @@ class TestModes:
         home.environ[MODE] = "always"
         done = publish(home)
         assert done.code == 1
-        assert f"trusted publishing is demanded ({MODE}=always)" in done.text
+        assert f"trusted publishing is required ({MODE}=always)" in done.text
         assert (secrets_seen(index), index.uploads) == ([], [])
 
     def test_the_command_line_wins_over_always(
@@ -485,7 +485,7 @@ class TestGithubsConditions:
         home.environ.update(ACTIONS_ID_TOKEN_REQUEST_TOKEN="", ACTIONS_ID_TOKEN_REQUEST_URL="")
         done = publish(home)
         assert done.code == 1
-        assert "it lacks the permission `id-token: write`" in done.text
+        assert "lacks the permission `id-token: write`" in done.text
         assert (index.identities, index.uploads) == ([], [])
 
     def test_a_pull_request_from_a_fork_is_explained(
@@ -497,7 +497,7 @@ class TestGithubsConditions:
         home.environ.update(GITHUB_EVENT_NAME="pull_request", GITHUB_EVENT_PATH=str(event))
         done = publish(home)
         assert done.code == 1
-        assert "a pull request from a fork" in done.text
+        assert "pull requests from forks" in done.text
         event.write_text(json.dumps({"pull_request": {"head": {"repo": {"fork": False}}}}))
         assert "lacks the permission" in publish(home).text
 

@@ -133,7 +133,7 @@ SERVER = (
         CertificateFactory.server_wrong_host,
     ),
     _presents("wrong-usage", "unknown-ca", ("purpose",), CertificateFactory.server_wrong_usage),
-    Wrong("tls-1.0", "server-error", ("no version of TLS that is still in use",), spoil.tls_1_0),
+    Wrong("tls-1.0", "server-error", ("does not support TLS 1.2 or 1.3",), spoil.tls_1_0),
     Wrong(
         "plain-http",
         "not-an-index",
@@ -366,7 +366,7 @@ ANSWERS = (
     _answer(
         "403",
         "credential-rejected",
-        (USER, "no right", "(403)"),
+        (USER, "not allowed", "(403)"),
         _FORBIDDEN,
         LOGIN,
         on=(LOCK, PUBLISH),
@@ -374,7 +374,7 @@ ANSWERS = (
     _answer(
         "403-login",
         "credential-rejected",
-        (USER, "no right", "(403)"),
+        (USER, "not allowed", "(403)"),
         _FORBIDDEN,
         LOGIN,
         on=(LOGGING_IN,),
@@ -394,7 +394,7 @@ ANSWERS = (
     _answer(
         "404-upload",
         "not-an-upload-url",
-        ("takes no uploads (404)",),
+        ("does not accept uploads (404)",),
         _NOTHING,
         PUBLISH_URL,
         on=(PUBLISH,),
@@ -417,17 +417,21 @@ ANSWERS = (
         " --publish-url https://",
         on=(PUBLISH,),
     ),
-    _answer(
-        "410", "not-an-index", ("answers 410 Gone, not with an index",), _GONE, ADD, on=(LOCK,)
-    ),
+    _answer("410", "not-an-index", ("answers 410 Gone, not an index",), _GONE, ADD, on=(LOCK,)),
     _answer(
         "410-login", "not-an-index", ("answers 410 Gone",), _GONE, ADD, on=(LOGGING_IN,), looks=1
     ),
-    _answer("json", "not-an-index", ("JSON that is none of PEP 691",), _JSON, ADD, on=(LOCK,)),
+    _answer("json", "not-an-index", ("JSON that does not follow PEP 691",), _JSON, ADD, on=(LOCK,)),
     _answer(
-        "json-login", "not-an-index", ("none of PEP 691",), _JSON, ADD, on=(LOGGING_IN,), looks=1
+        "json-login",
+        "not-an-index",
+        ("does not follow PEP 691",),
+        _JSON,
+        ADD,
+        on=(LOGGING_IN,),
+        looks=1,
     ),
-    _answer("407-index", "proxy", ("asks for a user name", "(407)"), _PROXY, ""),
+    _answer("407-index", "proxy", ("requires a user name", "(407)"), _PROXY, ""),
     _answer(
         "login-page-upload",
         "not-an-upload-url",
@@ -439,7 +443,7 @@ ANSWERS = (
     Wrong(
         "407",
         "proxy",
-        ("asks for a user name", "(407)"),
+        ("requires a user name", "(407)"),
         spoil.behind_proxy(credentials={spoil.PROXY_USER: "x"}),
         UNSET_PROXY,
     ),

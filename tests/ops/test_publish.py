@@ -41,7 +41,7 @@ class TestAPublishOnlyRepository:
     def test_its_hint_keeps_it_one(self, project: WarmHome, index: IndexServer) -> None:
         project.ok("repo", "add", "bar", f"{index.origin}/nothing/", "--publish-only")
         lines = fails(project, "-r", "bar")
-        assert "takes no uploads (404). [not-an-upload-url]" in " ".join(lines)
+        assert "does not accept uploads (404). [not-an-upload-url]" in " ".join(lines)
         assert "Try: poetry repo add bar URL --publish-only" in lines
 
     def test_the_url_that_a_redirect_told(self, project: WarmHome, index: IndexServer) -> None:

@@ -289,7 +289,7 @@ class TestClientsCertificate:
         with server(certs.server(), version, certs.ca) as port:
             client = Client(certs.ca_file())
             expected = told_as(
-                Cause.CLIENT_CERT_REQUIRED, "it asks for a client certificate and none is set"
+                Cause.CLIENT_CERT_REQUIRED, "it requires a client certificate, and none is set"
             )
             assert told(client.fails(port)) == expected
             assert told(client.fails(port, look=False)) == expected
@@ -354,7 +354,7 @@ class TestClientsCertificate:
             unlooked = classify(reset, host="localhost", look=lambda: look_at("localhost", port))
         assert told(found) == told(unlooked)
         assert told(found) == told_as(
-            Cause.SERVER_ERROR, "it closed the connection without an answer", retry=True
+            Cause.SERVER_ERROR, "it closed the connection without answering", retry=True
         )
 
     def test_a_look_alone_finds_out_as_well(
@@ -435,7 +435,7 @@ class TestProtocols:
         context.set_ciphers("ALL:@SECLEVEL=0")
         with listening(https(context)) as port:
             found = Client(certs.ca_file()).fails(port)
-        detail = "it speaks no version of TLS that is still in use (1.2 or 1.3)"
+        detail = "it does not support TLS 1.2 or 1.3"
         assert told(found) == told_as(Cause.SERVER_ERROR, detail, retry=False)
 
     def test_no_cipher_in_common_is_not_a_client_certificate(
@@ -541,7 +541,7 @@ class TestProtocols:
                 look=lambda: look_at("localhost", port),
             )
         assert told(found) == told_as(
-            Cause.SERVER_ERROR, "it closed the connection without an answer", retry=True
+            Cause.SERVER_ERROR, "it closed the connection without answering", retry=True
         )
 
 
@@ -560,7 +560,7 @@ class TestNetwork:
             client = Client(certs.ca_file())
             found = client.fails(port, timeout=0.3)
             assert client.handshake_fails(port, timeout=0.3).cause is Cause.TIMEOUT
-        detail = "it takes the connection and does not finish the TLS handshake in time"
+        detail = "it accepts the connection but does not finish the TLS handshake in time"
         assert told(found) == told_as(Cause.TIMEOUT, detail, retry=True)
 
     def test_a_handshake_ends_in_time_however_slowly_the_server_writes(
@@ -593,7 +593,7 @@ class TestNetwork:
             port = listener.getsockname()[1]
         client = Client(certs.ca_file())
         found = client.fails(port, "127.0.0.1")
-        detail = "it refuses the connection: nothing listens on this port; is the URL right, and the server up?"
+        detail = "it refuses the connection: nothing listens on this port; check the URL, and that the server is up"
         assert told(found) == told_as(Cause.REFUSED, detail, retry=True)
         assert told(client.handshake_fails(port, "127.0.0.1")) == told(found)
         assert look_at("127.0.0.1", port) is None
@@ -616,9 +616,7 @@ class TestNetwork:
             MaxRetryError(pool, "/", ConnectTimeoutError(None, "timed out"))
         )
         found = classify(error, host="h")
-        assert told(found) == told_as(
-            Cause.TIMEOUT, "no connection could be made in time", retry=True
-        )
+        assert told(found) == told_as(Cause.TIMEOUT, "the connection timed out", retry=True)
         assert classify(NewConnectionError(None, "odd"), host="h") is None  # type: ignore[arg-type]
 
     def proxied(self, port: int) -> Failure:
@@ -642,7 +640,7 @@ class TestNetwork:
         with listening(serve) as port:
             found = self.proxied(port)
         assert told(found) == told_as(
-            Cause.PROXY, "the proxy asks for a user name and a password (407)"
+            Cause.PROXY, "the proxy requires a user name and a password (407)"
         )
 
     def test_a_proxy_that_does_not_connect(self) -> None:

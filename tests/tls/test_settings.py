@@ -341,7 +341,7 @@ class TestIdentity:
         path = certs.write(
             "b.pem", b"-----BEGIN CERTIFICATE-----\n" + broken + b"-----END CERTIFICATE-----\n"
         )
-        with pytest.raises(Failure, match="cannot be understood") as caught:
+        with pytest.raises(Failure, match="cannot be parsed") as caught:
             facts_of(path)
         assert "{" not in caught.value.detail
 
@@ -369,7 +369,7 @@ class TestIdentity:
         key = certs.key_file(wrong) if separate else None
         other = "the key KEY" if separate else "the key beside it"
         message = refused_identity(Cause.CLIENT_KEY_MISMATCH, cert, key)
-        assert message == f"the client certificate CERT and {other} do not belong together"
+        assert message == f"the client certificate CERT and {other} do not match"
 
     def test_an_expired_certificate_with_its_date(self, certs: CertificateFactory) -> None:
         message = refused_identity(Cause.CLIENT_CERT_EXPIRED, certs.pem(certs.client_expired()))

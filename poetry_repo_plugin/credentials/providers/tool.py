@@ -114,7 +114,7 @@ class VendorTool:
         if self.expired.search(finished.stderr):
             why, cause = "its session has expired", Cause.CREDENTIAL_EXPIRED
         elif self.refused.search(finished.stderr):
-            why = "its identity may not get a token for this repository"
+            why = "its identity is not allowed to get a token for this repository"
             cause = Cause.CREDENTIAL_REJECTED
         else:
             why, cause = "it has no usable session", Cause.CREDENTIAL_MISSING
@@ -131,7 +131,7 @@ class VendorTool:
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
             return Broken.because(f"{self.title}: the answer holds no token", hint=self.login)
         if expiry.passed(expires_at):
-            why = f"{self.title}: the token that it gave has expired, by this machine's clock"
+            why = f"{self.title}: the token that it returned has expired, by this machine's clock"
             return Broken.because(why, Cause.CREDENTIAL_EXPIRED, self.login)
         return Credential(Secret(token), username, source, detail, expires_at=expires_at)
 
