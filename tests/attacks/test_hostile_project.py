@@ -291,7 +291,7 @@ def test_direct_urls(arena: Arena) -> None:
     arena.project(urls[1], url=URL)
     done = arena.home.fails("lock")
     assert "[origin-mismatch]" in done.text
-    assert f"not below {BOUND}" in done.text
+    assert f"outside of {BOUND}" in done.text
 
 
 @pytest.mark.parametrize("how", ["a link", "a table", "poetry.toml"])
