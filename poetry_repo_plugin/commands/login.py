@@ -77,7 +77,10 @@ class Command(RepoCommand):
             flag=False,
         ),
         option(
-            "oauth", None, "Sign in with your company's account, at this issuer (a URL).", flag=False
+            "oauth",
+            None,
+            "Sign in with your company's account, at this issuer (a URL).",
+            flag=False,
         ),
         option("client-id", None, "The client ID to sign in with.", flag=False),
         option(

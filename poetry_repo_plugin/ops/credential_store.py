@@ -191,7 +191,7 @@ class Logins:
             raise InputError(f"The tokens cannot be kept, because {error}.", hint) from None
         if self.settings.auth_file in changes.loosened:
             self.notices.once(
-                f"{self.settings.auth_file} could be read by others; it is private (0600) now."
+                f"{self.settings.auth_file} was readable by others; it is now private (0600)."
             )
         if had_helper:
             self._forget_token(name)
