@@ -217,7 +217,8 @@ class RepoCommand(PoetryCommand):
         if self.tells_ignored:
             trust = ProjectTrust(session.settings, session.catalogue, session.bindings)
             ignored = (*session.settings.ignored_in_local(), *trust.ignored())
-            for line in (*session.catalogue.complaints, *ignored):
+            complaints = (*session.settings.managed.says.complaints, *session.catalogue.complaints)
+            for line in (*complaints, *ignored):
                 session.notices.once(line)
         return session
 

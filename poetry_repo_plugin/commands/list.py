@@ -50,13 +50,19 @@ def table(summaries: list[Summary]) -> list[str]:
         lines.append(
             f"{repository.name:<{wide}}  {summary.priority or '-':<12}  {summary.credential_text}"
         )
-        below = [repository.index_url or (None if repository.publish_url else "no URL")]
+        index_url = repository.index_url
+        below = [
+            f"{index_url}{summary.managed.mark('url')}"
+            if index_url
+            else (None if repository.publish_url else "no URL")
+        ]
         if (
             repository.publish_url
             and repository.publish_url != repository.index_url
             and not is_pypi(repository.name)
         ):
-            below.append(f"uploads: {repository.publish_url}")
+            mark = summary.managed.mark("publish-url")
+            below.append(f"uploads: {repository.publish_url}{mark}")
         below += summary.tls_lines
         lines += [f"{'':<{wide}}  {line}" for line in below if line]
     return lines

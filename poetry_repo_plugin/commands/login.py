@@ -119,6 +119,7 @@ adds a host."""
         self._check_words()
         target = find_target(session, str(self.argument("name")), self._url(), self)
         session.catalogue.check_url(target.repository, target.url)
+        self._refuse_locked(session, target)
         login = Login(session, target, self, verify=not self.option("no-verify"))
         wanted = self._wanted(session, target)
         try:
@@ -169,6 +170,20 @@ adds a host."""
                 "Leave the credentials out of --url; give them with --username and --password-stdin."
             )
         return bare
+
+    def _refuse_locked(self, session: Session, target: Target) -> None:
+        """Stop where the administrator says who is asked for the credential, or where it goes."""
+        managed, name = session.settings.managed, target.repository.name
+        entry = managed.says.entry(name)
+        theirs = [key for key in ("helper", "provider", "oauth") if key in entry]
+        if self.given("helper", "provider"):
+            managed.refuse_locked(name, *(theirs or self.given("helper", "provider")))
+        is_plain = target.added is None and "oauth" not in theirs
+        if is_plain or self.given(*SECRETS, "username"):
+            managed.refuse_locked(name, *theirs)
+        home = session.bindings.home(name)
+        if target.added is not None and home.stranger_among([target.added]) is not None:
+            managed.refuse_locked(name, "url")
 
     def _try_helper(self, target: Target) -> Tried:
         """What a helper or provider hands out, asked once."""

@@ -47,10 +47,11 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
     publish = repository.publish_url or "unknown"
     if repository.publish_derived:
         publish = f"{publish} (derived)"
+    url = repository.index_url or "none"
     found = [
         ("name", repository.name),
-        ("url", repository.index_url or "none"),
-        ("publish url", publish),
+        ("url", f"{url}{summary.managed.mark('url')}"),
+        ("publish url", f"{publish}{summary.managed.mark('publish-url')}"),
         ("server", profile.title if profile is not None else "unknown kind"),
         ("priority", summary.priority or "not a source of this project"),
         ("credential", summary.credential_text),
@@ -59,6 +60,8 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
     ]
     if summary.packages:
         found.append(("packages", ", ".join(map(shown, summary.packages))))
+    if summary.managed.file is not None:
+        found.append(("managed", str(summary.managed)))
     return [*found, *_listed("looked in", explain_steps(summary.resolution))]
 
 

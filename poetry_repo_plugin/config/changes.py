@@ -70,6 +70,7 @@ class Changes:
         What was kept for the name goes. A token is kept under ``pypi-token.NAME`` as well, where
         Poetry's own publishing looks first.
         """
+        self._refuse_if_in_vain(name)
         password = _revealed(secret)
         token = password if username == TOKEN_USER else None
         self._auth("pypi-token", name, {"": token})
@@ -79,6 +80,7 @@ class Changes:
         """Keep ``pypi-token.NAME``; ``None`` for a token that a keyring keeps. Otherwise as
         :meth:`save_login`.
         """
+        self._refuse_if_in_vain(name)
         self._auth("http-basic", name, {"username": None, "password": None})
         self._auth("pypi-token", name, {"": _revealed(token)})
 
@@ -105,17 +107,25 @@ class Changes:
 
     def save_publish_url(self, name: str, url: str | None) -> None:
         """Keep or remove ``repositories.NAME.url``."""
+        self._settings.managed.refuse_values(name, {"publish-url": url})
         self._config("repositories", name, {"url": url})
 
     def save_certificates(self, name: str, values: Mapping[str, str | bool | None]) -> None:
         """Keep (or, for ``None``, remove) ``certificates.NAME.cert`` and ``.client-cert``, where
         Poetry keeps them.
         """
+        settings = {{"cert": "ca"}.get(key, key): value for key, value in values.items()}
+        self._settings.managed.refuse_values(name, settings)
         self._auth("certificates", name, values)
         self._config("certificates", name, dict.fromkeys(values))
 
     def save_user_settings(self, name: str, values: Mapping[str, object]) -> None:
-        """Keep (or, for ``None``, remove) keys of ``[repositories.NAME]`` in our file."""
+        """Keep (or, for ``None``, remove) keys of ``[repositories.NAME]`` in our file.
+
+        Raises :class:`InputError` for a key that the administrator has locked, as do all that keep
+        something here.
+        """
+        self._settings.managed.refuse_values(name, values)
         if not self._is_needless(self._settings.own_file, values):
             self.change_own(name, lambda own: values)
 
@@ -142,6 +152,12 @@ class Changes:
     def rewrite(self, path: Path, rewrite: Callable[[str], str]) -> None:
         """Change the text of another file, a project's, together with the settings."""
         self._transaction.rewrite(path, rewrite)
+
+    def _refuse_if_in_vain(self, name: str) -> None:
+        """A login that nothing would ever ask for, because the administrator says who is asked."""
+        managed = self._settings.managed
+        set_by_them = [key for key in ("helper", "provider") if key in managed.says.entry(name)]
+        managed.refuse_locked(name, *set_by_them)
 
     # -- both files of Poetry's
 

@@ -300,17 +300,19 @@ class Catalogue:
             return str(
                 self._project.path
                 if repository.priority is not None and self._project
-                else settings.own_file
+                else settings.managed.place_of(repository.name, "url", settings.own_file)
             )
-        variable = settings.variable("REPOSITORIES", repository.name, "_URL")
-        if variable is not None and variable[1]:
+        variable = settings.variable_publish_url(repository.name)
+        if variable is not None:
             return f"the environment variable {variable[0]}"
         if settings.added_url(repository.name) is not None:
             return f"the configuration of {ANOTHER_PLUGIN}"
         return (
             "poetry.toml"
             if settings.user_publish_url(repository.name) is None
-            else str(settings.config_file)
+            else str(
+                settings.managed.place_of(repository.name, "publish-url", settings.config_file)
+            )
         )
 
     def _index_of(self, name: str) -> tuple[str | None, str | None]:
@@ -337,9 +339,11 @@ class Catalogue:
         """What the environment, another plugin or the user's own file says, whatever a project
         says.
         """
-        variable = self._settings.variable("REPOSITORIES", name, "_URL")
-        if variable is not None and variable[1]:
+        variable = self._settings.variable_publish_url(name)
+        if variable is not None:
             return variable[1]
+        if self._settings.managed.locks(name, "publish-url"):
+            return self._settings.user_publish_url(name)
         # A plugin for mirrors puts the mirror's index under PyPI's name: nothing is uploaded there.
         added = None if names.is_pypi(name) else self._settings.added_url(name)
         return added or self._settings.user_publish_url(name)

@@ -17,8 +17,16 @@ from typing import Any, NamedTuple
 from poetry_repo_plugin.config.document import read_toml
 from poetry_repo_plugin.config.files import JOURNAL
 from poetry_repo_plugin.config.keys import Table, entries_of, leaf_names, table_at, text_at
+from poetry_repo_plugin.config.layer import ManagedLayer
+from poetry_repo_plugin.config.managed import MANAGED, read_managed
+from poetry_repo_plugin.config.managed_keys import SYSTEM
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN, SECTIONS, Leaf, added_to, leaves_of
-from poetry_repo_plugin.config.user_settings import OAUTH, UserSettings, user_settings_of
+from poetry_repo_plugin.config.user_settings import (
+    OAUTH,
+    UserSettings,
+    entry_of,
+    settings_in,
+)
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.variables import env_key
 
@@ -96,6 +104,11 @@ class Settings:
         """
         return read_toml(self.project_folder / "poetry.toml") if self.project_folder else {}
 
+    @cached_property
+    def managed(self) -> ManagedLayer:
+        """The administrator's settings, below the user's and above the project's."""
+        return ManagedLayer(read_managed(self.environ), self._is_users)
+
     def _read(self, file: Path) -> Table:
         if os.path.lexists(
             self.folder / JOURNAL
@@ -119,12 +132,14 @@ class Settings:
 
     def check(self) -> None:
         """Read every file now, so that a broken one is named before anything is done."""
-        _ = self.config, self.auth, self.own, self.local
+        _ = self.config, self.auth, self.own, self.local, self.managed
 
     def refresh(self) -> None:
         """Forget what was read; the next look-up reads again."""
         for name in ("config", "auth", "own", "local", "_own_known", "_said_known"):
             self.__dict__.pop(name, None)
+        if "managed" in self.__dict__:
+            self.managed.forget()
 
     # -- reading
 
@@ -243,11 +258,21 @@ class Settings:
         return Secret(value) if value is not None else None
 
     def publish_url(self, name: str) -> str | None:
-        """``repositories.NAME.url``: the user's, else the project's ``poetry.toml``."""
+        """``repositories.NAME.url``: the user's or managed, else the project's ``poetry.toml``."""
         return self.user_publish_url(name) or self.project_publish_url(name)
 
     def user_publish_url(self, name: str) -> str | None:
+        """``repositories.NAME.url`` of the user's ``config.toml``, or the managed one."""
+        if self.managed.decides(name, "publish-url"):
+            return self.managed.text(name, "publish-url")
         return text_at(self.config, "repositories", name, "url") or None
+
+    def variable_publish_url(self, name: str) -> tuple[str, str] | None:
+        """The environment variable that says where to publish to, and its value."""
+        variable = self.variable("REPOSITORIES", name, "_URL")
+        if variable is None or not variable[1] or self.managed.locks(name, "publish-url"):
+            return None
+        return variable
 
     def project_publish_url(self, name: str) -> str | None:
         """``repositories.NAME.url`` of the project's ``poetry.toml``, which is no word of the
@@ -256,16 +281,21 @@ class Settings:
         return text_at(self.local, "repositories", name, "url") or None
 
     def urls_said(self, name: str) -> tuple[tuple[str, str], ...]:
-        """Each URL that the user has given ``name``, and where, for a person. A project's files are
-        not asked.
+        """Each URL that the user or the administrator has given ``name``, and where, for a person.
+        A project's files are not asked.
         """
         known: dict[str, tuple[tuple[str, str], ...]] = self.__dict__.setdefault("_said_known", {})
         if name not in known:
             own = self.user_settings(name)
-            variable, value = self.variable("REPOSITORIES", name, "_URL") or ("", "")
+            variable, value = self.variable_publish_url(name) or ("", "")
+            publish = f"repositories.{name} in {self.config_file.name}"
             said = (
-                *((url, "poetry repo add") for url in (own.url, *own.added)),
-                (self.user_publish_url(name), f"repositories.{name} in {self.config_file.name}"),
+                (own.url, MANAGED if self.managed.decides(name, "url") else "poetry repo add"),
+                *((url, "poetry repo add") for url in own.added),
+                (
+                    self.user_publish_url(name),
+                    MANAGED if self.managed.decides(name, "publish-url") else publish,
+                ),
                 (value, variable),
             )
             known[name] = tuple((url, word) for url, word in said if url)
@@ -273,10 +303,17 @@ class Settings:
 
     def certificate(self, name: str, key: str) -> str | bool | None:
         """``certificates.NAME.<key>`` (``cert`` or ``client-cert``): environment, other plugins,
-        the user's files.
+        the user's files, managed settings.
 
         ``poetry config`` keeps these in ``auth.toml``, which wins over ``config.toml``.
         """
+        setting = "ca" if key == "cert" else key
+        if not self.managed.decides(name, setting):
+            return self._user_certificate(name, key)
+        text = self.managed.text(name, setting)
+        return None if text == SYSTEM else text
+
+    def _user_certificate(self, name: str, key: str) -> str | bool | None:
         variable = self.variable("CERTIFICATES", name, f"_{key.upper().replace('-', '_')}")
         if variable is not None and variable[1]:
             lowered = variable[1].lower()
@@ -291,7 +328,7 @@ class Settings:
         project's.
         """
         variable = self.variable("REPO_PLUGIN_AUDIENCE", name)
-        if variable is not None and variable[1]:
+        if variable is not None and variable[1] and not self.managed.locks(name, "audience"):
             return variable[1]
         return self.user_settings(name).audience
 
@@ -325,14 +362,37 @@ class Settings:
         return [name for name in names if self.project_certs(name)]
 
     def user_settings(self, name: str) -> UserSettings:
-        """What our file holds for ``name``; values of the wrong type count as absent."""
+        """What our file or the administrator's holds for ``name``; values of the wrong type count
+        as absent.
+        """
         known: dict[str, UserSettings] = self.__dict__.setdefault("_own_known", {})
         if name not in known:
-            known[name] = user_settings_of(self.own, name)
+            known[name] = settings_in(self.managed.merged(name, entry_of(self.own, name)))
         return known[name]
 
-    def names(self) -> list[str]:
-        """Every name that any of the files knows something about, in a stable order."""
+    def own_settings(self, name: str) -> UserSettings:
+        """What our file alone holds for ``name``."""
+        return settings_in(entry_of(self.own, name))
+
+    def _is_users(self, name: str, key: str) -> bool:
+        """Whether the user sets ``key``, in whichever place."""
+        if key in entry_of(self.own, name):
+            return True
+        if key == "publish-url":
+            said = (self.variable("REPOSITORIES", name, "_URL") or ("", ""))[1]
+            said = said or self.added_url(name) or ""
+            return bool(said or text_at(self.config, "repositories", name, "url"))
+        if key in ("ca", "client-cert"):
+            return self._user_certificate(name, "cert" if key == "ca" else key) is not None
+        if key in ("helper", "provider", "oauth"):  # whoever has logged in uses that
+            return self.login(name) is not None or self.token(name) is not None
+        return False
+
+    def names(self, *, managed: bool = True) -> list[str]:
+        """Every name that any of the files knows something about, in a stable order.
+
+        :param managed: the administrator's as well.
+        """
         found: dict[str, None] = {}
         for table, key in (
             (self.config, "repositories"),
@@ -346,6 +406,8 @@ class Settings:
         ):
             for name in leaf_names(table_at(table, key), settings=TABLES):
                 found.setdefault(name)
+        for name in self.managed.says.names if managed else ():
+            found.setdefault(name)
         return list(found)
 
     def environment_repositories(self) -> Iterator[tuple[str, str]]:

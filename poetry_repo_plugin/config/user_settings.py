@@ -33,7 +33,7 @@ class OAuthSettings(NamedTuple):
 
 @dataclass(frozen=True)
 class UserSettings:
-    """What our file holds for one repository; all of it at user level only."""
+    """What our file holds for one repository; all of it at user level, or managed settings."""
 
     url: str | None = None
     credential_origins: tuple[str, ...] = ()
@@ -66,12 +66,17 @@ class UserSettings:
 
 def user_settings_of(table: Mapping[str, Any], name: str) -> UserSettings:
     """What the file, parsed, says of the repository; values of a wrong type count as not there."""
-    entry = next(
-        (entry for entry in entries_of(table, "repositories", name) if isinstance(entry, dict)),
-        None,
-    )
-    if entry is None:
-        return UserSettings()
+    return settings_in(entry_of(table, name))
+
+
+def entry_of(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The repository's table in the file, parsed; an empty one where it has none."""
+    entries = entries_of(table, "repositories", name)
+    return next((entry for entry in entries if isinstance(entry, dict)), {})
+
+
+def settings_in(entry: Mapping[str, Any]) -> UserSettings:
+    """What a repository's table says; values of a wrong type count as not there."""
     codes = entry.get("ignore-error-codes")
     return UserSettings(
         url=_text(entry.get("url")),

@@ -72,7 +72,9 @@ class Choice:
         if not name:
             return None
         own = self._settings.user_settings(name)
-        where = f"in {self._settings.own_file} is not understood"
+        odd = own.misread or ("helper" if own.helper else "provider")
+        file = self._settings.managed.place_of(name, odd, self._settings.own_file)
+        where = f"in {file} is not understood"
         has_odd_protocol = own.helper and own.helper_protocol not in PROTOCOLS
         if own.misread == "helper" or has_odd_protocol:
             hint = repo("login", name, "--helper", "COMMAND")

@@ -22,9 +22,10 @@ from poetry_repo_plugin.core.variables import env_key
 from poetry_repo_plugin.doctor import logins_in_files
 from poetry_repo_plugin.doctor.logins_in_files import leave_lock, rewritten
 from poetry_repo_plugin.doctor.permissions import permissions
-from poetry_repo_plugin.doctor.report import Finding, Mended, State
+from poetry_repo_plugin.doctor.report import Finding, Mended, State, fine
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure_of, hint_for
+from poetry_repo_plugin.ops.status import managed_keys
 from poetry_repo_plugin.tls.settings import SOON
 
 Check = Callable[[Access], Iterable[Finding]]
@@ -53,6 +54,16 @@ def mend(access: Access) -> Mended:
             mended.leave(error.message)
         access.settings.refresh()
     return mended
+
+
+def _managed(access: Access) -> Iterator[Finding]:
+    """What comes from the administrator, and what of their file is not believed."""
+    for line in access.settings.managed.says.complaints:
+        yield Finding("managed", State.WARN, line.removesuffix("."))
+    for repository in access.catalogue:
+        found = managed_keys(access, repository)
+        if found.file is not None:
+            yield fine("managed", f"{repository.name}: {found}")
 
 
 def _legacy(access: Access) -> Iterator[Finding]:
@@ -222,6 +233,7 @@ def _is_plain_http(url: str) -> bool:
 # In the order in which they are shown.
 CHECKS: tuple[Check, ...] = (
     permissions,
+    _managed,
     logins_in_files.publish_urls,
     logins_in_files.pyproject,
     logins_in_files.lock,

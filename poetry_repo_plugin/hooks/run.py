@@ -93,6 +93,8 @@ class Run:
 
             where, notices = surroundings(self._command), Notices(self._warn)
             session = Session.start(where, notices, self.terminal, self._clear_line)
+            for line in session.settings.managed.says.complaints:
+                notices.once(line)
             for name, url in self._waiting:
                 session.catalogue.add_live(name, url)
             self._watch(session.access.hosts)

@@ -109,6 +109,8 @@ def add(session: Session, wanted: Wanted, out: Teller) -> Added:
     """
     plan = _plan(session, wanted, out)
     before = _look_back(session, plan.name)
+    if wanted.codes is not None:
+        session.settings.managed.refuse_locked(plan.name, "ignore-error-codes")
     source, login_place = _write(session, wanted, plan, before)
     return Added(wanted, plan, before, source, login_place)
 

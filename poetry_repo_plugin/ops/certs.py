@@ -74,8 +74,10 @@ def unset(session: Session, repository: Repository, out: Teller) -> None:
         what = "CA, client certificate and passphrase"
     out.say(f"{name}: {what} removed.")
     if not session.access.tls.settings_of(repository).is_default:
-        still = "the environment or the project still sets what `poetry repo certs` shows"
-        out.warn(f"{name}: {still}.")
+        others = "the environment or the project"
+        if session.settings.managed.keys(name):
+            others = f"managed settings, {others}"
+        out.warn(f"{name}: {others} still sets what `poetry repo certs` shows.")
 
 
 class Certs:
@@ -93,6 +95,7 @@ class Certs:
     def set(self) -> TlsSettings:
         """Check, then store; what is set now. Raises :class:`Failure`, ``RepoError``."""
         session, repository = self._session, self._repository
+        self._refuse_locked()
         settings = self._chosen()
         passphrase = self._passphrase()
         settings = replace(settings, passphrase=passphrase)
@@ -101,6 +104,13 @@ class Certs:
         self._check(settings, passphrase)
         self._store(settings, passphrase)
         return settings
+
+    def _refuse_locked(self) -> None:
+        managed, name = self._session.settings.managed, self._repository.name
+        if self._wanted.changes_ca or self._wanted.relaxed:
+            managed.refuse_locked(name, "ca")
+        if self._wanted.names_identity:
+            managed.refuse_locked(name, "client-cert")
 
     def _chosen(self) -> TlsSettings:
         """What was set before, with what is wanted."""
@@ -261,7 +271,9 @@ def check(
 def _note(changes: Changes, name: str, wanted: Wanted, settings: TlsSettings) -> None:
     """Note what is to be kept: paths where ``poetry config`` keeps them, the rest in our file."""
     keys: dict[str, str | bool | None] = {}
-    own: dict[str, object] = {"relaxed": settings.relaxed or None}
+    own: dict[str, object] = {}
+    if wanted.changes_ca or wanted.relaxed:
+        own["relaxed"] = settings.relaxed or None
     if wanted.changes_ca:
         keys["cert"] = _text(settings.ca)
         if not settings.verify:
@@ -269,7 +281,7 @@ def _note(changes: Changes, name: str, wanted: Wanted, settings: TlsSettings) ->
         own["ca"] = None
         if settings.ca == SYSTEM:
             keys["cert"], own["ca"] = None, SYSTEM
-    if wanted.changes_identity:
+    if wanted.names_identity:
         keys["client-cert"] = _text(settings.client_cert)
         own["client-key"] = _text(settings.client_key)
     if keys:

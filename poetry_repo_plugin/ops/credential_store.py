@@ -387,7 +387,7 @@ class Logins:
         return named | set(self.settings.user_settings(name).keyring_users)
 
     def _has_helper(self, name: str) -> bool:
-        own = self.settings.user_settings(name)
+        own = self.settings.own_settings(name)
         return bool(own.helper or own.provider)
 
 

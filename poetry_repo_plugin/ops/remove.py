@@ -60,7 +60,7 @@ class Removal:
             self._commit()
             return None
         if not self._note_files(name, [*files, self._own_file]):
-            self._refuse_if_only_in_environment(name)
+            self._refuse_if_not_users(name)
         shared = self._shared(name, keep_login=keep_login)
         question = f"Other projects may use the {shared} of {name}. Remove that as well?"
         if shared and not shared_too and not self._session.confirm(question):
@@ -94,10 +94,16 @@ class Removal:
 
     # -- the user's settings
 
-    def _refuse_if_only_in_environment(self, name: str) -> None:
+    def _refuse_if_not_users(self, name: str) -> None:
         settings = self._session.settings
+        if match_name(name, settings.names(managed=False)) is not None:
+            return
+        managed = settings.managed.says
+        if match_name(name, managed.names) is not None:
+            why = f"{name} comes from the managed settings in {managed.file}"
+            raise InputError(f"{why}; there is nothing of yours to remove.")
         variable = settings.variable("REPOSITORIES", name, "_URL")
-        if variable is None or match_name(name, settings.names()) is not None:
+        if variable is None:
             return
         only = f"{name} is named by the environment variable {variable[0]} only"
         raise InputError(f"{only}; there is nothing to remove.", unset(variable[0]))
@@ -107,7 +113,7 @@ class Removal:
         nothing.
         """
         settings = self._session.settings
-        own = settings.user_settings(name)
+        own = settings.own_settings(name)
         has_login = settings.login(name) or settings.token(name) or own.helper or own.provider
         has_login = has_login or own.signed_in
         has_certificates = (
@@ -132,7 +138,7 @@ class Removal:
         self._tell_files()
         self._out.say(f"Removed {name}. Its {shared} stays for other projects.")
         self._out.say(f"To remove that as well: {repo('remove', name, '--all')}")
-        self._warn_of_variable(name)
+        self._warn_of_others(name)
 
     def _forget(self, name: str, *, keep_login: bool) -> str | None:
         session, changes = self._session, self._changes
@@ -152,14 +158,14 @@ class Removal:
         Passphrases.of(session).forget(changes, name, forgotten.gone)
         self._tell_files()
         self._out.say(f"Removed {name}.{kept}")
-        self._warn_of_variable(name)
+        self._warn_of_others(name)
         if forgotten.left is None:
             return None
         return name
 
     def _note_kept_login(self, name: str) -> None:
         """Put back what leads to the login: :meth:`Changes.forget` takes all."""
-        own = self._session.settings.user_settings(name)
+        own = self._session.settings.own_settings(name)
         values: dict[str, object] = {
             "credential-origins": list(own.credential_origins),
             "helper": list(own.helper),
@@ -180,8 +186,12 @@ class Removal:
                     change = f"{change} (in Poetry's own environment)"
                 self._out.say(change)
 
-    def _warn_of_variable(self, name: str) -> None:
+    def _warn_of_others(self, name: str) -> None:
         variable = self._session.settings.variable("REPOSITORIES", name, "_URL")
         if variable is not None:
             by_variable = f"named by the environment variable {variable[0]}"
             self._out.warn(f"{name} is still {by_variable}.")
+        managed = self._session.settings.managed.says
+        if match_name(name, managed.names) is not None:
+            by_administrator = f"named by the managed settings in {managed.file}"
+            self._out.warn(f"{name} is still {by_administrator}.")

@@ -7,9 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poetry_repo_plugin.config.bindings import Kind
+from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Failure
@@ -79,6 +80,33 @@ class TlsSummary:
         return f" ({remaining(self.expires_at)} left)"
 
 
+class ManagedKeys(NamedTuple):
+    """What of a repository comes from the administrator.
+
+    :param keys: whose value does.
+    :param locked: which of its keys no user changes.
+    """
+
+    file: Path | None = None
+    keys: tuple[str, ...] = ()
+    locked: tuple[str, ...] = ()
+
+    def mark(self, key: str) -> str:
+        """What is shown behind the value of ``key``."""
+        return f" ({MANAGED})" if key in self.keys else ""
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"file": str(self.file), "keys": list(self.keys), "locked": list(self.locked)}
+
+    def __str__(self) -> str:
+        locked = f"; locked: {', '.join(self.locked)}" if self.locked else ""
+        return f"{', '.join(self.keys) or 'nothing'}{locked} ({self.file})"
+
+
+_NOT_MANAGED = ManagedKeys()
+
+
 @dataclass(frozen=True)
 class Summary:
     """One repository as it is shown."""
@@ -89,6 +117,7 @@ class Summary:
     origins: tuple[str, ...]
     priority: str | None
     packages: tuple[str, ...] = ()
+    managed: ManagedKeys = _NOT_MANAGED
 
     @property
     def expires_at(self) -> datetime | None:
@@ -149,20 +178,21 @@ class Summary:
         if not self.tls.verify:
             lines.append(f"server NOT verified ({self.tls.unverified})")
         if self.tls.ca == "system":
-            lines.append("CA: the system's store")
+            lines.append(f"CA: the system's store{self.managed.mark('ca')}")
         elif self.tls.ca is not None:
-            lines.append(f"CA: {self.tls.ca}")
+            lines.append(f"CA: {self.tls.ca}{self.managed.mark('ca')}")
         if self.tls.relaxed:
             lines.append("without Python 3.13's strict X.509 checks (--relaxed)")
         if self.tls.client_cert is not None:
-            lines.append(f"client certificate: {self.tls.client_cert}{self.tls.left}")
+            mark = self.managed.mark("client-cert")
+            lines.append(f"client certificate: {self.tls.client_cert}{self.tls.left}{mark}")
         return lines
 
     def document(self) -> dict[str, Any]:
-        """The JSON of DESIGN section 3."""
+        """The JSON of DESIGN section 3, and ``managed`` where the administrator sets something."""
         resolution = self.resolution
         answer = resolution.credential or resolution.broken
-        return {
+        found: dict[str, Any] = {
             "name": self.repository.name,
             "url": self.repository.index_url,
             "publish_url": self.repository.publish_url,
@@ -182,6 +212,9 @@ class Summary:
             "origins": list(self.origins),
             "packages": list(self.packages),
         }
+        if self.managed.file is not None:
+            found["managed"] = self.managed.document()
+        return found
 
 
 def summarise(access: Access, repository: Repository) -> Summary:
@@ -209,7 +242,21 @@ def summarise(access: Access, repository: Repository) -> Summary:
         priority = "primary"
     origins = tuple(dict.fromkeys(map(str, bound)))
     packages = tuple(access.catalogue.owned.patterns_of(name))
-    return Summary(repository, resolution, _tls(access, repository), origins, priority, packages)
+    tls, managed = _tls(access, repository), managed_keys(access, repository)
+    return Summary(repository, resolution, tls, origins, priority, packages, managed)
+
+
+def managed_keys(access: Access, repository: Repository) -> ManagedKeys:
+    """What of ``repository`` comes from the administrator. Its index URL does not where a source of
+    the project has one of its own, nor what a user or a project says in its place.
+    """
+    name, managed = repository.name, access.settings.managed
+    project = access.catalogue.project
+    is_source = project is not None and project.source(name) is not None
+    keys = [key for key in managed.keys(name) if key != "url" or not is_source]
+    locked = sorted(managed.says.locked.get(name.lower(), ()))
+    known = keys or locked
+    return ManagedKeys(managed.says.file if known else None, tuple(keys), tuple(locked))
 
 
 def explain_steps(resolution: Resolution) -> list[str]:
