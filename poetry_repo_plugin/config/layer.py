@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from poetry_repo_plugin.config.managed import Managed
 from poetry_repo_plugin.config.managed_keys import rivals_of
 from poetry_repo_plugin.core.errors import InputError
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.config.managed import Managed
 
 
 class ManagedLayer:

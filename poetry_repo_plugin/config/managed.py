@@ -49,8 +49,8 @@ class Managed(NamedTuple):
         """Whether no user can change ``key`` of the repository: it is locked, or one that goes with
         it is.
         """
-        locked = self.locked.get(name.lower())
-        return bool(locked) and any(one in locked for one in with_its_group(key))
+        locked = self.locked.get(name.lower(), frozenset())
+        return any(one in locked for one in with_its_group(key))
 
 
 def read_managed(environ: Mapping[str, str]) -> Managed:
@@ -99,7 +99,7 @@ def _usual_files() -> Iterator[Path]:
 
 
 def _distrust(file: Path) -> str | None:
-    from poetry_repo_plugin.config.administrator import objection
+    from poetry_repo_plugin.core.administrator import objection
 
     why = objection(file)
     if why is None and file.stat().st_size > _LARGEST:

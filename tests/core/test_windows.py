@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.config.windows import objection_to
+from poetry_repo_plugin.core.windows import objection_to
 
 PLACE = Path("config.toml")
 BY_ADMINISTRATOR = "O:BAG:SYD:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;0x1200a9;;;BU)"

@@ -22,7 +22,7 @@ def objection(file: Path) -> str | None:
     if not file.is_file():
         return "it is not a regular file"
     if os.name == "nt":
-        from poetry_repo_plugin.config import windows
+        from poetry_repo_plugin.core import windows
 
         return next(filter(None, map(windows.objection, _on_the_way(file))), None)
     # Nobody can replace what is root's in a folder with the sticky bit, as /tmp has it. The
