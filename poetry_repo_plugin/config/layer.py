@@ -39,12 +39,12 @@ class ManagedLayer:
             is_free = key in self.says.entry(name) and not any(
                 self._is_users(name, one) for one in rivals_of(key)
             )
-            self._decided[name, key] = is_free or self.says.locks(name, key)
+            self._decided[name, key] = is_free or self.locks(name, key)
         return self._decided[name, key]
 
     def locks(self, name: str, key: str) -> bool:
         """Whether no user can change ``key``."""
-        return self.says.locks(name, key)
+        return key in self.says.all_locked(name)
 
     def keys(self, name: str) -> list[str]:
         """The keys of the repository whose value is the administrator's."""

@@ -45,12 +45,12 @@ class Managed(NamedTuple):
         """What it says of the repository; case makes no difference."""
         return self.entries.get(name.lower(), _NOTHING)
 
-    def locks(self, name: str, key: str) -> bool:
-        """Whether no user can change ``key`` of the repository: it is locked, or one that goes with
-        it is.
+    def all_locked(self, name: str) -> frozenset[str]:
+        """The keys of the repository that no user can change: those that are locked, and those
+        that go with them.
         """
         locked = self.locked.get(name.lower(), frozenset())
-        return any(one in locked for one in with_its_group(key))
+        return frozenset(one for key in locked for one in with_its_group(key))
 
 
 def read_managed(environ: Mapping[str, str]) -> Managed:
@@ -77,13 +77,24 @@ def _find(environ: Mapping[str, str]) -> tuple[Path | None, str]:
     """The file, or why the one that the environment names does not do."""
     named = environ.get(SITE_VARIABLE)
     if not named:
-        return next((file for file in _usual_files() if os.path.lexists(file)), None), ""
+        return next(filter(_is_there, _usual_files()), None), ""
     file = Path(named)
     if not file.is_absolute():
         return None, f"{SITE_VARIABLE} is not an absolute path. It is ignored."
-    if not os.path.lexists(file):
+    if not _is_there(file):
         return None, f"{SITE_VARIABLE} names {shown(named)}, which does not exist."
     return file, ""
+
+
+def _is_there(file: Path) -> bool:
+    """Also where it cannot be seen, because of its folder: that is told when it is read."""
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
 
 def _usual_files() -> Iterator[Path]:

@@ -42,6 +42,7 @@ class Repository:
         says.
     :param variables: the environment variables that set something of it, which storing cannot
     change.
+    :param locked: the settings of it that only the administrator can change.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Repository:
     publish_secret: Secret | None = None
     unexpanded: str | None = None
     variables: Mapping[ByVariable, str] = field(default_factory=dict, compare=False)
+    locked: frozenset[str] = field(default=frozenset(), compare=False)
 
     def login_in(self, url: str, *, upload: bool) -> tuple[str | None, Secret | None]:
         """User name and password that stand in the repository's own URL ``url``: an upload takes
@@ -281,6 +283,7 @@ class Catalogue:
             publish_secret,
             unexpanded,
             variables_of(self._settings, name),
+            self._settings.managed.says.all_locked(name),
         )
 
     def check_url(self, repository: Repository, url: str) -> None:

@@ -16,10 +16,20 @@ class ByVariable(Enum):
     PUBLISH_URL = ("REPOSITORIES", "_URL")
 
 
+# What an administrator can lock, so that the variable counts no more.
+_SETTINGS = {
+    ByVariable.CA: "ca",
+    ByVariable.CLIENT_CERT: "client-cert",
+    ByVariable.PUBLISH_URL: "publish-url",
+}
+
+
 def variables_of(settings: Settings, name: str) -> dict[ByVariable, str]:
     """The names of those that are set for the repository ``name``."""
-    found = {}
+    found, locked = {}, settings.managed.says.all_locked(name)
     for what in ByVariable:
+        if _SETTINGS.get(what) in locked:
+            continue
         beginning, end = what.value
         variable, value = settings.variable(beginning, name, end) or ("", "")
         if value:

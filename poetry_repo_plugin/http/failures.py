@@ -55,6 +55,15 @@ _BY_VARIABLE = {
     _IDENTITY: ByVariable.CLIENT_CERT,
     _PASSPHRASE: ByVariable.PASSPHRASE,
 }
+# What an administrator may have locked, so that these commands would change nothing.
+_BY_ADMINISTRATOR = {
+    _CA: "ca",
+    (*_CA, "--relaxed"): "ca",
+    _CLIENT_CERT: "client-cert",
+    _IDENTITY: "client-cert",
+    _HINTS[Cause.ORIGIN_MISMATCH]: "url",
+    _HINTS[Cause.NOT_AN_UPLOAD_URL]: "publish-url",
+}
 
 
 def hint_for(
@@ -72,6 +81,8 @@ def hint_for(
     if subject is not None:
         words = _HINTS_BY_SUBJECT.get((cause, subject), words)
     if words is None:
+        return None
+    if repository is not None and _BY_ADMINISTRATOR.get(words) in repository.locked:
         return None
     index = repository.index_url if repository is not None else None
     if cause is Cause.NOT_AN_UPLOAD_URL:

@@ -224,7 +224,10 @@ def test_a_locked_key_holds_against_the_user(
     home.ok("lock", "--regenerate")
     site_file(tmp_path / "site", f'locked = ["ca"]\n{wrong}')
     home.environ["POETRY_CERTIFICATES_ACME_CERT"] = "false"
-    assert "unknown-ca" in home.fails("lock", "--regenerate").text
+    failed = home.fails("lock", "--regenerate").text
+    assert "unknown-ca" in failed
+    assert "Try: poetry repo certs" not in failed, "nobody could type that"
+    assert "POETRY_CERTIFICATES" not in failed
     for words in (("--insecure",), ("--ca", str(ca)), ("--ca", "none"), ("--relaxed",)):
         done = home.fails("repo", "certs", "acme", *words)
         assert done.err == (

@@ -4,6 +4,9 @@ stays.
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -139,3 +142,42 @@ def test_doctor_tells_a_support_desk_all(
     assert ("ok", f"acme: url; locked: url ({file})") in told
     unknown = f"{file}: [repositories.acme] passwort is not a managed setting. It is ignored"
     assert ("warn", unknown) in told
+
+
+COMPANY = Path(__file__).parents[2] / "docs" / "company.md"
+
+
+def blocks(kind: str) -> list[str]:
+    """The blocks of the page for administrators."""
+    return re.findall(rf"```{kind}\n(.*?)```", COMPANY.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_example_of_the_page_counts_as_it_is(home: WarmHome, tmp_path: Path) -> None:
+    [example] = [block for block in blocks("toml") if "poetry-repo-plugin/config.toml" in block]
+    administer(home, tmp_path, example)
+    done = home.ok("repo", "list", "--json")
+    listed = {one["name"]: one["managed"] for one in parsed(done)["repositories"]}
+    assert listed["acme"]["locked"] == ["ca", "url"]
+    assert {"helper", "client-cert"} <= {*listed["tools"]["keys"]}
+    assert "is ignored" not in done.err
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+def test_the_lines_for_500_machines_are_true(home: WarmHome, tmp_path: Path) -> None:
+    """Given what the doctor prints, they print what the page says."""
+    administer(home, tmp_path, acme('url = "http://127.0.0.1:9/simple/"', 'passwort = "x"'))
+    document = home.run("repo", "doctor", "--json").out
+    document = document.replace('"client_cert": null', '"client_cert": "2026-01-01T00:00:00Z"')
+    printed = []
+    for block in blocks("sh"):
+        _, is_piped, line = block.partition("poetry repo doctor --json | ")
+        if is_piped:
+            words = ["sh", "-euc", line]
+            done = subprocess.run(words, input=document, capture_output=True, text=True, check=True)
+            printed.append(done.stdout)
+    every, ending, ignored = printed
+    assert "\tfalse\tacme/connect: refused\n" in every
+    assert ending == "acme 2026-01-01T00:00:00Z\n"
+    assert ignored.endswith(
+        "[repositories.acme] passwort is not a managed setting. It is ignored\n"
+    )
