@@ -156,7 +156,7 @@ def test_the_example_of_the_page_counts_as_it_is(home: WarmHome, tmp_path: Path)
     [example] = [block for block in blocks("toml") if "poetry-repo-plugin/config.toml" in block]
     administer(home, tmp_path, example)
     done = home.ok("repo", "list", "--json")
-    listed = {one["name"]: one["managed"] for one in parsed(done)["repositories"]}
+    listed = {one["name"]: one.get("managed") for one in parsed(done)["repositories"]}
     assert listed["acme"]["locked"] == ["ca", "url"]
     assert {"helper", "client-cert"} <= {*listed["tools"]["keys"]}
     assert "is ignored" not in done.err
