@@ -178,7 +178,9 @@ adds a host."""
         theirs = [key for key in ("helper", "provider", "oauth") if key in entry]
         if self.given("helper", "provider"):
             managed.refuse_locked(name, *(theirs or self.given("helper", "provider")))
-        is_plain = target.added is None and "oauth" not in theirs
+        if self.given("oauth", "client-id", "scope", "audience"):
+            managed.refuse_locked(name, "oauth")
+        is_plain = target.added is None and "oauth" not in (*theirs, *self.given("oauth"))
         if is_plain or self.given(*SECRETS, "username"):
             managed.refuse_locked(name, *theirs)
         home = session.bindings.home(name)

@@ -110,6 +110,9 @@ def _oauth(value: object, folder: Path) -> dict[str, Any]:
         raise UnfitError("is not a table")
     if SECRETS & {*value}:
         raise UnfitError("holds a secret, and this file holds none: everybody can read it")
+    unknown = [key for key in value if key not in ("issuer", "client-id", "scopes", "audience")]
+    if unknown:
+        raise UnfitError(f"holds {unknown[0]!r}, which is not a setting of it")
     return value
 
 

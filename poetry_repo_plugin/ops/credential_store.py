@@ -177,7 +177,10 @@ class Logins:
 
         urls, had_helper = list(urls), self._has_helper(name)
         self.bindings.record_for_login(name, urls, further=further, changes=changes)
-        changes.save_user_settings(name, {**dict.fromkeys(_OUTSIDE), OAUTH: settings.table()})
+        known = self.settings.user_settings(name).oauth
+        is_managed = known == settings and self.settings.managed.decides(name, OAUTH)
+        kept = None if is_managed else settings.table()  # the administrator may change it
+        changes.save_user_settings(name, {**dict.fromkeys(_OUTSIDE), OAUTH: kept})
 
         def begin(intent: Changes) -> None:
             self.bindings.record_begun(name, urls, further=further, changes=intent)

@@ -9,6 +9,7 @@ import pytest
 from poetry_repo_plugin.config.bindings import Bindings
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.config.user_settings import OAuthSettings
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.secret import Secret
 from tests.config.saving import saving
@@ -42,6 +43,8 @@ class TestWhatItSays:
             helper-protocol = "git"
             audience = "acme"
             ignore-error-codes = [403]
+            packages = ["acme-*"]
+            oauth = {{ issuer = "https://id.example.org", client-id = "poetry", scopes = ["a"] }}
         """
         settings = managed(tmp_path, acme(keys))
         own = settings.user_settings("Acme")
@@ -53,6 +56,8 @@ class TestWhatItSays:
         assert (own.url, own.client_key, own.relaxed) == (URL, "~/me.key", True)
         assert (own.helper, own.helper_protocol) == (("/usr/bin/vault", "get"), "git")
         assert (own.audience, own.ignore_error_codes) == ("acme", (403,))
+        assert own.oauth == OAuthSettings("https://id.example.org", "poetry", ("a",))
+        assert own.packages == ("acme-*",)
         assert own.misread is None
 
     def test_the_systems_store(self, tmp_path: Path) -> None:
@@ -81,6 +86,7 @@ class TestWhatItSays:
             ('url = "https://me:hush@pypi.example.org/"', "url holds a user name or password"),
             ('url = "hush"', "url is no URL that can be used"),
             ('oauth = { client-secret = "hush" }', "oauth holds a secret"),
+            ('oauth = { flow = "hush" }', "oauth holds 'flow', which is not a setting"),
             ('helper = ["hush"]', "helper does not start with an absolute path"),
             ('helper = "/hush"', "helper is not a list of texts"),
             ("ca = false", "ca is not a text"),
