@@ -30,7 +30,7 @@ TASKS = (
     "Publish",
     "Use a client certificate",
     "Run in CI",
-    "Find problems",
+    "Find out what is wrong",
 )
 
 
