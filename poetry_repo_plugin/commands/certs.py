@@ -106,7 +106,9 @@ tried."""
             self.row(f"{label:<14}{value}".rstrip())
         for error in shown.problems:
             self.fail(error)
-        return 1 if shown.problems else 0
+        if shown.problems:
+            return 1
+        return 0
 
     def _set(self, session: Session, repository: Repository) -> None:
         settings = Certs(session, repository, self._wanted(), self).set()

@@ -44,11 +44,9 @@ class Place(NamedTuple):
         return bool(uploads - {None})
 
     def __str__(self) -> str:
-        return (
-            str(self.prefix)
-            if self.prefix is not None
-            else f"an origin that cannot be read in {OWN_FILE}"
-        )
+        if self.prefix is not None:
+            return str(self.prefix)
+        return f"an origin that cannot be read in {OWN_FILE}"
 
 
 class Home(NamedTuple):
@@ -101,7 +99,9 @@ def bound_places(origins: Iterable[str], word: str) -> tuple[Place, ...]:
 def home_at(url: str) -> Home:
     """Give the home of a name of which the user has said this URL only."""
     prefix = _prefix(url)
-    return Home() if prefix is None else Home((Place(prefix, "", url),))
+    if prefix is None:
+        return Home()
+    return Home((Place(prefix, "", url),))
 
 
 def places_said(settings: Settings, name: str) -> Iterator[Place]:

@@ -124,7 +124,9 @@ def _read_holder(path: Path) -> str:
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:
             plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            said = file.read(_LONGEST_HOLDER).decode("utf-8", "replace").strip() if plain else ""
+            said = ""
+            if plain:
+                said = file.read(_LONGEST_HOLDER).decode("utf-8", "replace").strip()
     except OSError:
         said = ""
     return said or "another process"

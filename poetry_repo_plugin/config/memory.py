@@ -50,7 +50,9 @@ def added_to(
 def _entries(memory: Mapping[str, Any]) -> Iterable[list[Leaf]]:
     found: dict[tuple[str, ...], list[Leaf]] = {}
     for keys, value in leaves_of(memory):
-        entry = keys if keys[0] == "pypi-token" else keys[:-1]
+        entry = keys
+        if keys[0] != "pypi-token":
+            entry = keys[:-1]
         found.setdefault(entry, []).append((keys, value))
     return found.values()
 

@@ -61,7 +61,9 @@ def _migrate(text: str, plain: bool) -> tuple[str, list[str]]:
     for unit in source.units:
         _drop_url_of_pypi(source, unit, changes)
     if not legacy and not (plain and _is_plain(entries)):
-        return (source.text(), changes) if changes else (text, [])
+        if changes:
+            return (source.text(), changes)
+        return (text, [])
     was_on = pypi_is_on(entries) or not legacy
     defaults = [unit for unit in source.units if legacy_word(unit.data) == "default"]
     for unit in source.units:
@@ -113,7 +115,9 @@ def _drop_url_of_pypi(source: SourceText, unit: Unit, changes: list[str]) -> Non
     stand-in for it.
     """
     name, url = str(unit.data.get("name", "")), unit.data.get("url")
-    profile = profile_of(url) if isinstance(url, str) else None
+    profile = None
+    if isinstance(url, str):
+        profile = profile_of(url)
     if is_pypi(name) and profile is not None and profile.kind == "pypi":
         source.drop(unit, "url")
         changes.append(f"{shown(name)}: its URL is removed, because it is built into Poetry")

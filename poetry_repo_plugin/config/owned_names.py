@@ -141,4 +141,6 @@ def _holder(
     kind, url = source.get("type"), str(source.get("url", ""))
     if kind == "legacy":
         return str(source.get("reference", url))
-    return None if kind in _LOCAL or (name, url) in direct else url
+    if kind in _LOCAL or (name, url) in direct:
+        return None
+    return url

@@ -55,7 +55,9 @@ class Found:
     @property
     def token_is_username(self) -> bool:
         """Whether its server takes the token as the user name, which is then never shown."""
-        profile = profile_of(self.urls[0]) if self.urls else None
+        profile = None
+        if self.urls:
+            profile = profile_of(self.urls[0])
         return profile is not None and profile.token_is_username
 
     def goes_with(self, other: Found) -> bool:
@@ -158,7 +160,9 @@ def read_file(path: Path) -> Contents:
 def _with_token(found: Found) -> Found:
     """A token that its server takes as the user name needs no password."""
     takes_it = found.username is not None and found.secret is None and found.token_is_username
-    return replace(found, secret=Secret("")) if takes_it else found
+    if not takes_it:
+        return found
+    return replace(found, secret=Secret(""))
 
 
 def _from_pypirc(
@@ -248,15 +252,14 @@ def _server(
     except InvalidUrl as error:
         return str(error)
     if origin.host in _OLD_PYPI and section.lower() in ("pypi", "testpypi"):
-        new = None if is_pypi(section) else "https://test.pypi.org/legacy/"
-        return section.lower(), new, username, secret
+        if is_pypi(section):
+            return section.lower(), None, username, secret
+        return section.lower(), "https://test.pypi.org/legacy/", username, secret
     profile = profile_of(bare)
     if profile is not None and profile.kind == "pypi":
-        return (
-            ("pypi", None, username, secret)
-            if is_pypi(section)
-            else (_name(section), publish_url_of(bare), username, secret)
-        )
+        if is_pypi(section):
+            return ("pypi", None, username, secret)
+        return (_name(section), publish_url_of(bare), username, secret)
     return (
         _name_of_index(origin, bare) if is_pypi(section) else _name(section),
         bare,
@@ -313,7 +316,9 @@ def _from_pip(path: Path, parser: configparser.RawConfigParser, left_out: list[s
             )
         )
     # pip asks PyPI only where nothing else is its `index-url`, or where it is named beside that.
-    return [replace(one, replaces_pypi=False) for one in found] if keeps_pypi else found
+    if not keeps_pypi:
+        return found
+    return [replace(one, replaces_pypi=False) for one in found]
 
 
 def _is_variable(text: str | None) -> bool:
@@ -322,7 +327,9 @@ def _is_variable(text: str | None) -> bool:
 
 
 def _path(text: str | None) -> Path | None:
-    return Path(os.path.expanduser(text)).absolute() if text else None
+    if not text:
+        return None
+    return Path(os.path.expanduser(text)).absolute()
 
 
 def _name(text: str) -> str:

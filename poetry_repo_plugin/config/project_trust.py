@@ -54,7 +54,9 @@ class ProjectTrust:
         file = self._file(name)
         if file is None or self._objection(name, file) is not None:
             return None
-        return file if origin is None or self._is_in_reach(name, origin) else None
+        if origin is None or self._is_in_reach(name, origin):
+            return file
+        return None
 
     def ignored(self) -> list[str]:
         """A sentence for each CA of the project that does not count."""
@@ -75,7 +77,9 @@ class ProjectTrust:
 
     def _claimed(self) -> list[str]:
         project = self._catalogue.project
-        tables = project.settings if project is not None else {}
+        tables = {}
+        if project is not None:
+            tables = project.settings
         found: dict[str, str] = {}
         for name in (*tables, *self._settings.names_with_project_cert()):
             found.setdefault(name.lower(), name)
@@ -83,7 +87,9 @@ class ProjectTrust:
 
     def _claims(self, name: str) -> Iterator[_Claim]:
         project = self._catalogue.project
-        table = project.settings_for(name) if project is not None else None
+        table = None
+        if project is not None:
+            table = project.settings_for(name)
         if table is not None and table.ca is not None:
             yield _Claim(f"[tool.poetry-repo-plugin.{dump_key(name)}] ca", table.ca)
         folder = self._settings.project_folder
@@ -100,8 +106,12 @@ class ProjectTrust:
     def _named(self, name: str) -> list[Origin]:
         """Where the project says that the repository is; empty if it names none."""
         project = self._catalogue.project
-        source = project.source(name) if project is not None else None
-        table = project.settings_for(name) if project is not None else None
+        source = None
+        if project is not None:
+            source = project.source(name)
+        table = None
+        if project is not None:
+            table = project.settings_for(name)
         urls = [
             source.url if source is not None else None,
             table.publish_url if table is not None else None,

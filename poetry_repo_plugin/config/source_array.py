@@ -71,6 +71,8 @@ def _comments(inner: str) -> tuple[list[list[str]], list[str]]:
         elif kind == "newline" and depth == 0:
             is_behind = False
         elif kind == "comment":
-            owner = found[-1] if is_behind else held
+            owner = held
+            if is_behind:
+                owner = found[-1]
             owner.append(inner[start:end])
     return found, held

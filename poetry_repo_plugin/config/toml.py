@@ -25,7 +25,9 @@ def parse(text: str, what: str = "pyproject.toml") -> dict[str, Any]:
         found: dict[str, Any] = tomllib.loads(text)
         return found
     except (ValueError, RecursionError) as error:
-        detail = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        detail = "nested too deeply"
+        if not isinstance(error, RecursionError):
+            detail = str(error)
         if text.startswith("\ufeff"):
             detail = (
                 "it starts with a byte-order mark, which TOML does not allow (at line 1, column 1)"
@@ -36,7 +38,9 @@ def parse(text: str, what: str = "pyproject.toml") -> dict[str, Any]:
 def dump(value: object) -> str:
     """``value`` as a TOML value on one line."""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        if value:
+            return "true"
+        return "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list):
@@ -52,14 +56,16 @@ def dump_key(key: str) -> str:
     """``key`` bare where TOML allows it, quoted and escaped elsewhere (so it is also safe to
     print).
     """
-    return (
-        key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key).replace("\x7f", "\\u007f")
-    )
+    if re.fullmatch(r"[A-Za-z0-9_-]+", key):
+        return key
+    return json.dumps(key).replace("\x7f", "\\u007f")
 
 
 def shown(text: str) -> str:
     """``text`` as it may be printed: escaped where it holds what a terminal would act on."""
-    return text if text.isprintable() else json.dumps(text)
+    if text.isprintable():
+        return text
+    return json.dumps(text)
 
 
 def same(left: object, right: object) -> bool:

@@ -140,7 +140,9 @@ def _in_front_of(pieces: list[Part], first: int) -> int:
     if first == 0 or pieces[first - 1].path is not None:
         return first
     introduces_file = first == 1 and _blank_end(pieces[0].text)
-    return first if introduces_file else first - 1
+    if introduces_file:
+        return first
+    return first - 1
 
 
 def _is_below(piece: Part, path: KeyPath) -> bool:

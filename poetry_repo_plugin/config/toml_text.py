@@ -132,7 +132,9 @@ def tokens(text: str) -> Iterator[tuple[str, int, int]]:
 
 def _statement(text: str, start: int, equals: int, comment: int) -> Statement:
     bare = text.strip()
-    kind = "blank" if not bare else {"#": "comment", "[": "header"}.get(bare[0], "pair")
+    kind = "blank"
+    if bare:
+        kind = {"#": "comment", "[": "header"}.get(bare[0], "pair")
     return Statement(text, start, kind, equals, comment)
 
 
@@ -157,7 +159,9 @@ def _lead(held: list[Statement]) -> int:
     count = 0
     while count < len(held) and held[-1 - count].kind == "comment":
         count += 1
-    return 0 if count and held[-count].start == 0 else count
+    if count and held[-count].start == 0:
+        return 0
+    return count
 
 
 def _table(held: list[Statement], path: KeyPath, array: bool) -> list[Part]:

@@ -109,7 +109,9 @@ class Transaction:
 
 def _replacement(path: Path, edit: _Edit) -> Iterator[Replacement]:
     before = files.read_settings_text(path)
-    text = edited(path, before, edit.changes) if edit.changes else before
+    text = before
+    if edit.changes:
+        text = edited(path, before, edit.changes)
     for rewrite in edit.rewrites:
         text = rewrite(text)
     if text != before:

@@ -134,7 +134,9 @@ class UnknownNameError(InputError):
     """
 
     def __init__(self, given: str, meant: str | None, hint: Hint) -> None:
-        suggestion = f" Did you mean {meant}?" if meant is not None else ""
+        suggestion = ""
+        if meant is not None:
+            suggestion = f" Did you mean {meant}?"
         super().__init__(f"No repository is called {hidden(given)!r}.{suggestion}", hint)
         self.given = given
         self.meant = meant

@@ -58,7 +58,9 @@ def command(*words: str) -> Hint:
 
 def repo(verb: str, name: str | None = None, *words: str) -> Hint:
     """``poetry repo VERB NAME WORDS``; of a name that no repository can have, ``NAME``."""
-    named = [] if name is None else [name if is_name(name) else "NAME"]
+    named = []
+    if name is not None:
+        named = [name if is_name(name) else "NAME"]
     return Hint([("poetry", "repo", verb, *named, *words)])
 
 
@@ -83,7 +85,9 @@ def as_url(url: str | None) -> str:
         Origin.of(url or "")
     except InvalidUrl:
         return "URL"
-    return "URL" if url is None or redact(url) != url else url
+    if url is None or redact(url) != url:
+        return "URL"
+    return url
 
 
 def _safe(words: Sequence[str]) -> list[str]:
@@ -105,8 +109,12 @@ def _quoted(word: str) -> str:
     if os.name != "nt":
         from shlex import quote
 
-        return word if word == "…" else quote(word)
+        if word == "…":
+            return word
+        return quote(word)
     from subprocess import list2cmdline
 
     plain = list2cmdline([word])
-    return f'"{plain}"' if plain == word and set(word) & set("&|<>^%()!;,") else plain
+    if plain == word and set(word) & set("&|<>^%()!;,"):
+        return f'"{plain}"'
+    return plain

@@ -80,7 +80,9 @@ def no_choice(
     """
     known = list(choices)
     meant = meant or nearest(given, known)
-    suggestion = f" Did you mean {meant}?" if meant is not None else ""
+    suggestion = ""
+    if meant is not None:
+        suggestion = f" Did you mean {meant}?"
     return InputError(f"{given!r} is not {what}; there are {', '.join(known)}.{suggestion}")
 
 

@@ -70,8 +70,12 @@ class Origin(NamedTuple):
         """``host`` or ``host:port``; the port only where it is not the scheme's own, IPv6 in
         brackets.
         """
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        host = self.host
+        if ":" in self.host:
+            host = f"[{self.host}]"
+        if self.port == DEFAULT_PORTS[self.scheme]:
+            return host
+        return f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"
@@ -245,8 +249,12 @@ def hidden(url: str) -> str:
     longer than is read.
     """
     scheme = re.match(r"(?i)https?://", url)
-    shown = f"{scheme[0] if scheme else ''}****@{url.rpartition('@')[2]}" if "@" in url else url
-    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
+    shown = url
+    if "@" in url:
+        shown = f"{scheme[0] if scheme else ''}****@{url.rpartition('@')[2]}"
+    if len(shown) <= _LONGEST_SHOWN:
+        return shown
+    return f"{shown[:_LONGEST_SHOWN]}…"
 
 
 def _require_length(url: str) -> None:
@@ -271,11 +279,9 @@ def _split(url: str) -> SplitResult:
         raise InvalidUrl(f"{hidden(url)!r} is not a URL{why}")
     scheme = parts.scheme
     if scheme not in DEFAULT_PORTS:
-        what = (
-            f"its scheme is {scheme!r}"
-            if url[len(scheme) :].startswith("://") and scheme
-            else "it has no scheme"
-        )
+        what = "it has no scheme"
+        if url[len(scheme) :].startswith("://") and scheme:
+            what = f"its scheme is {scheme!r}"
         raise InvalidUrl(f"{hidden(url)!r} is not an http or https URL: {what}")
     if not host.strip("."):
         raise InvalidUrl(f"{hidden(url)!r} names no host")
@@ -289,7 +295,9 @@ def _host_at(where: str) -> tuple[str, str]:
     """
     parts = SplitResult("", where, "", "", "")
     problem = _tried(lambda parts: (parts.hostname, parts.port), parts)
-    return ("", str(problem)) if isinstance(problem, ValueError) else (parts.hostname or "", "")
+    if isinstance(problem, ValueError):
+        return ("", str(problem))
+    return (parts.hostname or "", "")
 
 
 def _tried(parse: Callable[[_G], _T], text: _G) -> _T | ValueError:
@@ -313,7 +321,9 @@ def _origin_at(scheme: str, where: str) -> Origin | str:
     """
     parts = SplitResult(scheme, where, "", "", "")
     host = parts.hostname or ""
-    port = parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
+    port = DEFAULT_PORTS[scheme]
+    if parts.port is not None:
+        port = parts.port
     if "[" in where or "]" in where:
         import ipaddress
 
@@ -328,7 +338,9 @@ def _origin_at(scheme: str, where: str) -> Origin | str:
         import idna  # only a host outside ASCII pays for it
 
         encoded = _tried(lambda name: idna.encode(name, uts46=True), host)
-        host = "" if isinstance(encoded, ValueError) else encoded.decode("ascii")
+        host = ""
+        if not isinstance(encoded, ValueError):
+            host = encoded.decode("ascii")
     host = host.removesuffix(".").lower()
     if not all(_LABEL.fullmatch(label) for label in host.split(".")):
         return "has a host name that is not valid"

@@ -23,7 +23,9 @@ def pattern_of(text: str) -> str | None:
     if not text.isascii():
         return None
     pattern = normalized(text)
-    return pattern if _PATTERN.fullmatch(pattern) else None
+    if _PATTERN.fullmatch(pattern):
+        return pattern
+    return None
 
 
 def patterns_in(value: object) -> tuple[str, ...]:

@@ -38,7 +38,9 @@ def is_certain(path: str) -> bool:
             return False
         if "%" not in text and text.isascii():
             return True
-        decoded = None if _NO_ESCAPE.search(text) else _decoded_once(text)
+        decoded = None
+        if not _NO_ESCAPE.search(text):
+            decoded = _decoded_once(text)
         if decoded is None or decoded == text:
             return decoded is not None
         text = decoded
@@ -80,7 +82,9 @@ def _normal(segment: str) -> str:
 
     def decode(match: re.Match[str]) -> str:
         char = chr(int(match[1], 16))
-        return char if char.isascii() and (char.isalnum() or char in "-._~") else match[0].upper()
+        if char.isascii() and (char.isalnum() or char in "-._~"):
+            return char
+        return match[0].upper()
 
     return _ESCAPE.sub(
         decode, quote(segment, safe="%!$&'()*+,;=:@", errors="replace")

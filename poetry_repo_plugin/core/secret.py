@@ -92,7 +92,9 @@ def _forms(secret: str) -> set[str]:
 
 
 def _found_as(form: str) -> str:
-    return re.escape(form) if len(form) >= 8 else rf"(?<!\w){re.escape(form)}(?!\w)"
+    if len(form) >= 8:
+        return re.escape(form)
+    return rf"(?<!\w){re.escape(form)}(?!\w)"
 
 
 def _bytes(text: str) -> bytes:

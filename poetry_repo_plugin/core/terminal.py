@@ -42,7 +42,9 @@ def without_secrets(text: str) -> str:
     changes.
     """
     text = masked(text)
-    return redact(text) if "@" in text and "//" in text else text
+    if "@" in text and "//" in text:
+        return redact(text)
+    return text
 
 
 def tamed(text: str) -> str:

@@ -49,4 +49,6 @@ def end_of_token(token: Secret) -> datetime | None:
         claims = parse_json(base64.urlsafe_b64decode(parts[1] + "=="))
     except ValueError:
         return None
-    return expiry.from_json(claims.get("exp")) if isinstance(claims, dict) else None
+    if not isinstance(claims, dict):
+        return None
+    return expiry.from_json(claims.get("exp"))

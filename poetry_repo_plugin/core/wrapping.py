@@ -27,11 +27,15 @@ def width_of(output: Any) -> int | None:
         if not stream.isatty():
             return None
         given = os.environ.get("COLUMNS", "")
-        columns = int(given) if given.isascii() and given.isdigit() else 0
+        columns = 0
+        if given.isascii() and given.isdigit():
+            columns = int(given)
         columns = columns or os.get_terminal_size(stream.fileno()).columns or _USUAL
     except (AttributeError, OSError, ValueError):  # no file, or a closed one
         return None
-    return columns if columns >= _NARROWEST else None
+    if columns >= _NARROWEST:
+        return columns
+    return None
 
 
 def wrapped(line: str, width: int | None) -> list[str]:

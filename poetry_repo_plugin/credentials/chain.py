@@ -42,7 +42,9 @@ def resolve(sources: Sequence[Source], query: Query) -> Resolution:
         if isinstance(answer, Broken):
             return Resolution(None, answer, tuple(steps))
     unheard = next((answer for _, answer in steps if isinstance(answer, Unheard)), None)
-    broken = Broken.because(unheard.why, source=unheard.source) if unheard is not None else None
+    broken = None
+    if unheard is not None:
+        broken = Broken.because(unheard.why, source=unheard.source)
     return Resolution(None, broken, tuple(steps))
 
 
@@ -92,7 +94,9 @@ class Chain:
         for.
         """
         found = self._known.get((_subject(query), query.allowed))
-        return None if found is None or self._runs_out(query, found) else found
+        if found is None or self._runs_out(query, found):
+            return None
+        return found
 
     def renew(self, query: Query, refused: Credential) -> Resolution:
         """The answer after ``refused`` was refused: asked for again once, whichever thread comes

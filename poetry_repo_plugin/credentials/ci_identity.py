@@ -128,7 +128,9 @@ def _github(audience: str) -> Union[Secret, Broken]:
         document = parse_json(body)
     except NotJson:
         document = None
-    value = document.get("value") if isinstance(document, dict) else None
+    value = None
+    if isinstance(document, dict):
+        value = document.get("value")
     if not isinstance(value, str):
         return Broken.because(f"{none}: GitHub's answer holds no token")
     return _made_out_for(audience, Secret(value), "GitHub's token")
@@ -144,7 +146,9 @@ def _fetch(url: str, audience: str, bearer: str) -> tuple[int, bytes]:
 
     parts = urlsplit(url)
     query = urlencode([*parse_qsl(parts.query), ("audience", audience)])
-    options = {"cert_reqs": "CERT_REQUIRED"} if Origin.of(url).scheme == "https" else {}
+    options = {}
+    if Origin.of(url).scheme == "https":
+        options = {"cert_reqs": "CERT_REQUIRED"}
     with urllib3.connection_from_url(url, **options) as pool, Budget(TIMEOUT) as budget:
         pool.ConnectionCls = watched(pool.ConnectionCls)
         answer: Any = pool.urlopen(
@@ -228,7 +232,9 @@ def _is_fork() -> bool | None:
         fork = event["pull_request"]["head"]["repo"]["fork"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return fork if isinstance(fork, bool) else None
+    if isinstance(fork, bool):
+        return fork
+    return None
 
 
 def _payload(identity: Secret) -> dict[str, object]:
@@ -239,4 +245,6 @@ def _payload(identity: Secret) -> dict[str, object]:
         document = parse_json(base64.urlsafe_b64decode(payload + "=="))
     except ValueError:
         return {}
-    return document if isinstance(document, dict) else {}
+    if isinstance(document, dict):
+        return document
+    return {}

@@ -45,7 +45,9 @@ class EnvironmentSource:
         first, second = (token, pair) if query.purpose is Purpose.PUBLISH else (pair, token)
         if isinstance(second, Credential) and not isinstance(first, Credential):
             return second
-        return second if first == _NOTHING else first
+        if first == _NOTHING:
+            return second
+        return first
 
     def _token(self, query: Query) -> Answer:
         token = self._settings.variable("PYPI_TOKEN", query.name)
@@ -71,7 +73,9 @@ class EnvironmentSource:
             user = stored
         if not user and not secret:
             return _empty(variable, "PASSWORD")
-        missing = "" if user else f" (without {variable.removesuffix('_PASSWORD')}_USERNAME)"
+        missing = ""
+        if not user:
+            missing = f" (without {variable.removesuffix('_PASSWORD')}_USERNAME)"
         return self._checked(query, user, secret, variable, missing)
 
     def _user_of_files(self, query: Query) -> str | Withheld:
@@ -95,7 +99,9 @@ class EnvironmentSource:
         detail = f"environment variable {variable}{note}"
         if query.username is not None and query.username != username:
             return NotMine(f"{detail} is for another user")
-        what = "TOKEN" if username == TOKEN_USER else "PASSWORD"
+        what = "PASSWORD"
+        if username == TOKEN_USER:
+            what = "TOKEN"
         mend = export(**{variable: what})
         return Credential(Secret(secret), username, self.name, detail, mend=mend)
 
@@ -118,7 +124,9 @@ class EnvironmentUser:
 
     def get(self, query: Query) -> Answer:
         """The user with an empty password, as Poetry sends it."""
-        user = self._settings.outer_user(query.name) if query.name else None
+        user = None
+        if query.name:
+            user = self._settings.outer_user(query.name)
         if user is None or query.username not in (None, user):
             return NotMine()
         username = self._settings.variable("HTTP_BASIC", query.name, "_USERNAME")

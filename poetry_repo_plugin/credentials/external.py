@@ -99,7 +99,9 @@ class OutsideSource:
             answer = self._looked_at(query, source)
         if isinstance(answer, Broken) and self._choice.is_only_proposed(query.name):
             return NotMine(answer.why)
-        return replace(answer, source=source.name) if isinstance(answer, Broken) else answer
+        if not isinstance(answer, Broken):
+            return answer
+        return replace(answer, source=source.name)
 
     def may_identify(self, name: str) -> bool:
         """Whether a helper is set that may hand out a client certificate. It is not run to find
@@ -201,7 +203,9 @@ class OutsideSource:
         if source.name == "provider:gitlab":
             return source.get(query)  # it only reads the environment
         look = getattr(source, "look", None)
-        cannot: Union[NotMine, Broken, None] = look(query) if look is not None else None
+        cannot: Union[NotMine, Broken, None] = None
+        if look is not None:
+            cannot = look(query)
         if isinstance(cannot, NotMine):
             return cannot
         kept = None
@@ -232,14 +236,20 @@ class RecognisedSource:
         """What the vendor's command line tool says, if it is there; or what it said to an earlier
         command.
         """
-        chosen = self._kind_of(query.url) if query.name else None
-        source = provider(chosen) if chosen is not None else None
+        chosen = None
+        if query.name:
+            chosen = self._kind_of(query.url)
+        source = None
+        if chosen is not None:
+            source = provider(chosen)
         if source is None:
             return NotMine()
         if not query.allows(self.needs):
             return NotMine("not asked until the repository refuses")
         maker = maker_of(source, asked_about(source, query))
-        recalled = None if query.fresh else self._between.get(query, maker)
+        recalled = None
+        if not query.fresh:
+            recalled = self._between.get(query, maker)
         if recalled is not None:
             return recalled
         answer = source.get(query)

@@ -170,7 +170,9 @@ class HelperSource:
             finished = self.settings.run(operation, input=request)
         except (process.ToolFailed, InvalidUrl) as error:
             return Broken.because(f"the credential helper could not {operation}: {error}")
-        return None if finished.succeeded else _refusal(self.settings, finished)
+        if finished.succeeded:
+            return None
+        return _refusal(self.settings, finished)
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,9 @@ def _missing(error: process.ToolMissing, query: Query) -> Broken:
 
 
 def _again(query: Query) -> Hint | None:
-    return repo("login", query.name, "--helper", "COMMAND") if query.name else None
+    if not query.name:
+        return None
+    return repo("login", query.name, "--helper", "COMMAND")
 
 
 def login_again(
@@ -233,8 +237,10 @@ def login_again(
         return None
     if len(command) > 1 or process.presentable(command[0], lines=1) != command[0]:
         return repo("login", name, "--helper", "COMMAND")
-    spoken = ("--protocol", protocol.value) if protocol is not None else ()
-    return repo("login", name, "--helper", command[0], *spoken)
+    hint = repo("login", name, "--helper", command[0])
+    if protocol is None:
+        return hint
+    return hint.adding("--protocol", protocol.value)
 
 
 def _one_question(settings: HelperSettings, protocol: HelperProtocol, url: str) -> process.Finished:
@@ -265,8 +271,12 @@ def _signed(answer: Answer, settings: HelperSettings, username: str | None) -> A
 def _spoken(stdout: bytes) -> HelperProtocol | None:
     kind = protocols.json_kind(stdout)
     if kind is not None:
-        return HelperProtocol.EXEC_CREDENTIAL if kind == "ExecCredential" else HelperProtocol.BAZEL
-    return HelperProtocol.GIT if protocols.git_attributes(stdout) else None
+        if kind == "ExecCredential":
+            return HelperProtocol.EXEC_CREDENTIAL
+        return HelperProtocol.BAZEL
+    if protocols.git_attributes(stdout):
+        return HelperProtocol.GIT
+    return None
 
 
 def _understood(settings: HelperSettings, stdout: bytes, url: str) -> HelperAnswer:
@@ -287,5 +297,7 @@ def _unknown(settings: HelperSettings, url: str, silent: bool, complaints: list[
     if len(complaints) == len(names):
         which = f"if it speaks another protocol, set --protocol ({', '.join(names)})"
         return f"the credential helper {settings.shown} {complaints[0]}; {which}"
-    last = f"; it {complaints[0]}" if complaints else ""
+    last = ""
+    if complaints:
+        last = f"; it {complaints[0]}"
     return f"{settings.shown} speaks none of the protocols {', '.join(names)}{last}"

@@ -71,7 +71,9 @@ class KeyringUrlSource:
             try:
                 entry = self._gate.found(service, username)
             except KeyringUnavailable as error:
-                return Unheard(str(error), "keyring-url") if error.gone else NotMine(str(error))
+                if error.gone:
+                    return Unheard(str(error), "keyring-url")
+                return NotMine(str(error))
             if entry is not None:
                 return Credential(
                     entry.secret, entry.username, "keyring-url", f"keyring entry {service}"

@@ -122,7 +122,9 @@ class KeyringWorker:
             self._tell(f"{TIMEOUT_VARIABLE} is {said!r}, {wrong}.")
         if known:
             return SECONDS_FOR_KNOWN_ENTRY
-        return SECONDS_WITH_TERMINAL if self._terminal else SECONDS_WITHOUT_TERMINAL
+        if self._terminal:
+            return SECONDS_WITH_TERMINAL
+        return SECONDS_WITHOUT_TERMINAL
 
     def _ask_backend(self, ask: Callable[[Any], Any]) -> Any:
         import keyring

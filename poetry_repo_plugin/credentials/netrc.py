@@ -49,7 +49,9 @@ class NetrcSource:
         may_search = bool(query.name) and query.allows(Need.SEARCH)
         default = may_search and "default" in entries.hosts
         known = default or (host in entries.hosts and host != "default")
-        found = entries.authenticators(host) if known else None
+        found = None
+        if known:
+            found = entries.authenticators(host)
         if found is None:
             return NotMine(f"{file} has no entry for {host}")
         username, _, password = found

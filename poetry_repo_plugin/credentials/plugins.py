@@ -28,13 +28,17 @@ class PluginSource:
         if query.purpose is Purpose.PUBLISH:
             found.reverse()
         mine = [one for one in found if one is not None and query.username in (None, one.username)]
-        return mine[0] if mine else NotMine("no other plugin has set any")
+        if mine:
+            return mine[0]
+        return NotMine("no other plugin has set any")
 
     def _pair(self, query: Query) -> Credential | None:
         username, password = self._settings.added_login(query.name)
         if password is None:
             return None
-        user = username if username is not None else query.username or ""
+        user = username
+        if username is None:
+            user = query.username or ""
         return Credential(
             Secret(password), user, "env", f"{ANOTHER_PLUGIN} (http-basic.{query.name})"
         )

@@ -97,7 +97,9 @@ class Finished:
             else f"was ended by signal {-self.status}"
         )
         said = presentable(self.stderr)
-        return f"{ending}: {said}" if said else f"{ending} without output"
+        if said:
+            return f"{ending}: {said}"
+        return f"{ending} without output"
 
     @property
     def failure(self) -> str:
@@ -201,7 +203,9 @@ def _resolve(program: str) -> str:
         for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)
         if os.path.isabs(folder)
     ]
-    found = shutil.which(program, path=os.pathsep.join(folders)) if folders else None
+    found = None
+    if folders:
+        found = shutil.which(program, path=os.pathsep.join(folders))
     if found is None or not os.path.isabs(found):
         raise ToolMissing(f"{_shown(program)} is not on PATH")
     return found

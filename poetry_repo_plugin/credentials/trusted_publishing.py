@@ -107,7 +107,9 @@ class TrustedPublishingSource:
         if isinstance(answer, Broken):
             return answer
         status, body = answer
-        audience = body.get("audience") if isinstance(body, dict) else None
+        audience = None
+        if isinstance(body, dict):
+            audience = body.get("audience")
         if status == 200 and isinstance(audience, str) and audience:
             if may_ask_for(audience, origin, self._allowed):
                 return audience
@@ -128,7 +130,9 @@ class TrustedPublishingSource:
             return answer
         status, body = answer
         if not isinstance(body, dict):
-            cause = Cause.SERVER_ERROR if status >= 500 else Cause.CREDENTIAL_REJECTED
+            cause = Cause.CREDENTIAL_REJECTED
+            if status >= 500:
+                cause = Cause.SERVER_ERROR
             return Broken.because(
                 f"{origin} answered {status} without a reason when asked for an upload token", cause
             )
@@ -163,7 +167,9 @@ class TrustedPublishingSource:
         except RepoError as error:
             return Broken.because(error.message, Cause.SERVER_ERROR, error.hint)
         except OSError as error:
-            cause = Cause.TIMEOUT if isinstance(error, TimeoutError) else Cause.REFUSED
+            cause = Cause.REFUSED
+            if isinstance(error, TimeoutError):
+                cause = Cause.TIMEOUT
             return Broken.because(
                 f"{origin} could not be asked for an upload token ({presentable(str(error))})",
                 cause,

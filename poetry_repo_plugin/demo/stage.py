@@ -72,7 +72,9 @@ def _introduce(screen: Screen, room: Room, index: Index) -> None:
 def _play(screen: Screen, runner: Runner, room: Room, folder: str, step: Step) -> None:
     screen.remark(step.remark, gap=True)
     screen.typed(step.typed())
-    stdin = room.home / step.stdin if step.stdin is not None else None
+    stdin = None
+    if step.stdin is not None:
+        stdin = room.home / step.stdin
     finished = runner.run(step.words, room.home / folder, stdin)
     screen.settle()
     judge(step, finished)
@@ -85,11 +87,15 @@ def judge(step: Step, finished: Finished) -> None:
     :class:`Astray`.
     """
     command = f"`poetry {' '.join(step.words[:2])}`"
-    wanted = 0 if step.cause is None else 1
+    wanted = 1
+    if step.cause is None:
+        wanted = 0
     if finished.code != wanted:
         raise Astray(
             f"The demo went wrong: {command} ended with exit code {finished.code}, not {wanted}."
         )
-    shows = step.shows if step.cause is None else f"[{step.cause.value}]"
+    shows = step.shows
+    if step.cause is not None:
+        shows = f"[{step.cause.value}]"
     if shows not in finished.text:
         raise Astray(f"The demo went wrong: {command} did not say {shows!r}.")

@@ -53,7 +53,9 @@ class Step:
                 groups[-1] += f" {_quoted(word)}"
             else:
                 groups.append(_quoted(word))
-        return groups if self.stdin is None else [*groups, f"< ~/{self.stdin}"]
+        if self.stdin is None:
+            return groups
+        return [*groups, f"< ~/{self.stdin}"]
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,6 @@ def _quoted(word: str) -> str:
     """For a shell; ``~`` is left to it, and quotes are those that one would type."""
     if word.startswith("~/"):
         return f"~/{shlex.quote(word[2:])}"
-    return (
-        f'"{word}"'
-        if shlex.quote(word) != word and not set(word) & set('"$`\\!')
-        else shlex.quote(word)
-    )
+    if shlex.quote(word) != word and not set(word) & set('"$`\\!'):
+        return f'"{word}"'
+    return shlex.quote(word)

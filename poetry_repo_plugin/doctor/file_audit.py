@@ -34,7 +34,9 @@ def login_in(url: str) -> tuple[str, str, Secret] | None:
         if profile is None or not profile.token_is_username or _PLACEHOLDER.fullmatch(username):
             return None
         return bare, username, Secret("")
-    return None if _PLACEHOLDER.fullmatch(secret.reveal()) else (bare, username, secret)
+    if _PLACEHOLDER.fullmatch(secret.reveal()):
+        return None
+    return (bare, username, secret)
 
 
 def lines_with_password(text: str) -> Iterator[int]:
@@ -55,7 +57,9 @@ def sources_with_login(text: str) -> dict[str, tuple[str, str, Secret]]:
     found = {}
     for unit in SourceText(text).units:
         url = unit.data.get("url")
-        login = login_in(url) if isinstance(url, str) else None
+        login = None
+        if isinstance(url, str):
+            login = login_in(url)
         if login is not None:
             found[str(unit.data.get("name", ""))] = login
     return found
@@ -92,7 +96,9 @@ def strip_lock(text: str, owned: Callable[[str], bool]) -> str:
             _strip(lines, block, owned)
         block = [number]
     new = "".join(lines)
-    return new if new != text and same(_bare(parse(text), owned), parse(new)) else text
+    if new != text and same(_bare(parse(text), owned), parse(new)):
+        return new
+    return text
 
 
 def is_owned(url: str, urls: Collection[str]) -> bool:
@@ -128,7 +134,9 @@ def _strip(lines: list[str], block: list[int], owned: Callable[[str], bool]) -> 
     for at in block:
         end = lines[at][len(lines[at].rstrip("\r\n")) :]
         found = _LOCKED_URL.match(lines[at].rstrip("\r\n"))
-        login = login_in(str(parse(f'url = "{found[2]}"')["url"])) if found else None
+        login = None
+        if found:
+            login = login_in(str(parse(f'url = "{found[2]}"')["url"]))
         if found and login is not None and owned(login[0]):
             lines[at] = f"{found[1]}{dump(login[0])}{end}"
 
@@ -137,8 +145,12 @@ def _bare(data: dict[str, object], owned: Callable[[str], bool]) -> dict[str, ob
     """What a lock file must say when it is stripped."""
     packages = data.get("package")
     for package in packages if isinstance(packages, list) else []:
-        source = package.get("source") if isinstance(package, dict) else None
-        login = login_in(str(source.get("url", ""))) if isinstance(source, dict) else None
+        source = None
+        if isinstance(package, dict):
+            source = package.get("source")
+        login = None
+        if isinstance(source, dict):
+            login = login_in(str(source.get("url", "")))
         if (
             isinstance(source, dict)
             and source.get("type") == "legacy"

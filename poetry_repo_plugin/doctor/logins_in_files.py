@@ -61,7 +61,9 @@ def lock(access: Access) -> Iterator[Finding]:
         return
     text = read_text(file)
     strip = partial(_stripped, access)
-    fix = partial(_clean_lock, access, file) if strip(text) != text else None
+    fix = None
+    if strip(text) != text:
+        fix = partial(_clean_lock, access, file)
     yield from _lines("poetry.lock", text, fix)
 
 
@@ -71,7 +73,9 @@ def lock_file(access: Access) -> Path | None:
     if project is None:
         return None
     file = project.path.with_name("poetry.lock")
-    return file if file.exists() else None
+    if file.exists():
+        return file
+    return None
 
 
 def rewritten(access: Access, file: Path, rewrite: Callable[[str], str]) -> bool:
@@ -99,12 +103,16 @@ def _lines(name: str, text: str, fix: Fix | None) -> Iterator[Finding]:
     lines = list(lines_with_password(text))
     if not lines:
         return
-    where = "line" if len(lines) == 1 else "lines"
+    where = "lines"
+    if len(lines) == 1:
+        where = "line"
     where += f" {', '.join(map(str, lines[:_SHOWN]))}"
     if len(lines) > _SHOWN:
         where += f" and {len(lines) - _SHOWN} more"
     message = f"{name}: a URL holds a password ({where})"
-    hint = _FIX if fix is not None else None
+    hint = None
+    if fix is not None:
+        hint = _FIX
     yield Finding("credentials", State.FAIL, message, hint=hint, fix=fix)
 
 

@@ -62,7 +62,9 @@ class Route:
             return failed("dns", self._of_proxy(f"{which} cannot be used: {self._fault}"))
         host = self.proxy.host if self.proxy else self.origin.host
         port = self.proxy.port if self.proxy else self.origin.port
-        whose = f"the proxy {self.proxy}, which resolves {self.origin.host}" if self.proxy else ""
+        whose = ""
+        if self.proxy:
+            whose = f"the proxy {self.proxy}, which resolves {self.origin.host}"
         if _is_address(host):
             self._addresses = [host]
             why = (
@@ -96,7 +98,9 @@ class Route:
         took = time.monotonic() - started
         if self.proxy is not None:
             tunnelled = self.probable and self.origin.scheme == "https"
-            does = f"connects to {self.origin.netloc}" if tunnelled else "answers"
+            does = "answers"
+            if tunnelled:
+                does = f"connects to {self.origin.netloc}"
             return fine("connect", f"the proxy {self.proxy} {does}")
         where = f"port {self.origin.port} at {reached} answers"
         if took > _SLOW and first != self._addresses[:1]:
@@ -142,12 +146,15 @@ class Route:
 
     def _unconnected(self, error: OSError) -> Finding:
         found = self._access.tls.explain(self._grant, error, look_closer=False)
-        cause = found.cause if found is not None else Cause.REFUSED
-        why = found.detail if found is not None else error.strerror or str(error)
+        cause, why = Cause.REFUSED, error.strerror or str(error)
+        if found is not None:
+            cause, why = found.cause, found.detail
         if isinstance(error, TimeoutError):
             cause, why = Cause.TIMEOUT, f"no connection could be made within {self._timeout:g} s"
         if self.proxy is not None:
-            said = why if cause is Cause.PROXY else f"the proxy {self.proxy} cannot be used: {why}"
+            said = why
+            if cause is not Cause.PROXY:
+                said = f"the proxy {self.proxy} cannot be used: {why}"
             return failed("connect", self._of_proxy(said))
         return failed(
             "connect", failure(cause, why, self._grant.repository, host=self.origin.netloc)

@@ -119,7 +119,9 @@ class Security:
             return failed("tls", error)
         if error is not None:
             peer = self._look()  # a server refuses us after we have accepted it
-        facts = peer.certificate if peer is not None else None
+        facts = None
+        if peer is not None:
+            facts = peer.certificate
         return replace(
             self._of_peer(peer), expires_at=facts.not_after if facts is not None else None
         )
@@ -127,7 +129,9 @@ class Security:
     def client_certificate(self, reached: str) -> Finding:
         """Whether one is wanted, offered and accepted."""
         facts = self._material.identity
-        ends = facts.not_after if facts is not None else None
+        ends = None
+        if facts is not None:
+            ends = facts.not_after
         return replace(self._client_certificate(reached), expires_at=ends)
 
     def _client_certificate(self, reached: str) -> Finding:
@@ -215,8 +219,12 @@ class Security:
     # -- words
 
     def _of_peer(self, peer: Peer | None) -> Finding:
-        facts = peer.certificate if peer is not None else None
-        version = f"{peer.version}, " if peer is not None and peer.version else ""
+        facts = None
+        if peer is not None:
+            facts = peer.certificate
+        version = ""
+        if peer is not None and peer.version:
+            version = f"{peer.version}, "
         if not self._material.settings.verify:
             repository = self._grant.repository
             what, hint = self._access.tls.unverified(
@@ -230,11 +238,9 @@ class Security:
             return Finding(
                 "tls", State.WARN, f"{version}its certificate expires on {_until(facts)}"
             )
-        relaxed = (
-            ", checked without Python's stricter X.509 rules"
-            if self._material.settings.relaxed
-            else ""
-        )
+        relaxed = ""
+        if self._material.settings.relaxed:
+            relaxed = ", checked without Python's stricter X.509 rules"
         whose = (
             f"the certificate of {facts.name} by {facts.issuer_name}, valid until {_until(facts)}"
         )
@@ -253,13 +259,13 @@ class Security:
             )
         if reached:
             return skipped("client-cert", "none is set")
-        peer = self._look() if self._route.probable else None
+        peer = None
+        if self._route.probable:
+            peer = self._look()
         self.asks_in_vain = peer is not None and peer.asks_client_certificate is True
-        more = (
-            "; the server asks for one, optionally"
-            if self.asks_in_vain
-            else ", and none is demanded"
-        )
+        more = ", and none is demanded"
+        if self.asks_in_vain:
+            more = "; the server asks for one, optionally"
         return skipped("client-cert", f"none is set{more}")
 
     def _expiring(self) -> Finding | None:
@@ -276,11 +282,9 @@ class Security:
 
     def _who(self) -> str:
         facts = self._material.identity
-        return (
-            f"{facts.name}, valid until {_until(facts)}"
-            if facts is not None
-            else "the one from its helper"
-        )
+        if facts is None:
+            return "the one from its helper"
+        return f"{facts.name}, valid until {_until(facts)}"
 
 
 def _until(facts: CertificateFacts) -> str:

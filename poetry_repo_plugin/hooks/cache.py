@@ -60,7 +60,9 @@ class ReleaseCache(FileCache[dict[str, Any]]):
             found = super().get(key)
         except OSError:
             return None
-        return found if isinstance(found, dict) else None
+        if isinstance(found, dict):
+            return found
+        return None
 
     def put(self, key: str, value: Any, minutes: int | None = None) -> None:
         """See Poetry's, which lets others read a file of which only a part is written."""

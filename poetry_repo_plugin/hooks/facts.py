@@ -72,7 +72,9 @@ def project_folder(command: Command) -> Path | None:
     start = getattr(application, "project_directory", None)
     start = start or getattr(application, "_project_directory", None)  # its name in 2.0
     file = find_project(Path(start or Path.cwd()))
-    return file.parent if file is not None and is_project(file) else None
+    if file is not None and is_project(file):
+        return file.parent
+    return None
 
 
 def surroundings(command: Command) -> Surroundings:
@@ -97,7 +99,9 @@ def memory() -> tuple[Mapping[str, Any], list[Leaf]]:
     has not made it.
     """
     config = poetry_config()
-    return (config.raw(), _brought.get(config, [])) if config is not None else ({}, [])
+    if config is not None:
+        return (config.raw(), _brought.get(config, []))
+    return ({}, [])
 
 
 def note_project(poetry: Any) -> None:

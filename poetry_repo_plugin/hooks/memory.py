@@ -15,7 +15,9 @@ def create_poetry(original: Callable[..., Any], *arguments: Any, **options: Any)
     theirs.
     """
     config = poetry_config()
-    before = list(leaves_of(config.raw())) if config is not None else []
+    before = []
+    if config is not None:
+        before = list(leaves_of(config.raw()))
     try:
         poetry = original(*arguments, **options)
     except BaseException:  # a folder whose pyproject.toml cannot be used has been merged by then

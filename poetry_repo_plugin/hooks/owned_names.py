@@ -131,13 +131,17 @@ def get_locked(original: Callable[..., Any], self: Any, dependency: Any) -> Any:
     """``Provider.get_locked``: what the lock file has from an explicit source counts for whoever
     names that source, and so for a name that the source owns.
     """
-    source = Routes(self.pool).source_of(dependency.name, None) if current().owned else None
+    source = None
+    if current().owned:
+        source = Routes(self.pool).source_of(dependency.name, None)
     if source is None or dependency.source_name:
         return original(self, dependency)
     named = dependency.clone()
     named.source_name = source
     found = original(self, named)
-    return found if found is None else type(found)(dependency, found.package)
+    if found is None:
+        return found
+    return type(found)(dependency, found.package)
 
 
 def search_for_direct_origin_dependency(
@@ -206,7 +210,9 @@ def search(original: Callable[..., Any], self: Any, query: Any) -> Any:
         return original(self, query)
     words = query.split() if isinstance(query, str) else list(query)
     asked = [word for word in words if _may_search(self, word)]
-    found = original(self, " ".join(asked) if isinstance(query, str) else asked) if asked else []
+    found = []
+    if asked:
+        found = original(self, " ".join(asked) if isinstance(query, str) else asked)
     return [one for one in found if may_be_asked(self, one.name)]
 
 
@@ -243,8 +249,12 @@ def _wanted_elsewhere(name: str, owner: Owner, source: str) -> Failure:
 
 
 def _not_a_source(name: str, owner: Owner) -> Failure:
-    whose = "Poetry's own environment" if current().is_for_poetry_itself else "this project"
-    words = ["--self"] if current().is_for_poetry_itself else []
+    whose = "this project"
+    if current().is_for_poetry_itself:
+        whose = "Poetry's own environment"
+    words = []
+    if current().is_for_poetry_itself:
+        words = ["--self"]
     if not current().knows_url(owner.repository):
         words.insert(0, "URL")
     hint = repo("add", owner.repository, *words)
@@ -270,7 +280,9 @@ def _locked_elsewhere(found: list[Elsewhere], of_poetry: bool) -> Failure:
     if len(names) > _SHOWN:
         told += f" and {len(names) - _SHOWN} more"
     owner, verb = first.owners[0], "belongs" if len(names) == 1 else "belong"
-    them = "it" if len(names) == 1 else "them"
+    them = "them"
+    if len(names) == 1:
+        them = "it"
     holders = " and ".join(dict.fromkeys(one.holder for one in of_same))
     hint = command("poetry", "update", "--lock", *names)
     if of_poetry:

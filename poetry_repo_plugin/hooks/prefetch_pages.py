@@ -87,7 +87,8 @@ def _cached(repository: Any, name: str, version: Any) -> dict[str, Any] | None:
         found = json.loads(path.read_bytes()[10:])  # behind the date of its end
     except (OSError, ValueError):
         return None
-    current = isinstance(found, dict) and found.get("_cache_version") == str(
-        repository.CACHE_VERSION
-    )
-    return found if current else None
+    if not isinstance(found, dict):
+        return None
+    if found.get("_cache_version") != str(repository.CACHE_VERSION):
+        return None
+    return found

@@ -47,7 +47,9 @@ def publish(
 
 
 def _nested(keys: tuple[str, ...], value: str) -> Any:
-    return value if not keys else {keys[0]: _nested(keys[1:], value)}
+    if not keys:
+        return value
+    return {keys[0]: _nested(keys[1:], value)}
 
 
 def upload(

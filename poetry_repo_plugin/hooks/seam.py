@@ -37,7 +37,9 @@ class Seam(NamedTuple):
         try:
             found = getattr(self.owner, self.name)
         except (ImportError, AttributeError):
-            return None if self.optional else shown
+            if self.optional:
+                return None
+            return shown
         if self.parameters and not set(self.parameters) <= set(inspect.signature(found).parameters):
             return f"{shown}({', '.join(self.parameters)})"
         return None

@@ -30,7 +30,9 @@ def report_line(error: BaseException) -> str | None:
     except PackageNotFoundError:  # run from a folder, without its metadata
         return None
     urls = dict(line.split(", ", 1) for line in about.get_all("Project-URL") or ())
-    where = f" at {urls['Issues']}" if "Issues" in urls else ""
+    where = ""
+    if "Issues" in urls:
+        where = f" at {urls['Issues']}"
     return (
         f"poetry-repo-plugin {about['Version']} hit an unexpected error: {type(error).__name__}. "
         f"Please report it{where}, with the output of the same command and -vvv."

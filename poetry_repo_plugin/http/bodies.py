@@ -129,7 +129,9 @@ def reason_of(response: Any, *secrets: str) -> str:
         plain = " ".join(_ESCAPES.sub("", text).split())
         plain = "".join(char for char in plain if char.isprintable())
         if plain.rstrip(".").lower() not in usual:
-            return plain if len(plain) <= _LONGEST_REASON else f"{plain[: _LONGEST_REASON - 1]}…"
+            if len(plain) <= _LONGEST_REASON:
+                return plain
+            return f"{plain[: _LONGEST_REASON - 1]}…"
     return ""
 
 
@@ -161,7 +163,9 @@ def _message_in(document: object, depth: int = 3) -> str:
         return document
     if isinstance(document, list):
         document = next(iter(document), None)
-        return _message_in(document, depth - 1) if depth else ""
+        if not depth:
+            return ""
+        return _message_in(document, depth - 1)
     if not isinstance(document, dict) or not depth:
         return ""
     found = (
@@ -203,7 +207,9 @@ def is_html(response: Any) -> bool:
 
 def title_of(response: Any) -> str | None:
     """The title of an HTML page, for a message; ``None`` where it is none, or has none."""
-    found = TITLE.search(response.content) if is_html(response) else None
+    found = None
+    if is_html(response):
+        found = TITLE.search(response.content)
     if found is None:
         return None
     return " ".join(found[1].decode("utf-8", "replace").split())[:60] or None

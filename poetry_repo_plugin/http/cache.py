@@ -127,7 +127,9 @@ class CarefulController(CacheController):  # type: ignore[misc]  # cachecontrol 
         if not isinstance(self.cache, SeparateBodyBaseCache):
             promised = _promised_size(answer)
             is_whole = promised is None or promised == len(answer["body"])
-            return self._respond(request, entry, None) if is_whole else None
+            if not is_whole:
+                return None
+            return self._respond(request, entry, None)
         body = self.cache.get_body(url)
         if body is None:
             return None
@@ -184,7 +186,9 @@ def _promised_size(answer: Any) -> int | None:
     file's size.
     """
     promised = CaseInsensitiveDict(answer["headers"]).get("content-length", "")
-    return int(promised) if promised.isdigit() else None
+    if not promised.isdigit():
+        return None
+    return int(promised)
 
 
 def _is_whole(body: IO[bytes], entry: Any) -> bool:

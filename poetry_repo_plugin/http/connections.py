@@ -107,7 +107,9 @@ class Connections(Contexts):
         """The failure that a proxy is which no request can go through."""
         from poetry_repo_plugin.http.proxy import fault_of
 
-        fault = fault_of(proxy) if proxy is not None else None
+        fault = None
+        if proxy is not None:
+            fault = fault_of(proxy)
         if fault is None or proxy is None:
             return None
         return self._of_proxy(grant, f"the proxy cannot be used: {fault}", proxy, retry=False)
@@ -119,8 +121,12 @@ class Connections(Contexts):
         variable = variable_of(proxy, grant.origin.scheme, self._settings.environ)
         words = [name_of(proxy), f"set by {variable}" if variable is not None else ""]
         named = ", ".join(filter(None, words))
-        told = f"{detail} ({named})" if named else detail
-        hint = unset(variable) if variable is not None else None
+        told = detail
+        if named:
+            told = f"{detail} ({named})"
+        hint = None
+        if variable is not None:
+            hint = unset(variable)
         repository, host = grant.repository, grant.origin.netloc
         return failure(Cause.PROXY, told, repository, host=host, hint=hint, retry=retry)
 
@@ -152,7 +158,9 @@ class Connections(Contexts):
         from poetry_repo_plugin.tls.errors import classify_answer
 
         found = classify_answer(status, body, self.offers(grant))
-        return self._as_failure(grant, found) if found is not None else None
+        if found is None:
+            return None
+        return self._as_failure(grant, found)
 
     def _as_failure(
         self,

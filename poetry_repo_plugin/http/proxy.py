@@ -22,7 +22,9 @@ def fault_of(proxy: str) -> str | None:
     """Why no request can go through ``proxy``, a URL from the environment, however often it is
     tried.
     """
-    scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
+    scheme = ""
+    if "://" in proxy:
+        scheme = proxy.partition("://")[0].lower()
     if not scheme and re.match(r"[A-Za-z][A-Za-z0-9+-]*:", proxy):
         return "its URL has no scheme; it must start with http://"  # urllib3 takes the host for one
     if scheme and scheme not in _SCHEMES:

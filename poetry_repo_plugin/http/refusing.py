@@ -35,7 +35,9 @@ class RefusingAdapter(BaseAdapter):
     def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> NoReturn:
         """Raise what ``report`` makes of it; nothing is opened."""
         name = self._owner()
-        repository = self._get_access().catalogue.find(name) if name is not None else None
+        repository = None
+        if name is not None:
+            repository = self._get_access().catalogue.find(name)
         where = redact(request.url or "")[:200]
         message = f"it leads to {where!r}, which is neither http nor https; it was not followed."
         raise self._report(failure(Cause.NOT_AN_INDEX, message, repository))

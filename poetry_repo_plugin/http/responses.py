@@ -77,7 +77,9 @@ def judge_index(url: str, response: Response) -> Judgement:
     if status == 404:
         return _no_index(Answer.ABSENT, status, f"there is no index at {shown} (404)")
     if status >= 400:
-        answer = Answer.REFUSED if status in (401, 403) else Answer.OTHER
+        answer = Answer.OTHER
+        if status in (401, 403):
+            answer = Answer.REFUSED
         reason = _status_line(response)
         return _no_index(answer, status, f"{shown} returned {reason}, not an index")
     if status == 304:
@@ -103,7 +105,9 @@ def _judge_page(shown: str, response: Response) -> Judgement:
     if _LINK.search(page) is not None or (is_html(response) and _says_index(page)):
         return Judgement(Answer.OK, status)
     title = title_of(response)
-    what = f"the page “{title}”, which" if title else "a page that"
+    what = "a page that"
+    if title:
+        what = f"the page “{title}”, which"
     return Judgement(Answer.EMPTY, status, f"{shown} returned {what} lists no packages")
 
 
@@ -115,7 +119,9 @@ def judge_upload(url: str, response: Response, *, of_nothing: bool = False) -> J
     status, shown = response.status_code, redact(url)
     if status in (404, 405):
         profile = profile_of(shown)
-        note = profile.refusal_notes.get(status) if profile is not None else None
+        note = None
+        if profile is not None:
+            note = profile.refusal_notes.get(status)
         detail = f"{shown} does not accept uploads ({status})" + (f". {note}" if note else "")
         return _no_upload(Answer.ABSENT, status, detail)
     if 300 <= status < 400:
@@ -123,7 +129,9 @@ def judge_upload(url: str, response: Response, *, of_nothing: bool = False) -> J
         detail = f"{shown} redirects to {target} ({status}), and uploads do not follow redirects"
         return _no_upload(Answer.REDIRECT, status, detail)
     if status == 429 or status >= 500:
-        return _failed(response) if of_nothing else _failed_upload(response)
+        if of_nothing:
+            return _failed(response)
+        return _failed_upload(response)
     if status in (401, 403):
         return Judgement(Answer.REFUSED, status)
     if status >= 400 and not of_nothing:
@@ -135,13 +143,17 @@ def _judge_thanks(shown: str, response: Response, of_nothing: bool) -> Judgement
     """What the body is: some servers thank with a web page, a short one or their own."""
     status, page = response.status_code, response.content.strip().lower()
     if is_login_page(response):
-        so = "" if of_nothing else "; nothing was uploaded"
+        so = "; nothing was uploaded"
+        if of_nothing:
+            so = ""
         return _no_upload(Answer.LOGIN_PAGE, status, f"{shown} returned a login page{so}")
     is_page = b"<title" in page or b"<form" in page or (of_nothing and page != b"")
     if status >= 300 or not is_html(response) or not is_page:
         return Judgement(Answer.OK, status)
     title = title_of(response)
-    what = f"the page “{title}”" if title else "a web page"
+    what = "a web page"
+    if title:
+        what = f"the page “{title}”"
     return Judgement(Answer.OTHER, status, f"{shown} returned {what}")
 
 
@@ -160,7 +172,9 @@ def _failed(response: Response) -> Judgement:
 
 def _failed_upload(response: Response) -> Judgement:
     reason = reason_of(response)
-    said = f". It says: “{reason}”" if reason else ""
+    said = ""
+    if reason:
+        said = f". It says: “{reason}”"
     detail = f"the server failed to accept the upload ({_status_line(response)}){said}"
     return Judgement(Answer.FAILED, response.status_code, detail, Cause.SERVER_ERROR)
 
@@ -198,7 +212,9 @@ def _asks_who(page: bytes, project: bytes) -> bool:
 
 def _project_of(response: Response) -> bytes:
     """The project whose page was asked for: its page may bear its name as a title."""
-    asked = response.history[0] if response.history else response
+    asked = response
+    if response.history:
+        asked = response.history[0]
     path = urlsplit(asked.url or "").path
     return _normalized(path.rstrip("/").rpartition("/")[2].encode())
 

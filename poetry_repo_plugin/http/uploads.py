@@ -30,7 +30,9 @@ def check_upload(grant: Grant, request: PreparedRequest, response: Response) -> 
         return None  # whoever asks looks into it
     if found.cause is not None:
         host = grant.origin.netloc
-        better = redirect_target(url, response) if found.answer is Answer.REDIRECT else None
+        better = None
+        if found.answer is Answer.REDIRECT:
+            better = redirect_target(url, response)
         raise failure(found.cause, found.detail, grant.repository, host=host, url=better)
     if request.body and found.answer is Answer.OTHER:
         return f"{found.detail}; check there whether the file has arrived"

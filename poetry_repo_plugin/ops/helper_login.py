@@ -130,7 +130,9 @@ def judge(
     from poetry_repo_plugin.credentials.helper import HelperSource
 
     def tell(word: Callable[[Query, Credential], Broken | None]) -> None:
-        problem = word(found.query, found.credential) if found.credential is not None else None
+        problem = None
+        if found.credential is not None:
+            problem = word(found.query, found.credential)
         if problem is not None:
             note(f"Repository {repository.name}: {problem.why}.")
 
@@ -145,7 +147,9 @@ def judge(
             ):
                 raise
             tell(found.source.erase)
-            again = None if is_last else found.source.get(found.query)
+            again = None
+            if not is_last:
+                again = found.source.get(found.query)
             if not isinstance(again, Credential) or again == found.credential:
                 raise
             found = replace(found, credential=again)

@@ -33,7 +33,9 @@ def require_home(
         repository's secrets are bound to.
     """
     home, name = bindings.home(repository.name), repository.name
-    asked = repository.bindable if urls is None else urls
+    asked = repository.bindable
+    if urls is not None:
+        asked = list(urls)
     url = home.stranger_among(asked, whole_origin=kind is Kind.CERTIFICATE)
     if url is None:
         return
@@ -74,7 +76,9 @@ def is_open(access: Access, repository: Repository, url: str) -> bool:
 def profile_at(repository: Repository) -> Profile | None:
     """The kind of the repository's server."""
     url = repository.index_url or repository.publish_url
-    return profile_of(url, repository.name) if url else None
+    if not url:
+        return None
+    return profile_of(url, repository.name)
 
 
 def _netloc(url: str) -> str:

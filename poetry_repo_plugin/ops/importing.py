@@ -37,7 +37,9 @@ def find(session: Session, files: list[Path], out: Teller) -> list[Found]:
 def preview(session: Session, found: Found) -> list[str]:
     """What would be stored, without the secret."""
     is_bare = found.secret is not None and not found.secret  # then the user name may be a token
-    user = "****" if is_bare or found.token_is_username else found.username
+    user = found.username
+    if is_bare or found.token_is_username:
+        user = "****"
     rows: list[tuple[str, str | Path | None]] = [
         ("url", found.index_url),
         ("publish url", found.publish_url),
@@ -88,8 +90,10 @@ def next_steps(session: Session, found: list[Found]) -> dict[str, Hint]:
     for one in found:
         if one.index_url and one.name not in sources:
             # without the flag PyPI would be asked for its packages, too
-            flags = ("--default",) if one.name in alone else ()
-            steps[one.name] = repo("add", one.name, *flags)
+            step = repo("add", one.name)
+            if one.name in alone:
+                step = step.adding("--default")
+            steps[one.name] = step
     return steps
 
 

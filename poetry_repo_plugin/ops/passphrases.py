@@ -111,7 +111,9 @@ class Passphrases:
     ) -> tuple[str, Secret | None]:
         """The backend that has it now, and what it had before."""
         try:
-            earlier = self.gate.own(name, PASSPHRASE) if was_there else None
+            earlier = None
+            if was_there:
+                earlier = self.gate.own(name, PASSPHRASE)
             with Changes(self.settings) as intent:
                 intent.save_user_settings(name, {_IN_KEYRING: True})
             return self.gate.keep_own(name, PASSPHRASE, passphrase), earlier

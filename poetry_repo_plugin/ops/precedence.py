@@ -39,6 +39,8 @@ def ahead(access: Access, repository: Repository, stored: Credential) -> dict[st
 
 
 def _asked(repository: Repository) -> list[tuple[str, Purpose]]:
-    asked = {repository.index_url: Purpose.INDEX} if not is_pypi(repository.name) else {}
+    asked = {}
+    if not is_pypi(repository.name):
+        asked = {repository.index_url: Purpose.INDEX}
     asked.setdefault(repository.publish_url, Purpose.PUBLISH)
     return [(url, purpose) for url, purpose in asked.items() if url is not None]

@@ -189,7 +189,9 @@ def _require_home(access: Access, upload: Upload, kind: Kind, *, terminal: bool)
     def goes_on(question: str) -> bool:
         return terminal and confirm(question)
 
-    urls = [upload.url] if upload.url is not None else []
+    urls = []
+    if upload.url is not None:
+        urls = [upload.url]
     require_home(access.bindings, upload.repository, kind, goes_on, urls=urls)
 
 
@@ -243,7 +245,9 @@ def _prompt(access: Access, upload: Upload) -> Credential:
     username = upload.username or ""
     if not username and not is_pypi(repository.name):
         username = ask("User name (empty for a token): ").strip()
-    what = "Token: " if username in ("", TOKEN_USER) else f"Password of {username}: "
+    what = "Token: "
+    if username not in ("", TOKEN_USER):
+        what = f"Password of {username}: "
     given = Credential(ask_secret(what), username or TOKEN_USER, "option", "the terminal")
     check_login(
         access, replace(repository, index_url=None, publish_url=upload.url), upload.url or "", given
@@ -304,7 +308,9 @@ def _own_context(
         from poetry_repo_plugin.tls.context import build_context
 
         if not built:
-            origin = Origin.of(url) if url is not None else None
+            origin = None
+            if url is not None:
+                origin = Origin.of(url)
             settings = access.tls.settings_of(repository, origin=origin)
             if cert is not None:
                 settings = replace(settings, ca=cert.expanduser().absolute(), verify=True)
@@ -319,7 +325,9 @@ def _own_context(
                     )
                 )
             except Failure as error:
-                host = Origin.of(url).netloc if url is not None else ""
+                host = ""
+                if url is not None:
+                    host = Origin.of(url).netloc
                 raise failure_of(error, repository, host=host) from None
         return built[0]
 

@@ -116,7 +116,9 @@ def explain_verification(error: ssl.SSLCertVerificationError, attempt: Attempt) 
         check = "Python's strict X.509 check (on by default since Python 3.13)"
         detail = f"{check} refuses its certificate chain: {said}; the CA itself may be trusted"
         return Failure(Cause.UNKNOWN_CA, detail, subject=Subject.STRICT_X509)
-    hint = Hint() if code in _UNFIT else None
+    hint = None
+    if code in _UNFIT:
+        hint = Hint()
     return Failure(
         Cause.UNKNOWN_CA, _unknown_ca(code, said, attempt), subject=Subject.CA, hint=hint
     )
@@ -125,7 +127,9 @@ def explain_verification(error: ssl.SSLCertVerificationError, attempt: Attempt) 
 def explain_host_name(said: str, attempt: Attempt) -> Failure:
     """The server's certificate names another host; ``said`` is the text of the error."""
     asked = re.search(r"(?:for|hostname) '([^']+)'", said)
-    wanted = asked[1] if asked else attempt.host
+    wanted = attempt.host
+    if asked:
+        wanted = asked[1]
     if not attempt.chain:
         return Failure(Cause.HOSTNAME_MISMATCH, f"its certificate is not valid for {wanted}")
     names = attempt.chain[0].sans
@@ -201,7 +205,9 @@ def _alert(error: ssl.SSLError) -> str | None:
     if "unrecognized name" in text:  # the one alert whose name in OpenSSL has no "alert"
         return "unrecognized name"
     found = re.search(r"alert ([a-z ]+[a-z])", text)
-    return found[1] if found else None
+    if not found:
+        return None
+    return found[1]
 
 
 def _reason(error: ssl.SSLError) -> str:
@@ -233,10 +239,14 @@ def _not_yet_valid(attempt: Attempt) -> str:
 def _unknown_ca(code: int, said: str, attempt: Attempt) -> str:
     chain = attempt.chain
     if code == _SELF_SIGNED:
-        name = f" ({chain[0].name})" if chain else ""
+        name = ""
+        if chain:
+            name = f" ({chain[0].name})"
         return f"its certificate is self-signed{name}"
     if code == _UNTRUSTED_ROOT:
-        name = f" ({chain[-1].name})" if chain else ""
+        name = ""
+        if chain:
+            name = f" ({chain[-1].name})"
         return f"its certificate chain ends in a root CA that is not trusted{name}"
     if code not in _NO_ISSUER:
         return f"its certificate cannot be verified: {said}"
@@ -244,7 +254,9 @@ def _unknown_ca(code: int, said: str, attempt: Attempt) -> str:
         return f"the issuer of its certificate is not known ({said})"
     last = chain[-1]
     if code == _NO_ISSUER_OF_ANCHOR:
-        name = last.name if len(chain) > 1 else last.issuer_name
+        name = last.issuer_name
+        if len(chain) > 1:
+            name = last.name
         return f"the trusted CAs hold an intermediate ({name}) without the root that issued it"
     unknown = f"issued by {last.issuer_name}, which is not trusted"
     if len(chain) > 1:

@@ -109,7 +109,9 @@ def classify_answer(status: int, body: bytes, client_certificate_offered: bool) 
         return None
     for page, was_sent in _NGINX_PAGES.items():
         if page in body:
-            why = "it could not verify it" if was_sent else "it says that none was sent"
+            why = "it says that none was sent"
+            if was_sent:
+                why = "it could not verify it"
             return explain_client_certificate(client_certificate_offered, why)
     if any(page in body for page in _HTTPS_PAGES):
         return Failure(Cause.NOT_AN_INDEX, _SPEAKS_HTTPS)
@@ -131,7 +133,9 @@ def _walk(error: BaseException) -> Iterator[BaseException]:
                 continue
             seen.add(id(one))
             yield one
-            context = None if one.__suppress_context__ else one.__context__
+            context = one.__context__
+            if one.__suppress_context__:
+                context = None
             inside = (*one.args, getattr(one, "reason", None), one.__cause__, context)
             below.extend(found for found in inside if isinstance(found, BaseException))
         level = below

@@ -56,7 +56,9 @@ class Peer:
     @property
     def certificate(self) -> CertificateFacts | None:
         """The server's own certificate."""
-        return self.chain[0] if self.chain else None
+        if not self.chain:
+            return None
+        return self.chain[0]
 
 
 Messages = list[tuple[int, int, bytes]]  # content type, message type, content
@@ -194,7 +196,9 @@ def _asks(messages: Messages | None, refused: OSError | None) -> bool | None:
 
 
 def _describe_chain(own: bytes | None, messages: Messages) -> tuple[CertificateFacts, ...]:
-    certificates = [own] if own else []
+    certificates = []
+    if own:
+        certificates = [own]
     for content, kind, data in messages:
         if (content, kind) == (_HANDSHAKE, _CERTIFICATE):
             certificates = _certificates_in(data)
@@ -209,7 +213,9 @@ def _certificates_in(message: bytes) -> list[bytes]:
     """
     body = message[4:]
     tls13 = len(body) >= 4 and body[0] == 0 and int.from_bytes(body[1:4], "big") == len(body) - 4
-    start = 4 if tls13 else 3
+    start = 3
+    if tls13:
+        start = 4
     entries = body[start:]
     found = []
     while len(entries) >= 3:

@@ -233,7 +233,9 @@ def _require_valid(facts: CertificateFacts, path: Path, now: datetime) -> None:
 
 def expiry_of(path: Path, facts: CertificateFacts) -> str:
     """The warning about a client certificate that expires soon, or has expired."""
-    verb = "expired" if facts.expired() else "expires"
+    verb = "expires"
+    if facts.expired():
+        verb = "expired"
     return f"the {_CERT.value} {path} {verb} on {facts.valid_until}"
 
 

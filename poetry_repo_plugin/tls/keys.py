@@ -60,7 +60,9 @@ def find_key(
         return None
     if block.label.startswith("OPENSSH"):
         raise invalid(path, subject, _SSH_KEY)
-    passphrase = _passphrase(path, subject, ask) if block.is_encrypted else None
+    passphrase = None
+    if block.is_encrypted:
+        passphrase = _passphrase(path, subject, ask)
     return _open(path, subject, block.text, passphrase, serialization.load_pem_private_key)
 
 
@@ -128,7 +130,9 @@ def _open(
 
 
 def _passphrase(path: Path, subject: Subject, ask: AskPassphrase | None) -> Secret:
-    passphrase = ask() if ask is not None else None
+    passphrase = None
+    if ask is not None:
+        passphrase = ask()
     if not passphrase:
         detail = f"the {subject.value} {path} is encrypted, and no passphrase is known"
         raise Failure(Cause.PASSPHRASE_MISSING, detail, subject=subject)

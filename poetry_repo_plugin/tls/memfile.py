@@ -50,7 +50,8 @@ def readable(data: bytes) -> Iterator[str]:
 
 def sweep(now: float | None = None) -> None:
     """Remove what a killed run of this user left behind. Never raises."""
-    now = time.time() if now is None else now
+    if now is None:
+        now = time.time()
     with suppress(OSError):
         for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
             with suppress(OSError):

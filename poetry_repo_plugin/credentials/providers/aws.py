@@ -42,7 +42,9 @@ class Endpoint:
         """The endpoint of an https ``url``; ``None`` for any other host or a port of one's own."""
         parts = vendor_parts("aws", url)
         found = [parts.get(part) for part in ("domain", "owner", "region")]
-        return cls(*map(str, found)) if all(found) else None
+        if not all(found):
+            return None
+        return cls(*map(str, found))
 
 
 class AwsSource(ToolSource):

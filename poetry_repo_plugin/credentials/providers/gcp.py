@@ -61,7 +61,9 @@ class GcpSource(ToolSource):
         document = _TOOL.document(finished)
         if isinstance(document, Broken):
             knows_it = not finished.succeeded and not _UNKNOWN_WORD.search(finished.stderr)
-            return document if knows_it else self._older(query) or document
+            if knows_it:
+                return document
+            return self._older(query) or document
         credential = document.get("credential")
         if not isinstance(credential, dict):
             credential = {}

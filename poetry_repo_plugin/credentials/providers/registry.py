@@ -27,4 +27,6 @@ def mending_command(source: str) -> Hint | None:
     if prefix != "provider":
         return None
     login = getattr(provider(name), "login", None)
-    return login if isinstance(login, Hint) else None
+    if isinstance(login, Hint):
+        return login
+    return None

@@ -61,7 +61,9 @@ class VendorTool:
     ) -> Document:
         """Run the tool with ``words`` and return the JSON object that it prints."""
         finished = self.run(words, query, timeout=timeout, env=env)
-        return finished if isinstance(finished, Broken) else self.document(finished)
+        if isinstance(finished, Broken):
+            return finished
+        return self.document(finished)
 
     def run(
         self,
