@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.config.toml import dump, shown
 from poetry_repo_plugin.core.package_names import NO_PATTERN, matches, normalized, pattern_of
 
@@ -89,8 +90,11 @@ def owned_names(settings: Settings, project: Project | None) -> OwnedNames:
 
 def _of_user(settings: Settings) -> Iterator[Owner]:
     for name in settings.names():
+        where = settings.own_file.name
+        if settings.managed.decides(name, "packages"):
+            where = MANAGED
         for pattern in settings.user_settings(name).packages:
-            yield Owner(name, pattern, settings.own_file.name, False)
+            yield Owner(name, pattern, where, False)
 
 
 def _of_project(project: Project | None) -> Iterator[Owner]:

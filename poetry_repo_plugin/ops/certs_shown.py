@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.http.contexts import expiry_warning
@@ -15,6 +16,8 @@ from poetry_repo_plugin.tls.certificate import CertificateFacts
 from poetry_repo_plugin.tls.settings import SOON, SYSTEM, AskPassphrase, CaSetting, TlsSettings
 
 _DEFAULT = "Poetry's default"
+# The settings whose value a row shows.
+_KEYS = {"ca": "ca", "client cert": "client-cert", "client key": "client-key"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,13 @@ def show(session: Session, repository: Repository) -> Shown:
     for facts in shown.client:
         if settings.client_cert is not None and facts.days_left() < SOON:
             session.notices.once(expiry_warning(name, settings.client_cert, facts))
-    return shown
+    theirs = session.settings.managed.keys(name)
+    rows = [_marked(row) if _KEYS.get(row[0]) in theirs else row for row in shown.rows]
+    return replace(shown, rows=rows)
+
+
+def _marked(row: tuple[str, str]) -> tuple[str, str]:
+    return row[0], f"{row[1]} ({MANAGED})"
 
 
 def shown_ca(ca: CaSetting) -> str:

@@ -78,6 +78,7 @@ def test_add_needs_no_url(home: WarmHome, tmp_path: Path) -> None:
     home.ok("repo", "add", "acme")
     assert f'url = "{URL}"' in file.read_text()
     listed = parsed(home.ok("repo", "show", "acme", "--json"))
+    assert listed["url"] == URL
     assert "url" not in listed["managed"]["keys"], "it is the project's now"
 
 
@@ -116,6 +117,8 @@ def test_the_passphrase_of_a_locked_certificate_is_the_users(
     assert home.toml("auth.toml") == {"http-basic": {"acme": {"passphrase": "sésame"}}}
     shown = home.ok("repo", "certs", "acme").out
     assert "subject" in shown
+    assert f"client cert   {cert} (managed settings)\n" in shown
+    assert f"client key    {key} (managed settings)\n" in shown
     assert "client-cert" not in (home.config / "auth.toml").read_text()
 
 

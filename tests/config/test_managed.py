@@ -8,6 +8,7 @@ import pytest
 
 from poetry_repo_plugin.config.bindings import Bindings
 from poetry_repo_plugin.config.changes import Changes
+from poetry_repo_plugin.config.owned_names import owned_names
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.config.user_settings import OAuthSettings
 from poetry_repo_plugin.core.errors import InputError
@@ -58,6 +59,8 @@ class TestWhatItSays:
         assert (own.audience, own.ignore_error_codes) == ("acme", (403,))
         assert own.oauth == OAuthSettings("https://id.example.org", "poetry", ("a",))
         assert own.packages == ("acme-*",)
+        owners = owned_names(settings, None).owners_of("acme_lib")
+        assert list(map(str, owners)) == ['"acme-*" in managed settings']
         assert own.misread is None
 
     def test_the_systems_store(self, tmp_path: Path) -> None:
