@@ -152,7 +152,7 @@ class RepoCommand(PoetryCommand):
         if stream is not None and stream.isatty():
             from poetry_repo_plugin.core.prompts import ask_secret
 
-            return ask_secret(f"{what.capitalize()}: ")
+            return ask_secret(f"{what[:1].upper()}{what[1:]}: ")
         binary = getattr(stream, "buffer", None)
         try:
             line = (

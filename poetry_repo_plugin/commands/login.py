@@ -11,6 +11,7 @@ from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.config.user_settings import OAuthSettings
 from poetry_repo_plugin.core.errors import Failure, InputError
+from poetry_repo_plugin.core.headers import Header, Headers, fault_of, refusal_of
 from poetry_repo_plugin.core.hints import Hint, export, repo
 from poetry_repo_plugin.core.names import is_pypi, no_choice
 from poetry_repo_plugin.core.origin import Origin, split_userinfo
@@ -71,6 +72,14 @@ class Command(RepoCommand):
             flag=False,
         ),
         option(
+            "header",
+            None,
+            "Also send this header, such as X-Api-Key; asks for its value. May be repeated.",
+            flag=False,
+            multiple=True,
+        ),
+        option("header-stdin", None, "Read each header's value from standard input, one line."),
+        option(
             "provider",
             None,
             f"Get tokens from a vendor's tool: {', '.join(PROVIDERS)}.",
@@ -109,6 +118,7 @@ class Command(RepoCommand):
     <c1>poetry repo login acme --helper "vault-helper ci"</c1>   asks a helper
     <c1>poetry repo login acme --oauth https://login.example.com --client-id poetry</c1>
                                                 signs in with the company's account
+    <c1>poetry repo login acme --header X-Api-Key</c1>           for a gateway
 
 The credential belongs to the hosts of the repository as it is known now. A
 project that uses the same name for another host does not get it; <c1>--url</c1>
@@ -124,13 +134,7 @@ adds a host."""
         wanted = self._wanted(session, target)
         try:
             login.require_home()
-            if self.given("helper", "provider"):
-                login.with_helper(self._try_helper(target))
-            elif wanted is not None:
-                self._sign_in(session, login, target, wanted)
-            elif self.given(*SECRETS, "username") or not login.extend():
-                credential = self._credential(session, target.repository)
-                login.with_secret(credential, plaintext=bool(self.option("plaintext")))
+            self._log_in(session, target, login, wanted)
         except Failure as error:
             said = login.explain(error)
             self.fail(error)
@@ -138,12 +142,33 @@ adds a host."""
             return 1
         return 0
 
+    def _log_in(
+        self, session: Session, target: Target, login: Login, wanted: OAuthSettings | None
+    ) -> None:
+        plaintext = bool(self.option("plaintext"))
+        if self.given("helper", "provider"):
+            login.headers = self._headers(session, target.repository)
+            login.with_helper(self._try_helper(target))
+        elif self.given(*SECRETS, "username"):
+            credential = self._credential(session, target.repository)
+            login.headers = self._headers(session, target.repository)
+            login.with_secret(credential, plaintext=plaintext)
+        elif self.given("header"):
+            login.headers = self._headers(session, target.repository)
+            login.with_headers(plaintext=plaintext)
+        elif wanted is not None:
+            self._sign_in(session, login, target, wanted)
+        elif not login.extend():
+            credential = self._credential(session, target.repository)
+            login.with_secret(credential, plaintext=plaintext)
+
     # -- the words
 
     def _check_words(self) -> None:
+        self._check_headers()
         self.only_one_of(*SECRETS, "helper", "provider", "oauth")
         for word in self.given(*OAUTH_WORDS, "oauth"):
-            for other in (*SECRETS, "helper", "provider", "username"):
+            for other in (*SECRETS, "helper", "provider", "username", "header"):
                 self.only_one_of(word, other)
         if (flow := self.text("flow")) is not None and flow not in FLOWS:
             raise no_choice(flow, "a way to sign in", FLOWS)
@@ -158,6 +183,41 @@ adds a host."""
                 raise InputError(
                     f"{what} go with --helper only.", repo("login", "NAME", "--helper", "COMMAND")
                 )
+
+    def _check_headers(self) -> None:
+        names: list[str] = self.option("header") or []
+        if self.option("header-stdin") and not names:
+            hint = repo("login", "NAME", "--header", "X-Api-Key", "--header-stdin")
+            raise InputError("--header-stdin needs the name of a header.", hint)
+        for name in names:
+            if any(mark in name for mark in ":= \t"):  # what follows may be the secret
+                hint = repo("login", "NAME", "--header", "X-Api-Key")
+                message = "--header takes only a name; the value is asked for. Nothing was stored."
+                raise InputError(message, hint)
+            why = refusal_of(name)
+            if why is not None:
+                raise InputError(f"The header {name} cannot be set: {why}. Nothing was stored.")
+
+    def _headers(self, session: Session, repository: Repository) -> Headers:
+        """The further headers, with their values from a prompt or standard input."""
+        names = {name.lower(): name for name in self.option("header") or []}
+        on_stdin = bool(self.option("header-stdin"))
+        if names and not on_stdin and not session.terminal:
+            message = "There is no terminal to ask on; give the values on standard input."
+            words = [word for name in names.values() for word in ("--header", name)]
+            hint = repo("login", repository.name, *words, "--header-stdin")
+            raise InputError(message, hint)
+        found = []
+        for name in names.values():
+            if on_stdin:
+                value = self.read_secret_line(f"value of {name}")
+            else:
+                value = ask_secret(f"{name} for {repository.name} ({repository.host}): ")
+            fault = fault_of(value.reveal())
+            if fault is not None:
+                raise InputError(f"{name} cannot be sent: {fault}. Nothing was stored.")
+            found.append(Header(name, value))
+        return tuple(found)
 
     def _url(self) -> str | None:
         given = self.text("url")

@@ -21,10 +21,18 @@ _MOVING = "moving"  # no URL, so that it allows nothing
 
 
 class Kind(Enum):
-    """What is bound. Each has a record of its own, which the record of the other cannot widen."""
+    """What is bound. Each has a record of its own, which the record of another cannot widen."""
 
     CREDENTIAL = "credential-origins"
     CERTIFICATE = "certificate-origins"
+    HEADERS = "header-origins"
+
+
+_WORDS = {
+    Kind.CREDENTIAL: "its login",
+    Kind.CERTIFICATE: "its client certificate",
+    Kind.HEADERS: "its headers",
+}
 
 
 class Bindings:
@@ -89,8 +97,7 @@ class Bindings:
         return self.held_to(name, kind).shown
 
     def _bound(self, name: str, kind: Kind) -> tuple[Place, ...]:
-        word = "its login" if kind is Kind.CREDENTIAL else "its client certificate"
-        return bound_places(_recorded(self._settings.user_settings(name), kind), word)
+        return bound_places(_recorded(self._settings.user_settings(name), kind), _WORDS[kind])
 
     def record(
         self, name: str, kind: Kind, urls: Iterable[str], changes: Changes | None = None
@@ -133,7 +140,13 @@ class Bindings:
         self._change(name, kind, bound, changes)
 
     def record_begun(
-        self, name: str, urls: Iterable[str], *, further: bool, changes: Changes
+        self,
+        name: str,
+        urls: Iterable[str],
+        kind: Kind = Kind.CREDENTIAL,
+        *,
+        further: bool,
+        changes: Changes,
     ) -> None:
         """Note where a login belongs that is about to be stored.
 
@@ -143,13 +156,18 @@ class Bindings:
         fresh = _owners(urls)
 
         def change(own: UserSettings) -> dict[str, object]:
-            before = _readable(own, Kind.CREDENTIAL)
+            before = _readable(own, kind)
             same_place = further or any(old.contains(new) for old in before for new in fresh)
             if before and not same_place:
-                return {Kind.CREDENTIAL.value: [_MOVING]}
-            return {Kind.CREDENTIAL.value: [str(one) for one in _widest([*before, *fresh])] or None}
+                return {kind.value: [_MOVING]}
+            return {kind.value: [str(one) for one in _widest([*before, *fresh])] or None}
 
         changes.change_own(name, change)
+
+    def is_same_place(self, name: str, kind: Kind, urls: Iterable[str]) -> bool:
+        """Whether a new secret for ``urls`` is for a place that the old one is bound to."""
+        before = _readable(self._settings.user_settings(name), kind)
+        return any(old.contains(new) for old in before for new in _owners(urls))
 
     def record_first_success(self, name: str, kind: Kind, urls: Iterable[str]) -> None:
         """Bind what was stored before the plugin came. A folder that cannot be written is no reason
@@ -187,7 +205,9 @@ class Bindings:
 
 
 def _recorded(own: UserSettings, kind: Kind) -> tuple[str, ...]:
-    return own.credential_origins if kind is Kind.CREDENTIAL else own.certificate_origins
+    if kind is Kind.CREDENTIAL:
+        return own.credential_origins
+    return own.certificate_origins if kind is Kind.CERTIFICATE else own.header_origins
 
 
 def _readable(own: UserSettings, kind: Kind) -> list[Prefix]:

@@ -85,12 +85,13 @@ class Changes:
         self._auth("pypi-token", name, {"": _revealed(token)})
 
     def forget_login(self, name: str, *, but_username: bool = False) -> None:
-        """Remove ``http-basic.NAME`` and ``pypi-token.NAME`` from both files, in every spelling; a
-        passphrase stays.
+        """Remove ``http-basic.NAME`` and ``pypi-token.NAME`` from both files, in every spelling,
+        and further headers; a passphrase stays.
 
         :param but_username: leave the user's name, which leads to what a keyring has.
         """
-        basic = dict.fromkeys(("password",) if but_username else ("username", "password"))
+        keys = ("password", "headers")
+        basic = dict.fromkeys(keys if but_username else ("username", *keys))
         for set_in in (self._auth, self._config):
             set_in("http-basic", name, basic)
             set_in("pypi-token", name, {"": None})
@@ -102,6 +103,10 @@ class Changes:
     def save_oauth_tokens(self, name: str, tokens: Secret | None) -> None:
         """Keep (or, for ``None``, remove) the tokens of a sign-in in ``auth.toml``."""
         self._auth("http-basic", name, {"oauth-tokens": _revealed(tokens)})
+
+    def save_headers(self, name: str, headers: Secret | None) -> None:
+        """Keep (or, for ``None``, remove) further headers in ``auth.toml``."""
+        self._auth("http-basic", name, {"headers": _revealed(headers)})
 
     # -- what is no secret
 

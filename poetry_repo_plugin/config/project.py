@@ -27,7 +27,10 @@ Legacy = Literal["default", "secondary"]
 
 _REASONS = {
     **dict.fromkeys(
-        ("password", "token", "passphrase", "secret", "username", "http-basic", "pypi-token"),
+        (
+            *("password", "token", "passphrase", "secret", "username", "http-basic", "pypi-token"),
+            *("header", "headers"),
+        ),
         "a project file cannot hold a credential",
     ),
     **dict.fromkeys(
@@ -42,7 +45,8 @@ _REASONS = {
     ),
     **dict.fromkeys(("client-cert", "client-key"), "it belongs to a user, not to a project"),
     **dict.fromkeys(
-        ("origins", "origin", "url"), "a project file cannot extend where a credential is sent"
+        ("origins", "origin", "url", "header-origins"),
+        "a project file cannot extend where a credential is sent",
     ),
 }
 

@@ -257,6 +257,13 @@ class Settings:
         value = text_at(self.auth, "http-basic", name, "oauth-tokens")
         return Secret(value) if value is not None else None
 
+    def headers(self, name: str) -> Secret | None:
+        """The further headers of ``name`` as ``core/headers.py`` writes them, where no keyring has
+        them; beside the passphrase.
+        """
+        value = text_at(self.auth, "http-basic", name, "headers")
+        return Secret(value) if value is not None else None
+
     def publish_url(self, name: str) -> str | None:
         """``repositories.NAME.url``: the user's or managed, else the project's ``poetry.toml``."""
         return self.user_publish_url(name) or self.project_publish_url(name)

@@ -10,6 +10,7 @@ from poetry_repo_plugin.config.keys import entries_of
 from poetry_repo_plugin.core.package_names import patterns_in
 
 USERS = "keyring-users"
+HEADERS = "headers"
 OAUTH = "oauth"
 SIGNED_IN = "signed-in"
 
@@ -38,6 +39,7 @@ class UserSettings:
     url: str | None = None
     credential_origins: tuple[str, ...] = ()
     certificate_origins: tuple[str, ...] = ()
+    header_origins: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     """Index URLs that the user has added to a project, while a publish URL alone would say where
     the name belongs.
@@ -50,6 +52,8 @@ class UserSettings:
     """Users of whom the keyring may hold something that no other file tells: written down before it
     gets it.
     """
+    headers: tuple[str, ...] = ()
+    """Names of the headers that a login has stored; the values are where passwords are."""
     helper: tuple[str, ...] = ()
     helper_protocol: str | None = None
     provider: str | None = None
@@ -82,12 +86,14 @@ def settings_in(entry: Mapping[str, Any]) -> UserSettings:
         url=_text(entry.get("url")),
         credential_origins=_origins(entry.get("credential-origins")),
         certificate_origins=_origins(entry.get("certificate-origins")),
+        header_origins=_origins(entry.get("header-origins")),
         added=_origins(entry.get("added")),
         client_key=_text(entry.get("client-key")),
         ca=_text(entry.get("ca")),
         relaxed=entry.get("relaxed") is True,
         passphrase_in_keyring=entry.get("passphrase-in-keyring") is True,
         keyring_users=_texts(entry.get(USERS)),
+        headers=_texts(entry.get(HEADERS)),
         helper=_texts(entry.get("helper")),
         helper_protocol=_text(entry.get("helper-protocol")),
         provider=_text(entry.get("provider")),

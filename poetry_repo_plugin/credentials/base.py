@@ -9,11 +9,13 @@ from enum import Enum, Flag, auto
 from typing import NamedTuple, Protocol, Union
 
 from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.headers import Headers
 from poetry_repo_plugin.core.hints import Hint
 from poetry_repo_plugin.core.secret import Secret, remember
 
 BASIC = "basic"
 BEARER = "bearer"
+NO_SCHEME = "none"  # headers alone, without Authorization
 
 OUTSIDE = "helper or provider"  # the name of that source
 NONE_SET = "none is set"  # and its answer where there is neither
@@ -80,13 +82,14 @@ class Credential:
     whatever its source says of its end.
 
     :param scheme: ``basic``, ``bearer``, or any other HTTP authentication scheme (RFC 9110, 11.1)
-        for a helper that hands out whole Authorization headers.
+        for a helper that hands out whole Authorization headers; ``none`` for further headers alone.
     :param source: one of DESIGN section 3 (``env``, ``keyring``, ``provider:aws``, …).
     :param detail: the same for a person: which variable, which file.
     :param expires_at: when it stops working (aware, UTC), if the source knows.
     :param mend: the command that changes it, where that is not a login.
     :param borrowed: it is stored under another name than the repository's.
     :param account: who signed in for it, as their issuer calls them.
+    :param headers: what its helper wants to be sent beside Authorization.
     """
 
     secret: Secret
@@ -98,15 +101,19 @@ class Credential:
     mend: Hint | None = field(default=None, compare=False)
     borrowed: bool = field(default=False, compare=False)
     account: str | None = field(default=None, compare=False)
+    headers: Headers = ()
 
     def __post_init__(self) -> None:
         if self.username and not self.secret:  # the user name is the token, for some servers
             remember(self.username)
 
-    def authorization(self) -> str:
-        """The value of an Authorization header. User name and password go out as UTF-8 (RFC 7617,
-        2.1), and what an environment variable held that is no UTF-8 as it was there (PEP 383).
+    def authorization(self) -> str | None:
+        """The value of an Authorization header, if there is one. User name and password go out as
+        UTF-8 (RFC 7617, 2.1), and what an environment variable held that is no UTF-8 as it was
+        there (PEP 383).
         """
+        if self.scheme == NO_SCHEME:
+            return None
         if self.scheme == BASIC:
             text = f"{self.username or ''}:{self.secret.reveal()}"
             try:

@@ -25,11 +25,20 @@ from urllib.parse import unquote, urlsplit
 
 from poetry_repo_plugin.core import expiry
 from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.headers import COOKIE, Header, Headers, fault_of, merged, refusal_of
 from poetry_repo_plugin.core.json_text import NotJson, parse_json
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.patterns import Pattern
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.credentials.base import BASIC, BEARER, Answer, Broken, Credential, NotMine
+from poetry_repo_plugin.credentials.base import (
+    BASIC,
+    BEARER,
+    NO_SCHEME,
+    Answer,
+    Broken,
+    Credential,
+    NotMine,
+)
 from poetry_repo_plugin.credentials.process import presentable
 
 SOURCE = "helper"
@@ -67,8 +76,8 @@ class HelperAnswer:
     """What one run of a helper gave: a credential (or why not), and sometimes a client certificate
     as well.
 
-    :param unsent: the names of headers that it wants to be sent beside Authorization, which are
-    not.
+    :param unsent: the names of headers that it wants to be sent and that steer the request, so
+        that they are not.
     """
 
     credential: Answer
@@ -82,48 +91,68 @@ def bazel_request(url: str) -> bytes:
 
 
 def parse_bazel(stdout: bytes) -> HelperAnswer:
-    """The output of ``get``: an Authorization header of any scheme."""
-    answer = _parse_bazel(stdout)
-    if not isinstance(answer, Credential):
-        return HelperAnswer(answer)
-    headers = (_json_object(stdout) or {}).get("headers")
-    given = (
-        [name for name, values in headers.items() if values] if isinstance(headers, dict) else []
-    )
-    return HelperAnswer(
-        answer, unsent=tuple(sorted(name for name in given if name.lower() != "authorization"))
-    )
-
-
-def _parse_bazel(stdout: bytes) -> Answer:
+    """The output of ``get``: an Authorization header of any scheme, other headers, or both."""
     document = _json_object(stdout)
     if document is None:
-        return Broken.because("the helper did not answer with a JSON object")
+        return HelperAnswer(Broken.because("the helper did not answer with a JSON object"))
     headers = document.get("headers", {})
     if not isinstance(headers, dict) or not all(
         _is_text_list(values) for values in headers.values()
     ):
-        return Broken.because("the helper's 'headers' are not an object of lists of text")
-    given = {name: values for name, values in headers.items() if values}
-    values = {
-        value
-        for name, values in given.items()
-        if name.lower() == "authorization"
-        for value in values
-    }
-    if not values:
-        if given:
-            names = presentable(", ".join(sorted(given)), lines=1)
-            return Broken.because(
-                f"the helper answers with the headers {names}; only Authorization is supported"
-            )
-        return NotMine("the helper has no credential for this URL")
+        why = "the helper's 'headers' are not an object of lists of text"
+        return HelperAnswer(Broken.because(why))
+    given: dict[str, list[str]] = {}
+    for name, values in headers.items():
+        if values:
+            given.setdefault(name.lower(), []).extend(values)
+    authorizations = set(given.pop("authorization", ()))
+    spelled = {name.lower(): name for name in headers}
+    unsent = tuple(
+        sorted(
+            presentable(spelled[name], lines=1)
+            for name in given
+            if name != COOKIE and refusal_of(name) is not None
+        )
+    )
+    beside = _beside(spelled, given)
+    if isinstance(beside, Broken):
+        return HelperAnswer(beside, unsent=unsent)
+    answer = _from_headers(authorizations, beside, unsent)
+    if isinstance(answer, Credential):
+        answer = _with_expiry(answer, document.get("expires"), "expires")
+    return HelperAnswer(answer, unsent=unsent)
+
+
+def _from_headers(values: set[str], beside: Headers, unsent: tuple[str, ...]) -> Answer:
     if len(values) > 1:
         return Broken.because("the helper answers with more than one Authorization header")
-    credential = from_authorization(values.pop())
-    if isinstance(credential, Broken):
-        return credential
-    return _with_expiry(credential, document.get("expires"), "expires")
+    if values:
+        credential = from_authorization(values.pop())
+        if isinstance(credential, Broken):
+            return credential
+        return replace(credential, headers=beside)
+    if beside:
+        return Credential(Secret(""), None, SOURCE, SOURCE, NO_SCHEME, headers=beside)
+    if unsent:
+        names = ", ".join(unsent)
+        return Broken.because(f"the helper answers only with {names}, which cannot be sent")
+    return NotMine("the helper has no credential for this URL")
+
+
+def _beside(spelled: dict[str, str], given: dict[str, list[str]]) -> Headers | Broken:
+    """The further headers that a helper hands out. Several values of one are a list (RFC 9110,
+    5.3), and several cookies a cookie string (RFC 6265, 4.2.1).
+    """
+    found = []
+    for name, values in given.items():
+        if name != COOKIE and refusal_of(name) is not None:
+            continue
+        value = ("; " if name == COOKIE else ", ").join(values)
+        fault = fault_of(value)
+        if fault is not None:
+            return Broken.because(f"the helper answers with {spelled[name]}, but {fault}")
+        found.append(Header(spelled[name], Secret(value)))
+    return merged(tuple(found))
 
 
 def from_authorization(value: str) -> Credential | Broken:

@@ -140,6 +140,7 @@ class OwnEntry(NamedTuple):
 PASSPHRASE = OwnEntry("passphrase", "client-key-passphrase", "__client_key_passphrase__")
 SHORT_LIVED = OwnEntry("short-lived token", "short-lived-token", "__short_lived__")
 SIGN_IN = OwnEntry("sign-in", "oauth-tokens")
+HEADERS = OwnEntry("further headers", "headers")
 
 _RESERVED_USERS = (EMPTY_USER, PASSPHRASE.old_user, SHORT_LIVED.old_user)
 

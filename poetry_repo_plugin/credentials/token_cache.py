@@ -8,8 +8,10 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 
+from poetry_repo_plugin.core.headers import from_object
 from poetry_repo_plugin.core.json_text import parse_json
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Credential, Query
@@ -73,6 +75,7 @@ class ShortLived:
             "source": credential.source,
             "detail": credential.detail,
             "scheme": credential.scheme,
+            "headers": {header.name: header.value.reveal() for header in credential.headers},
             "expires_at": credential.expires_at.isoformat(),
         }
         try:
@@ -114,6 +117,7 @@ def _parsed(text: Secret, maker: str) -> Credential | None:
         username = kept["username"]
         texts = [kept[key] for key in ("secret", "source", "detail", "scheme")]
         expires_at = datetime.fromisoformat(kept["expires_at"])
+        headers = from_object(kept.get("headers", {}))
     except (ValueError, KeyError, TypeError):
         return None
     if expires_at.tzinfo is None or not all(
@@ -121,4 +125,5 @@ def _parsed(text: Secret, maker: str) -> Credential | None:
     ):
         return None
     secret, source, detail, scheme = texts
-    return Credential(Secret(secret), username, source, detail, scheme, expires_at)
+    found = Credential(Secret(secret), username, source, detail, scheme, expires_at)
+    return replace(found, headers=headers)

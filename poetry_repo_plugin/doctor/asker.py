@@ -9,6 +9,7 @@ from typing import TypeVar
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.deadline import within
 from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.headers import names_of
 from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.servers import profile_of, publish_url_of
 from poetry_repo_plugin.core.times import end_of_token, remaining
@@ -100,8 +101,21 @@ class Asker:
             else finding
         )
 
-    def _described(self, credential: Credential) -> str:
+    @property
+    def _headers(self) -> tuple[str, ...]:
+        """The names of the further headers that are stored for this place."""
+        return self._access.stored_headers.names(self._grant.for_headers)
+
+    def _described(self, credential: Credential | None) -> str:
         """Who, and from where; never the secret, which some servers take as the user name."""
+        of_helper = names_of(credential.headers) if credential is not None else ()
+        names = " and ".join(dict.fromkeys((*self._headers, *of_helper)))
+        if credential is None:
+            return names or "none is set"
+        who = self._who(credential)
+        return f"{who}, with {names}" if names else who
+
+    def _who(self, credential: Credential) -> str:
         hidden = not credential.secret or (
             self._profile is not None and self._profile.token_is_username
         )

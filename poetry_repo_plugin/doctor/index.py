@@ -53,9 +53,10 @@ class Answers(Asker):
             return failed("credential", error), skipped(
                 "index", "not reached, because credential failed"
             )
-        if resolution.credential is None and is_open:
+        has_nothing = resolution.credential is None and not self._headers
+        if has_nothing and is_open:
             return self._not_needed(), self._of_index(stranger)
-        if resolution.credential is None and not _is_closed(stranger):
+        if has_nothing and not _is_closed(stranger):
             return skipped(
                 "credential", "none is set; it is unknown whether one is needed"
             ), self._of_index(stranger)
@@ -77,7 +78,7 @@ class Answers(Asker):
 
     def _accepted(self, known: Outcome | None, resolution: Resolution, is_open: bool) -> Finding:
         credential = resolution.credential
-        who = self._described(credential) if credential is not None else "none is set"
+        who = self._described(credential)
         if is_open:
             found = fine("credential", f"{who}; {_OPEN}, so it could not be verified")
         elif known is not None and _is_welcome(known):

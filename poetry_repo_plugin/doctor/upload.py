@@ -71,7 +71,7 @@ class Uploads(Asker):
         wrong = self._wrong_upload(outcome)
         if wrong is not None:
             return self._softened(wrong), None
-        if sent.credential is None:
+        if sent.credential is None and not self._headers:
             return fine("upload", "answers uploads, and asks for no credential"), fine(
                 "credential", "none is needed"
             )

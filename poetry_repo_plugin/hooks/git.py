@@ -207,7 +207,8 @@ class GitPool:
         next(flow)
         while True:
             sent = self._credential
-            own = {} if sent is None else {"Authorization": sent.authorization()}
+            authorization = sent.authorization() if sent is not None else None
+            own = {} if authorization is None else {"Authorization": authorization}
             response = self._manager.request(
                 method, url, *arguments, headers={**headers, **own}, **options
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
@@ -21,6 +21,8 @@ from urllib3 import PoolManager
 
 from poetry_repo_plugin.core.deadline import Budget, watched
 from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.headers import Headers as FurtherHeaders
+from poetry_repo_plugin.core.headers import names_of
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, split_userinfo
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.terminal import printable
@@ -31,6 +33,7 @@ from poetry_repo_plugin.http.bodies import cut, read_beginning, reason_of, settl
 from poetry_repo_plugin.http.cache import CarefulAdapter
 from poetry_repo_plugin.http.cookies import Cookies
 from poetry_repo_plugin.http.failures import failure
+from poetry_repo_plugin.http.fields import put_on, take_off
 from poetry_repo_plugin.http.hops import Headers, Hop
 from poetry_repo_plugin.http.matching import Grant
 from poetry_repo_plugin.http.refusals import Reply
@@ -56,6 +59,8 @@ class Trip:
 
     :param find: finds what it carries.
     :param sent: what it carried.
+    :param beside: the further headers that it carried.
+    :param covered: what was in their place before.
     :param left: when it went out, in seconds of a clock; ``None`` as long as a cache may answer.
     :param seconds: how long the server took for the last answer; ``None`` where a cache answered.
     """
@@ -64,6 +69,8 @@ class Trip:
     proxies: Mapping[str, str]
     find: Callable[[], Credential | None] = lambda: None
     sent: Credential | None = None
+    beside: FurtherHeaders = ()
+    covered: dict[str, str | None] = field(default_factory=dict)
     left: float | None = None
     seconds: float | None = None
 
@@ -184,8 +191,8 @@ class _Carrier(HTTPAdapter):
                 self._access.hosts.refuse(stopped.grant.origin)
             raise self._report(error) from None
         finally:
+            self._undress(request)
             self._trips.pop(request, None)
-            request.headers.pop("Authorization", None)
             request.url = whole_url  # Poetry may send it again
 
     def _grant_for(self, request: PreparedRequest, given: Credential | None) -> tuple[Grant, bool]:
@@ -207,7 +214,7 @@ class _Carrier(HTTPAdapter):
         if hop is not None and not led_away:
             self._access.note_upgrade(grant, hop.grant.origin)
         if self._anonymous:
-            grant = grant._replace(query=None, given=None)
+            grant = grant._replace(query=None, given=None, beside=None)
         return grant, led_away
 
     def _travel(self, trip: Trip, request: PreparedRequest, how: dict[str, Any]) -> Response:
@@ -295,10 +302,10 @@ class _Carrier(HTTPAdapter):
         """What to send after ``response``; ``None`` where that is the answer. Raises
         :class:`Failure`.
         """
-        request.headers.pop("Authorization", None)
-        reply = Reply(response.status_code, trip.sent)
+        self._undress(request)
+        reply = Reply(response.status_code, trip.sent, headers=names_of(trip.beside))
         if response.status_code >= 400:
-            reply = reply._replace(reason=_words_of(response, trip.sent))
+            reply = reply._replace(reason=_words_of(response, trip))
         try:
             attempt = flow.send(reply)
             while attempt.probe is not None:
@@ -395,10 +402,22 @@ class _Carrier(HTTPAdapter):
         trip = self._trips.get(request)
         if trip is None:
             return
-        trip.sent = self._access.known_credential(trip.grant) if is_ahead() else trip.find()
+        self._undress(request)
+        access = self._access
+        trip.sent = access.known_credential(trip.grant) if is_ahead() else trip.find()
+        trip.beside = access.headers(trip.grant, trip.sent)
         trip.left = time.perf_counter()
-        if trip.sent is not None:
-            request.headers["Authorization"] = trip.sent.authorization()
+        trip.covered = put_on(request, trip.beside)
+        authorization = trip.sent.authorization() if trip.sent is not None else None
+        if authorization is not None:
+            request.headers["Authorization"] = authorization
+
+    def _undress(self, request: PreparedRequest) -> None:
+        """Take off what only the wire is to see."""
+        request.headers.pop("Authorization", None)
+        trip = self._trips.get(request)
+        if trip is not None:
+            take_off(request, trip.covered)
 
     def build_response(
         self, req: PreparedRequest, resp: Any, *arguments: Any, **options: Any
@@ -406,7 +425,7 @@ class _Carrier(HTTPAdapter):
         """The response, and a cache's view of its request, know nothing of the header. The server's
         words for its status are printed by Poetry as they are.
         """
-        req.headers.pop("Authorization", None)
+        self._undress(req)
         response = super().build_response(req, resp, *arguments, **options)
         response.reason = printable(response.reason or "")
         trip = self._trips.get(req)
@@ -437,11 +456,13 @@ class _Carrier(HTTPAdapter):
         return found
 
 
-def _words_of(response: Response, sent: Credential | None) -> str:
+def _words_of(response: Response, trip: Trip) -> str:
     """The reason that a server gives, without what was sent to it."""
-    if sent is None:
-        return reason_of(response)
-    return reason_of(response, sent.secret.reveal(), sent.authorization().partition(" ")[2])
+    secrets = [header.value.reveal() for header in trip.beside]
+    if trip.sent is not None:
+        authorization = trip.sent.authorization() or ""
+        secrets += [trip.sent.secret.reveal(), authorization.partition(" ")[2]]
+    return reason_of(response, *secrets)
 
 
 class DirectAdapter(_Carrier):

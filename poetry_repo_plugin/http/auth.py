@@ -16,6 +16,7 @@ from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import Failure
+from poetry_repo_plugin.core.headers import Headers, merged
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
@@ -31,8 +32,9 @@ from poetry_repo_plugin.credentials.base import (
     Resolution,
 )
 from poetry_repo_plugin.credentials.chain import Chain
+from poetry_repo_plugin.credentials.headers import StoredHeaders
 from poetry_repo_plugin.credentials.keyring import KeyringGate
-from poetry_repo_plugin.http.ahead import Abandoned, Hosts
+from poetry_repo_plugin.http.ahead import Abandoned, Hosts, is_ahead
 from poetry_repo_plugin.http.bodies import is_metadata
 from poetry_repo_plugin.http.connections import Connections
 from poetry_repo_plugin.http.failures import unanswered, withheld_of
@@ -71,6 +73,7 @@ class Access:
 
     :ivar matcher: says whose repository a URL belongs to.
     :ivar tls: makes the contexts, and explains connections that fail.
+    :ivar stored_headers: finds what goes out beside a credential.
     :ivar hosts: knows which hosts may be asked ahead of Poetry.
     :param passphrase: finds the passphrase of a repository's key, asking a person if need be, or
         returns ``None``.
@@ -99,6 +102,7 @@ class Access:
         self.gate = gate
         self.matcher = Matcher(catalogue, bindings)
         self.hosts = Hosts()
+        self.stored_headers = StoredHeaders(settings, gate, bindings, notices.once)
         self.tls = Connections(
             *(settings, bindings, notices),
             passphrase=passphrase,
@@ -140,6 +144,15 @@ class Access:
         if known is None or grant.query in self._ended:
             raise Abandoned
         return known.credential if self.may_go(grant, known.credential) else None
+
+    def headers(self, grant: Grant, sent: Credential | None) -> Headers:
+        """The further headers of a request that carries ``sent``; those of a helper go before
+        stored ones. Ahead, no keyring is asked for them.
+        """
+        if is_ahead() and not self.stored_headers.is_known(grant.for_headers):
+            raise Abandoned
+        stored = self.stored_headers.find(grant.for_headers)
+        return merged(stored, sent.headers) if sent is not None else stored
 
     def may_go(self, grant: Grant, credential: Credential | None) -> bool:
         """Whether ``credential`` may go where the request goes, if it is one that names a host and
@@ -200,7 +213,7 @@ class Access:
                 tried = (*tried, reply.sent)
             if not self.means_refusal(grant, reply.status):
                 return
-            refused = Refusal(grant, url, reply.status, tried, reply.reason)
+            refused = Refusal(grant, url, reply.status, tried, reply.reason, reply.headers)
             fresh = yield from self._after_refusal(refused, strict)
             if fresh is None:
                 return

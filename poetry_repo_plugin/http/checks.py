@@ -84,9 +84,11 @@ def ask(
 
 
 def check_login(
-    access: Access, repository: Repository, url: str, credential: Credential
+    access: Access, repository: Repository, url: str, credential: Credential | None
 ) -> Verdict:
     """Whether ``repository`` accepts ``credential`` at ``url``, its index or its upload URL.
+
+    ``None`` asks with what is found for it, and with the further headers that were lent.
 
     Raises :class:`Failure` where it refuses, cannot be reached, or is no index at all.
     """
@@ -222,7 +224,7 @@ def check_nothing_uploaded(repository: Repository, url: str, response: Any) -> J
 
 
 def _check_upload(
-    access: Access, repository: Repository, url: str, credential: Credential
+    access: Access, repository: Repository, url: str, credential: Credential | None
 ) -> Verdict:
     asked = partial(ask, access, repository, url, method="POST", purpose=Purpose.PUBLISH)
     check_nothing_uploaded(repository, url, asked(given=credential))

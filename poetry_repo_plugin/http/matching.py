@@ -28,6 +28,7 @@ class Grant(NamedTuple):
     :param identify: whether the repository's client certificate may be offered.
     :param given: a credential from the command line or the URL itself; nothing else is looked up
         then.
+    :param beside: for whom further headers are found where ``given`` takes the place of ``query``.
     :param stray: it goes to the repository's host, but to none of its paths, and nothing of the
         repository led there.
     :param led_away: another origin's redirect led there; nothing secret travels.
@@ -40,9 +41,15 @@ class Grant(NamedTuple):
     query: Query | None = None
     identify: bool = False
     given: Credential | None = None
+    beside: Query | None = None
     stray: bool = False
     uncertain: bool = False
     led_away: bool = False
+
+    @property
+    def for_headers(self) -> Query | None:
+        """How to find the further headers; ``None`` where none may be sent."""
+        return self.query if self.given is None else self.beside
 
 
 class Matcher:
@@ -93,7 +100,7 @@ class Matcher:
             with self._lock:
                 known = self._grants[key] = self._decide(url, owner, purpose, led_away)
         bare = given is None or led_away or known.uncertain
-        return known if bare else known._replace(given=given, query=None)
+        return known if bare else known._replace(given=given, query=None, beside=known.query)
 
     def _decide(self, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Grant:
         owner = owner or self._linked.get(url)

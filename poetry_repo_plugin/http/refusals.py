@@ -33,11 +33,13 @@ class Reply(NamedTuple):
 
     :param sent: what it carried.
     :param reason: the server's own words.
+    :param headers: the names of the further headers that it carried.
     """
 
     status: int
     sent: Credential | None = None
     reason: str = ""
+    headers: tuple[str, ...] = ()
 
 
 class Refusal(NamedTuple):
@@ -45,6 +47,7 @@ class Refusal(NamedTuple):
 
     :param url: that was asked for.
     :param tried: what was sent so far, in order.
+    :param headers: the names of the further headers that went with the last.
     """
 
     grant: Grant
@@ -52,6 +55,7 @@ class Refusal(NamedTuple):
     status: int
     tried: tuple[Credential, ...] = ()
     reason: str = ""
+    headers: tuple[str, ...] = ()
 
     @property
     def sent(self) -> Credential | None:
@@ -296,6 +300,21 @@ def _asked_url(grant: Grant) -> str:
     return unmistakable(grant.query.url) if grant.query is not None else str(grant.origin)
 
 
+def _headers_rejected(refused: Refusal, repository: Repository, why: Why) -> Failure:
+    """Further headers were sent alone, and are not enough."""
+    names = " and ".join(refused.headers)
+    message = f"it refused {names} (403).{_said(refused.reason)}"
+    words = [word for name in refused.headers for word in ("--header", name)]
+    return failure(
+        Cause.CREDENTIAL_REJECTED,
+        message + _note(refused, repository) + _way_out(refused, repository, why),
+        repository,
+        host=refused.grant.origin.netloc,
+        hint=repo("login", repository.name, *words),
+        status=403,
+    )
+
+
 def _nothing_sent(refused: Refusal, repository: Repository, why: Why) -> Failure:
     resolution, status = why.resolution, refused.status
     url, host = _asked_url(refused.grant), refused.grant.origin.netloc
@@ -312,7 +331,11 @@ def _nothing_sent(refused: Refusal, repository: Repository, why: Why) -> Failure
         return unanswered(repository, resolution.broken, host=host)
     found = next((answer for _, answer in resolution.steps if isinstance(answer, Unusable)), None)
     clue = None if found is None else found.why
+    if refused.headers and status == 403:
+        return _headers_rejected(refused, repository, why)
     message = f"it requires a credential ({status}), and none is configured"
+    if refused.headers:
+        message += f" beside {' and '.join(refused.headers)}"
     said = [
         answer.why
         for name, answer in resolution.steps

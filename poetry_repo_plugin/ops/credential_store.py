@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
+from poetry_repo_plugin.config.user_settings import HEADERS as HEADER_NAMES
 from poetry_repo_plugin.config.user_settings import OAUTH, SIGNED_IN, USERS
 from poetry_repo_plugin.core.errors import InputError, StateError
 from poetry_repo_plugin.core.hints import Hint, repo
@@ -21,6 +22,7 @@ from poetry_repo_plugin.core.origin import Prefix
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import (
+    HEADERS,
     SHORT_LIVED,
     SIGN_IN,
     OwnService,
@@ -236,22 +238,27 @@ class Logins:
         )
         has_helper = self._has_helper(name)
         found = settings.login(name) is not None or settings.token(name) is not None or has_helper
+        found = found or bool(own.headers) or settings.headers(name) is not None
         gone, left = [], None
         if own.signed_in is not None:
             found = True
             if self._forget_sign_in(name):
                 gone.append(str(OwnService(name)))
-        if thorough or in_keyring or has_helper or own.credential_origins:
+        if thorough or in_keyring or has_helper or own.credential_origins or own.headers:
             try:
                 for username in dict.fromkeys([*sorted(in_keyring), TOKEN_USER]):
                     if self.gate.forget(name, username):
                         gone.append(str(RepositoryService(name)))
+                if self.gate.forget_own(name, HEADERS):
+                    gone.append(str(OwnService(name)))
             except KeyringUnavailable as error:
-                left = str(error) if in_keyring else None
+                has_headers = own.headers and settings.headers(name) is None
+                left = str(error) if in_keyring or has_headers else None
             if self._forget_token(name, aloud=has_helper and left is None):
                 gone.append(str(OwnService(name)))
         if left is not None:
-            self.notices.once(_left(RepositoryService(name), left))
+            service = RepositoryService(name) if in_keyring else OwnService(name)
+            self.notices.once(_left(service, left))
         return Forgotten(found or bool(gone), left, tuple(gone))
 
     def note_forgotten(
@@ -261,11 +268,17 @@ class Logins:
         that is left.
         """
         own = self.settings.user_settings(name)
-        record: dict[str, object] = {Kind.CREDENTIAL.value: None, USERS: None}
+        record: dict[str, object] = dict.fromkeys(
+            (Kind.CREDENTIAL.value, USERS, Kind.HEADERS.value, HEADER_NAMES)
+        )
         is_left = forgotten is not None and forgotten.left is not None
         if is_left:
-            record = {Kind.CREDENTIAL.value: list(own.credential_origins) or None}
-            record[USERS] = list(own.keyring_users) or None
+            record = {
+                Kind.CREDENTIAL.value: list(own.credential_origins) or None,
+                USERS: list(own.keyring_users) or None,
+                Kind.HEADERS.value: list(own.header_origins) or None,
+                HEADER_NAMES: list(own.headers) or None,
+            }
         changes.forget_login(name, but_username=is_left)
         changes.save_oauth_tokens(name, None)
         changes.save_user_settings(name, {**dict.fromkeys((*_OUTSIDE, SIGNED_IN)), **record})

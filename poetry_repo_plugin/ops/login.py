@@ -5,6 +5,7 @@ belongs.
 from __future__ import annotations
 
 import shlex
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.config.user_settings import OAUTH, OAuthSettings
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError
+from poetry_repo_plugin.core.headers import Headers, names_of
 from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import Origin, Prefix
 from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, index_url_of, profile_of
@@ -104,7 +106,10 @@ class Login:
     """One login.
 
     :param verify: whether the repository is asked before anything is stored.
+    :ivar headers: further headers, to be kept as well.
     """
+
+    headers: Headers = ()
 
     def __init__(self, session: Session, target: Target, out: Teller, *, verify: bool) -> None:
         self._session = session
@@ -127,42 +132,48 @@ class Login:
         """Ask the repository, and keep what it accepts. Raises :class:`Failure`, ``StateError``."""
         verdict = self._ask(credential)
         token_is_user = self._is_token_user(credential)
-        stored = self._session.logins.store(
-            self._name,
-            credential.username or "",
-            credential.secret,
-            self._target.bindable,
-            plaintext=plaintext or token_is_user,  # Poetry keeps user names in its files
-            further=self._target.added is not None,
-            changes=self._remembered(),
-        )
-        who, host = self._who(credential), Origin.of(self._target.url).netloc
-        if verdict is Verdict.ACCEPTED:
-            self._out.say(f"Logged in to {self._name} ({host}) {who}; stored in {stored.place}.")
-        else:
-            said = f"a login {who} is stored in {stored.place}, not verified."
-            self._out.say(f"{self._name} ({host}): {said}")
-        self._tell_verdict(verdict)
+        changes = self._remembered()
+        with self._keeping_headers(changes, plaintext=plaintext):
+            stored = self._session.logins.store(
+                self._name,
+                credential.username or "",
+                credential.secret,
+                self._target.bindable,
+                plaintext=plaintext or token_is_user,  # Poetry keeps user names in its files
+                further=self._target.added is not None,
+                changes=changes,
+            )
+        self._tell_login(self._who(credential), stored.place, verdict)
         self._warn_of_others(credential)
-        if len({prefix.origin for prefix in stored.bound}) > 1:
-            places = " and ".join(map(str, stored.bound))
-            self._out.say(f"It is sent to {places}, and nowhere else.")
+        self._tell_places(stored.bound)
+
+    def with_headers(self, *, plaintext: bool) -> None:
+        """The same with further headers alone; what is stored already goes with them."""
+        verdict = self._ask(None)
+        changes = self._remembered()
+        with self._keeping_headers(changes, plaintext=plaintext) as place:
+            changes.commit()
+        self._tell_login("", place, verdict)
+        self._tell_places(tuple(self._session.bindings.of(self._name, Kind.HEADERS)))
 
     def with_helper(self, found: Tried) -> None:
         """Let the repository judge what a helper or provider hands out, then keep its name."""
         if found.unsent:
             headers = ", ".join(found.unsent)
             self._out.warn(
-                f"{self._name}: its helper also hands out {headers}; only Authorization is sent."
+                f"{self._name}: its helper also hands out {headers}, which steers the request and "
+                "is not sent."
             )
         session, target = self._session, self._target
         found, verdict = self._judge(found)
         unset = dict.fromkeys(("helper", "helper-protocol", "provider", OAUTH))
         session.logins.leave_account(self._name)
-        with self._remembered() as changes:
+        changes = self._remembered()
+        with self._keeping_headers(changes):
             urls, added = target.bindable, target.added is not None
             session.bindings.record_for_login(self._name, urls, further=added, changes=changes)
             changes.save_user_settings(self._name, {**unset, **found.own})
+            changes.commit()
         self._tell_helper(found, is_kept=keep(session.access, found))
         self._tell_verdict(verdict)
 
@@ -208,30 +219,35 @@ class Login:
         if added is None:
             return False
         repository, access = self._repository, session.access
-        helper = session.settings.user_settings(self._name).helper
+        own = session.settings.user_settings(self._name)
+        helper, headers = own.helper, own.headers
         has_identity = access.tls.has_identity(repository)
         credential = self._stored()
         if helper:
             credential = self._try_again(helper)
-        elif credential is not None:
-            self._tell_verdict(self._ask(credential))
+        elif credential is not None or headers:
+            self._tell_verdict(self._ask(credential, with_stored_headers=bool(headers)))
         elif not has_identity or not is_open(session.trial(self._name, added), repository, added):
             return False
         with Changes(session.settings) as changes:
             if helper or credential is not None:
                 bind(access, repository, Kind.CREDENTIAL, added, changes)
+            if headers:
+                bind(access, repository, Kind.HEADERS, added, changes)
             if has_identity:
                 bind(access, repository, Kind.CERTIFICATE, added, changes)
         what = "the client certificate" if credential is None else "the stored credential"
         if helper:
             what = "what its helper hands out"
+        elif credential is None and headers:
+            what = " and ".join(headers)
         place = Prefix.of_index(added)
         self._out.say(f"{self._name}: {what} now belongs to {place} as well.")
         return True
 
     def explain(self, error: Failure) -> str:
         """Mend the hint of ``error``, because nothing is stored; what is said after it."""
-        error.hint = _mending(error.hint, self._target)
+        error.hint = _mending(error, self._target, names_of(self.headers))
         unjudged = error.cause in _NOT_ASKED
         if error.cause is Cause.CREDENTIAL_REJECTED:
             # Some servers, object stores among them, show their root to nobody.
@@ -244,12 +260,17 @@ class Login:
     # -- asking
 
     def _ask(
-        self, credential: Credential | None, identity: HelperIdentity | None = None
+        self,
+        credential: Credential | None,
+        identity: HelperIdentity | None = None,
+        *,
+        with_stored_headers: bool = False,
     ) -> Verdict | None:
         """What the repository says; ``None`` where it was not asked, or takes a certificate
         alone.
         """
-        if not self._verify or (credential is None and identity is None):
+        has_headers = with_stored_headers or bool(self.headers)
+        if not self._verify or (credential is None and identity is None and not has_headers):
             return None
         target, session = self._target, self._session
         if not names.is_pypi(self._name):
@@ -259,7 +280,9 @@ class Login:
             access = session.trial(self._name, target.added)
         if identity is not None:
             access.tls.lend(self._name, identity)
-        if credential is None:
+        if self.headers:
+            access.stored_headers.lend(self._name, target.url, self.headers)
+        if credential is None and not has_headers:
             is_open(access, self._repository, target.url)  # or it raises
             return None
         return check_login(access, self._repository, target.url, credential)
@@ -289,6 +312,23 @@ class Login:
         answer = source.get(Query(self._name, url))
         return answer if isinstance(answer, Credential) else None
 
+    def _keeping_headers(
+        self, changes: Changes, *, plaintext: bool = False
+    ) -> AbstractContextManager[str]:
+        """Keep the further headers together with ``changes``; gives where, as
+        :meth:`HeaderStore.keeping` does.
+        """
+        if not self.headers:
+            return nullcontext("")
+        return self._session.header_store.keeping(
+            self._name,
+            self.headers,
+            self._target.bindable,
+            changes,
+            plaintext=plaintext,
+            further=self._target.added is not None,
+        )
+
     def _remembered(self) -> Changes:
         """Note that a new repository is remembered, and that its certificate belongs to the further
         URL.
@@ -302,6 +342,25 @@ class Login:
         return changes
 
     # -- telling
+
+    def _tell_login(self, who: str, place: str, verdict: Verdict | None) -> None:
+        """Say what was stored for whom, and where."""
+        host = Origin.of(self._target.url).netloc
+        names = " and ".join(names_of(self.headers))
+        if names:
+            who = f"{who}, with {names}" if who else f"with {names}"
+        if verdict is Verdict.ACCEPTED:
+            self._out.say(f"Logged in to {self._name} ({host}) {who}; stored in {place}.")
+        else:
+            self._out.say(
+                f"{self._name} ({host}): a login {who} is stored in {place}, not verified."
+            )
+        self._tell_verdict(verdict)
+
+    def _tell_places(self, bound: tuple[Prefix, ...]) -> None:
+        if len({prefix.origin for prefix in bound}) > 1:
+            places = " and ".join(map(str, bound))
+            self._out.say(f"It is sent to {places}, and nowhere else.")
 
     def _tell_verdict(self, verdict: Verdict | None) -> None:
         if verdict is not None and verdict is not Verdict.ACCEPTED:
@@ -342,12 +401,21 @@ class Login:
             )
 
 
-def _mending(hint: Hint | None, target: Target) -> Hint | None:
-    """``hint`` where a login to a further URL has failed: the next command must say it again."""
+def _mending(error: Failure, target: Target, headers: tuple[str, ...]) -> Hint | None:
+    """The hint where a login with headers, or to a further URL, has failed: the next command must
+    say that again. A server that asks for a credential as well gets both at once.
+    """
+    hint, name = error.hint, target.repository.name
+    words = hint.commands[0] if hint is not None else ()
+    if headers and words == ("poetry", "repo", "login", name):
+        again = [word for header in headers for word in ("--header", header)]
+        user = ("--username", "USER") if error.cause is Cause.CREDENTIAL_MISSING else ()
+        hint = repo("login", name, *again, *user)
+        words = hint.commands[0]
     if hint is None or target.added is None:
         return hint
-    name = target.repository.name
-    words = hint.commands[0]
+    if headers and words[:4] == ("poetry", "repo", "login", name):
+        return repo("login", name, "--url", target.added, *words[4:])
     if words[:4] == ("poetry", "repo", "login", name) and words[4:5] in ((), ("--helper",)):
         return repo("login", name, "--url", target.added, *words[4:])
     if target.is_new and words[:3] == ("poetry", "repo", "certs"):

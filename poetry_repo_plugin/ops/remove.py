@@ -115,7 +115,7 @@ class Removal:
         settings = self._session.settings
         own = settings.own_settings(name)
         has_login = settings.login(name) or settings.token(name) or own.helper or own.provider
-        has_login = has_login or own.signed_in
+        has_login = has_login or own.signed_in or own.headers
         has_certificates = (
             list(entries_of(settings.auth, "certificates", name))
             or list(entries_of(settings.config, "certificates", name))
@@ -168,6 +168,8 @@ class Removal:
         own = self._session.settings.own_settings(name)
         values: dict[str, object] = {
             "credential-origins": list(own.credential_origins),
+            "header-origins": list(own.header_origins),
+            "headers": list(own.headers),
             "helper": list(own.helper),
             "helper-protocol": own.helper_protocol,
             "provider": own.provider,

@@ -48,6 +48,7 @@ from poetry_repo_plugin.http.recorder import Recorder
 if TYPE_CHECKING:
     from poetry_repo_plugin.credentials.oauth_protocol import IssuerAnswer
     from poetry_repo_plugin.ops.credential_store import Logins
+    from poetry_repo_plugin.ops.header_store import HeaderStore
 
 AskPassphrase = Callable[[Repository], "Secret | None"]
 
@@ -138,6 +139,13 @@ class Session:
         from poetry_repo_plugin.ops.credential_store import Logins
 
         return Logins(self.settings, self.gate, self.notices, self.bindings)
+
+    @cached_property
+    def header_store(self) -> HeaderStore:
+        """Keeps further headers."""
+        from poetry_repo_plugin.ops.header_store import HeaderStore
+
+        return HeaderStore(self.settings, self.gate, self.notices, self.bindings)
 
     @cached_property
     def access(self) -> Access:

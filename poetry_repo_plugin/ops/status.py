@@ -14,6 +14,7 @@ from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Failure
+from poetry_repo_plugin.core.headers import names_of
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.times import end_of_token, now, remaining, rfc3339
@@ -109,7 +110,11 @@ _NOT_MANAGED = ManagedKeys()
 
 @dataclass(frozen=True)
 class Summary:
-    """One repository as it is shown."""
+    """One repository as it is shown.
+
+    :param headers: the names of what goes out beside the credential; their values are stored in
+        ``headers_source``.
+    """
 
     repository: Repository
     resolution: Resolution
@@ -118,6 +123,8 @@ class Summary:
     priority: str | None
     packages: tuple[str, ...] = ()
     managed: ManagedKeys = _NOT_MANAGED
+    headers: tuple[str, ...] = ()
+    headers_source: str = "none"
 
     @property
     def expires_at(self) -> datetime | None:
@@ -135,7 +142,7 @@ class Summary:
         if self.resolution.broken is not None:
             return "unavailable"
         if self.resolution.credential is None:
-            return "missing"
+            return "ok" if self.headers else "missing"
         end = self.expires_at
         return "expired" if end is not None and end <= now() else "ok"
 
@@ -161,6 +168,8 @@ class Summary:
         read like one.
         """
         credential = self.resolution.credential
+        if credential is None and self.headers:
+            return f"{self.state} {self.headers_text}"
         if credential is None:
             return "no login" if self.state == "missing" else self.state
         parts = [self.state]
@@ -169,7 +178,22 @@ class Summary:
         parts.append(credential.source)
         if self.expires_at is not None and self.state == "ok":
             parts.append(f"({remaining(self.expires_at)} left)")
+        if self.headers:
+            parts.append(f"and {self.headers_text}")
         return " ".join(parts)
+
+    @property
+    def headers_text(self) -> str:
+        """The names of the further headers, and where their values are."""
+        return f"{', '.join(self.headers)} ({self.headers_source})"
+
+    @property
+    def source(self) -> str:
+        """Where the credential comes from: a word of DESIGN section 3."""
+        answer = self.resolution.credential or self.resolution.broken
+        if answer is not None:
+            return answer.source
+        return self.headers_source
 
     @property
     def tls_lines(self) -> list[str]:
@@ -190,8 +214,6 @@ class Summary:
 
     def document(self) -> dict[str, Any]:
         """The JSON of DESIGN section 3, and ``managed`` where the administrator sets something."""
-        resolution = self.resolution
-        answer = resolution.credential or resolution.broken
         found: dict[str, Any] = {
             "name": self.repository.name,
             "url": self.repository.index_url,
@@ -199,10 +221,11 @@ class Summary:
             "priority": self.priority,
             "credential": {
                 "state": self.state,
-                "source": answer.source if answer is not None else "none",
+                "source": self.source,
                 "username": self.username,
                 "expires_at": rfc3339(self.expires_at),
             },
+            "headers": list(self.headers),
             "tls": {
                 "verify": self.tls.verify,
                 "ca": self.tls.ca,
@@ -231,19 +254,29 @@ def summarise(access: Access, repository: Repository) -> Summary:
         else Purpose.INDEX
     )
     belongs_to = access.bindings.of(name, Kind.CREDENTIAL)
-    bound = [*belongs_to, *access.bindings.of(name, Kind.CERTIFICATE)]
+    bound = [prefix for kind in Kind for prefix in access.bindings.of(name, kind)]
     if url is None:  # another project's, say: what is stored is still there
-        url, purpose = str(belongs_to[0]) if belongs_to else "", Purpose.INDEX
+        held = [*belongs_to, *access.bindings.of(name, Kind.HEADERS)]
+        url, purpose = str(held[0]) if held else "", Purpose.INDEX
     username = repository.username_for(upload=purpose is Purpose.PUBLISH)
-    resolution = access.chain.resolve(Query(name, url, purpose, LISTING, username))
+    query = Query(name, url, purpose, LISTING, username)
+    resolution = access.chain.resolve(query)
+    stored = access.stored_headers.names(query)
+    source = access.stored_headers.source(name) if stored else "none"
     project = access.catalogue.project
     priority = repository.priority
     if is_pypi(name) and priority is None and (project is None or project.pypi_is_on):
         priority = "primary"
     origins = tuple(dict.fromkeys(map(str, bound)))
+    headers = stored
+    if resolution.credential is not None and resolution.credential.headers:
+        of_helper = names_of(resolution.credential.headers)
+        headers, source = tuple(dict.fromkeys((*stored, *of_helper))), resolution.credential.source
     packages = tuple(access.catalogue.owned.patterns_of(name))
     tls, managed = _tls(access, repository), managed_keys(access, repository)
-    return Summary(repository, resolution, tls, origins, priority, packages, managed)
+    return Summary(
+        repository, resolution, tls, origins, priority, packages, managed, headers, source
+    )
 
 
 def managed_keys(access: Access, repository: Repository) -> ManagedKeys:

@@ -10,12 +10,20 @@ from typing import NamedTuple
 
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, InputError
+from poetry_repo_plugin.core.headers import names_of
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import Origin, with_userinfo
 from poetry_repo_plugin.core.times import end_of_token, rfc3339
 from poetry_repo_plugin.core.variables import env_key
-from poetry_repo_plugin.credentials.base import BASIC, EVERYTHING, Credential, Purpose, Query
+from poetry_repo_plugin.credentials.base import (
+    BASIC,
+    EVERYTHING,
+    NO_SCHEME,
+    Credential,
+    Purpose,
+    Query,
+)
 from poetry_repo_plugin.http.failures import failure, unanswered, withheld_of
 from poetry_repo_plugin.ops.export import is_plain
 from poetry_repo_plugin.ops.session import Session
@@ -80,6 +88,9 @@ def resolve(session: Session, repository: Repository) -> Resolved:
     query = grant.query or Query(name, url, purpose, EVERYTHING, repository.url_username)
     resolution = session.access.chain.resolve(query)
     credential = resolution.credential
+    if credential is not None and credential.scheme == NO_SCHEME:
+        names = " and ".join(names_of(credential.headers))
+        raise InputError(f"{name} takes {names} alone, which other tools cannot use.")
     if credential is not None and session.access.may_go(grant, credential):
         return Resolved(repository, url, credential)
     if resolution.broken is not None:

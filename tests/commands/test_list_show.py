@@ -27,6 +27,7 @@ PYPI = {
     "publish_url": "https://upload.pypi.org/legacy/",
     "priority": "primary",
     "credential": NONE,
+    "headers": [],
     "tls": NO_TLS,
     "origins": [],
 }
@@ -59,6 +60,7 @@ class TestJson:
             "publish_url": None,
             "priority": "explicit",
             "credential": NONE,
+            "headers": [],
             "tls": NO_TLS,
             "origins": [],
         }

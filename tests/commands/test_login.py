@@ -1263,14 +1263,13 @@ class TestHelper:
     def test_headers_that_are_not_sent_are_said(
         self, home: WarmHome, index: IndexServer, tmp_path: Path
     ) -> None:
-        answer = (
-            '{"headers": {"Authorization": ["Bearer b3arer"], "X-Tenant": ["7"], "X-None": []}}'
-        )
+        answer = '{"headers": {"Authorization": ["Bearer b3arer"], "Host": ["7"], "X-None": []}}'
         helper = StandIn(tmp_path / "bin", "vault", f"print({answer!r})")
         add(home, index.index_url)
         index.tokens = {"b3arer"}
         done = home.ok("repo", "login", "acme", "--helper", str(helper.path))
-        assert "acme: its helper also hands out X-Tenant; only Authorization is sent.\n" in done.err
+        said = "acme: its helper also hands out Host, which steers the request and is not sent.\n"
+        assert said in done.err
 
     @pytest.mark.parametrize("protocol", ["bazel", "git", "exec-credential"])
     def test_what_it_handed_out_is_kept_for_the_next_command(

@@ -137,7 +137,7 @@ class SourceContract:
         assert answer.secret.reveal().startswith(MARK)
         assert answer.source in ORIGINS or answer.source.startswith("provider:")
         assert answer.detail
-        assert answer.authorization().split(" ")[0].lower() == answer.scheme
+        assert (answer.authorization() or "").split(" ")[0].lower() == answer.scheme
         assert source.name
         assert source.name.isprintable()
 

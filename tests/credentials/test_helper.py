@@ -120,6 +120,22 @@ def test_any_other_scheme_is_kept_as_it_is(tmp_path: Path) -> None:
     assert credential.authorization() == value
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_bazel_further_headers(tmp_path: Path, alone: bool) -> None:
+    """Several values of one are a list (RFC 9110, 5.3); cookies are a cookie string (RFC 6265)."""
+    headers = {"X-Api-Key": ["k1", "k2"], "cookie": ["a=1", "b=2"], "Host": ["evil.example"]}
+    if not alone:
+        headers["Authorization"] = ["Bearer t0ken"]
+    answer = source(saying(tmp_path, {"headers": headers}), HelperProtocol.BAZEL).ask(QUERY)
+    credential = answer.credential
+    assert isinstance(credential, Credential)
+    assert credential.authorization() == (None if alone else "Bearer t0ken")
+    sent = {name: value.reveal() for name, value in credential.headers}
+    assert sent == {"X-Api-Key": "k1, k2", "cookie": "a=1; b=2"}
+    assert answer.unsent == ("Host",)
+    assert "k1" not in repr(credential)
+
+
 @pytest.mark.parametrize("document", [{}, {"headers": {}}, {"headers": {"header1": []}}])
 def test_the_three_empty_answers_of_the_specification_mean_not_mine(
     document: object, tmp_path: Path
@@ -136,8 +152,12 @@ def test_the_three_empty_answers_of_the_specification_mean_not_mine(
         ({"headers": []}, "not an object of lists"),
         ({"headers": {"Authorization": "Bearer x"}}, "not an object of lists"),
         (
-            {"headers": {"X-Auth-Token": ["x"]}},
-            "answers with the headers X-Auth-Token; only Authorization",
+            {"headers": {"Host": ["x"], "Content-Type": ["y"]}},
+            "answers only with Content-Type, Host, which cannot be sent",
+        ),
+        (
+            {"headers": {"X-Api-Key": ["x\r\nX-Evil: 1"]}},
+            "answers with X-Api-Key, but its value contains a line break",
         ),
         (
             {"headers": {"Authorization": ["Bearer x", "Bearer y"]}},
@@ -744,8 +764,11 @@ def _bytes(document: object) -> bytes:
 def assert_one_of_three(answer: Answer) -> None:
     assert isinstance(answer, (Credential, NotMine, Broken))
     if isinstance(answer, Credential):
-        assert not set("\r\n\0") & set(answer.authorization()), "it can be sent"
-        answer.authorization().encode("ascii")
+        authorization = answer.authorization() or ""
+        assert authorization or answer.headers
+        for sent in (authorization, *(header.value.reveal() for header in answer.headers)):
+            assert not set("\r\n\0") & set(sent), "it can be sent"
+            sent.encode("ascii")
         assert answer.expires_at is None or answer.expires_at > datetime.now(
             timezone.utc
         ) - timedelta(minutes=1)
