@@ -15,8 +15,9 @@ from poetry_repo_plugin.core.headers import Header, Headers, from_text, merged
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import Prefix
 from poetry_repo_plugin.credentials.base import Purpose, Query
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import HEADERS
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 
 
 class StoredHeaders:

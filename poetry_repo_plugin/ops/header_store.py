@@ -18,8 +18,9 @@ from poetry_repo_plugin.core.headers import Headers, merged, names_of, to_text
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.credentials.headers import StoredHeaders
-from poetry_repo_plugin.credentials.keyring import KeyringGate, KeyringUnavailable
+from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import HEADERS, OwnService
+from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from poetry_repo_plugin.ops.credential_store import not_quite
 
 
