@@ -73,6 +73,11 @@ def read_managed(environ: Mapping[str, str]) -> Managed:
     return _ignored(file, why) if why else _understood(file, table)
 
 
+def site_file(environ: Mapping[str, str]) -> Path | None:
+    """The administrator's file, unread; ``None`` where there is none."""
+    return _find(environ)[0]
+
+
 def _find(environ: Mapping[str, str]) -> tuple[Path | None, str]:
     """The file, or why the one that the environment names does not do."""
     named = environ.get(SITE_VARIABLE)

@@ -4,6 +4,7 @@ repository.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -132,6 +133,8 @@ class Run:
 
     def _mentions_packages(self, folder: Path | None) -> bool:
         """Whether it is worth to parse the files that may hold a pattern."""
+        from poetry_repo_plugin.config.managed import site_file
+
         files = [config_folder() / "poetry-repo-plugin.toml"]
         if folder is not None:
             files.append(folder / "pyproject.toml")
@@ -139,6 +142,9 @@ class Run:
             with suppress(FileNotFoundError):
                 if b"packages" in file.read_bytes():
                     return True
+        managed = site_file(os.environ)
+        with suppress(OSError):  # which is told when it is read
+            return managed is not None and managed.is_file() and b"packages" in managed.read_bytes()
         return False
 
     def home_of(self, name: str) -> Home:

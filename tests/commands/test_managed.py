@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import packages
 from tests.certs import CertificateFactory
 from tests.config.site import VARIABLE, as_root, site_file
 from tests.servers import IndexServer
@@ -184,3 +185,19 @@ def test_the_lines_for_500_machines_are_true(home: WarmHome, tmp_path: Path) -> 
     assert ignored.endswith(
         "[repositories.acme] passwort is not a managed setting. It is ignored\n"
     )
+
+
+def test_names_that_the_administrator_gives_away_have_an_owner(
+    home: WarmHome, tmp_path: Path, open_index: IndexServer
+) -> None:
+    """A squatter's index is not asked for them any more, and the failure says where that stands."""
+    open_index.add(*packages.wheel("acme-lib", "1.0"))
+    source = f'[[tool.poetry.source]]\nname = "other"\nurl = "{open_index.index_url}"\n'
+    home.write_project(dependencies=("acme-lib",), extra=source)
+    home.ok("lock")
+    open_index.clear()
+    administer(home, tmp_path, acme(f'url = "{URL}"', 'packages = ["acme-*"]'))
+    failed = home.fails("lock", "--regenerate")
+    assert 'acme-lib belongs to it ("acme-*" in managed settings)' in failed.err
+    assert "owned-elsewhere" in failed.err
+    assert open_index.requests == []
