@@ -293,7 +293,7 @@ class TestWhatIsNoIndex:
             (Response.text(400, "no"), "answers 400 Bad Request, not an index"),
             (Response.text(402, "pay"), "answers 402 Payment Required, not an index"),
             (Response.text(405, "no"), "answers 405 Method Not Allowed, not an index"),
-            (Response.text(410, "gone"), "answers 410 Gone, not an index"),
+            (Response.text(410, "gone"), "returned 410 Gone, not an index"),
             (Response(301), "answers 301 without saying where to go instead"),
             (
                 Response(200, b'{"hello": 1}', {"Content-Type": "application/json"}),

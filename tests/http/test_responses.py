@@ -147,7 +147,7 @@ def test_what_was_parsed_is_not_parsed_again() -> None:
             answer("gone", status=410, reason="Gone"),
             Answer.OTHER,
             Cause.NOT_AN_INDEX,
-            "answers 410 Gone, not an index",
+            "returned 410 Gone, not an index",
         ),
         (
             answer("", status=301, reason="Moved"),
@@ -168,7 +168,7 @@ def test_what_was_parsed_is_not_parsed_again() -> None:
             answer("<title>\n Our  Wiki</title>"),
             Answer.EMPTY,
             None,
-            "answers with the page “Our Wiki”, which lists no packages",
+            "returned the page “Our Wiki”, which lists no packages",
         ),
         (answer("", status=503, reason=""), Answer.FAILED, Cause.SERVER_ERROR, "answer (503)"),
         (answer("", status=429), Answer.FAILED, Cause.SERVER_ERROR, "(429 OK)"),

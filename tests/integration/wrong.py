@@ -417,9 +417,9 @@ ANSWERS = (
         " --publish-url https://",
         on=(PUBLISH,),
     ),
-    _answer("410", "not-an-index", ("answers 410 Gone, not an index",), _GONE, ADD, on=(LOCK,)),
+    _answer("410", "not-an-index", ("returned 410 Gone, not an index",), _GONE, ADD, on=(LOCK,)),
     _answer(
-        "410-login", "not-an-index", ("answers 410 Gone",), _GONE, ADD, on=(LOGGING_IN,), looks=1
+        "410-login", "not-an-index", ("returned 410 Gone",), _GONE, ADD, on=(LOGGING_IN,), looks=1
     ),
     _answer("json", "not-an-index", ("JSON that does not follow PEP 691",), _JSON, ADD, on=(LOCK,)),
     _answer(
