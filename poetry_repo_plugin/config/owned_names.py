@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.config.toml import dump, shown
+from poetry_repo_plugin.core.errors import Cause, Failure
+from poetry_repo_plugin.core.hints import Hint, command
 from poetry_repo_plugin.core.package_names import NO_PATTERN, matches, normalized, pattern_of
+from poetry_repo_plugin.core.terminal import printable
 
 if TYPE_CHECKING:
     from poetry_repo_plugin.config.project import Project
     from poetry_repo_plugin.config.settings import Settings
 
 PYPI = "PyPI"
+_SHOWN = 3  # names in a sentence
 _LOCAL = ("directory", "file")
 
 
@@ -114,6 +118,11 @@ class Elsewhere(NamedTuple):
     owners: tuple[Owner, ...]
     holder: str
 
+    @property
+    def whose(self) -> tuple[str, ...]:
+        """The names of its owners, the same in each spelling."""
+        return tuple(owner.repository.lower() for owner in self.owners)
+
 
 def elsewhere(
     packages: Iterable[Mapping[str, Any]],
@@ -148,3 +157,50 @@ def _holder(
     if kind in _LOCAL or (name, url) in direct:
         return None
     return url
+
+
+# -- what is said
+
+
+def disowned(owner: Owner, detail: str, hint: Hint | None = None) -> Failure:
+    """A name does not come from its owner."""
+    return Failure(Cause.OWNED_ELSEWHERE, detail, repository=printable(owner.repository), hint=hint)
+
+
+def claimed(name: str, owners: tuple[Owner, ...]) -> Failure:
+    """More than one repository owns a name."""
+    claims = " and to ".join(f"{shown(owner.repository)} ({owner})" for owner in owners)
+    left = "Change one of the patterns, so that one is left"
+    return disowned(owners[0], f"{name} belongs to {claims}. {left}")
+
+
+def locked_elsewhere(found: list[Elsewhere], hint: Hint | None = None) -> Failure:
+    """What a lock file has from elsewhere: of the first owner, with all names of his.
+
+    :param hint: in place of updating these names.
+    """
+    first = found[0]
+    if len(first.owners) > 1:
+        return claimed(first.name, first.owners)
+    same = [one for one in found if one.whose == first.whose]
+    names = list(dict.fromkeys(one.name for one in same))
+    belong, them = ("belong", "them") if len(names) > 1 else ("belongs", "it")
+    holders = " and ".join(dict.fromkeys(one.holder for one in same))
+    detail = (
+        f"{listed(names)} {belong} to it ({first.owners[0]}), "
+        f"but poetry.lock has {them} from {holders}"
+    )
+    return disowned(first.owners[0], detail, hint or update(names))
+
+
+def update(names: Iterable[str]) -> Hint:
+    """The command that looks for packages anew, and changes the lock file only."""
+    return command("poetry", "update", "--lock", *names)
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence; of many, the first."""
+    told = ", ".join(map(shown, names[:_SHOWN]))
+    if len(names) > _SHOWN:
+        told += f" and {len(names) - _SHOWN} more"
+    return told

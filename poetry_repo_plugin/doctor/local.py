@@ -20,6 +20,7 @@ from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact
 from poetry_repo_plugin.core.servers import is_vendor_host
 from poetry_repo_plugin.core.variables import env_key
 from poetry_repo_plugin.doctor import logins_in_files
+from poetry_repo_plugin.doctor.lock_audit import audit
 from poetry_repo_plugin.doctor.logins_in_files import leave_lock, rewritten
 from poetry_repo_plugin.doctor.permissions import permissions
 from poetry_repo_plugin.doctor.report import Finding, Mended, State, fine
@@ -38,7 +39,9 @@ def look_around(access: Access) -> list[Finding]:
         try:
             found.extend(check(access))
         except RepoError as error:
-            found.append(Finding("files", State.FAIL, error.message.removesuffix(".")))
+            broken = Finding("files", State.FAIL, error.message.removesuffix("."))
+            if broken not in found:  # another check has read the same file
+                found.append(broken)
     return found
 
 
@@ -242,4 +245,5 @@ CHECKS: tuple[Check, ...] = (
     _names,
     _interrupted_logins,
     _repositories,
+    audit,
 )

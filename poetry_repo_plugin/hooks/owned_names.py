@@ -13,15 +13,19 @@ from typing import Any, NoReturn
 
 from poetry.repositories.exceptions import PackageNotFoundError
 
-from poetry_repo_plugin.config.owned_names import Elsewhere, Owner, elsewhere
-from poetry_repo_plugin.core.errors import Cause, Failure
-from poetry_repo_plugin.core.hints import Hint, command, repo
+from poetry_repo_plugin.config.owned_names import (
+    Owner,
+    claimed,
+    disowned,
+    elsewhere,
+    locked_elsewhere,
+)
+from poetry_repo_plugin.core.errors import Failure
+from poetry_repo_plugin.core.hints import command, repo
 from poetry_repo_plugin.core.patterns import Pattern
-from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.hooks.run import current
 
 _NAME = Pattern(r"[A-Za-z0-9._-]+")
-_SHOWN = 3  # names in a message
 
 
 # -- whom Poetry asks
@@ -64,7 +68,7 @@ def repository_for(pool: Any, name: str, source: str | None) -> Any:
     if not owners or not _asks_servers(pool):
         return None
     if len(owners) > 1:
-        _fail(_claimed(name, owners))
+        _fail(claimed(name, owners))
     (owner,) = owners
     if source is not None and not owner.is_called(source):
         _fail(_wanted_elsewhere(name, owner, source))
@@ -170,7 +174,8 @@ def run_installer(original: Callable[..., int], self: Any) -> int:
                 _fail(_wanted_elsewhere(dependency.name, owners[0], source))
         found = elsewhere(_locked(self), current().owned, _direct(self._package))
         if found:
-            _fail(_locked_elsewhere(found, current().is_for_poetry_itself))
+            hint = command("poetry", "self", "lock", "--regenerate")
+            _fail(locked_elsewhere(found, hint if current().is_for_poetry_itself else None))
     return original(self)
 
 
@@ -228,20 +233,8 @@ def _fail(failure: Failure) -> NoReturn:
     raise current().report(failure)
 
 
-def _failure(owner: Owner, detail: str, hint: Hint | None = None) -> Failure:
-    name = printable(owner.repository)
-    return Failure(Cause.OWNED_ELSEWHERE, detail, repository=name, hint=hint)
-
-
-def _claimed(name: str, owners: tuple[Owner, ...]) -> Failure:
-    claims = " and to ".join(f"{owner.repository} ({owner})" for owner in owners)
-    return _failure(
-        owners[0], f"{name} belongs to {claims}. Change one of the patterns, so that one is left"
-    )
-
-
 def _wanted_elsewhere(name: str, owner: Owner, source: str) -> Failure:
-    return _failure(
+    return disowned(
         owner,
         f"{name} belongs to it ({owner}), but is required from {source}. "
         f'Require it with source = "{owner.repository}" or without a source, or change the pattern',
@@ -258,35 +251,13 @@ def _not_a_source(name: str, owner: Owner) -> Failure:
     if not current().knows_url(owner.repository):
         words.insert(0, "URL")
     hint = repo("add", owner.repository, *words)
-    return _failure(owner, f"{name} belongs to it ({owner}), but it is no source of {whose}", hint)
+    return disowned(owner, f"{name} belongs to it ({owner}), but it is no source of {whose}", hint)
 
 
 def _another(name: str, owner: Owner, repository: Any) -> Failure:
     home = current().home_of(owner.repository)
-    return _failure(
+    return disowned(
         owner,
         f"{name} belongs to it ({owner}) at {home}, and this project calls {repository._url} so",
         repo("login", owner.repository, "--url", repository._url),
-    )
-
-
-def _locked_elsewhere(found: list[Elsewhere], of_poetry: bool) -> Failure:
-    first = found[0]
-    if len(first.owners) > 1:
-        return _claimed(first.name, first.owners)
-    of_same = [one for one in found if one.owners == first.owners]
-    names = list(dict.fromkeys(one.name for one in of_same))
-    told = ", ".join(names[:_SHOWN])
-    if len(names) > _SHOWN:
-        told += f" and {len(names) - _SHOWN} more"
-    owner, verb = first.owners[0], "belongs" if len(names) == 1 else "belong"
-    them = "them"
-    if len(names) == 1:
-        them = "it"
-    holders = " and ".join(dict.fromkeys(one.holder for one in of_same))
-    hint = command("poetry", "update", "--lock", *names)
-    if of_poetry:
-        hint = command("poetry", "self", "lock", "--regenerate")
-    return _failure(
-        owner, f"{told} {verb} to it ({owner}), but poetry.lock has {them} from {holders}", hint
     )

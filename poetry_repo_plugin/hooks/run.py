@@ -139,9 +139,13 @@ class Run:
         if folder is not None:
             files.append(folder / "pyproject.toml")
         for file in files:
-            with suppress(FileNotFoundError):
+            try:
                 if b"packages" in file.read_bytes():
                     return True
+            except FileNotFoundError:
+                continue
+            except OSError:  # which is told when it is read
+                return True
         managed = site_file(os.environ)
         with suppress(OSError):  # which is told when it is read
             return managed is not None and managed.is_file() and b"packages" in managed.read_bytes()

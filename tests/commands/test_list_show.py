@@ -30,6 +30,7 @@ PYPI = {
     "headers": [],
     "tls": NO_TLS,
     "origins": [],
+    "packages": [],
 }
 
 
@@ -63,6 +64,7 @@ class TestJson:
             "headers": [],
             "tls": NO_TLS,
             "origins": [],
+            "packages": [],
         }
         assert parsed(done) == {"repositories": [acme, PYPI]}
         assert done.out == json.dumps({"repositories": [acme, PYPI]}, indent=2) + "\n"

@@ -23,6 +23,7 @@ LOCK = """\
 [[package]]
 name = "alpha"
 version = "1.0"
+files = [{{file = "alpha-1.0.tar.gz", hash = "sha256:0123"}}]
 
 [package.source]
 type = "legacy"
@@ -99,7 +100,7 @@ class TestLocal:
             LOCK.format(url=f"https://{USER}:{OTHER}@pypi.example.org/simple")
         )
         assert [one.message for one in self.found(well, "credentials")][1:] == [
-            "poetry.lock: a URL holds a password (line 9)"
+            "poetry.lock: a URL holds a password (line 10)"
         ]
         well.source(
             "https://pypi.example.org/simple/", extra=f"# https://{USER}:{OTHER}@example.org/x\n"
