@@ -34,6 +34,7 @@ ORIGINS = (
     "option",
     "env",
     "helper",
+    "oauth",
     "keyring",
     "auth.toml",
     "keyring-url",

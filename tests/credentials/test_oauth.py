@@ -28,19 +28,19 @@ from poetry_repo_plugin.credentials.base import (
     Credential,
     Query,
     Resolution,
+    Source,
 )
 from poetry_repo_plugin.credentials.keyring_services import SIGN_IN
-from poetry_repo_plugin.credentials.oauth import credential_for
+from poetry_repo_plugin.credentials.oauth import OAuthSource, credential_for
 from poetry_repo_plugin.credentials.oauth_store import SignedIn, parse_kept
 from poetry_repo_plugin.http.auth import Access
 from tests.certs import CertificateFactory, server_context
+from tests.credentials.contract import MARK, NAME, URL, SourceContract
 from tests.credentials.keyrings import FileKeyring, in_use
 from tests.deadly import killed_at_each_step
 from tests.http.world import World
 from tests.servers.identity import ACCOUNT, CLIENT, Family, IdentityServer, refused
 
-NAME = "corp"
-URL = "https://packages.example.com/private/simple/"
 ADDRESS = SIGN_IN.address(NAME)
 
 
@@ -113,6 +113,14 @@ def ask(access: Access, query: Query | None = None) -> Resolution:
 
 def token(found: Resolution) -> str | None:
     return found.credential.secret.reveal() if found.credential is not None else None
+
+
+class TestContract(SourceContract):
+    @pytest.fixture
+    def source(self, user: User) -> Source:
+        user.has(life=600, access=Secret(f"{MARK}-access"), refresh=f"{MARK}-refresh")
+        [source] = [one for one in user.access().chain.sources if isinstance(one, OAuthSource)]
+        return source
 
 
 class TestATokenThatIsGood:
