@@ -6,6 +6,7 @@ An earlier plugin of this kind shipped a wheel without entry points, which Poetr
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -19,7 +20,9 @@ import pytest
 import tomlkit
 
 from scripts import release
+from tests.certs import CertificateFactory, server_context
 from tests.poetry_process import PoetryHome, poetry_under_test
+from tests.servers import IndexServer
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "poetry_repo_plugin"
@@ -177,6 +180,33 @@ def test_poetry_finds_it(poetry: Path, tmp_path: Path) -> None:
     assert Path(found.strip()).is_relative_to(poetry.parents[1]), (
         "the wheel is what was tried, not this folder"
     )
+
+
+def test_it_comes_from_a_private_index(wheel: Path, poetry: Path, tmp_path: Path) -> None:
+    """As `docs/ci.md` says: a CA of its own, a client certificate and a password, by pip's own
+    variables.
+    """
+    certs = CertificateFactory(tmp_path / "certs")
+    tls = server_context(certs.server(), certs.ca)
+    words = [poetry.with_name("python"), "-m", "pip", "download", "-q", "--no-deps"]
+    with IndexServer(tls=tls, credentials={"ci": "s3cret"}) as index:
+        index.add(wheel.name, wheel.read_bytes())
+        environment = {
+            "PIP_INDEX_URL": index.index_url.replace("://", "://ci:s3cret@"),
+            "PIP_CERT": str(certs.ca_file()),
+            "PIP_CLIENT_CERT": str(certs.pem(certs.client())),
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+        done = subprocess.run(
+            [*words, "poetry-repo-plugin"],
+            env={**PoetryHome(tmp_path / "home", poetry).environment(), **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
 
 
 def test_twin_without_plugins(poetry: Path, tmp_path: Path) -> None:
