@@ -27,7 +27,7 @@ DESCRIPTIONS = {
     "list": "List the repositories known here, and their credentials.",
     "show": "Show one repository: URLs, credential, certificates.",
     "remove": "Remove a repository and all that is stored for it.",
-    "login": "Log in to a repository; only accepted credentials are stored.",
+    "login": "Log in to a repository; only accepted logins are stored.",
     "logout": "Remove stored credentials.",
     "certs": "Set or show a repository's CA and client certificate.",
     "doctor": "Find problems, and the commands that fix them.",
@@ -117,6 +117,14 @@ class RepoPlugin(ApplicationPlugin):
         if dispatcher is not None:
             dispatcher.add_listener(COMMAND, _before_command, _BEFORE_POETRY)
             dispatcher.add_listener(ERROR, _after_failure)
+        if _asks_our_version(sys.argv[1:]):
+            from poetry_repo_plugin.hooks.facts import show_our_version
+
+            show_our_version(application)
+
+
+def _asks_our_version(words: list[str]) -> bool:
+    return words[:1] == ["repo"] and ("--version" in words or "-V" in words)
 
 
 def _before_command(event: Event, event_name: str, dispatcher: EventDispatcher) -> None:

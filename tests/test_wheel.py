@@ -188,7 +188,7 @@ def test_it_comes_from_a_private_index(wheel: Path, poetry: Path, tmp_path: Path
     """
     certs = CertificateFactory(tmp_path / "certs")
     tls = server_context(certs.server(), certs.ca)
-    words = [poetry.with_name("python"), "-m", "pip", "download", "-q", "--no-deps"]
+    words = [str(poetry.with_name("python")), "-m", "pip", "download", "-q", "--no-deps"]
     with IndexServer(tls=tls, credentials={"ci": "s3cret"}) as index:
         index.add(wheel.name, wheel.read_bytes())
         environment = {

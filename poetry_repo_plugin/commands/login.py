@@ -36,7 +36,7 @@ class Command(RepoCommand):
     """Asks the repository whether it accepts a credential, and keeps it if it does."""
 
     name = "repo login"
-    description = "Log in to a repository; only accepted credentials are stored."
+    description = "Log in to a repository; only accepted logins are stored."
     arguments: ClassVar = [
         argument("name", "The repository."),
         argument(

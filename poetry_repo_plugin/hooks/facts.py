@@ -12,10 +12,20 @@ from weakref import WeakKeyDictionary
 from poetry_repo_plugin.config.memory import Leaf, leaves_of
 
 if TYPE_CHECKING:
+    from cleo.application import Application
     from cleo.commands.command import Command
 
     from poetry_repo_plugin.config.repositories import Repository
     from poetry_repo_plugin.ops.session import Surroundings
+
+
+def show_our_version(application: Application) -> None:
+    """Make ``--version`` speak of the plugin: cleo answers it for the whole application, before it
+    looks for a command.
+    """
+    from poetry_repo_plugin import __version__
+
+    application._name, application._version = "poetry-repo-plugin", __version__
 
 
 def poetry_version() -> str:
