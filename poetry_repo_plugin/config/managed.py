@@ -17,6 +17,7 @@ from poetry_repo_plugin.config.managed_keys import KEYS, SECRETS, UnfitError, wi
 from poetry_repo_plugin.config.toml import dump_key, parse, shown
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.hints import is_name
+from poetry_repo_plugin.core.names import is_pypi
 
 MANAGED = "managed settings"
 SITE_VARIABLE = "POETRY_REPO_PLUGIN_SITE_CONFIG"
@@ -141,6 +142,11 @@ def _understood(file: Path, table: Mapping[str, Any]) -> Managed:
         if not is_name(name):
             said.append(f"{where} is no name that a repository can have")
             continue
+        if name.lower() in entries:
+            said.append(f"{where} is there twice, in another case")
+            continue
+        if is_pypi(name) and raw.pop("url", None) is not None:
+            said.append(f"{where} url is built into Poetry")
         keys = _locked(raw.pop("locked", []), f"{where} locked", said)
         names.append(name)
         entries[name.lower()] = _checked(file, where, raw, said)

@@ -61,8 +61,12 @@ def mend(access: Access) -> Mended:
 
 def _managed(access: Access) -> Iterator[Finding]:
     """What comes from the administrator, and what of their file is not believed."""
-    for line in access.settings.managed.says.complaints:
-        yield Finding("managed", State.WARN, line.removesuffix("."))
+    says = access.settings.managed.says
+    state = State.WARN
+    if not says.names:  # as if there were no such file
+        state = State.FAIL
+    for line in says.complaints:
+        yield Finding("managed", state, line.removesuffix("."))
     for repository in access.catalogue:
         found = managed_keys(access, repository)
         if found.file is not None:

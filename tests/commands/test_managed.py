@@ -146,6 +146,11 @@ def test_doctor_tells_a_support_desk_all(
     assert ("ok", f"acme: url; locked: url ({file})") in told
     unknown = f"{file}: [repositories.acme] passwort is not a managed setting. It is ignored"
     assert ("warn", unknown) in told
+    file.chmod(0o666)
+    document = parsed(home.fails("repo", "doctor", "--json"))
+    [finding] = [one for one in document["project"] if one["check"] == "managed"]
+    assert finding["state"] == "fail"
+    assert document["repositories"] == []
 
 
 COMPANY = Path(__file__).parents[2] / "docs" / "company.md"

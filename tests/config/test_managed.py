@@ -110,6 +110,16 @@ class TestWhatItSays:
         assert "hush" not in complaint.replace("hush2", "").replace("'hush'", "")
         assert settings.managed.keys("acme") == ["audience"]
 
+    def test_names_that_cannot_be(self, tmp_path: Path) -> None:
+        names = ("ACME", "pypi", '"a b"')
+        text = "".join(f'[repositories.{name}]\nurl = "{OTHER}"\n' for name in names)
+        settings = managed(tmp_path, acme(f'url = "{URL}"') + text)
+        first, second, third = settings.managed.says.complaints
+        assert "[repositories.ACME] is there twice" in first
+        assert "[repositories.pypi] url is built into Poetry" in second
+        assert '[repositories."a b"] is no name that a repository can have' in third
+        assert settings.user_settings("ACME").url == URL
+
     @pytest.mark.parametrize("text", ["[repositories.acme", 'a = "\udcff"', "a = [\n" * 3000])
     def test_a_broken_file_says_nothing_at_all(self, tmp_path: Path, text: str) -> None:
         file = site_file(tmp_path / "site", "")
