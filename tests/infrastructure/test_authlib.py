@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,6 +56,35 @@ def test_signs_in_renews_and_signs_out(company: Company, tmp_path: Path, flow: s
     done = home.ok("repo", "logout", NAME)
     assert "has not ended" not in done.err
     assert second.ended
+
+
+CHROMIUM = """\
+#!/bin/sh
+exec {chromium} --headless --no-sandbox --disable-gpu --ignore-certificate-errors \\
+  --user-data-dir={profile} --dump-dom "$1" >{page} 2>/dev/null
+"""
+
+
+def test_in_a_real_browser(
+    company: Company, tmp_path: Path, system_part: Callable[[str], Path]
+) -> None:
+    """It opens connections that it never uses, asks for an icon, and shows what we send it."""
+    script, page = tmp_path / "browser", tmp_path / "page.html"
+    script.write_text(
+        CHROMIUM.format(chromium=system_part("chromium"), profile=tmp_path / "profile", page=page)
+    )
+    script.chmod(0o755)
+    company.home.environ["BROWSER"] = str(script)
+    assert isinstance(company.home, WarmHome)
+    with company.home.terminal(*company.words, "--flow", "browser") as screen:
+        screen.expect(f"Logged in to {NAME}", timeout=60)
+        assert screen.end() == 0, screen.screen
+    until = time.monotonic() + 30
+    while "</html>" not in (page.read_text() if page.exists() else ""):
+        assert time.monotonic() < until, "the browser shows nothing"
+        time.sleep(0.1)
+    assert "You can close this window" in page.read_text()
+    assert "acc3ss" not in page.read_text()
 
 
 def test_twin_declined(company: Company) -> None:
