@@ -122,6 +122,35 @@ class TestInTheBrowser:
         assert company.issuer.forms("/token") == []
 
 
+class TestAFurtherPlace:
+    def test_a_new_name_with_its_url(self, company: Company) -> None:
+        company.settle({})
+        words = (*company.words, "--url", company.index.index_url)
+        with warm(company).terminal(*words) as screen:
+            assert screen.end() == 0, screen.screen
+        assert company.own["url"] == company.index.index_url
+        assert company.own["credential-origins"] == [company.index.origin]
+
+
+class TestTheWords:
+    @pytest.mark.parametrize(
+        ("more", "told"),
+        [
+            (("--token-stdin",), "cannot be used together"),
+            (("--helper", "x"), "cannot be used together"),
+            (("--flow", "telepathy"), "is not a way to sign in"),
+        ],
+    )
+    def test_that_do_not_fit(self, company: Company, more: tuple[str, ...], told: str) -> None:
+        assert told in company.home.fails(*company.words, *more).err
+
+    def test_that_are_missing(self, company: Company) -> None:
+        done = company.home.fails(*company.words[:-2])
+        assert "--client-id is missing: neither given nor set." in done.err
+        done = company.home.fails("repo", "login", NAME, "--flow", "device")
+        assert "--flow goes with --oauth only." in done.err
+
+
 class TestWithoutAKeyring:
     def test_says_so_before_anybody_signs_in(self, company: Company) -> None:
         company.home.keyring = "keyring.backends.null.Keyring"

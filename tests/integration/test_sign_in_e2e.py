@@ -14,7 +14,7 @@ from tests import packages
 from tests.certs import CertificateFactory, server_context
 from tests.integration.outside_world import project, refusals, secrets_seen
 from tests.poetry_process import PoetryHome, poetry_under_test
-from tests.servers import IndexServer, RecordedRequest
+from tests.servers import IndexServer, RecordedRequest, Response
 from tests.servers.identity import IdentityServer
 from tests.signing_in import NAME, Company
 from tests.warm import WarmHome, Zygote
@@ -103,6 +103,52 @@ def test_what_has_signed_in_elsewhere_stays_there(company: Company) -> None:
         assert "[origin-mismatch]" in done.text
         assert not other.saw_secret(kept["access"])
     assert company.issuer.requests == []
+
+
+def test_ctrl_c_while_it_is_renewed_loses_nothing(company: Company) -> None:
+    """The refresh token is good for one time: who asks for the next one keeps it."""
+    company.signed_in(ends_in=-1)
+    company.issuer.slow = 1.5
+    assert isinstance(company.home, WarmHome)
+    with company.home.terminal("repo", "token", NAME) as screen:
+        until = time.monotonic() + 20
+        while not company.issuer.forms("/token"):
+            assert time.monotonic() < until, screen.screen
+            time.sleep(0.05)
+        screen.interrupt()
+        assert screen.end() == 1
+    assert company.issuer.refreshed == 1
+    assert company.kept is not None
+    assert company.kept["refresh"] == company.issuer.families[0].refresh
+    assert company.home.ok("repo", "token", NAME).out.strip() == company.kept["access"]
+    assert company.issuer.refreshed == 1
+
+
+def test_a_gitlab_takes_the_token_as_a_password(company: Company) -> None:
+    """And answers 404 to strangers, 401 to a token that was withdrawn."""
+    company.signed_in()
+    withdrawn = company.issuer.handed[0]
+    company.issuer.end_access()
+    gitlab = "/api/v4/projects/1/packages/pypi/simple"
+
+    def hide(request: RecordedRequest) -> Response | None:
+        seen = request.authorization
+        if seen is None:
+            return Response.text(404, "Project Not Found")
+        if seen.username != "oauth2" or not company.issuer.is_good(seen.password or ""):
+            return Response.text(401, "Unauthorized")
+        page = request.path.removeprefix(gitlab).strip("/")
+        target = f"{company.index.index.prefix}{page}/"
+        return Response(302, headers={"Location": target})
+
+    company.index.respond = lambda request: hide(request) if gitlab in request.path else None
+    company.index.index.tokens = None
+    url = f"{company.index.origin}{gitlab}"
+    project(company.home, url, *MANY[:2], name=NAME)
+    company.home.ok("lock")
+    assert company.issuer.refreshed == 1
+    assert [one.username for one in company.index.authorizations()][:1] == ["oauth2"]
+    assert secrets_seen(company.index)[0] == withdrawn
 
 
 def test_doctor_and_publish_use_it(company: Company) -> None:
