@@ -18,6 +18,7 @@ from poetry_repo_plugin.config.toml import dump_key, parse, shown
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.hints import is_name
 from poetry_repo_plugin.core.names import is_pypi
+from poetry_repo_plugin.core.origin import hidden
 
 MANAGED = "managed settings"
 SITE_VARIABLE = "POETRY_REPO_PLUGIN_SITE_CONFIG"
@@ -195,6 +196,7 @@ def _locked(value: object, where: str, said: list[str]) -> frozenset[str]:
         return frozenset()
     unknown = [item for item in value if item not in KEYS]
     said += [
-        f"{where} names {shown(str(item))}, which is not a managed setting" for item in unknown
+        f"{where} names {shown(hidden(str(item)))}, which is not a managed setting"
+        for item in unknown
     ]
     return frozenset(item for item in value if item in KEYS)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomlkit
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from poetry_repo_plugin.config.bindings import Bindings
 from poetry_repo_plugin.config.changes import Changes
+from poetry_repo_plugin.config.managed_keys import KEYS
 from poetry_repo_plugin.config.owned_names import owned_names
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.config.user_settings import OAuthSettings
@@ -128,6 +133,33 @@ class TestWhatItSays:
         [complaint] = settings.managed.says.complaints
         assert complaint.startswith(f"The managed settings in {file} are ignored: ")
         assert settings.names() == []
+
+    @given(
+        st.dictionaries(
+            st.sampled_from((*KEYS, "locked", "password", "x", "http-basic")),
+            st.recursive(
+                st.sampled_from(("word", "/path", "https://u:hush@h/", 7, True, 1.5)),
+                lambda inner: (
+                    st.lists(inner, max_size=2)
+                    | st.dictionaries(st.sampled_from(("issuer", "secret", "x")), inner, max_size=2)
+                ),
+                max_leaves=4,
+            ),
+        ),
+        st.booleans(),
+    )
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_whatever_it_holds_no_secret_is_told(
+        self, quick_path: Path, values: dict[str, Any], on_top: bool
+    ) -> None:
+        document = {**(values if on_top else {}), "repositories": {"acme": values}}
+        file = site_file(quick_path / "site", tomlkit.dumps(document))
+        found = Settings(quick_path / "user", environ={VARIABLE: str(file)})
+        for line in found.managed.says.complaints:
+            assert "hush" not in line
+        found.user_settings("acme")
+        found.urls_said("acme")
+        found.certificate("acme", "cert")
 
     def test_nothing_is_there(self, tmp_path: Path) -> None:
         nowhere = tmp_path / "none.toml"
