@@ -156,7 +156,7 @@ def test_what_was_parsed_is_not_parsed_again() -> None:
             "answers 301 without saying where to go instead",
         ),
         (answer("no", status=404), Answer.ABSENT, Cause.NOT_AN_INDEX, "there is no index at"),
-        (answer("no", status=403), Answer.REFUSED, Cause.NOT_AN_INDEX, "answers 403"),
+        (answer("no", status=403), Answer.REFUSED, Cause.NOT_AN_INDEX, "returned 403"),
         (answer("", status=304), Answer.OK, None, ""),
         (
             answer("{}", "application/json"),

@@ -111,7 +111,7 @@ class TestPublish:
         index.respond = lambda request: thanks if request.method == "POST" else None
         done = home.ok("publish", "-r", "acme")
         assert [request.method for request in index.requests].count("POST") == 2
-        said = f"{index.upload_url} answers with the page “Thank you”; see there whether the file"
+        said = f"{index.upload_url} returned the page “Thank you”; check there whether the file"
         assert done.err.count(said) == 1
 
     def test_twin_a_page_to_log_in(self, home: WarmHome, index: IndexServer) -> None:
