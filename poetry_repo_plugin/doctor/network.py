@@ -13,8 +13,8 @@ from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.hints import unset
 from poetry_repo_plugin.core.origin import DEFAULT_PORTS
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
+from poetry_repo_plugin.http.asking import given_proxy, proxy_of
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.checks import given_proxy, proxy_of
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.http.matching import Grant
 from poetry_repo_plugin.http.proxy import Proxy, fault_of, name_of, variable_of

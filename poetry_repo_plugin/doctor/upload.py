@@ -12,7 +12,8 @@ from poetry_repo_plugin.credentials.base import EVERYTHING, Purpose
 from poetry_repo_plugin.credentials.trusted import MODE_VARIABLE
 from poetry_repo_plugin.doctor.asker import OF_CREDENTIAL, Asker
 from poetry_repo_plugin.doctor.report import Finding, State, failed, fine, skipped
-from poetry_repo_plugin.http.checks import ask, check_nothing_uploaded
+from poetry_repo_plugin.http.asking import ask
+from poetry_repo_plugin.http.checks import check_nothing_uploaded
 from poetry_repo_plugin.http.responses import Answer, Judgement
 from poetry_repo_plugin.ops.publish import prepare_upload
 

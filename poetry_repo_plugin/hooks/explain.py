@@ -144,7 +144,7 @@ def explain_end(access: Access, owner: str | None, url: str, error: Exception) -
         return explain_answer(access, owner, url, judge_answer(owner, url, response))
     if is_reported(error):
         return None
-    from poetry_repo_plugin.http.checks import proxy_of
+    from poetry_repo_plugin.http.asking import proxy_of
 
     bare = split_userinfo(url)[0]
     try:

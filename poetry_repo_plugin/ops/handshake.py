@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Cause, Failure
-from poetry_repo_plugin.http.checks import ask, index_page
+from poetry_repo_plugin.http.asking import ask, index_page
 from poetry_repo_plugin.ops.session import Session, Teller
 
 

@@ -11,8 +11,8 @@ from poetry_repo_plugin.core.json_text import NotJson, parse_json
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import Credential, Purpose
 from poetry_repo_plugin.credentials.oauth_protocol import IssuerAnswer
+from poetry_repo_plugin.http.asking import IN_ALL, TIMEOUT, open_session, unasked
 from poetry_repo_plugin.http.auth import Access
-from poetry_repo_plugin.http.checks import IN_ALL, TIMEOUT, open_session, unasked
 from poetry_repo_plugin.http.failures import failure_of
 
 

@@ -260,7 +260,7 @@ def trusted_publishing(access: Access, query: Query, *, always: bool) -> Source:
     certificate.
     """
     from poetry_repo_plugin.credentials.trusted_publishing import TrustedPublishingSource
-    from poetry_repo_plugin.http.checks import exchange
+    from poetry_repo_plugin.http.asking import exchange
 
     def request(method: str, url: str, json: object = None) -> tuple[int, object]:
         return exchange(access, query.name, method, url, json)

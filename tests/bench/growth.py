@@ -22,7 +22,7 @@ LIMIT = 20.0  # microseconds for a URL after the first
 _LOOK_UPS = """
 import json, sys, time
 from pathlib import Path
-from poetry_repo_plugin.ops.session import assemble
+from poetry_repo_plugin.ops.assemble import assemble
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.config.repositories import Catalogue, Repository

@@ -170,7 +170,7 @@ class TestWhereItComesFrom:
         home.says("repo", "token", "acme", out="b3arer\n")
         home.refuses(
             *("repo", "token", "acme", "--format", "pip"),
-            err="A bearer token has no user name; the form pip cannot say that.\n",
+            err="A bearer token has no user name; --format pip cannot express that.\n",
         )
 
     def test_twin_a_helper_that_fails(self, home: WarmHome, tmp_path: Path) -> None:

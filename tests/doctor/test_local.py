@@ -249,7 +249,7 @@ class TestMend:
     def mend(self, place: Place) -> Mended:
         """``--fix`` with a settings folder that may be written."""
         from poetry_repo_plugin.core.notices import Notices
-        from poetry_repo_plugin.ops.session import assemble
+        from poetry_repo_plugin.ops.assemble import assemble
 
         onlooker = place.access
         settings = Settings(place.config, onlooker.settings.project_folder, environ=place.environ)

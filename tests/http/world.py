@@ -15,7 +15,7 @@ from poetry_repo_plugin.credentials.base import EVERYTHING, Need
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.matching import Grant
-from poetry_repo_plugin.ops.session import assemble
+from poetry_repo_plugin.ops.assemble import assemble
 from tests.config.saving import saving
 from tests.credentials.keyrings import MemoryKeyring
 
