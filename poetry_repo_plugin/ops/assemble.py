@@ -195,9 +195,27 @@ def _recognised(url: str) -> str | None:
 
 
 def _trusted_publishing(access: Callable[[], Access], mode: str, query: Query) -> Source:
-    from poetry_repo_plugin.ops.publish import trusted_publishing
+    """The exchange of this job's identity for a token, with the repository's own CA and client
+    certificate.
+    """
+    from poetry_repo_plugin.credentials.trusted_publishing import TrustedPublishingSource
+    from poetry_repo_plugin.http.asking import exchange
 
-    return trusted_publishing(access(), query, always=mode == "always")
+    def request(method: str, url: str, json: object = None) -> tuple[int, object]:
+        return exchange(access(), query.name, method, url, json)
+
+    allowed = _allowed_audience(access(), query)
+    return TrustedPublishingSource(request, always=mode == "always", allowed=allowed)
+
+
+def _allowed_audience(access: Access, query: Query) -> str | None:
+    """The audience that the user has set for this repository, unless its name belongs to another
+    place.
+    """
+    home = access.bindings.home(query.name)
+    if home.stranger_among([query.url], whole_origin=True) is not None:
+        return None
+    return access.settings.audience(query.name)
 
 
 def _post_to_issuer(

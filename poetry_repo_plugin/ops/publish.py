@@ -23,7 +23,7 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import looks_like_index
-from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Purpose, Query, Source
+from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Purpose
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure, failure_of
 
@@ -253,30 +253,6 @@ def _prompt(access: Access, upload: Upload) -> Credential:
         access, replace(repository, index_url=None, publish_url=upload.url), upload.url or "", given
     )
     return given
-
-
-def trusted_publishing(access: Access, query: Query, *, always: bool) -> Source:
-    """The exchange of this job's identity for a token, with the repository's own CA and client
-    certificate.
-    """
-    from poetry_repo_plugin.credentials.trusted_publishing import TrustedPublishingSource
-    from poetry_repo_plugin.http.asking import exchange
-
-    def request(method: str, url: str, json: object = None) -> tuple[int, object]:
-        return exchange(access, query.name, method, url, json)
-
-    allowed = _allowed_audience(access, query)
-    return TrustedPublishingSource(request, always=always, allowed=allowed)
-
-
-def _allowed_audience(access: Access, query: Query) -> str | None:
-    """The audience that the user has set for this repository, unless its name belongs to another
-    place.
-    """
-    home = access.bindings.home(query.name)
-    if home.stranger_among([query.url], whole_origin=True) is not None:
-        return None
-    return access.settings.audience(query.name)
 
 
 def _upload_url(repository: Repository) -> str:
