@@ -28,7 +28,6 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.credentials.base import EVERYTHING, FIRST_REQUEST, Credential, Purpose
 from poetry_repo_plugin.http.ahead import Abandoned, is_ahead
-from poetry_repo_plugin.http.auth import Access, Attempt
 from poetry_repo_plugin.http.bodies import cut, read_beginning, reason_of, settle_retry_after
 from poetry_repo_plugin.http.cache import CarefulAdapter
 from poetry_repo_plugin.http.cookies import Cookies
@@ -49,6 +48,8 @@ from poetry_repo_plugin.http.uploads import (
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
+
+    from poetry_repo_plugin.http.auth import Access, Attempt
 
 _NO_LIMIT = float("inf")  # the budget is one
 
