@@ -6,13 +6,15 @@ have some. A name that two repositories claim has no owner that could be believe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.config.toml import dump, shown
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.hints import Hint, command
+from poetry_repo_plugin.core.origin import InvalidUrl, Prefix
 from poetry_repo_plugin.core.package_names import NO_PATTERN, matches, normalized, pattern_of
 from poetry_repo_plugin.core.terminal import printable
 
@@ -107,6 +109,13 @@ def _of_project(project: Project | None) -> Iterator[Owner]:
             yield Owner(name, pattern, "pyproject.toml", True)
 
 
+def is_same_index(url: str, other: str | None) -> bool:
+    """Whether two URLs are one index; a slash at the end makes no difference."""
+    with suppress(InvalidUrl):
+        return other is not None and Prefix.of(url) == Prefix.of(other)
+    return False
+
+
 class Elsewhere(NamedTuple):
     """A package of a lock file that does not come from its owner.
 
@@ -128,18 +137,20 @@ def elsewhere(
     packages: Iterable[Mapping[str, Any]],
     owned: OwnedNames,
     direct: Collection[tuple[str, str]],
+    is_owner: Callable[[Owner, str], bool] = Owner.is_called,
 ) -> list[Elsewhere]:
     """The packages of a lock file that are owned and come from somebody else.
 
     :param packages: ``[[package]]``, as parsed.
     :param direct: names and URLs that the project itself names; those are its own word.
+    :param is_owner: whether an owner is the repository that the project calls so.
     """
     found = []
     for package in packages:
         name = normalized(str(package.get("name", "")))
         owners = owned.owners_of(name)
         holder = _holder(package, name, direct)
-        if owners and holder is not None and not (len(owners) == 1 and owners[0].is_called(holder)):
+        if holder is not None and not all(is_owner(owner, holder) for owner in owners):
             found.append(Elsewhere(name, owners, holder))
     return found
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from poetry_repo_plugin.config.owned_names import (
-    Elsewhere,
     OwnedNames,
+    Owner,
     elsewhere,
+    is_same_index,
     listed,
     locked_elsewhere,
     update,
@@ -52,7 +53,7 @@ def audit(access: Access) -> Iterator[Finding]:
     raw = [one for one in _list(data.get("package")) if isinstance(one, dict)]
     packages = [_locked(one, data) for one in raw]
     owned = access.catalogue.owned
-    yield from _owned_elsewhere(raw, owned, project)
+    yield from _owned_elsewhere(access, raw, project)
     yield from _unknown_sources(packages, project)
     yield from _plain_http(packages)
     yield from _without_hashes(packages)
@@ -60,11 +61,18 @@ def audit(access: Access) -> Iterator[Finding]:
 
 
 def _owned_elsewhere(
-    raw: list[dict[str, Any]], owned: OwnedNames, project: Project
+    access: Access, raw: list[dict[str, Any]], project: Project
 ) -> Iterator[Finding]:
     named = _named_directly(parse(read_text(project.path)))
     direct = {(one.name, one.url) for one in (_locked(one, {}) for one in raw) if one.name in named}
-    found: list[Elsewhere] = elsewhere(raw, owned, direct) if owned else []
+
+    def is_owner(owner: Owner, source: str) -> bool:
+        entry = project.source(source)
+        if owner.is_called(source) or owner.by_project or entry is None:
+            return owner.is_called(source)
+        return is_same_index(entry.url or "", access.settings.user_settings(owner.repository).url)
+
+    found = elsewhere(raw, access.catalogue.owned, direct, is_owner)
     while found:
         yield failed("owned-names", locked_elsewhere(found))
         found = [one for one in found if one.whose != found[0].whose]

@@ -14,14 +14,17 @@ from typing import Any, NoReturn
 from poetry.repositories.exceptions import PackageNotFoundError
 
 from poetry_repo_plugin.config.owned_names import (
+    Elsewhere,
     Owner,
     claimed,
     disowned,
     elsewhere,
+    is_same_index,
     locked_elsewhere,
 )
 from poetry_repo_plugin.core.errors import Failure
 from poetry_repo_plugin.core.hints import command, repo
+from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.patterns import Pattern
 from poetry_repo_plugin.hooks.run import current
 
@@ -67,17 +70,48 @@ def repository_for(pool: Any, name: str, source: str | None) -> Any:
     owners = current().owned.owners_of(name)
     if not owners or not _asks_servers(pool):
         return None
-    if len(owners) > 1:
+    owner, *others = owners
+    found = _repository_of(owner, pool)
+    if any(found is None or _repository_of(one, pool) is not found for one in others):
         _fail(claimed(name, owners))
-    (owner,) = owners
-    if source is not None and not owner.is_called(source):
+    if source is not None and not _is_from(owner, source, pool):
         _fail(_wanted_elsewhere(name, owner, source))
-    if not pool.has_repository(owner.repository):
-        _fail(_not_a_source(name, owner))
-    repository = pool.repository(owner.repository)
-    if not is_meant(owner, repository):
-        _fail(_another(name, owner, repository))
-    return repository
+    if found is not None:
+        return pool.repository(source) if source is not None else found
+    if pool.has_repository(owner.repository):
+        _fail(_another(name, owner, pool.repository(owner.repository)))
+    _fail(_not_a_source(name, owner))
+
+
+def _repository_of(owner: Owner, pool: Any) -> Any:
+    """The repository of ``pool`` that an owner is; ``None`` if it is not there."""
+    if pool.has_repository(owner.repository):
+        named = pool.repository(owner.repository)
+        if is_owner(owner, named):
+            return named
+    return next((one for one in pool.all_repositories if is_owner(owner, one)), None)
+
+
+def is_owner(owner: Owner, repository: Any) -> bool:
+    """Whether a repository is the one that owns names.
+
+    Of the user's patterns the URL tells, if one is known: a project may call another repository so,
+    and may call this one by another name.
+    """
+    is_called, url = owner.is_called(repository.name), getattr(repository, "_url", None)
+    if owner.by_project or url is None:
+        return is_called
+    if is_called:
+        home = current().home_of(owner.repository)
+        return not home.places or home.takes(url)
+    return is_same_index(url, current().index_url_of(owner.repository))
+
+
+def _is_from(owner: Owner, source: str, pool: Any) -> bool:
+    """Whether the source of that name is the owner."""
+    if pool.has_repository(source):
+        return is_owner(owner, pool.repository(source))
+    return owner.is_called(source)
 
 
 class Routes:
@@ -91,9 +125,10 @@ class Routes:
         ``source``. The latter too where Poetry will complain.
         """
         owners = current().owned.owners_of(name)
-        if len(owners) == 1 and self._pool.has_repository(owners[0].repository):
-            return str(self._pool.repository(owners[0].repository).name)
-        return source
+        found = [_repository_of(owner, self._pool) for owner in owners]
+        if not found or found[0] is None or any(one is not found[0] for one in found):
+            return source
+        return str(found[0].name)
 
     @staticmethod
     def may_be_asked(repository: Any, name: str) -> bool:
@@ -104,23 +139,7 @@ class Routes:
 def may_be_asked(repository: Any, name: str) -> bool:
     """Whether a repository may learn of a name, and deliver it."""
     owners = current().owned.owners_of(name)
-    if not owners:
-        return True
-    return (
-        len(owners) == 1
-        and owners[0].is_called(repository.name)
-        and is_meant(owners[0], repository)
-    )
-
-
-def is_meant(owner: Owner, repository: Any) -> bool:
-    """Whether a repository is the one to which its user gave the names: a project may call another
-    one so.
-    """
-    if owner.by_project:
-        return True
-    home, url = current().home_of(owner.repository), getattr(repository, "_url", None)
-    return url is None or not home.places or home.takes(url)
+    return all(is_owner(owner, repository) for owner in owners)
 
 
 def _asks_servers(pool: Any) -> bool:
@@ -170,13 +189,26 @@ def run_installer(original: Callable[..., int], self: Any) -> int:
         for dependency in self._package.all_requires:
             owners = current().owned.owners_of(dependency.name)
             source = dependency.source_name
-            if len(owners) == 1 and source and not owners[0].is_called(source):
+            if len(owners) == 1 and source and not _is_from(owners[0], source, self._pool):
                 _fail(_wanted_elsewhere(dependency.name, owners[0], source))
-        found = elsewhere(_locked(self), current().owned, _direct(self._package))
+        found = elsewhere(
+            _locked(self),
+            current().owned,
+            _direct(self._package),
+            lambda owner, holder: _is_from(owner, holder, self._pool),
+        )
         if found:
+            _check_name(found[0], self._pool)
             hint = command("poetry", "self", "lock", "--regenerate")
             _fail(locked_elsewhere(found, hint if current().is_for_poetry_itself else None))
     return original(self)
+
+
+def _check_name(found: Elsewhere, pool: Any) -> None:
+    """Where the lock file has the owner's name, the project means another repository by it."""
+    owner = found.owners[0]
+    if owner.is_called(found.holder):
+        _fail(_another(found.name, owner, pool.repository(found.holder)))
 
 
 def _locked(installer: Any) -> Iterable[Any]:
@@ -248,7 +280,7 @@ def _not_a_source(name: str, owner: Owner) -> Failure:
     words = []
     if current().is_for_poetry_itself:
         words = ["--self"]
-    if not current().knows_url(owner.repository):
+    if current().index_url_of(owner.repository) is None and not is_pypi(owner.repository):
         words.insert(0, "URL")
     hint = repo("add", owner.repository, *words)
     return disowned(owner, f"{name} belongs to it ({owner}), but it is no source of {whose}", hint)

@@ -157,9 +157,9 @@ class Run:
 
         return Bindings(self._settings).home(name)
 
-    def knows_url(self, name: str) -> bool:
-        """Whether ``repo add NAME`` needs no URL."""
-        return self._settings.user_settings(name).url is not None or is_pypi(name)
+    def index_url_of(self, name: str) -> str | None:
+        """The index URL that the user has given to the repository ``name``."""
+        return self._settings.user_settings(name).url
 
     @property
     def is_for_poetry_itself(self) -> bool:

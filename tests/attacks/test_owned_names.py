@@ -81,7 +81,28 @@ def test_a_project_that_calls_another_index_so(
     assert (names_at(evil), secrets_at(evil)) == ([], [])
     home.write_project(dependencies=("acme-lib",), extra=source(spelling, acme.index_url))
     home.ok("lock")  # the twin
+    text = (home.project / "pyproject.toml").read_text()
+    (home.project / "pyproject.toml").write_text(text.replace(acme.index_url, evil.index_url))
+    refused(home, "lock", says="and this project calls")
+    assert names_at(evil) == []
     assert home.lock()["package"][0]["version"] == "1.0"
+
+
+@pytest.mark.parametrize("table", ["", '[tool.poetry-repo-plugin.team]\npackages = ["acme-*"]\n'])
+def test_twin_a_project_that_calls_hers_otherwise(
+    home: PoetryHome, acme: IndexServer, evil: IndexServer, table: str
+) -> None:
+    """It is the same index, and its own patterns are no other claim."""
+    (home.config / "auth.toml").write_text(
+        f'[http-basic.team]\nusername = "{USER}"\npassword = "{PASSWORD}"\n'
+    )
+    sources = source("evil", evil.index_url) + source("team", acme.index_url, "explicit")
+    home.write_project(dependencies=("acme-lib",), extra=sources + table)
+    for words in (("lock",), ("lock",), ("install", "--dry-run")):
+        home.ok(*words)
+    assert home.lock()["package"][0]["source"]["reference"] == "team"
+    assert names_at(evil) == []
+    assert "owned-elsewhere" not in home.run("repo", "doctor", "--json").out
 
 
 @pytest.mark.parametrize("pattern", ["acme-*", "*", "acme?lib", "ACME__lib"])
