@@ -88,7 +88,7 @@ def test_a_project_that_names_an_issuer_gets_nothing(company: Company) -> None:
     assert (
         f"[tool.poetry-repo-plugin.{NAME}] oauth is ignored: a project file cannot say" in done.err
     )
-    assert "There is no terminal to ask on" in done.err, "it asks for a password, as ever"
+    assert "--password-stdin" in done.err, "it asks for a password, as ever"
     company.home.fails("lock")
     assert company.issuer.requests == []
     assert not company.index.saw_secret(kept["access"])
