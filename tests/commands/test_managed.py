@@ -206,3 +206,22 @@ def test_names_that_the_administrator_gives_away_have_an_owner(
     assert 'acme-lib belongs to it ("acme-*" in managed settings)' in failed.err
     assert "owned-elsewhere" in failed.err
     assert open_index.requests == []
+
+
+def test_the_administrators_word_goes_before_the_projects(
+    home: WarmHome, tmp_path: Path, certs: CertificateFactory
+) -> None:
+    theirs = certs.ca_file()
+    table = '[tool.poetry-repo-plugin.acme]\npublish-url = "https://pypi.example.org/x/"\n'
+    source = f'[[tool.poetry.source]]\nname = "acme"\nurl = "{URL}"\n'
+    home.write_project(extra=f'{source}{table}ca = "ca.pem"\nprovider = "gcp"\n')
+    (home.project / "ca.pem").write_bytes(theirs.read_bytes())
+    before = parsed(home.ok("repo", "show", "acme", "--json"))
+    assert before["publish_url"] == "https://pypi.example.org/x/"
+    assert before["tls"]["ca"] == str(home.project / "ca.pem")
+    lines = (f'publish-url = "{UPLOADS}"', f'ca = "{theirs}"', 'provider = "aws"')
+    administer(home, tmp_path, acme(*lines))
+    after = parsed(home.ok("repo", "show", "acme", "--json"))
+    assert after["publish_url"] == UPLOADS
+    assert after["tls"]["ca"] == str(theirs)
+    assert "AWS" in home.ok("repo", "show", "acme").out
