@@ -15,11 +15,15 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, redact, split_userinfo
 from poetry_repo_plugin.core.paths import path_segments
 from poetry_repo_plugin.core.secret import Secret, remember
-from poetry_repo_plugin.core.servers import looks_like_index, profile_of, publish_url_of
+from poetry_repo_plugin.core.servers import (
+    OLD_PYPI_HOSTS,
+    TESTPYPI_UPLOADS,
+    looks_like_index,
+    profile_of,
+    publish_url_of,
+)
 from poetry_repo_plugin.core.variables import env_key
 
-# Hosts at which PyPI took uploads in former times (https://pypi.org/help/#legacy-upload-url).
-_OLD_PYPI = ("pypi.python.org", "upload.pypi.io", "testpypi.python.org", "test.pypi.python.org")
 _VARIABLE = r"\$\w+|\$\{[^}]*\}|%\w+%"
 _NO_VARIABLES = "it contains a variable, which is not expanded here"
 _OF_PIP_ALONE = {
@@ -242,7 +246,7 @@ def _server(
     with PyPI's own URL keeps its name, and its token: that is how one has a token for each project.
     """
     if url is None:
-        defaults = {"pypi": None, "testpypi": "https://test.pypi.org/legacy/"}
+        defaults = {"pypi": None, "testpypi": TESTPYPI_UPLOADS}
         if section.lower() not in defaults:
             return "it names no repository"
         return section.lower(), defaults[section.lower()], None, None
@@ -251,10 +255,10 @@ def _server(
         origin = Origin.of(bare)
     except InvalidUrl as error:
         return str(error)
-    if origin.host in _OLD_PYPI and section.lower() in ("pypi", "testpypi"):
+    if origin.host in OLD_PYPI_HOSTS and section.lower() in ("pypi", "testpypi"):
         if is_pypi(section):
             return section.lower(), None, username, secret
-        return section.lower(), "https://test.pypi.org/legacy/", username, secret
+        return section.lower(), TESTPYPI_UPLOADS, username, secret
     profile = profile_of(bare)
     if profile is not None and profile.kind == "pypi":
         if is_pypi(section):

@@ -20,10 +20,9 @@ from poetry_repo_plugin.config.toml import dump_key, shown
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
-from poetry_repo_plugin.core.servers import is_vendor_origin
+from poetry_repo_plugin.core.servers import is_pypis, is_vendor_origin
 
 # Where PyPI and TestPyPI answer, take uploads and keep their files (https://docs.pypi.org/api/).
-_PYPI_DOMAINS = ("pypi.org", "pythonhosted.org")
 
 
 class _Claim(NamedTuple):
@@ -153,7 +152,7 @@ class ProjectTrust:
         named, users = self._named(name), self._of_user(name)
         if not named:
             return f"this project names no repository {shown(name)}."
-        if any(_is_at_pypi(origin) for origin in named):
+        if any(is_pypis(origin) for origin in named):
             return f"{shown(name)} is at PyPI, and a project cannot choose the CA for PyPI."
         vendor = next((origin for origin in named if is_vendor_origin(origin)), None)
         if vendor is not None:
@@ -195,7 +194,7 @@ class ProjectTrust:
         """Whether the CA counts there too: not for the public services that an index links to, nor
         for a place that the user alone has added to the repository, where the user's secrets go.
         """
-        if _is_at_pypi(origin) or is_vendor_origin(origin):
+        if is_pypis(origin) or is_vendor_origin(origin):
             return False
         return origin in self._named(name) or origin not in self._of_user(name)
 
@@ -206,12 +205,6 @@ def _origins(urls: Iterable[str]) -> list[Origin]:
         with suppress(InvalidUrl):
             found.append(Origin.of(url))
     return list(dict.fromkeys(found))
-
-
-def _is_at_pypi(origin: Origin) -> bool:
-    return any(
-        origin.host == domain or origin.host.endswith(f".{domain}") for domain in _PYPI_DOMAINS
-    )
 
 
 def _listed(origins: Iterable[Origin]) -> str:

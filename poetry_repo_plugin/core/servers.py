@@ -190,6 +190,12 @@ def is_vendor_host(provider: str, url: str) -> bool:
     return any(host.fullmatch(prefix.origin.host) for host in _hosts_of(provider))
 
 
+def is_pypis(origin: Origin) -> bool:
+    """Whether PyPI is there, or TestPyPI, or their files."""
+    host = origin.host
+    return any(host == domain or host.endswith(f".{domain}") for domain in _PYPI_DOMAINS)
+
+
 def is_vendor_origin(origin: Origin) -> bool:
     """Whether a vendor's public service is there, to which its provider sends tokens that are good
     for far more than one index.
@@ -241,6 +247,14 @@ _ROOT = r"https?://[^/]+(?:/[^/]+)*?"  # a self-hosted server, perhaps below a p
 _SIMPLE = r"(?:/(?P<index>simple))?"
 _PYPI_HOST = ".".join(("pypi", "org"))
 _PYPI = re.escape(_PYPI_HOST)
+_PYPI_DOMAINS = (_PYPI_HOST, "pythonhosted.org")
+PYPI_FILES = f"https://files.{_PYPI_DOMAINS[1]}"  # an origin
+TESTPYPI_UPLOADS = f"https://test.{_PYPI_HOST}/legacy/"
+# Where PyPI took uploads in former times (its help, under "legacy-upload-url").
+OLD_PYPI_HOSTS = (
+    *("pypi.python.org", "upload.pypi.io"),
+    *("testpypi.python.org", "test.pypi.python.org"),
+)
 _WWW, _PYPI_PATH = r"(?P<index>(?:www\.)?)", r"(?:/simple|/pypi|/legacy)?"
 _DOMAIN_OWNER = r"(?P<domain>[a-z0-9][a-z0-9_-]*)-(?P<owner>[0-9]{12})"
 _REGION = (
