@@ -52,6 +52,7 @@ PATHS = {
     "plugins": "integration/test_paths_self.py::TestRequiredPlugins",
     "publish": "integration/test_paths_publish.py",
     "ahead": "integration/test_prefetch.py",
+    "mirror": "integration/test_mirrors.py::TestPypi",
     # The plugin itself, into a Poetry without it. The suite does that on the newest Poetry; here it
     # is done on the oldest, under this Python, for which the index is stocked.
     "itself": "infrastructure/test_self.py",

@@ -11,6 +11,7 @@ from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.project import ERROR_CODES, PRIORITIES
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.package_names import NO_PATTERN, pattern_of
 from poetry_repo_plugin.ops.add import Wanted, add
 from poetry_repo_plugin.ops.added import report
@@ -49,6 +50,13 @@ class Command(RepoCommand):
         option("publish-only", None, "The URL is for uploads only, not a source to install from."),
         option("self", None, "Add it to Poetry's own environment, for <c1>poetry self add</c1>."),
         option(
+            "mirror-of",
+            None,
+            "Let it stand in for <c1>pypi</c1> or for another source, in every project of yours.",
+            flag=False,
+        ),
+        option("fallback", None, "Ask the original where the mirror cannot be reached."),
+        option(
             "ignore-error-code",
             None,
             "Treat this status (400 to 599) as “not found”, and try the next source; "
@@ -75,13 +83,23 @@ Outside a project it is saved for you: <c1>poetry repo add acme</c1> in a projec
 then needs no URL, and <c1>poetry publish -r acme</c1> uploads to its publish URL,
 which is the given one, the one known for this kind of server, or the same
 URL. A URL that ends in /simple/ is for installing only. Next:
-<c1>poetry repo login acme</c1>."""
+<c1>poetry repo login acme</c1>.
+
+A mirror stands in for PyPI in all of your projects, and leaves no trace in
+their files:
+
+    <c1>poetry repo add corp https://mirror.example.org/simple/ --mirror-of pypi</c1>"""
 
     def work(self, session: Session) -> int:
         """Parse the words, add, tell what changed."""
         self.only_one_of("priority", "secondary", "default")
         for word in ("self", "priority", "secondary", "default"):
             self.only_one_of("publish-only", word)
+        for word in ("self", "priority", "secondary", "default", "publish-only"):
+            self.only_one_of("mirror-of", word)
+        if self.option("fallback") and self.text("mirror-of") is None:
+            hint = repo("add", str(self.argument("name")), "URL", "--mirror-of", "pypi")
+            raise InputError("--fallback is for a mirror.", hint.adding("--fallback"))
         wanted = Wanted(
             name=str(self.argument("name")),
             url=self.argument("url"),
@@ -92,6 +110,8 @@ URL. A URL that ends in /simple/ is for installing only. Next:
             own_file=self._own_file(),
             codes=self._codes(),
             packages=self._packages(),
+            mirror_of=self.text("mirror-of"),
+            fallback=bool(self.option("fallback")),
         )
         report(session, add(session, wanted, self), self)
         return 0

@@ -124,7 +124,11 @@ code is 1 if any check failed."""
         if not wanted and all(examined.name != "pypi" for examined in report.repositories):
             if not report.repositories:
                 note = f"No private repository is known here. Next: {repo('add', 'NAME', 'URL')}"
-            elif project is not None and project.pypi_is_on:
+            elif (
+                project is not None
+                and project.pypi_is_on
+                and session.catalogue.mirrors.of("pypi") is None
+            ):
                 note = f"PyPI was not checked. To check it: {repo('doctor', 'pypi')}"
         for line in lines(report, self._encoding(), note):
             head, rest = line.text[: line.marked], line.text[line.marked :]

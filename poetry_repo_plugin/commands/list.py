@@ -63,6 +63,6 @@ def table(summaries: list[Summary]) -> list[str]:
         ):
             mark = summary.managed.mark("publish-url")
             below.append(f"uploads: {repository.publish_url}{mark}")
-        below += summary.tls_lines
+        below += [*summary.mirror_lines, *summary.tls_lines]
         lines += [f"{'':<{wide}}  {line}" for line in below if line]
     return lines

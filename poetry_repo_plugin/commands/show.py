@@ -54,6 +54,7 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
         ("publish url", f"{publish}{summary.managed.mark('publish-url')}"),
         ("server", profile.title if profile is not None else "unknown kind"),
         ("priority", summary.priority or "not a source of this project"),
+        *_listed("mirror", summary.mirror_lines),
         ("credential", summary.credential_text),
         *_listed("tls", summary.tls_lines or ["Poetry's default"]),
         ("belongs to", " ".join(summary.origins) or "not bound yet"),

@@ -25,6 +25,7 @@ ERROR_CODES = range(400, 600)  # HTTP statuses that can be taken for "not here"
 
 Legacy = Literal["default", "secondary"]
 
+_NO_MIRROR = "a project file cannot name a mirror"
 _REASONS = {
     **dict.fromkeys(
         (
@@ -44,6 +45,7 @@ _REASONS = {
         "a project file cannot say where people sign in: its index would receive their tokens",
     ),
     **dict.fromkeys(("client-cert", "client-key"), "it belongs to a user, not to a project"),
+    **dict.fromkeys(("mirror-of", "fallback"), _NO_MIRROR),
     **dict.fromkeys(
         ("origins", "origin", "url", "header-origins"),
         "a project file cannot extend where a credential is sent",
@@ -97,6 +99,11 @@ class Project:
     problems: list[str]
     needs_migration: bool
     pypi_is_on: bool
+
+    @property
+    def named_mirrors(self) -> list[str]:
+        """Those of ``ignored`` that are about mirrors."""
+        return [line for line in self.ignored if line.endswith(f"{_NO_MIRROR}.")]
 
     def source(self, name: str) -> SourceEntry | None:
         """The source of that name, in any case, as Poetry looks it up."""

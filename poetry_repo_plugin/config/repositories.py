@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
+from poetry_repo_plugin.config.mirrors import Mirror, Mirrors, is_at_pypi
 from poetry_repo_plugin.config.owned_names import OwnedNames, owned_names
 from poetry_repo_plugin.config.project import Project, ProjectSettings
 from poetry_repo_plugin.config.settings import Settings
@@ -182,12 +183,40 @@ class Catalogue:
         of_project = (
             [*self._project.ignored, *self._project.problems] if self._project is not None else []
         )
-        return [*of_project, *self.owned.ignored]
+        return [*of_project, *self.owned.ignored, *self.mirrors.ignored]
 
     @cached_property
     def owned(self) -> OwnedNames:
         """Whose names of packages are whose."""
         return owned_names(self._settings, self._project)
+
+    @property
+    def ignored_mirrors(self) -> list[str]:
+        """Those of them that are about mirrors: a company's projects may have no other."""
+        named = self._project.named_mirrors if self._project else []
+        return [*named, *self.mirrors.ignored]
+
+    @cached_property
+    def mirrors(self) -> Mirrors:
+        """Which repository stands in for which."""
+        return Mirrors(self._settings)
+
+    def barred(self, url: str) -> Mirror | None:
+        """The mirror because of which ``url`` is not to be asked: it is of the original, and there
+        is no fallback.
+        """
+        for mirror in self.mirrors.all:
+            if not mirror.fallback and self._is_of_original(url, mirror):
+                return mirror
+        return None
+
+    def _is_of_original(self, url: str, mirror: Mirror) -> bool:
+        if names.is_pypi(mirror.original):
+            return is_at_pypi(url, self._pypi.index_url or "")
+        original = self.find(mirror.original)
+        if original is None or any(own.covers(url) for own in _prefixes([bare(mirror.url)])):
+            return False
+        return any(own.covers(url) for own in original.download_prefixes)
 
     @property
     def project(self) -> Project | None:
@@ -203,6 +232,8 @@ class Catalogue:
             found.setdefault(name)
         for name in self._settings.names():
             found.setdefault(name)
+        for mirror in self.mirrors.all:
+            found.setdefault(mirror.name)
         taken = {env_key(name) for name in found}
         for name, _ in self._settings.environment_repositories():
             if env_key(name) not in taken:
@@ -328,7 +359,11 @@ class Catalogue:
                     source.url is not None and source.url.rstrip("/") == url.rstrip("/")
                 ):
                     url = source.url  # Poetry takes a slash at the end off
-        return url or self._settings.user_settings(name).url, priority
+        url = url or self._settings.user_settings(name).url
+        if url is None:
+            mirror = self.mirrors.called(name)
+            url = mirror.url if mirror is not None else None
+        return url, priority
 
     def _publish_url_of(self, name: str, project: ProjectSettings) -> str | None:
         """As it is written, perhaps with userinfo."""

@@ -64,6 +64,10 @@ class UserSettings:
     ignore_error_codes: tuple[int, ...] = ()
     packages: tuple[str, ...] = ()
     """Patterns of the names that belong to it, as they are written."""
+    mirror_of: str | None = None
+    """The repository that this one stands in for (:mod:`mirrors`)."""
+    fallback: bool = False
+    """The original is asked where this mirror cannot be reached."""
     misread: str | None = None
     """The key among ``helper`` and ``provider`` whose value is nothing that we wrote."""
 
@@ -104,6 +108,8 @@ def settings_in(entry: Mapping[str, Any]) -> UserSettings:
         if isinstance(codes, list)
         else (),
         packages=patterns_in(entry.get("packages")),
+        mirror_of=_text(entry.get("mirror-of")),
+        fallback=entry.get("fallback") is True,
         misread=_misread(entry),
     )
 

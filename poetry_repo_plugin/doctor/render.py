@@ -46,6 +46,8 @@ def lines(report: Report, encoding: str = "utf-8", note: str = "") -> list[Line]
     for examined in report.repositories:
         found.extend(_wrapped(writable(examined.name, encoding), "", style=_TITLE))
         found.extend(_wrapped(writable(examined.url, encoding), "  "))
+        if examined.mirror_of is not None:
+            found.extend(_wrapped(writable(f"stands in for {examined.mirror_of}", encoding), "  "))
         found.extend(_group(examined.checks, marks, encoding))
         found.append(Line(""))
     if report.shown_project:

@@ -103,12 +103,14 @@ class Examined:
 
     :param checks: a finding for each of :data:`CHECKS`, in their order.
     :param proxy: the host and port of the proxy on the way there.
+    :param mirror_of: the repository that it stands in for, if it does.
     """
 
     name: str
     url: str
     checks: tuple[Finding, ...]
     proxy: str | None = None
+    mirror_of: str | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -117,6 +119,7 @@ class Examined:
             "name": self.name,
             "url": self.url or None,
             "proxy": self.proxy,
+            "mirror_of": self.mirror_of,
             "expires_at": {
                 "credential": ends.get("credential"),
                 "client_cert": ends.get("client-cert"),

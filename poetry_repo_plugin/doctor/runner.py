@@ -115,6 +115,12 @@ class Walk:
         self, access: Access, repository: Repository, limits: Limits, tell: Tell, resolve: Resolve
     ) -> None:
         self._access = access
+        self._mirror = access.catalogue.mirrors.called(repository.name)
+        self._left_alone = ""
+        stand_in = access.catalogue.mirrors.of(repository.name)
+        if stand_in is not None and not stand_in.fallback:
+            self._left_alone = f"{stand_in.name} stands in for it, so its index is not contacted"
+            repository = replace(repository, index_url=None)
         self._repository = repository
         self._limits = limits
         self._tell = tell
@@ -125,6 +131,8 @@ class Walk:
         self._material: Material | None = None
         self._wants_identity = False
         self._proxy: str | None = None
+        if not self._url:
+            return
         purpose = Purpose.INDEX if repository.index_url else Purpose.PUBLISH
         try:
             self._grant = access.matcher.grant_for(
@@ -140,9 +148,10 @@ class Walk:
         if self._grant is not None and self._material is not None:
             self._connection(self._grant, self._material)
             self._answers(self._grant)
-        blocked = self._blocked()
+        blocked = self._blocked() or self._left_alone
         checks = tuple(self._found.get(check) or skipped(check, blocked) for check in CHECKS)
-        return Examined(self._repository.name, redact(self._url), checks, self._proxy)
+        original = self._mirror.original if self._mirror is not None else None
+        return Examined(self._repository.name, redact(self._url), checks, self._proxy, original)
 
     def _connection(self, grant: Grant, material: Material) -> None:
         route = Route(self._access, grant, self._url, self._limits.step, self._resolve)
@@ -172,7 +181,7 @@ class Walk:
             self._add(
                 [
                     credential or answers.at_rest("not tried"),
-                    skipped("index", "it is for publishing only"),
+                    skipped("index", self._left_alone or "it is for publishing only"),
                 ]
             )
 

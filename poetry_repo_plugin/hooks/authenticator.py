@@ -44,9 +44,17 @@ def create_session(original: Callable[..., requests.Session], self: Any) -> requ
 
     cache = self._cache_control = careful(getattr(self, "_cache_control", None))
     if cache is None:
-        adapter: Any = DirectAdapter(access, run.report, owner=owner, pools=run.pools)
+        adapter: Any = DirectAdapter(
+            access, run.report, owner=owner, check=run.check, pools=run.pools
+        )
     else:
-        adapter = CachingAdapter(access, run.report, owner=owner, pools=run.pools, cache=cache)
+        adapter = CachingAdapter(
+            *(access, run.report),
+            owner=owner,
+            check=run.check,
+            pools=run.pools,
+            cache=cache,
+        )
     session.mount("", RefusingAdapter(access, run.report, owner))
     session.mount("http://", adapter)
     session.mount("https://", adapter)
@@ -63,7 +71,26 @@ def request(
     raise_for_status: bool = True,
     **options: Any,
 ) -> requests.Response:
-    """Poetry's own retries, with our word for what they ended in."""
+    """Poetry's own retries, with our word for what they ended in; a file that a mirror cannot
+    deliver comes from the original, if that may be asked.
+    """
+    try:
+        return _request(original, self, method, url, raise_for_status, **options)
+    except Exception as error:
+        other = current().elsewhere(url, getattr(error, "cause", None))
+        if other is None:
+            raise
+    return _request(original, self, method, other, raise_for_status, **options)
+
+
+def _request(
+    original: Callable[..., requests.Response],
+    self: Any,
+    method: str,
+    url: str,
+    raise_for_status: bool,
+    **options: Any,
+) -> requests.Response:
     from poetry_repo_plugin.hooks.explain import (
         explain_answer,
         explain_end,

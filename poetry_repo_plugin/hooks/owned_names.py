@@ -26,7 +26,7 @@ from poetry_repo_plugin.core.errors import Failure
 from poetry_repo_plugin.core.hints import command, repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.patterns import Pattern
-from poetry_repo_plugin.hooks.run import current
+from poetry_repo_plugin.hooks.run import STANDS_FOR, current
 
 _NAME = Pattern(r"[A-Za-z0-9._-]+")
 
@@ -137,7 +137,10 @@ class Routes:
 
 
 def may_be_asked(repository: Any, name: str) -> bool:
-    """Whether a repository may learn of a name, and deliver it."""
+    """Whether a repository may learn of a name, and deliver it; a mirror may what the one may that
+    it stands in for.
+    """
+    repository = getattr(repository, STANDS_FOR, repository)
     owners = current().owned.owners_of(name)
     return all(is_owner(owner, repository) for owner in owners)
 

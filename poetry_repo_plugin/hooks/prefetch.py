@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from poetry_repo_plugin.hooks.mirror import answering
 from poetry_repo_plugin.hooks.seam import Seam
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _complete_package(original: Callable[..., Any], self: Any, dependency_packag
         from poetry_repo_plugin.hooks.prefetch_plan import Plan
 
         if _PLAN not in self.__dict__:
-            setattr(self, _PLAN, Plan(self, _crew, Routes(self.pool)))
+            setattr(self, _PLAN, Plan(self, _crew, Routes(self.pool), answering))
         getattr(self, _PLAN).settle(found.package.all_requires)
     return found
 
@@ -138,7 +139,7 @@ def _execute(original: Callable[..., Any], self: Any, operations: Any) -> Any:
     if _crew is not None and self._enabled and not self._dry_run:
         from poetry_repo_plugin.hooks.prefetch_plan import pages_of
 
-        for task in pages_of(operations, self._chooser):
+        for task in pages_of(operations, self._chooser, answering):
             _crew.add(task)
     return original(self, operations)
 

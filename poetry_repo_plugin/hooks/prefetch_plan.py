@@ -48,10 +48,14 @@ class Plan:
 
     :param provider: Poetry's, of which only what does not change during a run is read.
     :param routes: who may be asked for which name.
+    :param answering: gives the repository that is asked in the place of one.
     """
 
-    def __init__(self, provider: Any, crew: Crew, routes: Routes) -> None:
+    def __init__(
+        self, provider: Any, crew: Crew, routes: Routes, answering: Callable[[Any], Any]
+    ) -> None:
         self._provider = provider
+        self._answering = answering
         self._pool = provider.pool
         self._crew = crew
         self._routes = routes
@@ -135,10 +139,11 @@ class Plan:
                 for one in self._pool.repositories
                 if self._pool.get_priority(one.name) is Priority.PRIMARY
             ]
-        fit = (isinstance(getattr(one, "get_page", None), Flights) for one in found)
-        if not all(fit) or not all(self._routes.may_be_asked(one, need.name) for one in found):
+        if not all(self._routes.may_be_asked(one, need.name) for one in found):
             return []
-        return found
+        asked = [self._answering(one) for one in found]
+        fit = all(isinstance(getattr(one, "get_page", None), Flights) for one in asked)
+        return asked if fit else []
 
     def _locked(self, dependency: Any) -> Any:
         """The package of the lock file that the solver will take, as Poetry's
@@ -254,7 +259,9 @@ class Plan:
         self._follow(required)
 
 
-def pages_of(operations: Iterable[Any], chooser: Any) -> list[Callable[[], object]]:
+def pages_of(
+    operations: Iterable[Any], chooser: Any, answering: Callable[[Any], Any]
+) -> list[Callable[[], object]]:
     """Tasks that fetch what Poetry's installer will look for the files of ``operations`` in."""
     tasks: list[Callable[[], object]] = []
     for operation in operations:
@@ -268,6 +275,7 @@ def pages_of(operations: Iterable[Any], chooser: Any) -> list[Callable[[], objec
         repository = _repository_of(package, chooser._pool)
         if not isinstance(getattr(repository, "get_page", None), Flights):
             continue
+        repository = answering(repository)
         if isinstance(repository, PyPiRepository):
             tasks.append(partial(repository.find_links_for_package, package))
         else:

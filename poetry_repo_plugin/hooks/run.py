@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from poetry_repo_plugin.core.errors import Failure, RepoError, StateError
+from poetry_repo_plugin.core.errors import Cause, Failure, RepoError, StateError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import split_userinfo
 from poetry_repo_plugin.core.terminal import printable
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from poetry_repo_plugin.config.home import Home
     from poetry_repo_plugin.config.owned_names import OwnedNames
     from poetry_repo_plugin.config.settings import Settings
+    from poetry_repo_plugin.hooks.mirror import StandIn
     from poetry_repo_plugin.http.ahead import Hosts
     from poetry_repo_plugin.http.auth import Access
     from poetry_repo_plugin.ops.publish import Upload
@@ -46,12 +47,14 @@ _KEPT = (
     64  # idle connections to a host; with fewer, those of more workers are closed and opened again
 )
 _HOSTS = 64
+STANDS_FOR = "_repo_plugin_stands_for"  # of a mirror's repository: the one that Poetry knows
 
 
 class Run:
     """One command of Poetry, with those that it calls.
 
     :ivar owners: the name of the repository that each authenticator works for.
+    :ivar stand_ins: what answers in another repository's place, by the name of the mirror.
     """
 
     def __init__(self, command: Command, io: IO, watch: Callable[[Hosts], None]) -> None:
@@ -61,6 +64,7 @@ class Run:
         self.io = io
         self.owners: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         self.uploads: WeakKeyDictionary[Any, Upload] = WeakKeyDictionary()
+        self.stand_ins: dict[str, StandIn] = {}
         self.git_refusals: dict[str, Failure] = {}
         self.answers = Answers()
         self._waiting: list[tuple[str, str]] = []
@@ -98,6 +102,8 @@ class Run:
                 notices.once(line)
             for name, url in self._waiting:
                 session.catalogue.add_live(name, url)
+            for line in session.catalogue.ignored_mirrors:
+                notices.once(line)
             self._watch(session.access.hosts)
             return session.access
 
@@ -173,6 +179,19 @@ class Run:
             self._waiting.append((name, url))
             if "access" in self.__dict__:
                 self.access.matcher.add_live(name, url)
+
+    def check(self, url: str) -> None:
+        """Raise :class:`Failure` where ``url`` may not be asked at all."""
+        from poetry_repo_plugin.http.mirrors import refuse_original
+
+        refuse_original(self.access.catalogue, url)
+
+    def elsewhere(self, url: str, cause: Cause | None) -> str | None:
+        """Where else a file is, of which the request to ``url`` has failed."""
+        if not self.stand_ins:
+            return None
+        stand_in = self.stand_ins.get(self.access.matcher.linked_by(url) or "")
+        return stand_in.file_at_original(url, cause) if stand_in is not None else None
 
     def adopt(self, poetry: Any) -> None:
         """Learn of the repositories that exist already, where another plugin had Poetry built

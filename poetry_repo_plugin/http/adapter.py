@@ -88,6 +88,7 @@ class _Carrier(HTTPAdapter):
     :param judge: turn a 401 or 403 into an error; else the caller reads it.
     :param strict: judge them also where the settings declare them harmless, as every upload is
         judged.
+    :param check: raises :class:`Failure` for a URL that may not be asked at all.
     :param pools: connections that are shared with other adapters; their keys hold the TLS context.
     :param budget: the question is ours: the time for it, in which the beginning of each answer is
         read at once.
@@ -106,6 +107,7 @@ class _Carrier(HTTPAdapter):
         anonymous: bool = False,
         judge: bool = True,
         strict: bool = False,
+        check: Callable[[str], None] = lambda url: None,
         pools: PoolManager | None = None,
         budget: Budget | None = None,
         **options: Any,
@@ -120,6 +122,7 @@ class _Carrier(HTTPAdapter):
         self._anonymous = anonymous
         self._judge = judge
         self._strict = strict or purpose is Purpose.PUBLISH
+        self._check = check
         self._pools = pools
         self._trips: WeakKeyDictionary[PreparedRequest, Trip] = WeakKeyDictionary()
         self._cookies = Cookies()
@@ -173,6 +176,7 @@ class _Carrier(HTTPAdapter):
             **options,
         }
         try:
+            self._check(cast("str", request.url))
             grant, led_away = self._grant_for(request, given)
             self._cookies.give(grant, request)
             trip = self._trips[request] = Trip(grant, proxies or {})

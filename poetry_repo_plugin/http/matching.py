@@ -9,14 +9,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
+from poetry_repo_plugin.config.mirrors import PYPI_FILES
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import DEFAULT_PORTS, InvalidUrl, Origin, Prefix, UncertainPath
 from poetry_repo_plugin.credentials.base import Credential, Purpose, Query
-
-_PYPI_FILES = (
-    "https://files.pythonhosted.org"  # https://docs.pypi.org/api/: where PyPI keeps its files
-)
 
 
 class Grant(NamedTuple):
@@ -78,6 +75,10 @@ class Matcher:
         """
         self._linked[url] = name
         self._unplaced.append((url, name))
+
+    def linked_by(self, url: str) -> str | None:
+        """The index that links to the file ``url``, if one does."""
+        return self._linked.get(url.partition("#")[0])
 
     def grant_for(
         self,
@@ -207,7 +208,7 @@ class Matcher:
                     self._certified(known, url),
                 )
         query = Query("", f"{prefix.origin}/", purpose)
-        if known is not None and is_pypi(known.name) and str(prefix.origin) == _PYPI_FILES:
+        if known is not None and is_pypi(known.name) and str(prefix.origin) == PYPI_FILES:
             allowed = self.bindings.allows(known.name, Kind.CERTIFICATE, known.index_url or "")
             return Grant(prefix.origin, known, query, allowed is not False)
         return Grant(prefix.origin, known, query, False)

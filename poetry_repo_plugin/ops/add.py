@@ -11,10 +11,11 @@ from pathlib import Path
 
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.home import home_at
+from poetry_repo_plugin.config.mirrors import OUR_WORD, Mirror
 from poetry_repo_plugin.config.repositories import bare
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError
-from poetry_repo_plugin.core.hints import repo
+from poetry_repo_plugin.core.hints import repo, unset
 from poetry_repo_plugin.core.servers import (
     index_url_of,
     looks_like_index,
@@ -36,6 +37,8 @@ class Wanted:
     :param own_file: the ``pyproject.toml`` of Poetry's own environment, if the source goes there.
     :param codes: the ignored error codes; ``None`` to leave them as they are.
     :param packages: patterns of the names that belong to it; ``None`` to leave them as they are.
+    :param mirror_of: the repository that this one stands in for; ``None`` to leave it as it is.
+    :param fallback: ask that one where this one cannot be reached.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Wanted:
     own_file: Path | None = None
     codes: list[int] | None = None
     packages: list[str] | None = None
+    mirror_of: str | None = None
+    fallback: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Plan:
     publish_url: str | None = None
     login: UrlLogin | None = None
     is_new: bool = False
+    mirror_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ class Before:
     codes: tuple[int, ...]
     packages: tuple[str, ...]
     has_home: bool
+    mirror_of: str | None = None
+    fallback: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,13 +136,45 @@ def _plan(session: Session, wanted: Wanted, out: Teller) -> Plan:
         _check_pypi(session, wanted)
         return Plan(name, file)
     logins = UrlLogins(name)
+    mirror_of = _original(session, wanted)
     url, publish_url = _urls(session, wanted, logins, out)
     remembered = url
-    if session.project is not None and wanted.own_file is None:
+    if session.project is not None and wanted.own_file is None and mirror_of is None:
         remembered = None
-    if wanted.own_file is not None and wanted.publish_url is None:
+    beside = wanted.own_file is not None or mirror_of is not None
+    if beside and wanted.publish_url is None:
         publish_url = None
-    return Plan(name, file, url, remembered, publish_url, logins.login, is_new)
+    return Plan(name, file, url, remembered, publish_url, logins.login, is_new, mirror_of)
+
+
+def _original(session: Session, wanted: Wanted) -> str | None:
+    """The repository that the new one is to stand in for, as it is called here.
+
+    Raises :class:`InputError` where another one does that already.
+    """
+    if wanted.mirror_of is None:
+        return None
+    known = session.catalogue.find(wanted.mirror_of)
+    original = known.name if known is not None else names.check_name(wanted.mirror_of)
+    if original.lower() == wanted.name.lower():
+        raise InputError(f"{wanted.name} cannot stand in for itself.")
+    other = session.catalogue.mirrors.of(original)
+    if other is not None and other.name.lower() != wanted.name.lower():
+        _refuse_second(session, other)
+    return original
+
+
+def _refuse_second(session: Session, other: Mirror) -> None:
+    """Raise :class:`InputError`, unless the user's word would go before that of ``other``."""
+    hint = None
+    if other.is_of_environment:
+        hint = unset(other.said_in)
+    elif other.said_in == OUR_WORD:
+        hint = repo("remove", other.name)
+    elif not session.settings.managed.locks(other.name, "mirror-of"):
+        return
+    message = f"{other.name} stands in for {other.original} already ({other.said_in})."
+    raise InputError(message, hint)
 
 
 def _canonical(name: str) -> str:
@@ -146,7 +186,7 @@ def _canonical(name: str) -> str:
 def _source_file(session: Session, wanted: Wanted) -> Path | None:
     if wanted.own_file is not None:
         return wanted.own_file
-    if session.project is None or wanted.publish_only:
+    if session.project is None or wanted.publish_only or wanted.mirror_of is not None:
         return None
     return session.project / "pyproject.toml"
 
@@ -269,7 +309,11 @@ def _look_back(session: Session, name: str) -> Before:
     known = session.settings.user_settings(name)
     has_home = bool(session.bindings.home(name).places)
     publish_url = _stored_publish_url(session, name)
-    return Before(known.url, publish_url, known.ignore_error_codes, known.packages, has_home)
+    return Before(
+        *(known.url, publish_url, known.ignore_error_codes, known.packages, has_home),
+        mirror_of=known.mirror_of,
+        fallback=known.fallback,
+    )
 
 
 def _stored_publish_url(session: Session, name: str) -> str | None:
@@ -337,6 +381,9 @@ def _user_settings(wanted: Wanted, plan: Plan, before: Before) -> dict[str, obje
         values["ignore-error-codes"] = wanted.codes or None
     if wanted.packages is not None and keeps_packages(wanted, plan):
         values["packages"] = wanted.packages or None
+    if plan.mirror_of is not None:
+        values["mirror-of"] = plan.mirror_of
+        values["fallback"] = wanted.fallback or None
     return values
 
 

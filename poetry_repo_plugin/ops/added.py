@@ -17,10 +17,11 @@ def report(session: Session, added: Added, out: Teller) -> None:
     wanted, plan, before = added.wanted, added.plan, added.before
     if plan.file is not None:
         _tell_source(wanted, plan, added.source, out)
-    if wanted.own_file is not None:
+    if wanted.own_file is not None or plan.mirror_of is not None:
         _tell_changed_url(plan, before, out)
     elif session.project is None and not wanted.publish_only:
         _tell_remembered(session, wanted, plan, before, out)
+    _tell_mirror(wanted, plan, before, out)
     _tell_publish_url(wanted, plan, before, out)
     _tell_codes(wanted, plan, before, out)
     _tell_packages(wanted, plan, before, out)
@@ -70,6 +71,20 @@ def _tell_remembered(
         out.say(f"{name} ({url}) is already saved.")
     if plan.publish_url is None and session.catalogue.get(name).publish_url is None:
         _tell_no_publish_url(name, out)
+
+
+def _tell_mirror(wanted: Wanted, plan: Plan, before: Before, out: Teller) -> None:
+    name, original = plan.name, plan.mirror_of
+    if original is None:
+        return
+    again = ""
+    if (before.url, before.mirror_of, before.fallback) == (plan.url, original, wanted.fallback):
+        again = " already"
+    out.say(f"{name} ({plan.url}) stands in for {original}{again}, in every project.")
+    if wanted.fallback:
+        out.say(f"{original} is asked where {name} cannot be reached.")
+    else:
+        out.say(f"{original} is not contacted any more, except by poetry publish.")
 
 
 def _tell_no_publish_url(name: str, out: Teller) -> None:

@@ -16,7 +16,8 @@ from poetry_repo_plugin.ops.passphrases import Passphrases
 from poetry_repo_plugin.ops.session import Session, Teller
 from poetry_repo_plugin.ops.sign_in import revoke
 
-_OF_ADD = ("url", "added", "ignore-error-codes")  # what `repo add` keeps for the user
+# What `repo add` keeps for the user.
+_OF_ADD = ("url", "added", "ignore-error-codes", "mirror-of", "fallback")
 
 
 class Removal:

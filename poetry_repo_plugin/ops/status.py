@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
+from poetry_repo_plugin.config.mirrors import OUR_WORD, Mirror
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Failure
 from poetry_repo_plugin.core.headers import names_of
@@ -125,6 +126,9 @@ class Summary:
     managed: ManagedKeys = _NOT_MANAGED
     headers: tuple[str, ...] = ()
     headers_source: str = "none"
+    mirror: Mirror | None = None
+    """What it is as a mirror, if it is one."""
+    mirrored_by: Mirror | None = None
 
     @property
     def expires_at(self) -> datetime | None:
@@ -196,6 +200,16 @@ class Summary:
         return self.headers_source
 
     @property
+    def mirror_lines(self) -> list[str]:
+        """Which repository stands in for which, for a person."""
+        lines = []
+        if self.mirror is not None:
+            lines.append(f"stands in for {self.mirror.original}{_limits(self.mirror)}")
+        if self.mirrored_by is not None:
+            lines.append(f"{self.mirrored_by.name} stands in for it{_limits(self.mirrored_by)}")
+        return lines
+
+    @property
     def tls_lines(self) -> list[str]:
         """TLS settings for a person, one to a line; none if there are none."""
         lines = []
@@ -234,10 +248,18 @@ class Summary:
             },
             "origins": list(self.origins),
             "packages": list(self.packages),
+            "mirror_of": self.mirror.original if self.mirror is not None else None,
+            "fallback": self.mirror.fallback if self.mirror is not None else None,
         }
         if self.managed.file is not None:
             found["managed"] = self.managed.document()
         return found
+
+
+def _limits(mirror: Mirror) -> str:
+    if mirror.fallback:
+        return f"; {mirror.original} is asked where {mirror.name} cannot be reached"
+    return f" ({mirror.said_in})" if mirror.said_in != OUR_WORD else ""
 
 
 def summarise(access: Access, repository: Repository) -> Summary:
@@ -274,8 +296,11 @@ def summarise(access: Access, repository: Repository) -> Summary:
         headers, source = tuple(dict.fromkeys((*stored, *of_helper))), resolution.credential.source
     packages = tuple(access.catalogue.owned.patterns_of(name))
     tls, managed = _tls(access, repository), managed_keys(access, repository)
+    mirrors = access.catalogue.mirrors
     return Summary(
-        repository, resolution, tls, origins, priority, packages, managed, headers, source
+        *(repository, resolution, tls, origins, priority, packages, managed, headers, source),
+        mirror=mirrors.called(name),
+        mirrored_by=mirrors.of(name),
     )
 
 

@@ -21,7 +21,7 @@ from tests.warm import WarmHome, parsed
 URL = "https://pypi.example.org/simple/"
 NO_TLS = {"verify": True, "ca": None, "client_cert": None, "client_cert_expires_at": None}
 NONE = {"state": "missing", "source": "none", "username": None, "expires_at": None}
-PYPI = {
+PYPI: dict[str, Any] = {
     "name": "pypi",
     "url": "https://pypi.org/simple/",
     "publish_url": "https://upload.pypi.org/legacy/",
@@ -31,6 +31,8 @@ PYPI = {
     "tls": NO_TLS,
     "origins": [],
     "packages": [],
+    "mirror_of": None,
+    "fallback": None,
 }
 
 
@@ -65,6 +67,8 @@ class TestJson:
             "tls": NO_TLS,
             "origins": [],
             "packages": [],
+            "mirror_of": None,
+            "fallback": None,
         }
         assert parsed(done) == {"repositories": [acme, PYPI]}
         assert done.out == json.dumps({"repositories": [acme, PYPI]}, indent=2) + "\n"

@@ -159,7 +159,7 @@ def assert_schema(document: dict[str, Any]) -> None:
     assert list(document) == ["ok", "versions", "keyring", "repositories", "project"]
     states, causes = {"ok", "warn", "fail", "skip"}, {cause.value for cause in Cause}
     for repository in document["repositories"]:
-        assert list(repository) == ["name", "url", "proxy", "expires_at", "checks"]
+        assert list(repository) == ["name", "url", "proxy", "mirror_of", "expires_at", "checks"]
         assert list(repository["expires_at"]) == ["credential", "client_cert", "server_cert"]
         assert [check["check"] for check in repository["checks"]] == list(CHECKS)
     every = [check for repository in document["repositories"] for check in repository["checks"]]

@@ -10,20 +10,19 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from email.parser import Parser
 from pathlib import Path
 
 import pytest
 
 from poetry_repo_plugin.http.ahead import MOST
 from tests import packages
-from tests.certs import CertificateFactory, server_context
+from tests.certs import CertificateFactory
 from tests.integration.far import Far, add_web, forget, lock_file, project_of, switched_off
+from tests.integration.pypi_place import pypi_place
 from tests.integration.test_paths_git import backend_for
 from tests.integration.world import installed, make_venv, source
 from tests.poetry_process import FILE_KEYRING, PoetryHome
-from tests.servers import GitServer, IndexServer, ProxyServer, RecordedRequest, Response
+from tests.servers import GitServer, IndexServer, RecordedRequest, Response
 from tests.warm import WarmHome
 
 pytestmark = pytest.mark.paths
@@ -301,32 +300,20 @@ class TestNobodyLearnsMore:
         assert len(ahead) <= len(without)
 
 
-PYPI = ("pypi.org", "files.pythonhosted.org")
-
-
 class TestPypi:
     """PyPI's own class: its pages, and its JSON of each release."""
 
     @pytest.fixture
     def front(self, home: PoetryHome, tmp_path: Path) -> Iterator[IndexServer]:
         certs = CertificateFactory(tmp_path / "certs")
-        with ExitStack() as stack:
-            tls = [server_context(certs.server(host), certs.ca, require=False) for host in PYPI]
-            front, files = (stack.enter_context(IndexServer(tls=one)) for one in tls)
-            front.index.file_base_url = "https://files.pythonhosted.org/files/"
-            files.index.packages = front.index.packages
-            hosts = {
-                host: ("127.0.0.1", one.port)
-                for host, one in zip(PYPI, (front, files), strict=True)
-            }
-            proxy = stack.enter_context(ProxyServer(hosts=hosts))
+        with pypi_place(certs) as (front, proxy):
             ca = str(certs.ca_file())
             home.environ.update(HTTPS_PROXY=proxy.origin, POETRY_CERTIFICATES_PYPI_CERT=ca)
             yield front
 
     def test_lock_and_install(self, home: PoetryHome, front: IndexServer, tmp_path: Path) -> None:
         names = add_web(front, 30)
-        far = Far(front, answer=lambda request: release(front, request))
+        far = Far(front)
         project_of(home, front, *names)
         home.write_project(dependencies=names)
         without, ahead = both_ways(home, far, "lock")
@@ -341,38 +328,6 @@ class TestPypi:
         assert not far.twice
         assert far.urls == [f"/pypi/{name}/2.0/json" for name in sorted(names)]
         assert far.most > 6  # Poetry's own workers alone are no more
-
-
-def release(index: IndexServer, request: RecordedRequest) -> Response | None:
-    """PyPI's JSON of one release (https://docs.pypi.org/api/json/)."""
-    if not request.path.startswith("/pypi/"):
-        return None
-    _, _, name, version, _ = request.path.split("/")
-    files = [
-        one
-        for one in index.index.packages.values()
-        if (one.project, one.version) == (name, version)
-    ]
-    metadata = Parser().parsestr((files[0].metadata or b"").decode())
-    needs = metadata.get_all("Requires-Dist") or []
-    info = {
-        "name": name,
-        "version": version,
-        "summary": "",
-        "requires_python": None,
-        "requires_dist": needs,
-    }
-    urls = [
-        {
-            "packagetype": "bdist_wheel",
-            "filename": one.filename,
-            "url": f"https://files.pythonhosted.org/files/{one.filename}",
-            "size": one.size,
-            "digests": {"sha256": one.sha256},
-        }
-        for one in files
-    ]
-    return Response.json({"info": info, "urls": urls})
 
 
 class TestOtherCommands:
