@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from poetry_repo_plugin.core.secret import Secret
@@ -23,6 +25,7 @@ from poetry_repo_plugin.credentials.keyring_worker import (
     KeyringWorker,
     is_chain,
 )
+from poetry_repo_plugin.credentials.long_secrets import is_long, parts_of, split
 
 
 class KeyringEntry(NamedTuple):
@@ -132,16 +135,58 @@ class KeyringGate:
                 self._move(name, entry, found)
         if found is None:
             return None
-        return found.secret
+        return self._joined(address, found.secret)
+
+    def _joined(self, address: Address, kept: Secret) -> Secret | None:
+        """The whole of a secret that is kept in parts; ``None`` where one is missing."""
+        parts = parts_of(address, kept.reveal())
+        if not parts:
+            return kept
+        texts = []
+        for part in parts:
+            found = self._remembered(part, partial(_read, address=part), known=True)
+            if found is None:
+                return None
+            texts.append(found.secret.reveal())
+        return Secret("".join(texts))
 
     def keep_own(self, name: str, entry: OwnEntry, secret: Secret) -> str:
         """Keep a secret of ours in the place of any earlier one; returns the backend's name.
 
         Raises :class:`KeyringUnavailable`; nothing is kept then.
         """
-        backend = self._keep(entry.address(name), secret)
+        address = entry.address(name)
+        earlier = self._parts_at(address)
+        try:
+            backend = self._keep(address, secret)
+        except KeyringUnavailable as error:
+            if not error.gone or not is_long(secret):
+                raise
+            backend = self._keep_in_parts(address, secret)
+        self._forget_parts(earlier)
         self._forget_old(name, entry)
         return backend
+
+    def _keep_in_parts(self, address: Address, secret: Secret) -> str:
+        head, parts = split(address, secret)
+        try:
+            for part, text in parts:
+                self._keep(part, text)
+            return self._keep(address, Secret(head))
+        except KeyringUnavailable:
+            self._forget_parts([part for part, _ in parts])
+            raise
+
+    def _parts_at(self, address: Address) -> list[Address]:
+        """Where the parts of what was read at ``address`` are; nothing is read for it."""
+        known = self._answers.get(address)
+        return parts_of(address, known.secret.reveal()) if isinstance(known, KeyringEntry) else []
+
+    def _forget_parts(self, parts: list[Address]) -> None:
+        """What is left of an earlier secret is of no use to anybody."""
+        with suppress(KeyringUnavailable):
+            for part in parts:
+                self._forget(part)
 
     def forget_own(self, name: str, entry: OwnEntry) -> bool:
         """Remove a secret of ours, also where earlier versions kept it; returns whether there was
@@ -149,8 +194,9 @@ class KeyringGate:
 
         Raises :class:`KeyringUnavailable`.
         """
-        old = entry.old_address(name)
+        old, parts = entry.old_address(name), self._parts_at(entry.address(name))
         was_there = self._forget(entry.address(name))
+        self._forget_parts(parts)
         return (old is not None and self._forget(old)) or was_there
 
     def _move(self, name: str, entry: OwnEntry, found: KeyringEntry) -> None:

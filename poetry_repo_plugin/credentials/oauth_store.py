@@ -112,6 +112,14 @@ class SignIns:
             text = self._gate.own(name, SIGN_IN, known=True, fresh=fresh)
         return parse_kept(text) if text is not None else None
 
+    def forget(self, name: str) -> bool:
+        """Remove the tokens from the keyring; whether there were any. Raises
+        :class:`KeyringUnavailable`.
+        """
+        self.end(name)
+        self._gate.own(name, SIGN_IN)  # so that it is known whether it is in parts
+        return self._gate.forget_own(name, SIGN_IN)
+
     def renew(self, name: str, signed_in: SignedIn) -> None:
         """Keep renewed tokens where the old ones are. Raises :class:`KeyringUnavailable`,
         :class:`StateError`.
@@ -146,7 +154,7 @@ class SignIns:
             self.end(name)
             if before.signed_in == KEYRING:
                 with suppress(KeyringUnavailable):
-                    self._gate.forget_own(name, SIGN_IN)
+                    self.forget(name)
             return str(self._settings.auth_file)
         changes.rehearse()
         with Changes(self._settings) as intent:

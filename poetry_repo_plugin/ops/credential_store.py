@@ -24,7 +24,6 @@ from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import (
     HEADERS,
     SHORT_LIVED,
-    SIGN_IN,
     OwnService,
     RepositoryService,
     Service,
@@ -287,9 +286,8 @@ class Logins:
         """Remove the tokens of a sign-in from the keyring; whether there were any."""
         from poetry_repo_plugin.credentials.oauth_store import SignIns
 
-        SignIns(self.settings, self.gate).end(name)
         try:
-            return self.gate.forget_own(name, SIGN_IN)
+            return SignIns(self.settings, self.gate).forget(name)
         except KeyringUnavailable as error:
             if error.gone:
                 self.notices.once(_left(OwnService(name), error))
