@@ -299,8 +299,8 @@ adds a host."""
             key = f"POETRY_HTTP_BASIC_{env_key(name)}"
             hint = export(**{f"{key}_USERNAME": "USER", f"{key}_PASSWORD": "PASSWORD"})
             message = (
-                f"To sign in at {wanted.issuer} takes a person at a terminal, and there is none. "
-                f"Where there is one: `{repo('login', name)}`."
+                f"Signing in at {wanted.issuer} needs a terminal, and there is none. "
+                f"On a terminal, run `{repo('login', name)}`."
             )
             raise InputError(message, hint)
         if not plaintext:

@@ -21,7 +21,7 @@ from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.core.times import now
+from poetry_repo_plugin.core.times import end_of_token, now
 from poetry_repo_plugin.credentials.base import (
     BASIC,
     BEARER,
@@ -241,11 +241,13 @@ class OAuthSource:
 
 def renewed(kept: SignedIn, tokens: TokenAnswer) -> SignedIn:
     """``kept`` with new tokens; a refresh token that is not replaced stays (RFC 6749, 6)."""
-    life = tokens.expires_in
+    life, ends = tokens.expires_in, end_of_token(tokens.access)
+    if life is not None:
+        ends = now() + timedelta(seconds=life)
     return kept._replace(
         access=tokens.access,
         refresh=tokens.refresh or kept.refresh,
-        expires_at=now() + timedelta(seconds=life) if life is not None else None,
+        expires_at=ends,
         lifetime=life,
         account=kept.account or tokens.account,
     )

@@ -204,9 +204,9 @@ class Login:
         whose = f" as {found.account}" if found.account else ""
         host = Origin.of(target.url).netloc
         is_in = "Logged in to" if verdict is Verdict.ACCEPTED else "Signed in for"
-        self._out.say(f"{is_in} {self._name} ({host}){whose}; the tokens are in {place}.")
+        self._out.say(f"{is_in} {self._name} ({host}){whose}; the tokens are stored in {place}.")
         if plaintext:
-            self._out.warn(f"{place} holds them in plain text.")
+            self._out.warn(f"The tokens are in plain text in {place}.")
         if found.refresh is None and found.expires_at is not None:
             left = remaining(found.expires_at)
             self._out.warn(f"{self._name}: it cannot be renewed; the token is good for {left}.")

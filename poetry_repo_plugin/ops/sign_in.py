@@ -9,6 +9,7 @@ import threading
 import time
 from typing import NamedTuple
 
+from poetry_repo_plugin.config.files import reason
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.user_settings import OAuthSettings
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError
@@ -178,7 +179,12 @@ class SignIn:
 
         client_id = self._client.settings.client_id
         state, proof = secrets.token_urlsafe(24), protocol.make_proof()
-        with Loopback(lambda query: protocol.is_ours(query, state)) as listener:
+        try:
+            loopback = Loopback(lambda query: protocol.is_ours(query, state))
+        except OSError as error:
+            why = f"no port of this machine can be opened for it to come back to ({reason(error)})"
+            raise self._failed(why, Cause.REFUSED) from None
+        with loopback as listener:
             url = protocol.authorization_url(
                 metadata.authorization_endpoint or "",
                 client_id,
@@ -187,13 +193,15 @@ class SignIn:
                 proof.challenge,
                 self._client.more,
             )
-            self._out.say("Your browser opens for the sign-in. If it does not, open this here:")
+            self._out.say("Opening your browser to sign in. If it does not open, go to:")
             self._out.say(url)
             _open_browser(url)
             query = listener.wait(BROWSER_SECONDS)
             if query is None:
                 minutes = f"{BROWSER_SECONDS / 60:g} minutes"
-                raise self._failed(f"nobody came back from it within {minutes}", Cause.TIMEOUT)
+                raise self._failed(
+                    f"nothing came back from the browser within {minutes}", Cause.TIMEOUT
+                )
             code = protocol.parse_redirect(query, metadata)
             form = protocol.code_form(client_id, code, listener.address, proof)
         answer = self._post(metadata.token_endpoint, form, by_basic=metadata.by_basic)
@@ -209,9 +217,9 @@ class SignIn:
         device = protocol.parse_device(answer, self._issuer)
         self._out.say(f"Open {device.address} and enter the code {device.user_code}")
         if device.address_with_code is not None:
-            self._out.say(f"or open {device.address_with_code}")
+            self._out.say(f"or open {device.address_with_code}, which has the code in it.")
         minutes = max(1, round(device.expires_in / 60))
-        self._out.say(f"Waiting for you, for {minutes} minutes at most …")
+        self._out.say(f"Waiting for you to sign in (up to {minutes} minutes) …")
         return self._poll(metadata, device)
 
     def _poll(self, metadata: Metadata, device: DeviceAnswer) -> TokenAnswer:
@@ -305,5 +313,5 @@ def revoke_tokens(access: Access, repository: Repository, kept: SignedIn, out: T
         except InvalidUrl as error:
             why = f": {error}"
         if why:
-            out.warn(f"{repository.name}: {kept.issuer} has not ended its sign-in{why}.")
+            out.warn(f"{repository.name}: {kept.issuer} did not revoke the sign-in{why}.")
             return

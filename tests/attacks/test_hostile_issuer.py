@@ -235,6 +235,14 @@ class TestItsMetadata:
         with pytest.raises(InputError, match=r"cannot be an issuer|no .* URL|URL"):
             place.sign_in(issuer=issuer)
 
+    def test_twin_one_on_this_machine_may_speak_http(self, place: Place) -> None:
+        """Who types it, wants it: nothing of it leaves the machine."""
+        with IdentityServer() as local:
+            place.issuer = local
+            assert place.sign_in().access == Secret("acc3ss-1-secret")
+            local.metadata = {"token_endpoint": "http://login.example.com/token"}
+            assert "token_endpoint is not https" in fails(place)
+
     def test_its_certificate_is_verified_although_the_repository_s_is_not(
         self, place: Place
     ) -> None:

@@ -82,7 +82,7 @@ class TestWithACode:
 
     def test_twin_nobody_is_there(self, company: Company) -> None:
         done = company.home.fails(*company.words)
-        assert "takes a person at a terminal, and there is none" in done.err
+        assert "needs a terminal, and there is none" in done.err
         assert "POETRY_HTTP_BASIC_ACME_USERNAME" in done.err
         assert company.issuer.requests == []
 
@@ -164,7 +164,7 @@ class TestWithoutAKeyring:
         company.home.keyring = "keyring.backends.null.Keyring"
         with warm(company).terminal(*company.words, "--plaintext") as screen:
             assert screen.end() == 0, screen.screen
-        assert "holds them in plain text" in screen.screen
+        assert "The tokens are in plain text in" in screen.screen
         kept = json.loads(company.home.toml("auth.toml")["http-basic"][NAME]["oauth-tokens"])
         assert kept["account"] == ACCOUNT
         listed = company.home.ok("config", "--list").text
@@ -188,5 +188,5 @@ class TestLogout:
         company.signed_in()
         company.issuer.respond = lambda request: refused("temporarily_unavailable", status=503)
         done = company.home.ok("repo", "logout", NAME)
-        assert "has not ended its sign-in: it answered 503" in done.err
+        assert "did not revoke the sign-in: it answered 503" in done.err
         assert company.kept is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials import oauth_protocol as protocol
 from poetry_repo_plugin.credentials.oauth_protocol import IssuerAnswer, Metadata, ProtocolError
+from poetry_repo_plugin.ops.sign_in import has_display
 from tests.servers.identity import id_token
 
 ISSUER = "https://login.example.com/tenant"
@@ -175,3 +177,26 @@ class TestTokens:
         with pytest.raises(protocol.Refused) as caught:
             protocol.parse_tokens(IssuerAnswer(200, document))
         assert caught.value.code == "authorization_pending"
+
+
+class TestWhereABrowserCanBeOpened:
+    @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="there is always a display")
+    @pytest.mark.parametrize(
+        ("variables", "expected"),
+        [
+            ({}, False),
+            ({"DISPLAY": ":0"}, True),
+            ({"WAYLAND_DISPLAY": "wayland-0"}, True),
+            ({"BROWSER": "firefox"}, True),
+            ({"DISPLAY": ":10", "SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22"}, False),
+        ],
+    )
+    def test_is_known_from_the_environment(
+        self, variables: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_CONNECTION", "SSH_TTY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv("SSH_CLIENT", raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert has_display() is expected
