@@ -150,7 +150,10 @@ def _understood(file: Path, table: Mapping[str, Any]) -> Managed:
             said.append(f"{where} url is built into Poetry")
         keys = _locked(raw.pop("locked", []), f"{where} locked", said)
         names.append(name)
-        entries[name.lower()] = _checked(file, where, raw, said)
+        entry = _checked(file, where, raw, said)
+        if "mirror-of" in entry and "url" not in entry:
+            said.append(f"{where} mirror-of needs a url beside it")
+        entries[name.lower()] = entry
         locked[name.lower()] = everywhere | keys
     complaints = tuple(f"{file}: {line}. It is ignored." for line in said)
     return Managed(file, tuple(names), entries, locked, complaints)

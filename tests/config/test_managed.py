@@ -98,6 +98,7 @@ class TestWhatItSays:
             ('helper = ["hush"]', "helper does not start with an absolute path"),
             ('helper = "/hush"', "helper is not a list of texts"),
             ("ca = false", "ca is not a text"),
+            ('mirror-of = ""', "mirror-of is not a text"),
             ("fallback = 1", "fallback is neither true nor false"),
             ('ignore-error-codes = ["hush"]', "ignore-error-codes is not a list of numbers"),
             ('credential-origins = ["hush"]', "credential-origins is not a managed setting"),
@@ -133,6 +134,12 @@ class TestWhatItSays:
         [complaint] = settings.managed.says.complaints
         assert complaint.startswith(f"The managed settings in {file} are ignored: ")
         assert settings.names() == []
+
+    def test_a_mirror_has_a_url(self, tmp_path: Path) -> None:
+        [complaint] = managed(tmp_path, acme('mirror-of = "pypi"')).managed.says.complaints
+        assert "[repositories.acme] mirror-of needs a url beside it" in complaint
+        whole = managed(tmp_path, acme(f'mirror-of = "pypi"\nurl = "{URL}"'))
+        assert whole.managed.says.complaints == ()
 
     @given(
         st.dictionaries(
