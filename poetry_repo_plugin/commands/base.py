@@ -216,7 +216,7 @@ class RepoCommand(PoetryCommand):
         session.settings.check()
         if self.tells_ignored:
             trust = ProjectTrust(session.settings, session.catalogue, session.bindings)
-            ignored = (*session.settings.ignored_in_local(), *trust.ignored())
+            ignored = (*session.settings.poetry_toml.ignored(), *trust.ignored())
             complaints = (*session.settings.managed.says.complaints, *session.catalogue.complaints)
             for line in (*complaints, *ignored):
                 session.notices.once(line)

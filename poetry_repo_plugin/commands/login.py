@@ -8,7 +8,6 @@ from cleo.helpers import argument, option
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.config.user_settings import OAuthSettings
 from poetry_repo_plugin.core.errors import Failure, InputError
 from poetry_repo_plugin.core.headers import Header, Headers, fault_of, refusal_of
@@ -17,7 +16,7 @@ from poetry_repo_plugin.core.names import is_pypi, no_choice
 from poetry_repo_plugin.core.origin import Origin, split_userinfo
 from poetry_repo_plugin.core.prompts import ask, ask_secret
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.core.servers import PROVIDERS
+from poetry_repo_plugin.core.servers import PROVIDERS, TOKEN_USER
 from poetry_repo_plugin.core.variables import env_key
 from poetry_repo_plugin.core.wrapping import width_of
 from poetry_repo_plugin.credentials.base import Credential

@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.config.document import put
 from poetry_repo_plugin.config.keys import spellings_of, table_at, value_at
-from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
 from poetry_repo_plugin.config.transaction import Transaction
 from poetry_repo_plugin.config.user_settings import UserSettings, user_settings_of
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import TOKEN_USER
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.config.settings import Settings
 
 KeyPath = tuple[str, ...]
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from poetry_repo_plugin.config.settings import OWN_FILE, Settings
+from poetry_repo_plugin.config.settings_files import OWN_FILE
 from poetry_repo_plugin.core.origin import DEFAULT_PORTS, InvalidUrl, Origin, Prefix
 from poetry_repo_plugin.core.servers import publish_url_of, same_server
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.config.settings import Settings
 
 
 class Place(NamedTuple):

@@ -197,9 +197,9 @@ def _locked(value: object, where: str, said: list[str]) -> frozenset[str]:
     if not isinstance(value, list):
         said.append(f"{where} is not a list of keys")
         return frozenset()
-    unknown = [item for item in value if item not in KEYS]
-    said += [
-        f"{where} names {shown(hidden(str(item)))}, which is not a managed setting"
-        for item in unknown
-    ]
-    return frozenset(item for item in value if item in KEYS)
+    known = [item for item in value if isinstance(item, str) and item in KEYS]
+    for item in value:
+        if item not in known:
+            what = shown(hidden(str(item)))
+            said.append(f"{where} names {what}, which is not a managed setting")
+    return frozenset(known)

@@ -80,7 +80,7 @@ class ProjectTrust:
         if project is not None:
             tables = project.settings
         found: dict[str, str] = {}
-        for name in (*tables, *self._settings.names_with_project_cert()):
+        for name in (*tables, *self._settings.poetry_toml.names_with_cert()):
             found.setdefault(name.lower(), name)
         return list(found.values())
 
@@ -92,7 +92,7 @@ class ProjectTrust:
         if table is not None and table.ca is not None:
             yield _Claim(f"[tool.poetry-repo-plugin.{dump_key(name)}] ca", table.ca)
         folder = self._settings.project_folder
-        for value in self._settings.project_certs(name) if folder is not None else ():
+        for value in self._settings.poetry_toml.certs(name) if folder is not None else ():
             where = f"certificates.{shown(name)}.cert in poetry.toml"
             try:
                 yield _Claim(where, path_inside(value, folder))  # type: ignore[arg-type]  # not None here
@@ -114,7 +114,7 @@ class ProjectTrust:
         urls = [
             source.url if source is not None else None,
             table.publish_url if table is not None else None,
-            self._settings.project_publish_url(name),
+            self._settings.poetry_toml.publish_url(name),
         ]
         repository = self._catalogue.get(name)
         if source is not None and repository.publish_derived:

@@ -8,19 +8,17 @@ hides its own value only.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from poetry_repo_plugin.config.document import read_toml
-from poetry_repo_plugin.config.files import JOURNAL
-from poetry_repo_plugin.config.keys import Table, entries_of, leaf_names, table_at, text_at
+from poetry_repo_plugin.config.keys import entries_of, leaf_names, table_at, text_at
 from poetry_repo_plugin.config.layer import ManagedLayer
 from poetry_repo_plugin.config.managed import MANAGED, read_managed
 from poetry_repo_plugin.config.managed_keys import SYSTEM
-from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN, SECTIONS, Leaf, added_to, leaves_of
+from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN, SECTIONS
+from poetry_repo_plugin.config.settings_files import SettingsFiles
 from poetry_repo_plugin.config.user_settings import (
     OAUTH,
     UserSettings,
@@ -28,10 +26,9 @@ from poetry_repo_plugin.config.user_settings import (
     settings_in,
 )
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import TOKEN_USER
 from poetry_repo_plugin.core.variables import env_key
 
-OWN_FILE = "poetry-repo-plugin.toml"
-TOKEN_USER = "__token__"
 TABLES = frozenset((OAUTH,))  # keys of our file that hold a table, and are no names
 
 
@@ -45,98 +42,23 @@ class StoredLogin(NamedTuple):
     file: Path
 
 
-class Settings:
-    """The settings of one user and, where there is one, of one project; each file is read once, on
-    first need.
-
-    :param folder: Poetry's configuration folder.
-    :param project: the folder that holds ``pyproject.toml`` (and ``poetry.toml``), or ``None``.
-    :param dotted_keys: how the running Poetry keeps a name with dots: ``True`` as one key (2.4 and
-        later), ``False`` as nested tables (before). Both are read.
-    :param memory: gives Poetry's configuration in memory, and what projects' files brought there.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        project: Path | None = None,
-        *,
-        environ: Mapping[str, str] = os.environ,
-        dotted_keys: bool = True,
-        memory: Callable[[], tuple[Mapping[str, Any], list[Leaf]]] = lambda: ({}, []),
-    ) -> None:
-        self.folder = folder
-        self._memory = memory
-        self.project_folder = project
-        self.environ = environ
-        self._dotted_keys = dotted_keys
-
-    # -- files
-
-    @property
-    def config_file(self) -> Path:
-        return self.folder / "config.toml"
-
-    @property
-    def auth_file(self) -> Path:
-        return self.folder / "auth.toml"
-
-    @property
-    def own_file(self) -> Path:
-        return self.folder / OWN_FILE
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        return self._read(self.config_file)
-
-    @cached_property
-    def auth(self) -> dict[str, Any]:
-        return self._read(self.auth_file)
-
-    @cached_property
-    def own(self) -> dict[str, Any]:
-        return self._read(self.own_file)
-
-    @cached_property
-    def local(self) -> dict[str, Any]:
-        """The project's ``poetry.toml``. It travels with the project, so it is believed in
-        little.
-        """
-        return read_toml(self.project_folder / "poetry.toml") if self.project_folder else {}
+class Settings(SettingsFiles):
+    """The settings of one user and, where there is one, of one project."""
 
     @cached_property
     def managed(self) -> ManagedLayer:
         """The administrator's settings, below the user's and above the project's."""
         return ManagedLayer(read_managed(self.environ), self._is_users)
 
-    def _read(self, file: Path) -> Table:
-        if os.path.lexists(
-            self.folder / JOURNAL
-        ):  # somebody was killed while he changed several files
-            from poetry_repo_plugin.config.lock import finish
-
-            finish(self.folder)
-        return Table.of(read_toml(file))
-
-    @cached_property
-    def added(self) -> dict[str, Any]:
-        """What other plugins have put into Poetry's configuration; it counts like the
-        environment.
-        """
-        memory, brought = self._memory()
-        return (
-            added_to(memory, (self.config, self.auth), [*brought, *leaves_of(self.local)])
-            if memory
-            else {}
-        )
-
     def check(self) -> None:
         """Read every file now, so that a broken one is named before anything is done."""
-        _ = self.config, self.auth, self.own, self.local, self.managed
+        super().check()
+        _ = self.managed
 
     def refresh(self) -> None:
         """Forget what was read; the next look-up reads again."""
-        for name in ("config", "auth", "own", "local", "_own_known", "_said_known"):
+        super().refresh()
+        for name in ("_own_known", "_said_known"):
             self.__dict__.pop(name, None)
         if "managed" in self.__dict__:
             self.managed.forget()
@@ -209,24 +131,9 @@ class Settings:
     def password(self, name: str) -> tuple[Secret, Path] | None:
         """The password under ``http-basic.NAME``, whoever's it is, and the file that has it."""
         password, file = self._first_text("http-basic", name, "password")
-        return None if password is None else (Secret(password), file)
-
-    def project_username(self, name: str) -> str | None:
-        """The user whom the project's ``poetry.toml`` names. It completes a password, and is no
-        credential alone.
-        """
-        return text_at(self.local, "http-basic", name, "username")
-
-    def project_login(self, name: str) -> str | None:
-        """The key of ``poetry.toml`` that holds a credential for ``name``, which a project cannot
-        have.
-        """
-        for entry in entries_of(self.local, "http-basic", name):
-            if isinstance(entry, dict) and ("username" in entry or "password" in entry):
-                return f"http-basic.{name}"
-        if any(isinstance(token, str) for token in entries_of(self.local, "pypi-token", name)):
-            return f"pypi-token.{name}"
-        return None
+        if password is None:
+            return None
+        return (Secret(password), file)
 
     def _first_text(self, section: str, name: str, key: str) -> tuple[str | None, Path]:
         for table, file in ((self.auth, self.auth_file), (self.config, self.config_file)):
@@ -248,25 +155,31 @@ class Settings:
         lists.
         """
         value = text_at(self.auth, "http-basic", name, "passphrase")
-        return Secret(value) if value is not None else None
+        if value is None:
+            return None
+        return Secret(value)
 
     def oauth_tokens(self, name: str) -> Secret | None:
         """The tokens of a sign-in with ``--plaintext``; as with :meth:`passphrase`, Poetry never
         lists them.
         """
         value = text_at(self.auth, "http-basic", name, "oauth-tokens")
-        return Secret(value) if value is not None else None
+        if value is None:
+            return None
+        return Secret(value)
 
     def headers(self, name: str) -> Secret | None:
         """The further headers of ``name`` as ``core/headers.py`` writes them, where no keyring has
         them; beside the passphrase.
         """
         value = text_at(self.auth, "http-basic", name, "headers")
-        return Secret(value) if value is not None else None
+        if value is None:
+            return None
+        return Secret(value)
 
     def publish_url(self, name: str) -> str | None:
         """``repositories.NAME.url``: the user's or managed, else the project's ``poetry.toml``."""
-        return self.user_publish_url(name) or self.project_publish_url(name)
+        return self.user_publish_url(name) or self.poetry_toml.publish_url(name)
 
     def user_publish_url(self, name: str) -> str | None:
         """``repositories.NAME.url`` of the user's ``config.toml``, or the managed one."""
@@ -280,12 +193,6 @@ class Settings:
         if variable is None or not variable[1] or self.managed.locks(name, "publish-url"):
             return None
         return variable
-
-    def project_publish_url(self, name: str) -> str | None:
-        """``repositories.NAME.url`` of the project's ``poetry.toml``, which is no word of the
-        user's.
-        """
-        return text_at(self.local, "repositories", name, "url") or None
 
     def urls_said(self, name: str) -> tuple[tuple[str, str], ...]:
         """Each URL that the user or the administrator has given ``name``, and where, for a person.
@@ -314,17 +221,23 @@ class Settings:
 
         ``poetry config`` keeps these in ``auth.toml``, which wins over ``config.toml``.
         """
-        setting = "ca" if key == "cert" else key
+        setting = key
+        if key == "cert":
+            setting = "ca"
         if not self.managed.decides(name, setting):
             return self._user_certificate(name, key)
         text = self.managed.text(name, setting)
-        return None if text == SYSTEM else text
+        if text == SYSTEM:
+            return None
+        return text
 
     def _user_certificate(self, name: str, key: str) -> str | bool | None:
         variable = self.variable("CERTIFICATES", name, f"_{key.upper().replace('-', '_')}")
         if variable is not None and variable[1]:
             lowered = variable[1].lower()
-            return lowered == "true" if lowered in ("true", "false") else variable[1]
+            if lowered in ("true", "false"):
+                return lowered == "true"
+            return variable[1]
         tables = (self.added, self.auth, self.config)
         entries = (entry for table in tables for entry in entries_of(table, "certificates", name))
         found = (entry.get(key) for entry in entries if isinstance(entry, dict))
@@ -345,28 +258,17 @@ class Settings:
         """
         variable = self.variable("CERTIFICATES", name, "_CERT")
         if variable is not None and variable[1]:
-            return "=".join(variable) if variable[1].lower() == "false" else None
+            if variable[1].lower() != "false":
+                return None
+            return "=".join(variable)
         added = (
             entry
             for entry in entries_of(self.added, "certificates", name)
             if isinstance(entry, dict)
         )
-        return ANOTHER_PLUGIN if any(entry.get("cert") is False for entry in added) else None
-
-    def project_certs(self, name: str) -> list[object]:
-        """``certificates.NAME.cert`` of the project's ``poetry.toml``, in every spelling of the
-        name; no switches.
-
-        Whether one counts is decided in ``project_trust``.
-        """
-        entries = entries_of(self.local, "certificates", name)
-        found = [entry["cert"] for entry in entries if isinstance(entry, dict) and "cert" in entry]
-        return [value for value in found if not isinstance(value, bool)]
-
-    def names_with_project_cert(self) -> list[str]:
-        """The names for which :meth:`project_certs` finds something."""
-        names = leaf_names(table_at(self.local, "certificates"))
-        return [name for name in names if self.project_certs(name)]
+        if any(entry.get("cert") is False for entry in added):
+            return ANOTHER_PLUGIN
+        return None
 
     def user_settings(self, name: str) -> UserSettings:
         """What our file or the administrator's holds for ``name``; values of the wrong type count
@@ -426,41 +328,8 @@ class Settings:
             if key != variable and key.endswith("_URL") and key != "_URL" and url:
                 yield key.removesuffix("_URL").lower().replace("_", "-"), url
 
-    def ignored_in_local(self) -> list[str]:
-        """What a project's ``poetry.toml`` must not say, for the commands to report; never a
-        value.
-        """
-        from poetry_repo_plugin.config.toml import shown
-
-        found = []
-        for section in ("http-basic", "pypi-token"):
-            for name in map(shown, leaf_names(table_at(self.local, section))):
-                found.append(
-                    f"poetry.toml holds {section}.{name}: a project cannot hold a secret. It is ignored."
-                )
-        if text_at(self.local, "repositories", "pypi", "url") is not None:
-            found.append(
-                "poetry.toml sets an upload URL for PyPI; a project cannot do that. It is ignored."
-            )
-        certificates = table_at(self.local, "certificates")
-        for name in leaf_names(certificates):
-            entries = [
-                entry
-                for entry in entries_of(self.local, "certificates", name)
-                if isinstance(entry, dict)
-            ]
-            if any(entry.get("cert") is False or "verify" in entry for entry in entries):
-                what = f"certificates.{shown(name)}"
-                found.append(
-                    f"poetry.toml switches off {what}: a project cannot do that. It is ignored."
-                )
-            if any("client-cert" in entry for entry in entries):
-                found.append(
-                    f"poetry.toml names a client certificate for {shown(name)}; "
-                    "a project cannot do that. It is ignored."
-                )
-        return found
-
     def spell(self, name: str) -> tuple[str, ...]:
         """Give the keys under which the running Poetry keeps ``name``."""
-        return (name,) if self._dotted_keys else tuple(name.split("."))
+        if self._dotted_keys:
+            return (name,)
+        return tuple(name.split("."))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from poetry_repo_plugin.config.settings import Settings
+if TYPE_CHECKING:
+    from poetry_repo_plugin.config.settings import Settings
 
 
 class ByVariable(Enum):

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix
 from poetry_repo_plugin.core.patterns import Pattern
 
+TOKEN_USER = "__token__"  # goes with an API token, at PyPI and where its word was taken over
+
 
 class Provider(NamedTuple):
     """A vendor whose own tool or environment hands out tokens.
@@ -301,8 +303,6 @@ PROVIDERS = {
     ),
 }
 
-_TOKEN_USER = "__token__"
-
 _PYPI_NOTES = {
     400: "published before, or bad metadata",
     403: "the token is invalid, or not for this project",
@@ -319,7 +319,7 @@ PYPI = Profile(
             r"https://\g<host>/simple/",
         )
     ),
-    token_username=_TOKEN_USER,
+    token_username=TOKEN_USER,
     refusal_notes=_PYPI_NOTES,
     advice="Uploads need an API token or trusted publishing; account passwords do not work.",
     audience="pypi",  # https://docs.pypi.org/trusted-publishers/internals/
@@ -336,7 +336,7 @@ TESTPYPI = Profile(
             r"\g<base>/simple/",
         )
     ),
-    token_username=_TOKEN_USER,
+    token_username=TOKEN_USER,
     refusal_notes=_PYPI_NOTES,
     advice="TestPyPI has its own accounts and tokens; PyPI tokens do not work there.",
     audience="testpypi",
@@ -356,7 +356,7 @@ GITLAB = Profile(
         (rf"{_ROOT}/api/v4/groups/<group>/-/packages/(?P<index>pypi)(?:/simple)?", None),
     ),
     oauth_username="oauth2",  # https://docs.gitlab.com/api/oauth2/#access-git-over-https-with-access-token
-    token_username=_TOKEN_USER,  # a job token's is gitlab-ci-token: the provider's business
+    token_username=TOKEN_USER,  # a job token's is gitlab-ci-token: the provider's business
     provider="gitlab",
     refusal_notes={
         400: "this version already exists (delete it first), or its metadata is invalid",

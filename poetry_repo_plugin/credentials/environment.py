@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
-from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
+from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.hints import export
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import TOKEN_USER
 from poetry_repo_plugin.credentials.base import (
     Answer,
     Credential,
@@ -87,7 +88,7 @@ class EnvironmentSource:
             return query.username
         login = self._settings.login(query.name)
         if login is None:
-            return self._settings.project_username(query.name) or ""
+            return self._settings.poetry_toml.username(query.name) or ""
         if self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False:
             bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
             return Withheld(f"the user of its password belongs to {' and '.join(bound)}", bound)

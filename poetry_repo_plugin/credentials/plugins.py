@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
-from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
+from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import TOKEN_USER
 from poetry_repo_plugin.credentials.base import Answer, Credential, NotMine, Purpose, Query
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
-from poetry_repo_plugin.config.settings import TOKEN_USER, Settings, StoredLogin
+from poetry_repo_plugin.config.settings import Settings, StoredLogin
 from poetry_repo_plugin.core.hints import unset
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import TOKEN_USER
 from poetry_repo_plugin.credentials.base import (
     Answer,
     Broken,
@@ -45,7 +46,7 @@ class StoredSource:
         if not query.name:
             return NotMine()
         answer = self._answer(query)
-        ignored = self._settings.project_login(query.name)
+        ignored = self._settings.poetry_toml.login(query.name)
         if type(answer) is NotMine and ignored is not None:
             return Unusable(
                 f"the project's poetry.toml holds {ignored}, which plain Poetry would use; "
@@ -85,7 +86,7 @@ class StoredSource:
         if password is None:
             return None
         secret, file = password
-        anyone = query.username or self._settings.project_username(query.name) or ""
+        anyone = query.username or self._settings.poetry_toml.username(query.name) or ""
         return StoredLogin(user or anyone, secret, file)
 
     def _first_of(self, kept: list[StoredLogin], query: Query, file: Path) -> Answer:
@@ -149,7 +150,7 @@ class StoredSource:
         """What the keyring may have although no file says so."""
         likely = (
             self._settings.outer_user(query.name)
-            or self._settings.project_username(query.name)
+            or self._settings.poetry_toml.username(query.name)
             or TOKEN_USER
         )
         try:

@@ -105,7 +105,7 @@ def _project(access: Access) -> Iterator[Finding]:
     """Sources that make no sense, and settings that count for nothing."""
     project = access.catalogue.project
     ignored = [
-        *access.settings.ignored_in_local(),
+        *access.settings.poetry_toml.ignored(),
         *access.catalogue.owned.ignored,
         *access.tls.project_trust.ignored(),
     ]

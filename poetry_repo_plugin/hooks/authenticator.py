@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.core.errors import RepoError
 from poetry_repo_plugin.core.origin import split_userinfo, with_brackets
+from poetry_repo_plugin.core.servers import TOKEN_USER
 from poetry_repo_plugin.hooks.run import asked_by_us, current, is_asked_by_us
 
 if TYPE_CHECKING:

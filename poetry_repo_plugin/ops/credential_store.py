@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.changes import Changes
-from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
+from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.config.user_settings import HEADERS as HEADER_NAMES
 from poetry_repo_plugin.config.user_settings import OAUTH, SIGNED_IN, USERS
 from poetry_repo_plugin.core.errors import InputError, StateError
@@ -20,6 +20,7 @@ from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import Prefix
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import TOKEN_USER
 from poetry_repo_plugin.credentials.keyring import KeyringEntry, KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import (
     HEADERS,

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.changes import Changes
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.config.user_settings import OAUTH, OAuthSettings
 from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError
 from poetry_repo_plugin.core.headers import Headers, names_of
 from poetry_repo_plugin.core.hints import Hint, repo
 from poetry_repo_plugin.core.origin import Origin, Prefix
-from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, index_url_of, profile_of
+from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, TOKEN_USER, index_url_of, profile_of
 from poetry_repo_plugin.core.times import remaining
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity

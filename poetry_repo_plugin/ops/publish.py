@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository
-from poetry_repo_plugin.config.settings import TOKEN_USER
 from poetry_repo_plugin.core.errors import (
     Cause,
     Failure,
@@ -22,7 +21,7 @@ from poetry_repo_plugin.core.hints import command, is_name, repo
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.core.servers import looks_like_index
+from poetry_repo_plugin.core.servers import TOKEN_USER, looks_like_index
 from poetry_repo_plugin.credentials.base import EVERYTHING, Credential, Purpose
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure, failure_of

@@ -103,6 +103,7 @@ class TestWhatItSays:
             ('ignore-error-codes = ["hush"]', "ignore-error-codes is not a list of numbers"),
             ('credential-origins = ["hush"]', "credential-origins is not a managed setting"),
             ('locked = ["hush2"]', "locked names hush2, which is not a managed setting"),
+            ("locked = [[]]", "locked names [], which is not a managed setting"),
             ('locked = "ca"', "locked is not a list of keys"),
         ],
     )

@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poetry_repo_plugin.config.document import read_toml
-from poetry_repo_plugin.config.settings import TOKEN_USER, Settings, StoredLogin
+from poetry_repo_plugin.config.settings import Settings, StoredLogin
 from poetry_repo_plugin.config.user_settings import UserSettings
 from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.names import match_name
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import TOKEN_USER
 from tests.config.saving import saving
 from tests.matrix import OLDEST, OWN, Pairing
 
@@ -472,13 +473,13 @@ url = "https://project/"
             is settings.certificate("foo", "client-cert")
             is None
         )
-        assert settings.project_certs("foo") == settings.project_certs("my.repo") == []
-        assert settings.project_certs("fine") == ["ca.pem"]
+        assert settings.poetry_toml.certs("foo") == settings.poetry_toml.certs("my.repo") == []
+        assert settings.poetry_toml.certs("fine") == ["ca.pem"]
         assert settings.passphrase("foo") is None
         assert settings.user_settings("foo") == UserSettings()
 
     def test_it_is_told_what_was_ignored_but_no_value(self, tmp_path: Path) -> None:
-        lines = self.project(tmp_path, self.HOSTILE).ignored_in_local()
+        lines = self.project(tmp_path, self.HOSTILE).poetry_toml.ignored()
         assert lines == [
             "poetry.toml holds http-basic.foo: a project cannot hold a secret. It is ignored.",
             "poetry.toml holds pypi-token.my.repo: a project cannot hold a secret. It is ignored.",
@@ -487,13 +488,14 @@ url = "https://project/"
             "poetry.toml switches off certificates.my.repo: a project cannot do that. It is ignored.",
         ]
         assert (
-            self.project(tmp_path, '[certificates.foo]\ncert = "ca.pem"\n').ignored_in_local() == []
+            self.project(tmp_path, '[certificates.foo]\ncert = "ca.pem"\n').poetry_toml.ignored()
+            == []
         )
 
     def test_what_a_terminal_would_act_on_is_escaped(self, tmp_path: Path) -> None:
         name = tomlkit.string("a\x1b[2J\nb").as_string()
         text = f"[http-basic.{name}]\nusername = 'x'\n[certificates.{name}]\ncert = false\nclient-cert = 'x'\n"
-        lines = self.project(tmp_path, text).ignored_in_local()
+        lines = self.project(tmp_path, text).poetry_toml.ignored()
         assert len(lines) == 3
         assert all(line.isprintable() for line in lines)
 
@@ -509,7 +511,7 @@ url = "https://project/"
             tmp_path, f"[repositories.{'.'.join('a' * 900)}]\nurl = 'https://x/'\n"
         )
         assert settings.names() is not None
-        assert settings.ignored_in_local() == []
+        assert settings.poetry_toml.ignored() == []
         assert settings.publish_url(".".join("a" * 900)) == "https://x/"
 
 
@@ -580,13 +582,13 @@ def test_wrong_types_are_as_good_as_nothing(
         mine = Settings(tmp_path, tmp_path / "p", environ={}, dotted_keys=dotted)
         mine.check()
         assert isinstance(mine.keyring_enabled, bool)
-        assert all(isinstance(line, str) for line in (*mine.ignored_in_local(), *mine.names()))
+        assert all(isinstance(line, str) for line in (*mine.poetry_toml.ignored(), *mine.names()))
         for name in ("foo", "a.b", "a", "", "."):
             for login in (mine.login(name), mine.token(name)):
                 assert login is None or isinstance(login.username, str)
             assert isinstance(mine.passphrase(name), Secret | None)
             assert isinstance(mine.publish_url(name), str | None)
-            assert isinstance(mine.project_certs(name), list)
+            assert isinstance(mine.poetry_toml.certs(name), list)
             assert all(
                 isinstance(mine.certificate(name, kind), str | bool | None) for kind in KINDS
             )

@@ -9,8 +9,9 @@ import pytest
 from keyring.errors import KeyringLocked
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
-from poetry_repo_plugin.config.settings import TOKEN_USER, Settings
+from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.core.servers import TOKEN_USER
 from poetry_repo_plugin.credentials.base import (
     EVERYTHING,
     FIRST_REQUEST,

@@ -170,7 +170,7 @@ class TestPyPI:
         text = '[repositories.pypi]\nurl = "https://evil.example/"\n'
         (world.project / "poetry.toml").write_text(text, encoding="utf-8")
         assert world.access().catalogue.get("pypi").publish_url == "https://upload.example/legacy/"
-        assert world.settings.ignored_in_local() == [
+        assert world.settings.poetry_toml.ignored() == [
             "poetry.toml sets an upload URL for PyPI; a project cannot do that. It is ignored."
         ]
         saving(world.settings).save_publish_url("pypi", "https://mirror.example/")
