@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from poetry_repo_plugin.config.keys import table_at
 from poetry_repo_plugin.config.managed import MANAGED
-from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, split_userinfo
+from poetry_repo_plugin.core.servers import PYPI_FILES
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.config.settings import Settings
 
 MIRROR_VARIABLE = "POETRY_PYPI_MIRROR_URL"  # of poetry-plugin-pypi-mirror, as is the setting below
 MIRROR_SETTING = "plugins.pypi_mirror.url"
-PYPI_FILES = "https://files.pythonhosted.org"  # https://docs.pypi.org/api/: where its files are
 OUR_WORD = "poetry repo add"
 UNNAMED = "pypi-mirror"  # what the mirror is called that those two give no name
 

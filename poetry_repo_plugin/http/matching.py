@@ -9,10 +9,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
-from poetry_repo_plugin.config.mirrors import PYPI_FILES
 from poetry_repo_plugin.config.repositories import Catalogue, Repository
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import DEFAULT_PORTS, InvalidUrl, Origin, Prefix, UncertainPath
+from poetry_repo_plugin.core.servers import PYPI_FILES
 from poetry_repo_plugin.credentials.base import Credential, Purpose, Query
 
 
