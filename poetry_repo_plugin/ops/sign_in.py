@@ -31,6 +31,7 @@ from poetry_repo_plugin.credentials.oauth_store import SignedIn, SignIns
 from poetry_repo_plugin.http.auth import Access
 from poetry_repo_plugin.http.failures import failure
 from poetry_repo_plugin.ops.issuer import fetch_document, post_form
+from poetry_repo_plugin.ops.qr_code import qr_lines
 from poetry_repo_plugin.ops.session import Session, Teller
 
 FLOWS = ("browser", "device")
@@ -218,6 +219,8 @@ class SignIn:
         self._out.say(f"Open {device.address} and enter the code {device.user_code}")
         if device.address_with_code is not None:
             self._out.say(f"or open {device.address_with_code}, which has the code in it.")
+            for line in qr_lines(device.address_with_code):
+                self._out.say(line)
         minutes = max(1, round(device.expires_in / 60))
         self._out.say(f"Waiting for you to sign in (up to {minutes} minutes) …")
         return self._poll(metadata, device)

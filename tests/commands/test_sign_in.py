@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import segno
 
 from tests.certs import CertificateFactory, server_context
 from tests.servers import IndexServer
@@ -27,6 +28,23 @@ def warm(company: Company) -> WarmHome:
     return company.home
 
 
+def modules(lines: list[str]) -> list[list[bool]]:
+    """The dark modules of what is drawn, light on dark, two rows to a line."""
+    rows = []
+    for line in lines:
+        rows.append([mark not in "█▀" for mark in line])
+        rows.append([mark not in "█▄" for mark in line])
+    return rows
+
+
+def qr_code(text: str) -> list[list[bool]]:
+    """The same as the library has it, with a border; the last half line is empty."""
+    rows = [
+        [bool(one) for one in row] for row in segno.make_qr(text, error="l").matrix_iter(border=2)
+    ]
+    return [*rows, *[[True] * len(rows[0])] * (len(rows) % 2)]
+
+
 class TestWithACode:
     def test_signs_in_and_says_who(self, company: Company) -> None:
         company.issuer.device_says = ["authorization_pending"]
@@ -35,6 +53,8 @@ class TestWithACode:
             screen.expect(f"or open {company.issuer.origin}/activate?user_code=WDJB-MJHT")
             screen.expect(f"Logged in to {NAME} ({company.index.netloc}) as {ACCOUNT}")
             assert screen.end() == 0, screen.screen
+        drawn = [line for line in screen.lines() if set(line) <= set("█▀▄ ") and line.strip()]
+        assert modules(drawn) == qr_code(f"{company.issuer.origin}/activate?user_code=WDJB-MJHT")
         assert company.own["oauth"] == {"issuer": company.issuer.issuer, "client-id": CLIENT}
         assert company.own["signed-in"] == "keyring"
         assert company.own["credential-origins"] == [company.index.origin]
