@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import packages
-from tests.integration.world import source
+from tests.integration.world import poetry_version, source
 from tests.poetry_process import PoetryHome
 from tests.servers import IndexServer, ProxyServer
 from tests.warm import WarmHome
@@ -36,7 +36,7 @@ def evil() -> Iterator[IndexServer]:
                 packages.wheel("acme-lib", "9.0"),
                 packages.wheel("acme-plugin", "9.0"),
                 packages.wheel("requests", "9.0"),
-                packages.stand_in_for_poetry(),
+                packages.wheel("poetry", ".".join(map(str, poetry_version()))),
             )
         )
         yield server
