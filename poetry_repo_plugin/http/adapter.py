@@ -251,7 +251,9 @@ class _Carrier(HTTPAdapter):
             is_proof = response.status_code < 300 and request.method in ("GET", "POST")
             proof = request.url if is_proof else None
             self._access.succeeded(trip.grant, trip.sent, proof)
-        self._access.hosts.settle(trip.grant, response.status_code, trip.seconds)
+        status = response.status_code
+        ignored = self._access.ignores(trip.grant, status)
+        self._access.hosts.settle(trip.grant, status, trip.seconds, ignored=ignored)
         return response
 
     def _flow(self, trip: Trip, request: PreparedRequest) -> Generator[Attempt, Reply, None]:
@@ -289,9 +291,12 @@ class _Carrier(HTTPAdapter):
         """An answer for a request ahead, which goes on only with one that is no refusal of any
         kind.
         """
-        status = response.status_code
-        self._access.hosts.settle(trip.grant, status, trip.seconds)
-        if status < 400 or (status == 404 and not self._access.means_refusal(trip.grant, status)):
+        status, access = response.status_code, self._access
+        ignored = access.ignores(trip.grant, status)
+        access.hosts.settle(trip.grant, status, trip.seconds, ignored=ignored)
+        if status < 400 or ignored:
+            return response
+        if status == 404 and not access.means_refusal(trip.grant, status):
             return response
         response.close()
         raise Abandoned

@@ -112,12 +112,16 @@ class Hosts:
             grant.origin,
         )
 
-    def settle(self, grant: Grant, status: int, seconds: float | None) -> None:
+    def settle(
+        self, grant: Grant, status: int, seconds: float | None, *, ignored: bool = False
+    ) -> None:
         """Learn from the answer to a request.
 
         :param seconds: that the host took; ``None`` where a cache answered.
+        :param ignored: the user says that ``status`` means “not here”: it neither refuses nor
+            accepts.
         """
-        if seconds is None:
+        if seconds is None or ignored:
             return
         if is_failure(status):
             self.refuse(grant.origin)

@@ -225,7 +225,7 @@ class Access:
         """A credential to try again with, or ``None`` to hand the answer on."""
         grant, sent = refused.grant, refused.sent
         repository, query = grant.repository, grant.query
-        is_ignored = repository is not None and refused.status in self._ignored(repository, query)
+        is_ignored = self.ignores(grant, refused.status)
         if is_ignored and not strict:
             return None
         when_expired, when_unknown = self._statuses(grant)
@@ -364,16 +364,19 @@ class Access:
         own = self.settings.user_settings(repository.name).ignore_error_codes
         return frozenset((*own, *repository.project.ignore_error_codes))
 
-    def _ignored(self, repository: Repository, query: Query | None) -> frozenset[int]:
-        """As :meth:`ignored_codes`; a project does not hide that its index was refused what belongs
-        elsewhere.
+    def ignores(self, grant: Grant, status: int) -> bool:
+        """Whether ``status`` means “not here”, as :meth:`ignored_codes` has it; a project does not
+        hide that its index was refused what belongs elsewhere.
         """
-        withheld = (
-            query is not None
-            and self.bindings.allows(repository.name, Kind.CREDENTIAL, query.url) is False
-        )
-        own = self.settings.user_settings(repository.name).ignore_error_codes
-        return frozenset(own) if withheld else self.ignored_codes(repository)
+        repository, query = grant.repository, grant.query
+        if status < 400 or repository is None:
+            return False
+        if status in self.settings.user_settings(repository.name).ignore_error_codes:
+            return True
+        if status not in repository.project.ignore_error_codes:
+            return False
+        allows = self.bindings.allows
+        return query is None or allows(repository.name, Kind.CREDENTIAL, query.url) is not False
 
     def succeeded(self, grant: Grant, sent: Credential | None, url: str | None = None) -> None:
         """The repository accepted what was sent: tell its helper, and bind what was stored before

@@ -65,6 +65,15 @@ class TestWhom:
             hosts.check(LEAVE, PAGE)
         assert hosts.workers() == 0
 
+    def test_a_code_that_the_user_ignores_is_no_refusal_and_no_success(self) -> None:
+        hosts = answered(0.05)
+        hosts.settle(LEAVE, 403, 0.05, ignored=True)
+        hosts.check(LEAVE, PAGE)
+        fresh = Hosts()
+        fresh.settle(LEAVE, 403, 0.05, ignored=True)
+        with pytest.raises(NotYet):
+            fresh.check(LEAVE, PAGE)
+
     @pytest.mark.parametrize(
         "path", ["alpha-1.0.tar.gz", "alpha-1.0-py3-none-any.whl", "alpha-1.0.zip"]
     )
