@@ -4,6 +4,7 @@ would do harm.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -529,6 +530,45 @@ class TestNoHarm:
         refused = "/files/beta-2.0-py3-none-any.whl.metadata"
         assert refused not in without
         assert refused in ahead
+
+    def test_a_connection_that_breaks_is_not_tried_again_ahead(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
+        """Poetry tries again, as often as it does by itself."""
+        project_of(home, index, *add_web(index)[:6])
+        breaks: list[str] = []
+
+        def answer(request: RecordedRequest) -> Response | None:
+            if request.path != "/simple/lib5/":
+                return None
+            breaks.append(request.path)
+            return Response(body=b"<html>", reset_after=0) if len(breaks) == 1 else None
+
+        far.answer = answer
+        home.ok("lock")
+        assert len(breaks) == 2
+
+    def test_killed_in_the_middle_leaves_a_cache_that_can_be_used(
+        self, warm_home: WarmHome, index: IndexServer, far: Far
+    ) -> None:
+        home = warm_home
+        project_of(home, index, *add_web(index, 30))
+        home.ok("lock")
+        expected = lock_file(home)
+        forget(home)
+        far.clear()
+        assert home.zygote is not None
+        with (home.root / "out").open("wb+") as stream:
+            streams = [stream.fileno()] * 3
+            pid = home.zygote.start(("lock",), home, home.project, streams, terminal=False)
+            until = time.monotonic() + 30
+            while len(index.requests) < 20 and time.monotonic() < until:
+                time.sleep(0.005)
+            os.kill(pid, signal.SIGKILL)
+            assert home.zygote.wait(pid, 30) == -signal.SIGKILL
+        assert far.most > 2
+        home.ok("lock")
+        assert lock_file(home) == expected
 
     def test_ctrl_c_ends_at_once(self, cold_home: PoetryHome, index: IndexServer, far: Far) -> None:
         """At most a second later than Poetry does without threads of ours; the answers would take a
