@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from poetry_repo_plugin.config.keys import entries_of
@@ -32,8 +31,7 @@ class OAuthSettings(NamedTuple):
         return {**table, "scopes": list(self.scopes)} if self.scopes else table
 
 
-@dataclass(frozen=True)
-class UserSettings:
+class UserSettings(NamedTuple):
     """What our file holds for one repository; all of it at user level, or managed settings."""
 
     url: str | None = None

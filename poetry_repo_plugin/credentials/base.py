@@ -227,12 +227,11 @@ class Source(Protocol):
         """What this source has for ``query``. It neither prints nor raises for what a user did."""
 
 
-@dataclass(frozen=True)
-class Resolution:
+class Resolution(NamedTuple):
     """What the chain found: the credential or why there is none, and what each source said on the
     way.
     """
 
     credential: Credential | None
     broken: Broken | None = None
-    steps: tuple[tuple[str, Answer], ...] = field(default=(), repr=False)
+    steps: tuple[tuple[str, Answer], ...] = ()

@@ -50,14 +50,11 @@ def config_folder() -> Path:
 
 def builtin_pypi() -> Repository:
     """PyPI with the URLs that Poetry has built in."""
-    from poetry.publishing.publisher import Publisher
-
     from poetry_repo_plugin.config.repositories import Repository
+    from poetry_repo_plugin.core.servers import publish_url_of
 
-    publish = inspect.unwrap(Publisher.publish)  # Poetry's own, also when ours is in its place
-    words = publish.__code__.co_consts
-    upload = next(word for word in words if isinstance(word, str) and word.startswith("https://"))
-    return Repository("pypi", builtin_index_url(), upload)
+    index_url = builtin_index_url()
+    return Repository("pypi", index_url, publish_url_of(index_url))
 
 
 def builtin_index_url() -> str:

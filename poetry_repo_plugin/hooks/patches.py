@@ -9,6 +9,7 @@ resolved here: that happens when a request needs it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.hooks import (
@@ -124,29 +125,6 @@ SEAMS: tuple[Seam, ...] = (
     # From 2.1 on it asks the keyring before every install; with us a request does that, if it needs
     # it.
     Seam(_KEYRING, "preflight_check", lambda original, io=None, config=None: None, optional=True),
-    # Uploads
-    Seam(
-        _PUBLISHER,
-        "publish",
-        publisher.publish,
-        (
-            "self",
-            "repository_name",
-            "username",
-            "password",
-            "cert",
-            "client_cert",
-            "dry_run",
-            "skip_existing",
-        ),
-    ),
-    Seam(_UPLOADER, "make_session", publisher.make_session, ("self",)),
-    Seam(
-        _UPLOADER,
-        "upload",
-        publisher.upload,
-        ("self", "url", "cert", "client_cert", "dry_run", "skip_existing"),
-    ),
     # What our adapters and our cache build on
     Seam(_CACHE, "_load_from_cache", None, ("self", "request")),
     Seam(
@@ -172,36 +150,70 @@ SEAMS: tuple[Seam, ...] = (
 )
 
 
-def missing_seams() -> list[str]:
+# Uploads. Their modules are loaded for commands that may upload only.
+UPLOAD_SEAMS: tuple[Seam, ...] = (
+    Seam(
+        _PUBLISHER,
+        "publish",
+        publisher.publish,
+        (
+            "self",
+            "repository_name",
+            "username",
+            "password",
+            "cert",
+            "client_cert",
+            "dry_run",
+            "skip_existing",
+        ),
+    ),
+    Seam(_UPLOADER, "make_session", publisher.make_session, ("self",)),
+    Seam(
+        _UPLOADER,
+        "upload",
+        publisher.upload,
+        ("self", "url", "cert", "client_cert", "dry_run", "skip_existing"),
+    ),
+)
+
+# Poetry's commands that upload nothing. One that we do not know (another plugin's) may upload.
+_WITHOUT_UPLOADS = frozenset(
+    ("add", "build", "install", "lock", "remove", "self", "sync", "update")
+)
+
+
+def missing_seams(seams: Iterable[Seam] = (*SEAMS, *UPLOAD_SEAMS)) -> list[str]:
     """The names and signatures that this Poetry (or its requests) lacks; empty if ours fit."""
-    faults = (seam.fault() for seam in SEAMS)
+    faults = (seam.fault() for seam in seams)
     return [fault for fault in faults if fault is not None]
 
 
-_fits: bool | None = None
+_fitted: dict[tuple[Seam, ...], bool] = {}
 
 
 def inject(command: Command, io: IO) -> None:
     """Make Poetry's connections ours for this command. Called before each command; again does
     nothing new.
     """
-    if _fits is None:
-        _fit(io)
-    if _fits:
-        prefetch.start(command.name or "")
-        run.begin(command, io, prefetch.watch)
-
-
-def _fit(io: IO) -> None:
-    """Put our methods in their places, or say why not."""
-    global _fits
-    missing = missing_seams()
-    _fits = not missing
-    if missing:
-        io.write_error_line(
-            f"<warning>poetry-repo-plugin: Poetry {poetry_version()} lacks {', '.join(missing)}; "
-            "private repositories work as in plain Poetry.</warning>"
-        )
+    name = command.name or ""
+    if not _fits(SEAMS, io):
         return
-    for seam in SEAMS:
-        seam.put_in_place()
+    if name.partition(" ")[0] not in _WITHOUT_UPLOADS:
+        _fits(UPLOAD_SEAMS, io)
+    prefetch.start(name)
+    run.begin(command, io, prefetch.watch)
+
+
+def _fits(seams: tuple[Seam, ...], io: IO) -> bool:
+    """Put our methods in their places, once, or say why not; whether they are there."""
+    if seams not in _fitted:
+        missing = missing_seams(seams)
+        _fitted[seams] = not missing
+        if missing:
+            io.write_error_line(
+                f"<warning>poetry-repo-plugin: Poetry {poetry_version()} lacks "
+                f"{', '.join(missing)}; private repositories work as in plain Poetry.</warning>"
+            )
+        for seam in seams if not missing else ():
+            seam.put_in_place()
+    return _fitted[seams]

@@ -17,6 +17,7 @@ from tests.servers import IndexServer
 pytestmark = pytest.mark.paths
 
 PROBE = """
+import inspect
 import json
 from pathlib import Path
 from poetry_repo_plugin.hooks import facts, patches, prefetch
@@ -77,8 +78,10 @@ for name in ("_uploader", "_poetry"):
     if name not in Publisher.__init__.__code__.co_names:
         changed.append(f"Publisher.{name}")
 pypi = facts.builtin_pypi()
-if not (pypi.index_url or "").startswith("https://") or not (pypi.publish_url or "").endswith("/legacy/"):
-    changed.append(f"PyPI's URLs: {pypi.index_url}, {pypi.publish_url}")
+if not (pypi.index_url or "").startswith("https://"):
+    changed.append(f"PyPI's index: {pypi.index_url}")
+if pypi.publish_url not in inspect.unwrap(Publisher.publish).__code__.co_consts:
+    changed.append(f"PyPI's uploads, not at {pypi.publish_url}")
 if not isinstance(facts.config_folder(), Path):
     changed.append("poetry.locations.CONFIG_DIR")
 print(json.dumps([facts.poetry_version(), changed]))

@@ -146,15 +146,23 @@ class TestPublicIndexes:
 CHANGED = """
 try:
     from poetry.publishing.uploader import Uploader
+    from poetry.utils.authenticator import Authenticator
 except ImportError:  # a Python without Poetry
     pass
 else:
     {}
 """
 SEAMS = {
-    "a method is gone": ("del Uploader.make_session", "Uploader.make_session"),
-    "a method takes other words": ("Uploader.upload = lambda self, place: None", "Uploader.upload"),
+    "a method is gone": (
+        "del Authenticator.get_credentials_for_git_url",
+        "Authenticator.get_credentials_for_git_url",
+    ),
+    "a method takes other words": (
+        "Authenticator.get_pypi_token = lambda self, place: None",
+        "Authenticator.get_pypi_token",
+    ),
 }
+GONE = SEAMS["a method is gone"][0]
 
 
 class TestAnotherPoetry:
@@ -178,13 +186,23 @@ class TestAnotherPoetry:
 
     def test_plain_failure_is_plain_poetrys(self, world: World) -> None:
         """The twin: what only the plugin can do (a key in a file of its own) does not work then."""
-        at_start(world, CHANGED.format("del Uploader.make_session"))
+        at_start(world, CHANGED.format(GONE))
         world.project("gamma")
         done = world.home.run("lock")
         assert done.code == 1
         assert f"poetry repo certs {NAME}" not in done.text
 
-    def test_it_is_said_for_no_command_without_a_request(self, world: World) -> None:
+    def test_uploads_alone_are_plain_where_only_the_uploader_has_changed(
+        self, world: World
+    ) -> None:
         at_start(world, CHANGED.format("del Uploader.make_session"))
+        world.project("gamma")
+        assert "poetry-repo-plugin" not in world.home.ok("lock").text
+        assert_authorized(world.index.requests)
+        told = world.home.run("publish", "-r", NAME, "--dry-run").err
+        assert "lacks Uploader.make_session; private repositories work as in plain Poetry" in told
+
+    def test_it_is_said_for_no_command_without_a_request(self, world: World) -> None:
+        at_start(world, CHANGED.format(GONE))
         world.project("gamma")
         assert "poetry-repo-plugin" not in world.home.ok("version").text

@@ -58,7 +58,8 @@ TOOLS = (
     *("cryptography", "truststore", "filelock", "id"),  # ours
 )
 NOWHERE = "http://127.0.0.1:9"  # RFC 863: nobody listens
-LEFT_OUT = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "VIRTUAL_ENV")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+LEFT_OUT = (*PROXIES, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "VIRTUAL_ENV")
 
 
 class Suite(NamedTuple):
@@ -77,6 +78,13 @@ class Suite(NamedTuple):
     @property
     def source(self) -> Path:
         return self.environment / f"poetry-{self.poetry}"
+
+    @property
+    def has_httpretty(self) -> bool:
+        """Before Poetry 2.2. It puts itself in the place of Python's sockets and lets nothing pass,
+        not to a proxy either.
+        """
+        return "httpretty" in (self.source / "pyproject.toml").read_text(encoding="utf-8")
 
     def prepare(self) -> None:
         """Make the environment and unpack the tests, once. Raises ``CalledProcessError``."""
@@ -106,9 +114,8 @@ class Suite(NamedTuple):
         report = self.environment / "report.xml"
         report.unlink(missing_ok=True)
         environ = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
-        environ.update(
-            dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE)
-        )
+        if not self.has_httpretty:
+            environ.update(dict.fromkeys(PROXIES, NOWHERE))
         environ.update(NO_PROXY="localhost,127.0.0.1,::1", PIP_NO_INDEX="1", PYTHONPATH=str(HERE))
         options = [
             "-q",

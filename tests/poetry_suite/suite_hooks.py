@@ -33,9 +33,9 @@ def _hooks(config: object, monkeypatch: pytest.MonkeyPatch) -> None:
     from poetry_repo_plugin.hooks.patches import inject
 
     command = Command()
-    command.name = "install"
     command.set_application(Application())
-    inject(command, BufferedIO())
+    for command.name in ("publish", "install"):
+        inject(command, BufferedIO())
 
 
 def _let_adapters_add_headers(monkeypatch: pytest.MonkeyPatch) -> None:
