@@ -34,6 +34,23 @@ class Held:
                 task()
 
 
+class NobodyOwns:
+    """Each name may be asked for wherever the project looks."""
+
+    @staticmethod
+    def source_of(name: str, source: str | None) -> str | None:
+        return source
+
+    @staticmethod
+    def may_be_asked(repository: Any, name: str) -> bool:
+        return True
+
+
+def itself(repository: Any) -> Any:
+    """No mirror stands in for it."""
+    return repository
+
+
 def pool_of(*names: str, ask: Callable[[str, str], Any]) -> RepositoryPool:
     """Primary repositories whose pages ``ask`` gives."""
     pool = RepositoryPool()
@@ -54,7 +71,7 @@ def missing(asked: list[tuple[str, str]]) -> Callable[[str, str], Any]:
 
 def plan_of(pool: RepositoryPool, crew: Held) -> Plan:
     provider = SimpleNamespace(pool=pool, use_latest=set(), _locked={})
-    return Plan(provider, crew)  # type: ignore[arg-type]
+    return Plan(provider, crew, NobodyOwns(), itself)  # type: ignore[arg-type]
 
 
 def test_all_primary_sources_are_asked_for_a_name() -> None:
@@ -91,5 +108,5 @@ def test_a_source_that_the_project_no_longer_has_is_left_to_poetry() -> None:
         for source in ("gone", "one")
     )
     chooser = SimpleNamespace(_pool=pool)
-    assert pages_of([gone], chooser) == []
-    assert len(pages_of([there], chooser)) == 1
+    assert pages_of([gone], chooser, itself) == []
+    assert len(pages_of([there], chooser, itself)) == 1
