@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MIRROR_VARIABLE = "POETRY_PYPI_MIRROR_URL"  # of poetry-plugin-pypi-mirror, as is the setting below
 MIRROR_SETTING = "plugins.pypi_mirror.url"
+_IN_CONFIG = f"{MIRROR_SETTING} in config.toml"
 OUR_WORD = "poetry repo add"
 UNNAMED = "pypi-mirror"  # what the mirror is called that those two give no name
 
@@ -47,6 +48,11 @@ class Mirror(NamedTuple):
     def is_of_environment(self) -> bool:
         """Whether a variable names it."""
         return self.said_in == MIRROR_VARIABLE
+
+    @property
+    def is_of_other_plugin(self) -> bool:
+        """Whether it is named in the words of poetry-plugin-pypi-mirror."""
+        return self.said_in in (MIRROR_VARIABLE, _IN_CONFIG)
 
 
 class Mirrors:
@@ -99,7 +105,7 @@ class Mirrors:
         yield from sorted(named, key=lambda one: one.said_in != OUR_WORD)
         written = _text_below(self._settings.config, "plugins", "pypi_mirror", "url")
         if written is not None:
-            yield self._unnamed(written, f"{MIRROR_SETTING} in config.toml")
+            yield self._unnamed(written, _IN_CONFIG)
 
     def _named(self) -> Iterator[Mirror]:
         for name in self._settings.names():

@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from poetry_repo_plugin.core.errors import Cause
+from poetry_repo_plugin.core.errors import Cause, RepoError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.hooks.run import STANDS_FOR, current
 
@@ -152,7 +152,10 @@ def _find(repository: Any) -> StandIn | None:
     if hasattr(repository, STANDS_FOR):
         return None
     run = current()
-    mirror = run.access.catalogue.mirrors.of(repository.name)
+    try:
+        mirror = run.access.catalogue.mirrors.of(repository.name)
+    except RepoError as error:  # a file of settings, or a mirror's URL, that cannot be read
+        raise run.report(error) from None
     if mirror is None:
         return None
     found = StandIn(mirror, repository)

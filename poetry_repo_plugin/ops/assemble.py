@@ -28,6 +28,7 @@ from poetry_repo_plugin.credentials.environment import EnvironmentSource, Enviro
 from poetry_repo_plugin.credentials.external import OutsideSource, RecognisedSource
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_url import KeyringUrlSource
+from poetry_repo_plugin.credentials.mirror_login import MirrorLoginSource
 from poetry_repo_plugin.credentials.netrc import NetrcSource
 from poetry_repo_plugin.credentials.oauth import OAuthSource
 from poetry_repo_plugin.credentials.passphrase import known_passphrase
@@ -75,6 +76,7 @@ def assemble(
         outside,
         stored,
         SameUrlSource(settings, [environment, stored]),
+        MirrorLoginSource(settings),
         KeyringUrlSource(gate, later=[user, netrc], user_of=user.name_for),
         user,
         netrc,

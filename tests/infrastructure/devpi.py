@@ -53,6 +53,15 @@ class Devpi:
         settings = {"bases": [], "type": "stage", "volatile": True, "acl_upload": [user]}
         self.call("PUT", f"/{user}/{index}", settings, f"{user}:{token}")
 
+    def add_mirror(self, user: str, password: str, index: str, of: str) -> str:
+        """A mirror of the index at the URL ``of``, open to everyone; its own URL."""
+        self.call("PUT", f"/{user}", {"password": password})
+        found = self.call("POST", "/+login", {"user": user, "password": password})
+        settings = {"type": "mirror", "mirror_url": of, "volatile": True}
+        token = found["result"]["password"]
+        self.call("PUT", f"/{user}/{index}", settings, f"{user}:{token}")
+        return f"http://127.0.0.1:{self.port}/{user}/{index}/+simple/"
+
 
 @contextmanager
 def devpi(system_part: SystemPart, folder: Path, outside_url: str) -> Iterator[Devpi]:

@@ -25,6 +25,7 @@ http {{
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   client_max_body_size 20m;
+  {cache}
   server {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {folder}/server.pem;
@@ -76,11 +77,13 @@ def nginx(
     *,
     clients: Authority | None = None,
     port: int | None = None,
+    caching: bool = False,
 ) -> Iterator[Nginx]:
     """nginx over TLS.
 
     :param locations: its ``location`` blocks.
     :param clients: a certificate of this authority is required of clients.
+    :param caching: there is a cache called ``kept`` for ``proxy_cache``.
     """
     program = system_part("nginx")
     folder.mkdir()
@@ -92,8 +95,9 @@ def nginx(
         demand = f"ssl_client_certificate {folder}/clients.pem;\n    ssl_verify_client on;"
     port = port or free_port()
     user = "user root;" if os.geteuid() == 0 else ""
+    cache = f"proxy_cache_path {folder}/kept keys_zone=kept:1m;" if caching else ""
     text = _CONFIGURATION.format(
-        user=user, folder=folder, port=port, clients=demand, locations=locations
+        user=user, folder=folder, port=port, clients=demand, locations=locations, cache=cache
     )
     configuration = folder / "nginx.conf"
     configuration.write_text(text)

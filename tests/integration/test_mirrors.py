@@ -335,6 +335,34 @@ class TestSource:
         assert original.authorizations() == []
 
 
+class TestOwnedNames:
+    """A mirror learns of the names that the one may learn of for which it stands in."""
+
+    OWNED = '[tool.poetry-repo-plugin.company]\npackages = ["alpha"]\n'
+
+    def test_a_mirror_of_pypi_sees_no_name_of_others(
+        self, mirror: World, trap: ProxyServer
+    ) -> None:
+        with IndexServer() as company:
+            company.add(*packages.wheel("alpha", "1.0", ["gamma"]))
+            sources = source("company", company.index_url, "explicit")
+            mirror.home.write_project(dependencies=("alpha", "beta"), extra=sources + self.OWNED)
+            mirror.home.ok("lock")
+        seen = set(mirror.index.paths())
+        assert {"/simple/beta/", "/simple/gamma/"} <= seen
+        assert "/simple/alpha/" not in seen
+        assert trap.tunnels == []
+
+    def test_a_mirror_of_the_owner_does(self, mirror: World) -> None:
+        stand_in(mirror, "company")
+        with IndexServer() as company:
+            extra = source("company", company.index_url) + self.OWNED
+            mirror.home.write_project(dependencies=("alpha",), extra=extra)
+            mirror.home.ok("lock")
+            assert "/simple/alpha/" in mirror.index.paths()
+            assert company.requests == []
+
+
 class TestOtherPlugin:
     """The words of poetry-plugin-pypi-mirror."""
 
