@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from poetry.console.application import COMMANDS as POETRY
@@ -210,6 +211,17 @@ def test_what_repo_add_prints_is_real(name: str, title: str, warm_home: WarmHome
     assert told
     for line, shown in told:
         assert warm_home.ok(*shlex.split(line)[1:]).text == shown
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs").glob("*.svg")), ids=lambda file: file.name)
+def test_a_picture_shows_hosts_as_people_have_them(file: Path) -> None:
+    """It follows the reader's mode, and loads nothing from another host."""
+    text = file.read_text(encoding="utf-8")
+    assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+    assert "prefers-color-scheme: light" in text
+    assert "127.0.0.1" not in text
+    assert "@font-face" not in text
+    assert "url(http" not in text
 
 
 def shape(document: Any) -> Any:
