@@ -1,4 +1,4 @@
-"""The five tasks of the README, typed word for word on a fresh home.
+"""The five tasks of the README, typed word for word on a fresh home; the manual's helpers.
 
 `pypi.example.org` is a server of this machine, reached through a proxy that knows where it is; what
 stands for the public CAs is `REQUESTS_CA_BUNDLE`. One story, in the README's order.
@@ -6,6 +6,7 @@ stands for the public CAs is `REQUESTS_CA_BUNDLE`. One story, in the README's or
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -22,7 +23,9 @@ from tests.poetry_process import FILE_KEYRING, Finished
 from tests.servers import IndexServer, ProxyServer
 from tests.warm import WarmHome
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CLOUDS = (ROOT / "docs" / "clouds.md").read_text(encoding="utf-8")
 HOST = "pypi.example.org"
 LOGIN = {"alice": "s3cret", "ci": "c1-secret"}
 TASKS = (
@@ -140,3 +143,28 @@ def set_again(place: Place) -> Finished:
     """The client certificate once more: what the handshake says."""
     files = ("--client-cert", "me.pem", "--client-key", "me.key")
     return place.home.ok("repo", "certs", "acme", *files)
+
+
+@pytest.mark.parametrize(
+    ("title", "tool", "answers"),
+    [
+        ("HashiCorp Vault", "vault", "test $# = 4 && echo t0ken"),
+        ("1Password", "op", "case $2 in */username) echo me;; *) echo s3cret;; esac"),
+        ("pass", "pass", "printf 's3cret\\nits notes\\n'"),
+    ],
+)
+def test_a_helper_of_the_manual_logs_in(
+    warm_home: WarmHome, tmp_path: Path, title: str, tool: str, answers: str
+) -> None:
+    """As it stands there, with a stand-in for the vault that it asks."""
+    found = re.search(rf"(?ms)^### {title}\n+```sh\n(.*?)^```\n+`poetry (.*?)`$", CLOUDS)
+    assert found is not None
+    for name, script in ((tool, f"#!/bin/sh\n{answers}\n"), ("helper", found[1])):
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    warm_home.environ["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+    words = [str(tmp_path / "helper") if "/" in word else word for word in shlex.split(found[2])]
+    with IndexServer(credentials={"me": "s3cret"}, tokens={"t0ken"}) as index:
+        warm_home.ok("repo", "add", "acme", index.index_url)
+        assert "helper" in warm_home.ok(*words).text
+        assert [one.status for one in index.requests if one.authorization] == [200]
