@@ -71,7 +71,7 @@ def read_managed(environ: Mapping[str, str]) -> Managed:
     except UnicodeDecodeError:
         return _ignored(file, "it is not UTF-8")
     except StateError as error:
-        return _ignored(file, error.message.removesuffix(" It was left as it is.").rstrip("."))
+        return _ignored(file, error.message.removesuffix(" It was not changed.").rstrip("."))
     return _ignored(file, why) if why else _understood(file, table)
 
 
@@ -141,10 +141,10 @@ def _understood(file: Path, table: Mapping[str, Any]) -> Managed:
     for name, raw in _repositories(table_at(table, "repositories")):
         where = f"[repositories.{dump_key(name)}]"
         if not is_name(name):
-            said.append(f"{where} is no name that a repository can have")
+            said.append(f"{where} is not a valid repository name")
             continue
         if name.lower() in entries:
-            said.append(f"{where} is there twice, in another case")
+            said.append(f"{where} appears twice, in different case")
             continue
         if is_pypi(name) and raw.pop("url", None) is not None:
             said.append(f"{where} url is built into Poetry")
@@ -189,7 +189,7 @@ def _checked(file: Path, where: str, raw: Mapping[str, Any], said: list[str]) ->
 
 def _unknown(key: str, where: str) -> str:
     if key in SECRETS:
-        return f"{where} would be a secret, and this file holds none: everybody can read it"
+        return f"{where} would be a secret, and this file can hold none: everybody can read it"
     return f"{where} is not a managed setting"
 
 

@@ -63,7 +63,7 @@ def _url(value: object, folder: Path) -> str:
         bare, username, _ = split_userinfo(text)
         Origin.of(bare)
     except InvalidUrl as error:
-        raise UnfitError(f"is no URL that can be used: {error}") from None
+        raise UnfitError(f"is not a usable URL: {error}") from None
     if username is not None:
         raise UnfitError("holds a user name or password, and this file holds no secret")
     return text
@@ -81,7 +81,7 @@ def _ca(value: object, folder: Path) -> str:
 
 def _texts(value: object, folder: Path) -> list[str]:
     if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
-        raise UnfitError("is not a list of texts")
+        raise UnfitError("is not a list of strings")
     return value
 
 
@@ -95,7 +95,7 @@ def _helper(value: object, folder: Path) -> list[str]:
 
 def _flag(value: object, folder: Path) -> bool:
     if not isinstance(value, bool):
-        raise UnfitError("is neither true nor false")
+        raise UnfitError("is not true or false")
     return value
 
 
@@ -109,10 +109,10 @@ def _oauth(value: object, folder: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UnfitError("is not a table")
     if SECRETS & {*value}:
-        raise UnfitError("holds a secret, and this file holds none: everybody can read it")
+        raise UnfitError("holds a secret, and this file can hold none: everybody can read it")
     unknown = [key for key in value if key not in ("issuer", "client-id", "scopes", "audience")]
     if unknown:
-        raise UnfitError(f"holds {unknown[0]!r}, which is not a setting of it")
+        raise UnfitError(f"holds {unknown[0]!r}, which it does not know")
     return value
 
 

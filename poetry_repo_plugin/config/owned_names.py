@@ -181,7 +181,7 @@ def disowned(owner: Owner, detail: str, hint: Hint | None = None) -> Failure:
 def claimed(name: str, owners: tuple[Owner, ...]) -> Failure:
     """More than one repository owns a name."""
     claims = " and to ".join(f"{shown(owner.repository)} ({owner})" for owner in owners)
-    left = "Change one of the patterns, so that one is left"
+    left = "Change the patterns so that only one matches"
     return disowned(owners[0], f"{name} belongs to {claims}. {left}")
 
 

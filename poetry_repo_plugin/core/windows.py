@@ -44,13 +44,13 @@ def objection_to(descriptor: str, place: Path, *, is_folder: bool) -> str | None
     found = _DESCRIPTOR.fullmatch(descriptor)
     entries = _LIST.fullmatch(found["rest"]) if found is not None else None
     if found is None or entries is None or found["rest"].startswith("NO_ACCESS_CONTROL"):
-        return f"who can change {place} cannot be told"
+        return f"who can change {place} is unknown"
     if found["owner"] not in _ADMINISTRATORS:
         return f"{place} does not belong to an administrator"
     changing = _CHANGE_FOLDER if is_folder else _CHANGE_FILE
     for entry in re.findall(r"\(([^()]*)\)", entries["entries"]):
         if _lets_others(entry, changing):
-            return f"{place} can be changed by others than administrators"
+            return f"{place} can be changed by users who are not administrators"
     return None
 
 
@@ -68,7 +68,7 @@ def _lets_others(entry: str, changing: int) -> bool:
 
 
 def _mask(rights: str) -> int | None:
-    """The access mask; ``None`` for one that is not understood."""
+    """The access mask; ``None`` for one that is invalid."""
     if re.fullmatch(r"0x[0-9A-Fa-f]+", rights):
         return int(rights, 16)
     words = re.findall("..", rights)

@@ -74,7 +74,7 @@ class Choice:
         own = self._settings.user_settings(name)
         odd = own.misread or ("helper" if own.helper else "provider")
         file = self._settings.managed.place_of(name, odd, self._settings.own_file)
-        where = f"in {file} is not understood"
+        where = f"in {file} is invalid"
         has_odd_protocol = own.helper and own.helper_protocol not in PROTOCOLS
         if own.misread == "helper" or has_odd_protocol:
             hint = repo("login", name, "--helper", "COMMAND")

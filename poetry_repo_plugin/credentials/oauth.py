@@ -90,14 +90,14 @@ class OAuthSource:
         try:
             return self._answer(query)
         except KeyringUnavailable as error:
-            why = f"the tokens of its sign-in are in the keyring, but {error}"
+            why = f"its tokens are in the keyring, but {error}"
             return Broken.because(why, source=SOURCE)
 
     def _answer(self, query: Query) -> Answer:
         kept = self._current.get(query.name) or self._sign_ins().get(query.name)
         if kept is None:
             hint = repo("login", query.name)
-            return Unusable("its sign-in is gone from where it was kept", hint=hint)
+            return Unusable("its stored tokens are gone", hint=hint)
         refused = self._handed.get(_subject(query)) if query.fresh else None
         if _is_good(kept, query.purpose) and (
             not query.fresh or refused not in (None, kept.access)
@@ -118,7 +118,7 @@ class OAuthSource:
             return self._credential(query, kept)
         if kept.refresh is None:
             return _ended(query.name, kept)
-        detail = f"{_described(kept)}, renewed when it is needed"
+        detail = f"{_described(kept)}, renewed when needed"
         return Credential(Secret(""), None, SOURCE, detail, BEARER, account=kept.account)
 
     def _credential(self, query: Query, kept: SignedIn) -> Credential:
@@ -157,7 +157,7 @@ class OAuthSource:
         try:
             lock.acquire()
         except Timeout:
-            why = "another process has been renewing its sign-in for a minute"
+            why = "another process has been renewing its token for a minute"
             return Broken.because(why, Cause.TIMEOUT, source=SOURCE)
         except (OSError, NotImplementedError):
             pass  # a folder that cannot be written: there is nobody to wait for
@@ -180,7 +180,7 @@ class OAuthSource:
     def _look_again(self, name: str, seen: SignedIn) -> Union[SignedIn, Broken]:
         kept = self._sign_ins().get(name, fresh=True)
         if kept is None:
-            why = "its sign-in was ended in the meantime"
+            why = "it was logged out in the meantime"
             return Broken.because(why, hint=repo("login", name), source=SOURCE)
         if kept.access != seen.access and not _has_ended(kept):
             return kept
@@ -200,12 +200,12 @@ class OAuthSource:
         try:
             tokens = protocol.parse_tokens(self._post(name, kept.token_endpoint, form, pair))
         except Failure as error:  # whether the issuer has heard it is not known
-            why = f"its sign-in could not be renewed: {error.detail}"
+            why = f"its token could not be renewed: {error.detail}"
             return Broken.because(why, error.cause, error.hint, source=SOURCE)
         except protocol.ProtocolError as error:
             if not isinstance(error, protocol.Refused) or error.code != "invalid_grant":
                 sign_ins.end(name)
-                why = f"its sign-in could not be renewed: {kept.issuer} is asked, and {error}"
+                why = f"its token could not be renewed: {kept.issuer} is asked, and {error}"
                 return Broken.because(why, Cause.SERVER_ERROR, source=SOURCE)
             ended = kept._replace(refresh=None, ended=_why_ended(error.said, was_cut_off))
             self._store(name, ended)

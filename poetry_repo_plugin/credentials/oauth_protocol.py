@@ -146,10 +146,10 @@ def discovery_urls(issuer: str) -> tuple[str, ...]:
 def parse_metadata(document: object, issuer: str) -> Metadata:
     """The metadata of exactly this issuer. Raises :class:`ProtocolError`."""
     if not isinstance(document, dict):
-        raise ProtocolError("its metadata is no JSON object")
+        raise ProtocolError("its metadata is not a JSON object")
     named = document.get("issuer")
     if named != issuer:
-        raise ProtocolError(f"it calls itself {_words(named) or 'nothing'!r}, not {issuer!r}")
+        raise ProtocolError(f"its metadata is for {_words(named) or 'nothing'!r}, not {issuer!r}")
 
     def endpoint(key: str) -> str | None:
         value = document.get(key)
@@ -225,12 +225,12 @@ def parse_redirect(query: str, metadata: Metadata) -> Secret:
     pairs = _pairs(query)
     given = dict(pairs)
     if len(given) != len(pairs):
-        raise ProtocolError("its redirect says something twice")
+        raise ProtocolError("its redirect has a parameter twice")
     named = given.get("iss")
     if named is None and metadata.names_itself:
-        raise ProtocolError("its redirect does not say who sent it, although its metadata promises")
+        raise ProtocolError("its redirect lacks the iss parameter, which its metadata promises")
     if named is not None and named != metadata.issuer:
-        raise ProtocolError(f"the redirect came from {_words(named)!r}, not from it")
+        raise ProtocolError(f"the redirect names the issuer {_words(named)!r}, not from it")
     if "error" in given:
         raise Refused(_words(given["error"]), _words(given.get("error_description")))
     if not _TOKEN.fullmatch(given.get("code", "")):
@@ -259,9 +259,9 @@ def parse_device(answer: IssuerAnswer, issuer: str) -> DeviceAnswer:
     # Google, from before the RFC, says verification_url.
     address = document.get("verification_uri") or document.get("verification_url")
     if not isinstance(code, str) or not _TOKEN.fullmatch(code):
-        raise ProtocolError("it gave no device code")
+        raise ProtocolError("it returned no device code")
     if not isinstance(user_code, str) or not _CODE.fullmatch(user_code):
-        raise ProtocolError("it gave no code that a person could type")
+        raise ProtocolError("it returned no user code that can be typed")
     whole = document.get("verification_uri_complete")
     life, interval = _seconds(document.get("expires_in")), _seconds(document.get("interval"))
     return DeviceAnswer(
@@ -293,7 +293,7 @@ def parse_tokens(answer: IssuerAnswer) -> TokenAnswer:
     document = _successful(answer)
     access, kind = document.get("access_token"), document.get("token_type")
     if not isinstance(access, str) or not _TOKEN.fullmatch(access):
-        raise ProtocolError("it gave no access token")
+        raise ProtocolError("it returned no access token")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise ProtocolError(f"its access token is of the type {_words(kind)!r}, not Bearer")
     refresh = document.get("refresh_token")
@@ -359,7 +359,7 @@ def refusal_of(answer: IssuerAnswer) -> ProtocolError:
         return ProtocolError(
             f"it sends on to another place ({answer.status}), which is not followed"
         )
-    what = "" if document is not None else " and no JSON"
+    what = "" if document is not None else " without JSON"
     return ProtocolError(f"it answered {answer.status}{what}")
 
 

@@ -85,7 +85,7 @@ def _unknown_sources(packages: list[Locked], project: Project) -> Iterator[Findi
         if entry is None:
             message = (
                 f"poetry.lock has {listed(names)} from {shown(source)} ({redact(held[0].url)}), "
-                "which is no source of this project"
+                "which is not a source of this project"
             )
             yield Finding("lock-sources", State.FAIL, message, hint=_anew(names))
         elif (strange := _other_url(held, entry.url)) is not None:
@@ -116,8 +116,8 @@ def _without_hashes(packages: list[Locked]) -> Iterator[Finding]:
     names = [one.name for one in packages if one.kind in (None, "legacy") and not _is_held(one)]
     if names:
         message = (
-            f"poetry.lock has no safe hashes for all files of {listed(names)}: whatever an index "
-            "delivers is installed"
+            f"poetry.lock has no safe hashes for all files of {listed(names)}: any file that "
+            "an index delivers is installed"
         )
         yield Finding("lock-hashes", State.WARN, message, hint=_anew(names))
 

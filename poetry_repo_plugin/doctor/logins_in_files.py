@@ -159,17 +159,17 @@ def _keep(access: Access, name: str, login: tuple[str, str, Secret], mended: Men
     url, username, secret = login
     variable = placeholder_in(username, secret)
     if variable is not None:
-        holds = f"{name}: its URL holds {variable}, which nothing expands there"
-        mended.leave(f"{holds}. Take it out by hand, then: {repo('login', name)}")
+        holds = f"{name}: its URL holds {variable}, and variables are not expanded there"
+        mended.leave(f"{holds}. Remove it by hand, then: {repo('login', name)}")
         return False
     found = StoredSource(access.settings, access.gate, access.bindings).get(Query(name, url))
     if isinstance(found, Credential) and (found.username, found.secret) == (username, secret):
         return True
     is_known = access.settings.login(name) is not None
     if is_known or isinstance(found, (Credential, Withheld)):
-        other = f"{name}: another login than the one in its URL is stored"
-        mend = f"{repo('logout', name)}, or take the one in the URL out by hand"
-        mended.leave(f"{other}. Decide which one is right: {mend}.")
+        other = f"{name}: the stored login is not the one in its URL"
+        mend = f"{repo('logout', name)}, or remove the one in the URL by hand"
+        mended.leave(f"{other}. Keep one: {mend}.")
         return False
     home = access.bindings.home(name)
     if home.stranger_among([url]) is not None:
@@ -178,5 +178,5 @@ def _keep(access: Access, name: str, login: tuple[str, str, Secret], mended: Men
         return False
     logins = Logins(access.settings, access.gate, access.notices, access.bindings)
     place = logins.store(name, username, secret, [url]).place
-    mended.done.append(f"{name}: the login in its URL is kept in {place} now.")
+    mended.done.append(f"{name}: the login in its URL is now stored in {place}.")
     return True

@@ -45,11 +45,11 @@ def _loose(file: Path) -> Finding:
 
 def _close_folder(folder: Path, mended: Mended) -> None:
     mode = stat.S_IMODE(folder.stat().st_mode) & ~_OTHERS_WRITE
-    _change_mode(folder, mode, "can be changed by you only", mended)
+    _change_mode(folder, mode, "can now be changed by you only", mended)
 
 
 def _close_file(file: Path, mended: Mended) -> None:
-    _change_mode(file, 0o600, "is private now (0600)", mended)
+    _change_mode(file, 0o600, "is now private (0600)", mended)
 
 
 def _change_mode(path: Path, mode: int, done: str, mended: Mended) -> None:

@@ -70,7 +70,7 @@ class StandIn:
             name, original = self.mirror.name, self.mirror.original
             current().access.notices.once(
                 f"{name}, the mirror of {original}, cannot be reached ({cause.value}); "
-                f"{original} is asked in its place."
+                f"{original} is used instead."
             )
         return True
 

@@ -293,6 +293,6 @@ def _another(name: str, owner: Owner, repository: Any) -> Failure:
     home = current().home_of(owner.repository)
     return disowned(
         owner,
-        f"{name} belongs to it ({owner}) at {home}, and this project calls {repository._url} so",
+        f"{name} belongs to it ({owner}) at {home}, and this project uses that name for {repository._url}",
         repo("login", owner.repository, "--url", repository._url),
     )

@@ -134,9 +134,9 @@ def unasked(
     found = access.tls.explain(grant, error, proxy=proxy_of(url))
     if found is not None:
         return found
-    message = f"it could not be asked ({type(error).__name__})."
+    message = f"the request failed ({type(error).__name__})."
     if isinstance(error, ProtocolError):
-        message = "its answer breaks off."
+        message = "its answer ended early."
     return failure(Cause.SERVER_ERROR, message, repository, host=grant.origin.netloc)
 
 

@@ -173,7 +173,7 @@ def _refuse_second(session: Session, other: Mirror) -> None:
         hint = repo("remove", other.name)
     elif not session.settings.managed.locks(other.name, "mirror-of"):
         return
-    message = f"{other.name} stands in for {other.original} already ({other.said_in})."
+    message = f"{other.name} already stands in for {other.original} ({other.said_in})."
     raise InputError(message, hint)
 
 

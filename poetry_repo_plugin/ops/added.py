@@ -84,7 +84,7 @@ def _tell_mirror(wanted: Wanted, plan: Plan, before: Before, out: Teller) -> Non
     if wanted.fallback:
         out.say(f"{original} is asked where {name} cannot be reached.")
     else:
-        out.say(f"{original} is not contacted any more, except by poetry publish.")
+        out.say(f"{original} is no longer contacted, except by poetry publish.")
 
 
 def _tell_no_publish_url(name: str, out: Teller) -> None:

@@ -75,7 +75,7 @@ class HeaderStore:
             raise self._undone(name, own, before, error, backend is not None) from None
         if self.settings.auth_file in changes.loosened:
             self.notices.once(
-                f"{self.settings.auth_file} could be read by others; it is private (0600) now."
+                f"{self.settings.auth_file} was readable by others; it is now private (0600)."
             )
         if why is not None:
             self.notices.once(f"Stored in plain text, in {self.settings.auth_file}, because {why}.")

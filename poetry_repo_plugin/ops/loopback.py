@@ -21,8 +21,8 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
 <body><h1>{title}</h1><p>{text}</p></body></html>
 """
-_DONE = "You can close this window", "Go back to the terminal; the sign-in ends there."
-_ODD = "Not this sign-in", "This address belongs to a sign-in that did not come from here."
+_DONE = "You can close this window", "Sign-in complete. Return to the terminal."
+_ODD = "Unknown sign-in", "This address does not belong to the sign-in that is waiting."
 
 
 class Loopback:

@@ -39,8 +39,8 @@ BROWSER_SECONDS = 5 * 60.0
 _SLOWER = 5.0  # seconds (RFC 8628, 3.5)
 _PASSING = frozenset((Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.SERVER_ERROR))
 _WORDS = {
-    "access_denied": "the sign-in was declined there",
-    "expired_token": "the code was not used in time",
+    "access_denied": "the sign-in was declined",
+    "expired_token": "the code expired before it was used",
 }
 
 
@@ -154,17 +154,17 @@ class SignIn:
         if self._flow is not None:
             if offered[self._flow]:
                 return self._flow
-            raise self._failed(f"it offers no sign-in in the way {self._flow!r}")
+            raise self._failed(f"it does not support the {self._flow} flow")
         usual = "browser" if has_display() else "device"
         if offered[usual]:
             return usual
         if usual == "browser" and offered["device"]:
             return "device"
         if offered["browser"]:
-            why = "it only offers the sign-in in a browser, and none can be opened here"
+            why = "it only supports signing in with a browser, and none can be opened here"
             hint = repo("login", self._repository.name, "--flow", "browser")
             raise self._failed(why, hint=hint)
-        raise self._failed("it offers no sign-in, neither in a browser nor with a code")
+        raise self._failed("it supports neither the browser nor the device flow")
 
     def _post(self, url: str, form: dict[str, str], *, by_basic: bool = False) -> IssuerAnswer:
         pair = None
@@ -183,7 +183,7 @@ class SignIn:
         try:
             loopback = Loopback(lambda query: protocol.is_ours(query, state))
         except OSError as error:
-            why = f"no port of this machine can be opened for it to come back to ({reason(error)})"
+            why = f"no local port can be opened for its redirect ({reason(error)})"
             raise self._failed(why, Cause.REFUSED) from None
         with loopback as listener:
             url = protocol.authorization_url(
@@ -277,7 +277,7 @@ def require_keyring(session: Session, name: str) -> None:
     """
     why = session.gate.missing()
     if why is not None:
-        message = f"The tokens of a sign-in are kept in the keyring only, and {why}."
+        message = f"Its tokens can only be stored in the keyring, and {why}."
         raise InputError(message, repo("login", name, "--plaintext"))
 
 

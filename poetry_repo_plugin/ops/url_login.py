@@ -69,7 +69,7 @@ class UrlLogins:
         stored = settings.login(name) or settings.token(name)
         if stored is not None or settings.user_settings(name).helper:
             message = (
-                f"{name}: another login than the one in its URL is stored. Decide which one is "
+                f"{name}: the stored login is not the one in its URL. Decide which one is "
                 "right: log out, or remove the one in the URL by hand."
             )
             raise InputError(message, repo("logout", name))

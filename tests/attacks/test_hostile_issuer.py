@@ -132,7 +132,7 @@ HUGE = b'{"issuer": "' + b"x" * 3_000_000
 DEEP = b"[" * 100_000
 ODD = {
     "an HTML page": (Response.html("<h1>Sign in</h1>"), "no JSON"),
-    "an HTML error": (Response.html("<h1>Down</h1>", 502), "it answered 502 and no JSON"),
+    "an HTML error": (Response.html("<h1>Down</h1>", 502), "it answered 502 without JSON"),
     "huge": (Response(200, HUGE, {"Content-Type": "application/json"}), "no JSON"),
     "deep": (Response(200, DEEP, {"Content-Type": "application/json"}), "no JSON"),
     "a list": (Response.json([1]), ""),
@@ -184,8 +184,8 @@ class TestItsMetadata:
     @pytest.mark.parametrize(
         ("changes", "told"),
         [
-            ({"issuer": "https://other.example"}, "it calls itself 'https://other.example'"),
-            ({"issuer": None}, "it calls itself 'nothing'"),
+            ({"issuer": "https://other.example"}, "its metadata is for 'https://other.example'"),
+            ({"issuer": None}, "its metadata is for 'nothing'"),
             ({"token_endpoint": None}, "names no token_endpoint"),
             ({"token_endpoint": "http://login.example/token"}, "token_endpoint is not https"),
             ({"token_endpoint": "http://127.0.0.1/token"}, "token_endpoint is not https"),
@@ -288,7 +288,7 @@ class TestTheRedirect:
         ("changes", "told"),
         [
             ({"iss": "https://other.example"}, "the redirect came from 'https://other.example'"),
-            ({"iss": None}, "does not say who sent it"),
+            ({"iss": None}, "lacks the iss parameter"),
             ({"code": None}, "brought no code"),
             ({"code": "a\nb"}, "brought no code"),
             ({"code": None, "error": f"x{ESCAPE}"}, "it refused the sign-in (x"),

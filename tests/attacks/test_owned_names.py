@@ -77,13 +77,13 @@ def test_a_project_that_calls_another_index_so(
 ) -> None:
     """The names belong to her repository, and not to its name."""
     home.write_project(dependencies=("acme-lib",), extra=source(spelling, evil.index_url))
-    refused(home, "lock", says=f"and this project calls {evil.index_url.rstrip('/')} so")
+    refused(home, "lock", says=f"and this project uses that name for {evil.index_url.rstrip('/')}")
     assert (names_at(evil), secrets_at(evil)) == ([], [])
     home.write_project(dependencies=("acme-lib",), extra=source(spelling, acme.index_url))
     home.ok("lock")  # the twin
     text = (home.project / "pyproject.toml").read_text()
     (home.project / "pyproject.toml").write_text(text.replace(acme.index_url, evil.index_url))
-    refused(home, "lock", says="and this project calls")
+    refused(home, "lock", says="and this project uses that name for")
     assert names_at(evil) == []
     assert home.lock()["package"][0]["version"] == "1.0"
 

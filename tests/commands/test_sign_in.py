@@ -77,8 +77,8 @@ class TestWithACode:
     @pytest.mark.parametrize(
         ("says", "told"),
         [
-            ("access_denied", "the sign-in was declined there. [credential-rejected]"),
-            ("expired_token", "the code was not used in time. [credential-rejected]"),
+            ("access_denied", "the sign-in was declined. [credential-rejected]"),
+            ("expired_token", "the code expired before it was used. [credential-rejected]"),
             ("server_error", "it refused the sign-in (server_error). [credential-rejected]"),
         ],
     )
@@ -138,7 +138,7 @@ class TestInTheBrowser:
         company.issuer.redirects = {"code": None, "error": "access_denied"}
         with warm(company).terminal(*company.words) as screen:
             assert screen.end() == 1
-        assert "the sign-in was declined there" in screen.screen
+        assert "the sign-in was declined" in screen.screen
         assert company.issuer.forms("/token") == []
 
 
@@ -176,7 +176,7 @@ class TestWithoutAKeyring:
         company.home.keyring = "keyring.backends.null.Keyring"
         with warm(company).terminal(*company.words) as screen:
             assert screen.end() == 1
-        assert "are kept in the keyring only" in screen.screen
+        assert "can only be stored in the keyring" in screen.screen
         assert f"Try: poetry repo login {NAME} --plaintext" in screen.screen
         assert company.issuer.requests == []
 

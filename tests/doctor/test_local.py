@@ -332,7 +332,7 @@ class TestMend:
         mended = self.mend(well)
         assert mended.done == []
         assert ("s3cret" in userinfo) == any(
-            "which nothing expands there" in line for line in mended.left
+            "variables are not expanded there" in line for line in mended.left
         )
         assert well.access.settings.login("foo") is None
         assert userinfo in well.pyproject.read_text()

@@ -108,7 +108,7 @@ class TestSources:
         say(audited, '[tool.poetry-repo-plugin.acme]\npackages = ["x"]')
         (one,) = found(audited, package("a", "gone", OTHER), package("x", "acme"))
         assert told(one) == ("lock-sources", State.FAIL, "poetry update --lock a")
-        assert f"from gone ({OTHER}), which is no source" in one.message
+        assert f"from gone ({OTHER}), which is not a source" in one.message
         (many,) = found(audited, *(package(f"a{number}", "gone") for number in range(6)))
         assert many.hint == "poetry lock --regenerate"
 

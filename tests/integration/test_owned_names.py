@@ -248,7 +248,7 @@ class TestStops:
             dependencies=("acme-lib",), extra=source("squat", town.squatter.index_url)
         )
         done = town.home.fails("lock")
-        assert "no source of this project" in " ".join(done.text.split())
+        assert "not a source of this project" in " ".join(done.text.split())
         assert "Try: poetry repo add acme" in done.text
         assert not town.leaks
         town.home.ok("repo", "add", "acme")
