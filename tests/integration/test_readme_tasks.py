@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from tests.warm import WarmHome
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CI = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
 CLOUDS = (ROOT / "docs" / "clouds.md").read_text(encoding="utf-8")
 HOST = "pypi.example.org"
 LOGIN = {"alice": "s3cret", "ci": "c1-secret"}
@@ -79,6 +81,30 @@ class Place:
             terminal.expect("assword")
             terminal.type(LOGIN["alice"])
             assert terminal.end() == 0, terminal.screen
+
+    def in_ci(self, pem: Path, passphrase: str, ca: str) -> None:
+        """The recipe of `docs/ci.md` for a client certificate, in a job's shell."""
+        recipe = re.search(r"(?ms)^ +env:\n(.*?)^ +run: \|\n(.*?)^```", CI)
+        assert recipe is not None
+        values = {
+            "secrets.CLIENT_PEM": pem.read_text(),
+            "secrets.CLIENT_PASSPHRASE": passphrase,
+            "runner.temp": str(self.home.root),
+        }
+        environment = {
+            **self.home.environment(),
+            "POETRY_CERTIFICATES_ACME_CERT": ca,
+            "POETRY_HTTP_BASIC_ACME_USERNAME": "ci",
+            "POETRY_HTTP_BASIC_ACME_PASSWORD": LOGIN["ci"],
+        }
+        for name, value in re.findall(r"(?m)^ +(\w+): (.*)$", recipe[1]):
+            environment[name] = re.sub(r"\$\{\{ ([\w.]+) \}\}", lambda m: values[m[1]], value)
+        environment["PATH"] = f"{self.home.executable.parent}:{os.environ['PATH']}"
+        shell = ["sh", "-e", "-c", recipe[2].replace("poetry install", "poetry repo doctor acme")]
+        done = subprocess.run(
+            shell, env=environment, cwd=self.home.project, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def do(self, task: str) -> None:
         """The whole task."""
@@ -137,6 +163,11 @@ def test_the_five_tasks_work_as_they_are_typed(place: Place) -> None:
     place.acme.tls = server_context(private.server(HOST), private.ca)
     place.do(certificate)
     assert "handshake with pypi.example.org works" in set_again(place).text
+
+    place.home.ok("repo", "certs", "acme", "--unset")
+    ca = str(project / "company-ca.pem")
+    place.in_ci(private.pem(me, passphrase="open sesame"), "open sesame", ca)
+    assert place.acme.requests[-1].peer == "me"
 
 
 def set_again(place: Place) -> Finished:
