@@ -156,7 +156,10 @@ class TestWhatItSays:
         ),
         st.booleans(),
     )
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     def test_whatever_it_holds_no_secret_is_told(
         self, quick_path: Path, values: dict[str, Any], on_top: bool
     ) -> None:
