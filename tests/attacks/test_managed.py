@@ -249,3 +249,30 @@ def test_a_loose_file_is_said_once_and_only_where_it_matters(
         assert home.ok("lock").text.count(f"The managed settings in {file} are ignored") == 1
     assert "managed" not in home.ok("version").text
     assert "managed" not in home.ok("check").text
+
+
+def test_a_locked_mirror_answers_for_pypi_whatever_the_user_sets(
+    home: WarmHome, tmp_path: Path
+) -> None:
+    """A project without a source: the administrator's mirror is asked, and neither PyPI nor the
+    mirror of the user's variable. Without the lock the variable counts.
+    """
+    home.write_project(dependencies=("lib",))
+    home.environ.update(HTTPS_PROXY="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1")
+    home.environ["NO_PROXY"] = "127.0.0.1"
+    with IndexServer() as theirs, IndexServer() as users:
+        for index in (theirs, users):
+            index.add(*packages.wheel("lib", "1.0"))
+        home.environ["POETRY_PYPI_MIRROR_URL"] = users.index_url
+        text = f'[repositories.mirror]\nurl = "{theirs.index_url}"\nmirror-of = "pypi"\n'
+        locked = f'{text}locked = ["url", "mirror-of"]\n'
+        administered(home, site_file(tmp_path / "site", locked))
+        home.ok("lock")
+        assert theirs.requests
+        assert users.requests == []
+        assert "source" not in home.lock()["package"][0]
+        theirs.clear()
+        site_file(tmp_path / "site", text)
+        home.ok("lock", "--regenerate")
+        assert users.requests
+        assert theirs.requests == []
