@@ -45,6 +45,11 @@ class Mirror(NamedTuple):
     said_in: str = OUR_WORD
 
     @property
+    def is_alone(self) -> bool:
+        """Whether the original is never asked."""
+        return not self.fallback
+
+    @property
     def is_of_environment(self) -> bool:
         """Whether a variable names it."""
         return self.said_in == MIRROR_VARIABLE

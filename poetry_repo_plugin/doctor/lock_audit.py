@@ -67,9 +67,13 @@ def _owned_elsewhere(
     direct = {(one.name, one.url) for one in (_locked(one, {}) for one in raw) if one.name in named}
 
     def is_owner(owner: Owner, source: str) -> bool:
-        entry = project.source(source)
-        if owner.is_called(source) or owner.by_project or entry is None:
+        entry, mirror = project.source(source), access.catalogue.mirrors.of(source)
+        if owner.is_called(source) or owner.by_project:
             return owner.is_called(source)
+        if mirror is not None and mirror.is_alone and owner.is_called(mirror.name):
+            return True
+        if entry is None:
+            return False
         return is_same_index(entry.url or "", access.settings.user_settings(owner.repository).url)
 
     found = elsewhere(raw, access.catalogue.owned, direct, is_owner)

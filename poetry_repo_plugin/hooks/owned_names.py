@@ -96,7 +96,7 @@ def is_owner(owner: Owner, repository: Any) -> bool:
     """Whether a repository is the one that owns names.
 
     Of the user's patterns the URL tells, if one is known: a project may call another repository so,
-    and may call this one by another name.
+    and may call this one by another name. What its mirror alone answers for is the mirror's too.
     """
     is_called, url = owner.is_called(repository.name), getattr(repository, "_url", None)
     if owner.by_project or url is None:
@@ -104,6 +104,8 @@ def is_owner(owner: Owner, repository: Any) -> bool:
     if is_called:
         home = current().home_of(owner.repository)
         return not home.places or home.takes(url)
+    if current().answers_for(owner.repository, repository.name):
+        return True
     return is_same_index(url, current().index_url_of(owner.repository))
 
 

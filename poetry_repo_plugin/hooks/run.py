@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from poetry_repo_plugin.core.errors import Cause, Failure, RepoError, StateError
+from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError, StateError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import split_userinfo
 from poetry_repo_plugin.core.terminal import printable
@@ -166,6 +166,15 @@ class Run:
     def index_url_of(self, name: str) -> str | None:
         """The index URL that the user has given to the repository ``name``."""
         return self._settings.user_settings(name).url
+
+    def answers_for(self, mirror: str, name: str) -> bool:
+        """Whether the repository ``mirror`` alone answers in the place of ``name``."""
+        from poetry_repo_plugin.config.mirrors import Mirrors
+
+        with suppress(InputError):  # which is told with the first request
+            found = Mirrors(self._settings).of(name)
+            return found is not None and found.is_alone and found.name.lower() == mirror.lower()
+        return False
 
     @property
     def is_for_poetry_itself(self) -> bool:

@@ -12,7 +12,7 @@ from tests import packages
 from tests.integration.far import AWAY, SWITCH, Far, forget, lock_file
 from tests.integration.world import installed, make_venv, source
 from tests.poetry_process import PoetryHome
-from tests.servers import IndexServer, Response
+from tests.servers import IndexServer, ProxyServer, Response
 from tests.warm import WarmHome
 
 pytestmark = pytest.mark.paths
@@ -173,6 +173,46 @@ class TestNobodyElseIsAsked:
         town.home.ok("lock")
         assert town.locked["public"] == ("1.0", "pages")
         assert town.locked["acme-lib"] == ("1.0", "acme")
+
+
+class TestMirrors:
+    """A mirror learns what the repository may that it stands in for."""
+
+    def test_of_pypi_and_of_the_owner(self, town: Town) -> None:
+        (town.home.config / "poetry-repo-plugin.toml").write_text(
+            f'[repositories.everything]\nurl = "{town.squatter.index_url}"\nmirror-of = "pypi"\n'
+            f'[repositories.near]\nurl = "{town.acme.index_url}"\nmirror-of = "acme"\n'
+        )
+        acme = source("acme", "http://127.0.0.1:9/simple/", "explicit")
+        town.home.write_project(dependencies=("acme-app",), extra=acme + OWNED)
+        with ProxyServer() as trap:
+            town.home.environ["HTTPS_PROXY"] = trap.origin
+            town.home.ok("lock")
+            assert town.locked == {**EXPECTED, "public": ("1.0", "")}
+            assert not town.leaks
+            town.home.write_project(dependencies=("acme-app",), extra=acme)
+            town.home.ok("lock", "--regenerate")  # the twin
+            assert town.leaks
+            assert trap.tunnels == []
+
+    def test_that_is_the_owner(self, town: Town) -> None:
+        """One index for everything, in PyPI's place; the twin may ask PyPI where it is away."""
+        settings = (
+            f'[repositories.everything]\nurl = "{town.acme.index_url}"\nmirror-of = "pypi"\n'
+            'packages = ["acme-*"]\n'
+        )
+        own = town.home.config / "poetry-repo-plugin.toml"
+        own.write_text(settings)
+        squat = source("squat", town.squatter.index_url, "supplemental")
+        town.home.write_project(dependencies=("acme-lib",), extra=squat)
+        for words in (("lock",), ("lock",), ("install", "--dry-run")):
+            town.home.ok(*words)
+        assert town.locked == {"acme-lib": ("1.0", "")}
+        assert not town.leaks
+        assert "owned-elsewhere" not in town.home.run("repo", "doctor", "--json").out
+        own.write_text(f"{settings}fallback = true\n")
+        assert "[owned-elsewhere]" in town.home.fails("lock").text
+        assert not town.leaks
 
 
 class TestStops:
