@@ -135,20 +135,21 @@ class Elsewhere(NamedTuple):
 
 def elsewhere(
     packages: Iterable[Mapping[str, Any]],
-    owned: OwnedNames,
+    owners_of: Callable[[str], tuple[Owner, ...]],
     direct: Collection[tuple[str, str]],
     is_owner: Callable[[Owner, str], bool] = Owner.is_called,
 ) -> list[Elsewhere]:
     """The packages of a lock file that are owned and come from somebody else.
 
     :param packages: ``[[package]]``, as parsed.
+    :param owners_of: as :meth:`OwnedNames.owners_of`.
     :param direct: names and URLs that the project itself names; those are its own word.
     :param is_owner: whether an owner is the repository that the project calls so.
     """
     found = []
     for package in packages:
         name = normalized(str(package.get("name", "")))
-        owners = owned.owners_of(name)
+        owners = owners_of(name)
         holder = _holder(package, name, direct)
         if holder is not None and not all(is_owner(owner, holder) for owner in owners):
             found.append(Elsewhere(name, owners, holder))

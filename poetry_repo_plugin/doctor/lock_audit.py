@@ -76,7 +76,7 @@ def _owned_elsewhere(
             return False
         return is_same_index(entry.url or "", access.settings.user_settings(owner.repository).url)
 
-    found = elsewhere(raw, access.catalogue.owned, direct, is_owner)
+    found = elsewhere(raw, access.catalogue.owned.owners_of, direct, is_owner)
     while found:
         yield failed("owned-names", locked_elsewhere(found))
         found = [one for one in found if one.whose != found[0].whose]

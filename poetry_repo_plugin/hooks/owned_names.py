@@ -19,7 +19,6 @@ from poetry_repo_plugin.config.owned_names import (
     claimed,
     disowned,
     elsewhere,
-    is_same_index,
     locked_elsewhere,
 )
 from poetry_repo_plugin.core.errors import Failure
@@ -85,34 +84,18 @@ def repository_for(pool: Any, name: str, source: str | None) -> Any:
 
 def _repository_of(owner: Owner, pool: Any) -> Any:
     """The repository of ``pool`` that an owner is; ``None`` if it is not there."""
+    owned = current().owned
     if pool.has_repository(owner.repository):
         named = pool.repository(owner.repository)
-        if is_owner(owner, named):
+        if owned.is_owner(owner, named):
             return named
-    return next((one for one in pool.all_repositories if is_owner(owner, one)), None)
-
-
-def is_owner(owner: Owner, repository: Any) -> bool:
-    """Whether a repository is the one that owns names.
-
-    Of the user's patterns the URL tells, if one is known: a project may call another repository so,
-    and may call this one by another name. What its mirror alone answers for is the mirror's too.
-    """
-    is_called, url = owner.is_called(repository.name), getattr(repository, "_url", None)
-    if owner.by_project or url is None:
-        return is_called
-    if is_called:
-        home = current().home_of(owner.repository)
-        return not home.places or home.takes(url)
-    if current().answers_for(owner.repository, repository.name):
-        return True
-    return is_same_index(url, current().index_url_of(owner.repository))
+    return next((one for one in pool.all_repositories if owned.is_owner(owner, one)), None)
 
 
 def _is_from(owner: Owner, source: str, pool: Any) -> bool:
     """Whether the source of that name is the owner."""
     if pool.has_repository(source):
-        return is_owner(owner, pool.repository(source))
+        return current().owned.is_owner(owner, pool.repository(source))
     return owner.is_called(source)
 
 
@@ -144,7 +127,7 @@ def may_be_asked(repository: Any, name: str) -> bool:
     """
     repository = getattr(repository, STANDS_FOR, repository)
     owners = current().owned.owners_of(name)
-    return all(is_owner(owner, repository) for owner in owners)
+    return all(current().owned.is_owner(owner, repository) for owner in owners)
 
 
 def _asks_servers(pool: Any) -> bool:
@@ -198,7 +181,7 @@ def run_installer(original: Callable[..., int], self: Any) -> int:
                 _fail(_wanted_elsewhere(dependency.name, owners[0], source))
         found = elsewhere(
             _locked(self),
-            current().owned,
+            current().owned.owners_of,
             _direct(self._package),
             lambda owner, holder: _is_from(owner, holder, self._pool),
         )
@@ -285,14 +268,14 @@ def _not_a_source(name: str, owner: Owner) -> Failure:
     words = []
     if current().is_for_poetry_itself:
         words = ["--self"]
-    if current().index_url_of(owner.repository) is None and not is_pypi(owner.repository):
+    if current().owned.url_of(owner) is None and not is_pypi(owner.repository):
         words.insert(0, "URL")
     hint = repo("add", owner.repository, *words)
     return disowned(owner, f"{name} belongs to it ({owner}), but it is no source of {whose}", hint)
 
 
 def _another(name: str, owner: Owner, repository: Any) -> Failure:
-    home = current().home_of(owner.repository)
+    home = current().owned.home_of(owner)
     return disowned(
         owner,
         f"{name} belongs to it ({owner}) at {home}, and this project uses that name for {repository._url}",

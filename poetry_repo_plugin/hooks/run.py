@@ -4,40 +4,28 @@ repository.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError, StateError
+from poetry_repo_plugin.core.errors import Cause, Failure, RepoError, StateError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import split_userinfo
 from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.hooks.cache import settle_cache
 from poetry_repo_plugin.hooks.explain import Answers
-from poetry_repo_plugin.hooks.facts import (
-    config_folder,
-    dotted_keys,
-    memory,
-    note_project,
-    project_folder,
-    surroundings,
-)
+from poetry_repo_plugin.hooks.facts import note_project, project_folder, surroundings
+from poetry_repo_plugin.hooks.ownership import Ownership
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cleo.commands.command import Command
     from cleo.io.io import IO
     from urllib3 import PoolManager
 
-    from poetry_repo_plugin.config.home import Home
-    from poetry_repo_plugin.config.owned_names import OwnedNames
-    from poetry_repo_plugin.config.settings import Settings
     from poetry_repo_plugin.hooks.mirror import StandIn
     from poetry_repo_plugin.http.ahead import Hosts
     from poetry_repo_plugin.http.auth import Access
@@ -108,73 +96,18 @@ class Run:
             return session.access
 
     @cached_property
-    def owned(self) -> OwnedNames:
+    def owned(self) -> Ownership:
         """Whose names are whose. What is no pattern is told, as it protects nothing."""
         with self._lock:
             if "owned" in self.__dict__:
                 return self.__dict__["owned"]  # type: ignore[no-any-return]  # another thread was first
-            from poetry_repo_plugin.config.owned_names import OwnedNames, owned_names
-
-            folder = project_folder(self._command)
-            if not self._mentions_packages(folder):
-                return OwnedNames()
-            from poetry_repo_plugin.config.project import read_project
-
             try:
-                project = read_project(folder / "pyproject.toml") if folder is not None else None
-                found = owned_names(self._settings, project)
+                found = Ownership(project_folder(self._command))
             except StateError as error:
                 raise self.report(error) from None
             for line in found.ignored:
                 self._warn(printable(line))
             return found
-
-    @cached_property
-    def _settings(self) -> Settings:
-        """The user's, read without what a request needs besides."""
-        from poetry_repo_plugin.config.settings import Settings
-
-        folder = project_folder(self._command)
-        return Settings(config_folder(), folder, dotted_keys=dotted_keys(), memory=memory)
-
-    def _mentions_packages(self, folder: Path | None) -> bool:
-        """Whether it is worth to parse the files that may hold a pattern."""
-        from poetry_repo_plugin.config.managed import site_file
-
-        files = [config_folder() / "poetry-repo-plugin.toml"]
-        if folder is not None:
-            files.append(folder / "pyproject.toml")
-        for file in files:
-            try:
-                if b"packages" in file.read_bytes():
-                    return True
-            except FileNotFoundError:
-                continue
-            except OSError:  # which is told when it is read
-                return True
-        managed = site_file(os.environ)
-        with suppress(OSError):  # which is told when it is read
-            return managed is not None and managed.is_file() and b"packages" in managed.read_bytes()
-        return False
-
-    def home_of(self, name: str) -> Home:
-        """Where the repository ``name`` belongs, by the user's word."""
-        from poetry_repo_plugin.config.bindings import Bindings
-
-        return Bindings(self._settings).home(name)
-
-    def index_url_of(self, name: str) -> str | None:
-        """The index URL that the user has given to the repository ``name``."""
-        return self._settings.user_settings(name).url
-
-    def answers_for(self, mirror: str, name: str) -> bool:
-        """Whether the repository ``mirror`` alone answers in the place of ``name``."""
-        from poetry_repo_plugin.config.mirrors import Mirrors
-
-        with suppress(InputError):  # which is told with the first request
-            found = Mirrors(self._settings).of(name)
-            return found is not None and found.is_alone and found.name.lower() == mirror.lower()
-        return False
 
     @property
     def is_for_poetry_itself(self) -> bool:

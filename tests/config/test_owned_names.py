@@ -109,7 +109,7 @@ class TestOwners:
 
 class TestLockFile:
     def holders(self, *packages: dict[str, Any], direct: Any = ()) -> list[tuple[str, str]]:
-        found = elsewhere(packages, owned("acme-*"), direct)
+        found = elsewhere(packages, owned("acme-*").owners_of, direct)
         return [(one.name, one.holder) for one in found]
 
     def package(self, name: str, kind: str | None = None, **source: str) -> dict[str, Any]:
