@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from poetry_repo_plugin.config.keys import table_at
 from poetry_repo_plugin.config.managed import MANAGED
-from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.errors import Cause, InputError
 from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, split_userinfo
 from poetry_repo_plugin.core.servers import PYPI_FILES
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MIRROR_VARIABLE = "POETRY_PYPI_MIRROR_URL"  # of poetry-plugin-pypi-mirror, as is the setting below
 MIRROR_SETTING = "plugins.pypi_mirror.url"
 _IN_CONFIG = f"{MIRROR_SETTING} in config.toml"
+_UNREACHABLE = (Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.SERVER_ERROR)
 OUR_WORD = "poetry repo add"
 UNNAMED = "pypi-mirror"  # what the mirror is called that those two give no name
 
@@ -43,6 +44,12 @@ class Mirror(NamedTuple):
     original: str
     fallback: bool = False
     said_in: str = OUR_WORD
+
+    def gives_up(self, cause: Cause | None) -> bool:
+        """Whether the original is asked where the mirror has failed for ``cause``: never after it
+        has refused something, or has lied.
+        """
+        return self.fallback and cause in _UNREACHABLE
 
     @property
     def is_alone(self) -> bool:

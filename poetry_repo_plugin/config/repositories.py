@@ -14,7 +14,7 @@ from poetry_repo_plugin.config.project import Project, ProjectSettings
 from poetry_repo_plugin.config.settings import Settings
 from poetry_repo_plugin.config.variables import ByVariable, variables_of
 from poetry_repo_plugin.core import names
-from poetry_repo_plugin.core.errors import InputError, UnknownNameError
+from poetry_repo_plugin.core.errors import Cause, InputError, UnknownNameError
 from poetry_repo_plugin.core.hints import export, repo
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, redact, split_userinfo
 from poetry_repo_plugin.core.patterns import Pattern
@@ -209,6 +209,13 @@ class Catalogue:
             if not mirror.fallback and self._is_of_original(url, mirror):
                 return mirror
         return None
+
+    def has_fallback(self, repository: Repository | None, cause: Cause) -> bool:
+        """Whether another one is asked where ``repository`` has failed for ``cause``: it is a
+        mirror, and cannot be reached.
+        """
+        mirror = self.mirrors.called(repository.name) if repository is not None else None
+        return mirror is not None and mirror.gives_up(cause)
 
     def _is_of_original(self, url: str, mirror: Mirror) -> bool:
         if names.is_pypi(mirror.original):

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _STAND_IN = "_repo_plugin_stand_in"  # of a repository: what answers in its place, or None
-_UNREACHABLE = (Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.SERVER_ERROR)
 _lock = threading.RLock()
 
 
@@ -63,7 +62,7 @@ class StandIn:
 
     def gives_up(self, cause: Cause | None) -> bool:
         """Whether a failure of the mirror makes this command go on with the original."""
-        if not self.mirror.fallback or cause not in _UNREACHABLE:
+        if cause is None or not self.mirror.gives_up(cause):
             return False
         if not self.gone:
             self.gone = True

@@ -453,11 +453,17 @@ class _Carrier(HTTPAdapter):
     # -- failures
 
     def _explain(self, trip: Trip, error: Exception) -> None:
-        """Raise the failure that ``error`` means, unless Poetry's own retries may help."""
+        """Raise the failure that ``error`` means, unless Poetry's own retries may help.
+
+        They take seconds to a minute: too long for a mirror whose original may be asked instead.
+        """
         grant = trip.grant
         proxy = select_proxy(str(grant.origin), dict(trip.proxies))
         found = self._access.tls.explain(grant, error, proxy=proxy)
-        if found is not None and (self._purpose is Purpose.PUBLISH or not found.retry):
+        if found is None:
+            return
+        is_final = self._purpose is Purpose.PUBLISH or not found.retry
+        if is_final or self._access.catalogue.has_fallback(grant.repository, found.cause):
             raise self._for_purpose(grant, found) from error
 
     def _for_purpose(self, grant: Grant, found: Failure) -> Failure:

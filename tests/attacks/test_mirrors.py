@@ -135,11 +135,12 @@ class TestLedBack:
         assert "--mirror-of pypi --fallback" in done.text
         assert leading.proxy.tunnels == []
 
-    def test_twin_with_fallback(self, leading: Scene, tmp_path: Path) -> None:
-        leading.lock_with_pypi()
-        leading.settle("corp", fallback=True)
-        site_packages = leading.venv(tmp_path / "venv")
-        leading.home.ok("install", "--no-root")
+    def test_twin_with_fallback(self, scene: Scene, tmp_path: Path) -> None:
+        scene.lock_with_pypi()
+        scene.mirror.index.file_base_url = FILES
+        scene.settle("corp", fallback=True)
+        site_packages = scene.venv(tmp_path / "venv")
+        scene.home.ok("install", "--no-root")
         assert installed(site_packages) == ["lib-1.0"]
 
 

@@ -38,8 +38,12 @@ GONE = Response.text(503, "gone", {"Retry-After": "0"})
 PAGES = {
     "JSON and metadata": {},
     "HTML and metadata": {"serve_json": False},
-    "HTML alone": {"serve_json": False, "core_metadata": False, "ranges": False},
-    "without hashes": {"serve_json": False, "core_metadata": False, "hashes": False},
+    "HTML alone": {
+        "serve_json": False,
+        "core_metadata": False,
+        "ranges": False,
+        "hashes": False,
+    },
 }
 
 
@@ -366,17 +370,11 @@ class TestOwnedNames:
 class TestOtherPlugin:
     """The words of poetry-plugin-pypi-mirror."""
 
-    @pytest.mark.parametrize("where", ["variable", "setting"])
-    def test_understood(
-        self, mirror: World, trap: ProxyServer, lock_of_pypi: bytes, where: str
-    ) -> None:
+    def test_understood(self, mirror: World, trap: ProxyServer, lock_of_pypi: bytes) -> None:
         (mirror.home.config / "poetry-repo-plugin.toml").unlink()
         mirror.identify()
         url = mirror.index.index_url
-        if where == "variable":
-            mirror.home.environ["POETRY_PYPI_MIRROR_URL"] = url
-        else:
-            mirror.settle("config.toml", "plugins", "pypi_mirror", "url", value=url)
+        mirror.home.environ["POETRY_PYPI_MIRROR_URL"] = url
         done = mirror.home.run("lock")
         assert "repo certs pypi-mirror" in done.text  # nothing of another name's goes there
         mirror.settle("config.toml", "repositories", NAME, "url", value=url)
