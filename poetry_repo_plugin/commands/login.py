@@ -25,7 +25,7 @@ from poetry_repo_plugin.ops.helper_login import Tried, try_helper, try_provider
 from poetry_repo_plugin.ops.home import profile_at
 from poetry_repo_plugin.ops.login import Login, Target, find_target
 from poetry_repo_plugin.ops.session import Session
-from poetry_repo_plugin.ops.sign_in import FLOWS, Client, SignIn, require_keyring
+from poetry_repo_plugin.ops.sign_in import FLOWS, Client, SignIn, known_secret, require_keyring
 
 OAUTH_WORDS = ("client-id", "scope", "audience", "flow", "client-secret-stdin")
 SECRETS = ("password", "password-stdin", "token", "token-stdin")
@@ -304,12 +304,14 @@ adds a host."""
             raise InputError(message, hint)
         if not plaintext:
             require_keyring(session, name)
-        secret = None
+        secret = known_secret(session, name, wanted)
         if self.option("client-secret-stdin"):
             secret = self.read_secret_line("client secret")
+        login.is_verifiable = False
         found = SignIn(
             session.access, target.repository, Client(wanted, secret), self, flow=self.text("flow")
         ).run()
+        login.is_verifiable = True
         login.with_sign_in(found, wanted, plaintext=plaintext)
 
     @property

@@ -106,9 +106,11 @@ class Login:
 
     :param verify: whether the repository is asked before anything is stored.
     :ivar headers: further headers, to be kept as well.
+    :ivar is_verifiable: there is something that could be stored without asking the repository.
     """
 
     headers: Headers = ()
+    is_verifiable: bool = True
 
     def __init__(self, session: Session, target: Target, out: Teller, *, verify: bool) -> None:
         self._session = session
@@ -166,13 +168,13 @@ class Login:
         session, target = self._session, self._target
         found, verdict = self._judge(found)
         unset = dict.fromkeys(("helper", "helper-protocol", "provider", OAUTH))
-        session.logins.leave_account(self._name)
         changes = self._remembered()
         with self._keeping_headers(changes):
             urls, added = target.bindable, target.added is not None
             session.bindings.record_for_login(self._name, urls, further=added, changes=changes)
             changes.save_user_settings(self._name, {**unset, **found.own})
             changes.commit()
+        session.logins.leave_account(self._name)
         self._tell_helper(found, is_kept=keep(session.access, found))
         self._tell_verdict(verdict)
 
@@ -252,7 +254,7 @@ class Login:
             # Some servers, object stores among them, show their root to nobody.
             ignored = self._session.access.ignored_codes(self._repository)
             unjudged = error.status == 403 or bool(ignored)
-        if unjudged:
+        if unjudged and self.is_verifiable:
             return "Nothing was stored. Use --no-verify to store it without checking."
         return "Nothing was stored."
 

@@ -258,8 +258,12 @@ def _why_alive(answer: IssuerAnswer, kind: str) -> str:
     if answer.status == 200:
         return ""
     why = protocol.refusal_of(answer)
-    is_said = isinstance(why, Refused) and why.code == "unsupported_token_type"
-    return "" if is_said and kind == "access_token" else f": {why}"
+    code = why.code if isinstance(why, Refused) else ""
+    if code == "invalid_token":  # Google's, of one that went with the other
+        return ""
+    if code == "unsupported_token_type" and kind == "access_token":
+        return ""
+    return f": {why}"
 
 
 def _open_browser(url: str) -> None:
@@ -278,6 +282,19 @@ def require_keyring(session: Session, name: str) -> None:
     if why is not None:
         message = f"Its tokens can only be stored in the keyring, and {why}."
         raise InputError(message, repo("login", name, "--plaintext"))
+
+
+def known_secret(session: Session, name: str, settings: OAuthSettings) -> Secret | None:
+    """The secret of the same client from the last sign-in, so that nobody has to find it again."""
+    if session.settings.user_settings(name).signed_in is None:
+        return None
+    try:
+        kept = SignIns(session.settings, session.gate).get(name)
+    except KeyringUnavailable:
+        return None
+    if kept is None or (kept.issuer, kept.client_id) != (settings.issuer, settings.client_id):
+        return None
+    return kept.client_secret
 
 
 def revoke(session: Session, name: str, out: Teller) -> bool:

@@ -10,7 +10,8 @@ import pytest
 import segno
 
 from tests.certs import CertificateFactory, server_context
-from tests.servers import IndexServer
+from tests.config.site import VARIABLE, as_root, site_file
+from tests.servers import IndexServer, refused_url
 from tests.servers.identity import ACCOUNT, CLIENT, IdentityServer, refused
 from tests.signing_in import NAME, Company
 from tests.warm import WarmHome, parsed
@@ -151,6 +152,34 @@ class TestAFurtherPlace:
         assert company.own["url"] == company.index.index_url
         assert company.own["credential-origins"] == [company.index.origin]
 
+    @as_root
+    def test_that_the_administrator_names(self, company: Company, tmp_path: Path) -> None:
+        """A bare login does it, and leaves the setting where it is."""
+        issuer = f'oauth = {{ issuer = "{company.issuer.issuer}", client-id = "{CLIENT}" }}'
+        file = site_file(tmp_path / "site", f"[repositories.{NAME}]\n{issuer}\n")
+        company.home.environ[VARIABLE] = str(file)
+        with warm(company).terminal("repo", "login", NAME) as screen:
+            assert screen.end() == 0, screen.screen
+        assert "oauth" not in company.own
+        assert company.own["signed-in"] == "keyring"
+
+    def test_twin_an_issuer_that_is_not_there(self, company: Company) -> None:
+        words = ("repo", "login", NAME, "--oauth", f"{refused_url()}x", "--client-id", CLIENT)
+        with warm(company).terminal(*words) as screen:
+            assert screen.end() == 1
+        assert "[refused]" in screen.screen
+        assert "--no-verify" not in screen.screen, "there is nothing to store"
+
+
+class TestAGateway:
+    def test_its_header_goes_to_the_index_and_not_to_the_issuer(self, company: Company) -> None:
+        words = ("repo", "login", NAME, "--header", "X-Api-Key", "--header-stdin", "--no-verify")
+        company.home.ok(*words, stdin="gat3way-secret\n")
+        with warm(company).terminal(*company.words) as screen:
+            assert screen.end() == 0, screen.screen
+        assert company.index.saw_secret("gat3way-secret")
+        assert not company.issuer.saw_secret("gat3way-secret")
+
 
 class TestTheWords:
     @pytest.mark.parametrize(
@@ -203,6 +232,25 @@ class TestLogout:
         assert company.kept is None
         assert "signed-in" not in company.own
         assert company.own["oauth"], "where to sign in is no secret, and stays"
+
+    @pytest.mark.parametrize(
+        ("more", "is_kept"), [(("--keep-credentials",), True), (("--all",), False)]
+    )
+    def test_remove(self, company: Company, more: tuple[str, ...], is_kept: bool) -> None:
+        company.signed_in()
+        company.home.ok("repo", "remove", NAME, *more)
+        assert (company.kept is not None) is is_kept
+        assert ("signed-in" in company.own) is is_kept
+        assert ("oauth" in company.own) is is_kept
+        assert len(company.issuer.revoked) == (0 if is_kept else 2)
+
+    def test_another_login_takes_its_place(self, company: Company) -> None:
+        company.signed_in()
+        words = ("repo", "login", NAME, "--username", "me", "--password-stdin", "--no-verify")
+        company.home.ok(*words, stdin="Pa55\n")
+        assert company.kept is None
+        assert "oauth" not in company.own
+        assert "Pa55" in company.home.ok("repo", "token", NAME).out
 
     def test_twin_the_issuer_fails(self, company: Company) -> None:
         company.signed_in()

@@ -108,3 +108,7 @@ def test_a_client_with_a_secret(company: Company) -> None:
     assert not company.index.saw_secret("cl1ent-secret")
     assert home.files_with("cl1ent-secret") == []
     assert "cl1ent-secret" not in screen.screen
+    # Nobody has to find it again when the sign-in has ended.
+    with home.terminal("repo", "login", NAME, "--flow", "device") as screen:
+        assert screen.end() == 0, screen.screen
+    assert len(issuer_of(company).tokens) == 2
