@@ -12,7 +12,7 @@ from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.environment import EnvironmentSource
 from poetry_repo_plugin.ops.session import Session
-from poetry_repo_plugin.ops.sign_in import revoke
+from poetry_repo_plugin.ops.sign_out import revoke
 
 
 class Command(RepoCommand):

@@ -190,6 +190,7 @@ class OAuthSource:
 
     def _refresh(self, name: str, kept: SignedIn, refresh: Secret) -> Union[SignedIn, Broken]:
         from poetry_repo_plugin.credentials import oauth_protocol as protocol
+        from poetry_repo_plugin.credentials.oauth_issuer import ProtocolError
 
         sign_ins = self._sign_ins()
         was_cut_off = sign_ins.was_cut_off(name)
@@ -202,7 +203,7 @@ class OAuthSource:
         except Failure as error:  # whether the issuer has heard it is not known
             why = f"its token could not be renewed: {error.detail}"
             return Broken.because(why, error.cause, error.hint, source=SOURCE)
-        except protocol.ProtocolError as error:
+        except ProtocolError as error:
             if not isinstance(error, protocol.Refused) or error.code != "invalid_grant":
                 sign_ins.end(name)
                 why = f"its token could not be renewed: {kept.issuer} is asked, and {error}"

@@ -1,8 +1,7 @@
 """OAuth 2.0 as far as a sign-in needs it: pure functions of URLs, forms and documents.
 
-Discovery (OpenID Connect Discovery 1.0, RFC 8414), the authorization code with PKCE (RFC 6749,
-RFC 7636) and its issuer (RFC 9207), the device flow (RFC 8628), refresh and revocation (RFC 7009).
-Nothing here opens a connection, and nothing that an issuer says is believed before it is checked.
+The authorization code with PKCE (RFC 6749, RFC 7636) and its issuer (RFC 9207), the device flow
+(RFC 8628), refresh and revocation (RFC 7009). Nothing here opens a connection.
 """
 
 from __future__ import annotations
@@ -15,25 +14,22 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit, urlunsplit
 
 from poetry_repo_plugin.core.json_text import NotJson, parse_json
-from poetry_repo_plugin.core.origin import InvalidUrl, Origin, split_userinfo
 from poetry_repo_plugin.core.patterns import Pattern
 from poetry_repo_plugin.core.secret import Secret
-from poetry_repo_plugin.core.terminal import printable
+from poetry_repo_plugin.credentials.oauth_issuer import (
+    Metadata,
+    ProtocolError,
+    checked_url,
+    words,
+)
 
-_LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
 _TOKEN = Pattern(r"[!-~]{1,16384}")  # VSCHAR of RFC 6749, A: what a header can carry
 _CODE = Pattern(r"[!-~](?:[ -~]{0,62}[!-~])?")  # what a person reads and types
-_LONGEST_WORDS = 300  # characters
 _LONGEST_LIFE = 10 * 365 * 24 * 3600.0  # seconds
-_USUAL_SCOPES = ("openid", "email", "offline_access")
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 USUAL_INTERVAL = 5.0  # seconds (RFC 8628, 3.2)
 _LONGEST_INTERVAL = 60.0
 _LONGEST_DEVICE = 15 * 60.0  # seconds that somebody is waited for
-
-
-class ProtocolError(Exception):
-    """An issuer does not do what the protocol asks of it; ``str()`` is a clause about "it"."""
 
 
 class Refused(ProtocolError):
@@ -57,23 +53,6 @@ class IssuerAnswer(NamedTuple):
 
     status: int
     document: object = None
-
-
-class Metadata(NamedTuple):
-    """What an issuer says of itself (RFC 8414, 2), checked.
-
-    :param names_itself: it puts its name into each redirect (RFC 9207).
-    :param by_basic: a client's secret goes into an Authorization header, not into the form.
-    """
-
-    issuer: str
-    token_endpoint: str
-    authorization_endpoint: str | None = None
-    device_endpoint: str | None = None
-    revocation_endpoint: str | None = None
-    scopes: tuple[str, ...] = ()
-    names_itself: bool = False
-    by_basic: bool = False
 
 
 class Proof(NamedTuple):
@@ -109,74 +88,6 @@ class DeviceAnswer(NamedTuple):
     address_with_code: str | None
     expires_in: float
     interval: float
-
-
-# -- the issuer
-
-
-def check_issuer(text: str) -> str:
-    """``text``, if it can name an issuer: https, without query, fragment or user name (RFC 8414,
-    2). On this machine alone http will do.
-
-    Raises :class:`ProtocolError`.
-    """
-    try:
-        origin = Origin.of(text)
-        bare, username, _ = split_userinfo(text)
-    except InvalidUrl as error:
-        raise ProtocolError(str(error)) from None
-    parts = urlsplit(bare)
-    if username is not None or "?" in text or "#" in text or not text.isprintable():
-        raise ProtocolError("it has more than a scheme, a host and a path")
-    if parts.scheme != "https" and origin.host not in _LOOPBACK:
-        raise ProtocolError("it is not https")
-    return text
-
-
-def discovery_urls(issuer: str) -> tuple[str, ...]:
-    """Where an issuer's metadata may be: behind its path (OpenID Connect), then before it (RFC
-    8414, 3.1).
-    """
-    parts = urlsplit(issuer.rstrip("/"))
-    behind = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
-    before = parts._replace(path=f"/.well-known/oauth-authorization-server{parts.path}")
-    return behind, urlunsplit(before)
-
-
-def parse_metadata(document: object, issuer: str) -> Metadata:
-    """The metadata of exactly this issuer. Raises :class:`ProtocolError`."""
-    if not isinstance(document, dict):
-        raise ProtocolError("its metadata is not a JSON object")
-    named = document.get("issuer")
-    if named != issuer:
-        raise ProtocolError(f"its metadata is for {_words(named) or 'nothing'!r}, not {issuer!r}")
-
-    def endpoint(key: str) -> str | None:
-        value = document.get(key)
-        return None if value is None else _checked_url(value, issuer, key)
-
-    token = endpoint("token_endpoint")
-    if token is None:
-        raise ProtocolError("its metadata names no token_endpoint")
-    methods = document.get("token_endpoint_auth_methods_supported")
-    by_basic = not isinstance(methods, list) or "client_secret_post" not in methods
-    return Metadata(
-        issuer,
-        token,
-        endpoint("authorization_endpoint"),
-        endpoint("device_authorization_endpoint"),
-        endpoint("revocation_endpoint"),
-        _texts(document.get("scopes_supported")),
-        document.get("authorization_response_iss_parameter_supported") is True,
-        by_basic,
-    )
-
-
-def usual_scopes(metadata: Metadata) -> tuple[str, ...]:
-    """The scopes for a sign-in that renews itself and says whose it is, as far as the issuer has
-    them.
-    """
-    return tuple(scope for scope in _USUAL_SCOPES if scope in metadata.scopes)
 
 
 # -- the browser
@@ -230,9 +141,9 @@ def parse_redirect(query: str, metadata: Metadata) -> Secret:
     if named is None and metadata.names_itself:
         raise ProtocolError("its redirect lacks the iss parameter, which its metadata promises")
     if named is not None and named != metadata.issuer:
-        raise ProtocolError(f"the redirect names the issuer {_words(named)!r}, not from it")
+        raise ProtocolError(f"its redirect names another issuer, {words(named)!r}")
     if "error" in given:
-        raise Refused(_words(given["error"]), _words(given.get("error_description")))
+        raise Refused(words(given["error"]), words(given.get("error_description")))
     if not _TOKEN.fullmatch(given.get("code", "")):
         raise ProtocolError("its redirect brought no code")
     return Secret(given["code"])
@@ -267,8 +178,8 @@ def parse_device(answer: IssuerAnswer, issuer: str) -> DeviceAnswer:
     return DeviceAnswer(
         Secret(code),
         user_code,
-        _checked_url(address, issuer, "verification_uri"),
-        _checked_url(whole, issuer, "verification_uri_complete") if whole is not None else None,
+        checked_url(address, issuer, "verification_uri"),
+        checked_url(whole, issuer, "verification_uri_complete") if whole is not None else None,
         min(_LONGEST_DEVICE if life is None else life, _LONGEST_DEVICE),
         min(max(1.0, USUAL_INTERVAL if interval is None else interval), _LONGEST_INTERVAL),
     )
@@ -295,7 +206,7 @@ def parse_tokens(answer: IssuerAnswer) -> TokenAnswer:
     if not isinstance(access, str) or not _TOKEN.fullmatch(access):
         raise ProtocolError("it returned no access token")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise ProtocolError(f"its access token is of the type {_words(kind)!r}, not Bearer")
+        raise ProtocolError(f"its access token is of the type {words(kind)!r}, not Bearer")
     refresh = document.get("refresh_token")
     is_good = isinstance(refresh, str) and bool(_TOKEN.fullmatch(refresh))
     return TokenAnswer(
@@ -318,7 +229,7 @@ def account_in(id_token: object) -> str | None:
     except (ValueError, NotJson):
         return None
     found = (claims.get(key) for key in ("email", "sub")) if isinstance(claims, dict) else ()
-    return next((_words(one)[:100] for one in found if isinstance(one, str) and one), None)
+    return next((words(one)[:100] for one in found if isinstance(one, str) and one), None)
 
 
 def refresh_form(client_id: str, refresh: Secret) -> dict[str, str]:
@@ -354,7 +265,7 @@ def refusal_of(answer: IssuerAnswer) -> ProtocolError:
     document = answer.document
     code = document.get("error") if isinstance(document, dict) else None
     if isinstance(document, dict) and isinstance(code, str) and code and answer.status < 500:
-        return Refused(_words(code), _words(document.get("error_description")))
+        return Refused(words(code), words(document.get("error_description")))
     if 300 <= answer.status < 400:
         return ProtocolError(
             f"it sends on to another place ({answer.status}), which is not followed"
@@ -368,24 +279,6 @@ def _successful(answer: IssuerAnswer) -> dict[str, object]:
     if answer.status != 200 or not isinstance(document, dict) or "error" in document:
         raise refusal_of(answer)
     return document
-
-
-def _checked_url(value: object, issuer: str, what: str) -> str:
-    """A URL that a secret or a person may be sent to. Raises :class:`ProtocolError`.
-
-    Another host than the issuer's will do: Google's and Microsoft's are.
-    """
-    try:
-        if not isinstance(value, str) or not value.isprintable() or "#" in value:
-            raise InvalidUrl("no URL")
-        origin = Origin.of(value)
-        has_user = split_userinfo(value)[1] is not None
-    except InvalidUrl:
-        raise ProtocolError(f"its {what} is no URL") from None
-    is_local = origin.host in _LOOPBACK and Origin.of(issuer).scheme == "http"
-    if has_user or (origin.scheme != "https" and not is_local):
-        raise ProtocolError(f"its {what} is not https")
-    return value
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
@@ -402,13 +295,3 @@ def _seconds(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
         return None
     return float(min(max(0, value), _LONGEST_LIFE))
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
-
-
-def _words(value: object) -> str:
-    """An issuer's words, for a message."""
-    text = printable(" ".join(value.split())) if isinstance(value, str) else ""
-    return text if len(text) <= _LONGEST_WORDS else f"{text[: _LONGEST_WORDS - 1]}…"

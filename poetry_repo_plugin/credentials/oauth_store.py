@@ -148,29 +148,35 @@ class SignIns:
         """
         changes.save_user_settings(name, {SIGNED_IN: PLAINTEXT if plaintext else KEYRING})
         changes.save_oauth_tokens(name, signed_in.text() if plaintext else None)
-        before = self._settings.user_settings(name)
+        was_in = self._settings.user_settings(name).signed_in
         if plaintext:
             changes.commit()
             self.end(name)
-            if before.signed_in == KEYRING:
+            if was_in == KEYRING:
                 with suppress(KeyringUnavailable):
                     self.forget(name)
             return str(self._settings.auth_file)
         changes.rehearse()
+        backend = self._keep_in_keyring(name, signed_in, begin)
+        self.end(name)
+        changes.commit()
+        return f"the keyring ({backend})"
+
+    def _keep_in_keyring(
+        self, name: str, signed_in: SignedIn, begin: Callable[[Changes], None]
+    ) -> str:
+        before = self._settings.user_settings(name)
         with Changes(self._settings) as intent:
             begin(intent)
             intent.save_user_settings(name, {SIGNED_IN: KEYRING})
         try:
-            backend = self._gate.keep_own(name, SIGN_IN, signed_in.text())
+            return self._gate.keep_own(name, SIGN_IN, signed_in.text())
         except KeyringUnavailable:
             origins = list(before.credential_origins) or None
             record = {SIGNED_IN: before.signed_in, Kind.CREDENTIAL.value: origins}
             with Changes(self._settings) as undo:
                 undo.save_user_settings(name, record)
             raise
-        self.end(name)
-        changes.commit()
-        return f"the keyring ({backend})"
 
     # -- one process at a time
 

@@ -198,7 +198,7 @@ class Login:
                 settings=settings,
             )
         except RepoError:
-            from poetry_repo_plugin.ops.sign_in import revoke_tokens
+            from poetry_repo_plugin.ops.sign_out import revoke_tokens
 
             revoke_tokens(session.access, self._repository, found, self._out)
             raise

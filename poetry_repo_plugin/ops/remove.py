@@ -14,7 +14,7 @@ from poetry_repo_plugin.core.names import is_pypi, match_name
 from poetry_repo_plugin.ops.credential_store import Forgotten
 from poetry_repo_plugin.ops.passphrases import Passphrases
 from poetry_repo_plugin.ops.session import Session, Teller
-from poetry_repo_plugin.ops.sign_in import revoke
+from poetry_repo_plugin.ops.sign_out import revoke
 
 # What `repo add` keeps for the user.
 _OF_ADD = ("url", "added", "ignore-error-codes", "mirror-of", "fallback")

@@ -14,16 +14,16 @@ from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.user_settings import OAuthSettings
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError
 from poetry_repo_plugin.core.hints import Hint, repo
-from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.origin import Origin
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.credentials import oauth_issuer
 from poetry_repo_plugin.credentials import oauth_protocol as protocol
 from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
 from poetry_repo_plugin.credentials.oauth import renewed
+from poetry_repo_plugin.credentials.oauth_issuer import Metadata, ProtocolError
 from poetry_repo_plugin.credentials.oauth_protocol import (
     DeviceAnswer,
     IssuerAnswer,
-    Metadata,
-    ProtocolError,
     Refused,
     TokenAnswer,
 )
@@ -96,14 +96,14 @@ class SignIn:
         Raises :class:`Failure`, :class:`InputError`.
         """
         try:
-            protocol.check_issuer(self._issuer)
+            oauth_issuer.check_issuer(self._issuer)
         except ProtocolError as error:
             message = f"{self._issuer!r} cannot be an issuer: {error}. Nothing was sent."
             raise InputError(message) from None
         metadata = self._discover()
         settings = self._client.settings
         if not settings.scopes:
-            settings = settings._replace(scopes=protocol.usual_scopes(metadata))
+            settings = settings._replace(scopes=oauth_issuer.usual_scopes(metadata))
             self._client = self._client._replace(settings=settings)
         in_browser = self._chosen(metadata) == "browser"
         try:
@@ -129,14 +129,14 @@ class SignIn:
     def _discover(self) -> Metadata:
         """The issuer's endpoints. Raises :class:`Failure`."""
         self._out.asking(self._issuer)
-        for url in protocol.discovery_urls(self._issuer):
+        for url in oauth_issuer.discovery_urls(self._issuer):
             answer = fetch_document(self._access, self._repository, url)
             if answer.status == 200 and answer.document is not None:
                 break
         try:
             if answer.status != 200 or answer.document is None:
                 raise protocol.refusal_of(answer)
-            metadata = protocol.parse_metadata(answer.document, self._issuer)
+            metadata = oauth_issuer.parse_metadata(answer.document, self._issuer)
         except ProtocolError as error:
             raise self._failed(f"it does not say how to sign in: {error}") from None
         host = Origin.of(metadata.token_endpoint)
@@ -251,21 +251,6 @@ class SignIn:
         return failure(cause, detail, self._repository, host=host, hint=hint)
 
 
-def _why_alive(answer: IssuerAnswer, kind: str) -> str:
-    """Why a token may still be good; ``""`` where it is not. Who ends refresh tokens only (RFC 7009,
-    2.2.1) lets the access token run out.
-    """
-    if answer.status == 200:
-        return ""
-    why = protocol.refusal_of(answer)
-    code = why.code if isinstance(why, Refused) else ""
-    if code == "invalid_token":  # Google's, of one that went with the other
-        return ""
-    if code == "unsupported_token_type" and kind == "access_token":
-        return ""
-    return f": {why}"
-
-
 def _open_browser(url: str) -> None:
     """Some browsers come back when they are closed, and some write to the terminal."""
     import webbrowser
@@ -295,42 +280,3 @@ def known_secret(session: Session, name: str, settings: OAuthSettings) -> Secret
     if kept is None or (kept.issuer, kept.client_id) != (settings.issuer, settings.client_id):
         return None
     return kept.client_secret
-
-
-def revoke(session: Session, name: str, out: Teller) -> bool:
-    """End a sign-in at its issuer (RFC 7009), where that offers it; whether there was one.
-
-    What fails is said; the local copies are the caller's business.
-    """
-    if session.settings.user_settings(name).signed_in is None:
-        return False
-    try:
-        kept = SignIns(session.settings, session.gate).get(name, fresh=True)
-    except KeyringUnavailable:
-        return True  # whoever forgets it says so
-    if kept is not None:
-        revoke_tokens(session.access, session.catalogue.get(name), kept, out)
-    return True
-
-
-def revoke_tokens(access: Access, repository: Repository, kept: SignedIn, out: Teller) -> None:
-    """As :func:`revoke`, of tokens that are at hand."""
-    if kept.revocation_endpoint is None:
-        return
-    tokens = (("refresh_token", kept.refresh), ("access_token", kept.access))
-    for kind, token in tokens:
-        if token is None:
-            continue
-        form, pair = protocol.revocation_form(kept.client_id, token, kind), None
-        if kept.client_secret is not None:
-            form, pair = protocol.as_client(form, kept.client_secret, by_basic=kept.by_basic)
-        try:
-            answer = post_form(access, repository, kept.revocation_endpoint, form, pair)
-            why = _why_alive(answer, kind)
-        except Failure as error:
-            why = f": {error.detail}"
-        except InvalidUrl as error:
-            why = f": {error}"
-        if why:
-            out.warn(f"{repository.name}: {kept.issuer} did not revoke the sign-in{why}.")
-            return

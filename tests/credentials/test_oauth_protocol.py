@@ -18,8 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.credentials import oauth_issuer
 from poetry_repo_plugin.credentials import oauth_protocol as protocol
-from poetry_repo_plugin.credentials.oauth_protocol import IssuerAnswer, Metadata, ProtocolError
+from poetry_repo_plugin.credentials.oauth_issuer import Metadata, ProtocolError
+from poetry_repo_plugin.credentials.oauth_protocol import IssuerAnswer
 from poetry_repo_plugin.ops.sign_in import has_display
 from tests.servers.identity import id_token
 
@@ -55,7 +57,7 @@ answers = st.builds(IssuerAnswer, st.sampled_from([200, 302, 400, 401, 503]), do
 PARSERS: list[Callable[[IssuerAnswer], object]] = [
     protocol.parse_tokens,
     lambda answer: protocol.parse_device(answer, ISSUER),
-    lambda answer: protocol.parse_metadata(answer.document, ISSUER),
+    lambda answer: oauth_issuer.parse_metadata(answer.document, ISSUER),
 ]
 
 
@@ -82,9 +84,9 @@ class TestParsers:
     @given(texts)
     def test_take_any_issuer(self, text: str) -> None:
         with suppress(ProtocolError):
-            issuer = protocol.check_issuer(text)
+            issuer = oauth_issuer.check_issuer(text)
             assert issuer == text
-            for url in protocol.discovery_urls(issuer):
+            for url in oauth_issuer.discovery_urls(issuer):
                 assert urlsplit(url).netloc == urlsplit(issuer).netloc
 
     @given(texts | st.binary(max_size=40))
@@ -95,7 +97,7 @@ class TestParsers:
 
 class TestDiscovery:
     def test_looks_in_both_places(self) -> None:
-        assert protocol.discovery_urls(f"{ISSUER}/") == (
+        assert oauth_issuer.discovery_urls(f"{ISSUER}/") == (
             "https://login.example.com/tenant/.well-known/openid-configuration",
             "https://login.example.com/.well-known/oauth-authorization-server/tenant",
         )
@@ -110,7 +112,7 @@ class TestDiscovery:
             "token_endpoint": f"{ISSUER}/token",
             "token_endpoint_auth_methods_supported": methods,
         }
-        found = protocol.parse_metadata(document, ISSUER)
+        found = oauth_issuer.parse_metadata(document, ISSUER)
         assert found.by_basic is by_basic
         form, pair = protocol.as_client({"client_id": "a b"}, Secret("s3:cret"), by_basic=by_basic)
         assert (pair is None) is ("client_secret" in form)
