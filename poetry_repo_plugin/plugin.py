@@ -34,6 +34,7 @@ DESCRIPTIONS = {
     "token": "Print the credential of a repository, for other tools.",
     "import": "Import repositories and logins from .pypirc and pip.conf.",
     "migrate": "Rewrite Poetry 1 sources for Poetry 2.",
+    "completions": "Print a completion script for bash, zsh or fish.",
     "demo": "See everything work, against an index on this machine.",
 }
 _MODULES = {"": "overview", "import": "import_"}  # the latter is a word of the language
@@ -113,6 +114,11 @@ class RepoPlugin(ApplicationPlugin):
         loader = application.command_loader
         for name in DESCRIPTIONS:
             loader.register_factory(f"repo {name}".strip(), partial(LazyCommand, name))
+        tokens = getattr(getattr(getattr(application, "_io", None), "input", None), "_tokens", ())
+        if "repo" in tokens and {"--version", "-V"}.intersection(tokens):
+            from poetry_repo_plugin.hooks.outset import answer_version
+
+            answer_version(application, tokens)
         dispatcher = application.event_dispatcher
         if dispatcher is not None:
             dispatcher.add_listener(COMMAND, _before_command, _BEFORE_POETRY)
@@ -133,6 +139,10 @@ def _before_command(event: Event, event_name: str, dispatcher: EventDispatcher) 
     if not isinstance(event, ConsoleCommandEvent):
         return
     name = event.command.name or ""
+    if name == "help":
+        from poetry_repo_plugin.hooks.outset import help_for
+
+        help_for(event)
     if name == "cache clear":
         from poetry_repo_plugin.hooks.cache import clear_every_url
 

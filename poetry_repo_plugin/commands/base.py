@@ -8,21 +8,29 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from cleo.exceptions import CleoError
 from cleo.formatters.formatter import Formatter
 from cleo.io.outputs.output import Output, Type
 from poetry.console.commands.command import Command as PoetryCommand
 
+from poetry_repo_plugin.commands.words import unknown_option
 from poetry_repo_plugin.config.project_trust import ProjectTrust
 from poetry_repo_plugin.core.errors import InputError, RepoError, UnknownNameError
 from poetry_repo_plugin.core.hints import Hint, export, is_name
 from poetry_repo_plugin.core.notices import Notices
 from poetry_repo_plugin.core.origin import InvalidUrl, Origin
+from poetry_repo_plugin.core.patterns import Pattern
 from poetry_repo_plugin.core.secret import Secret, masked
 from poetry_repo_plugin.core.terminal import printable
-from poetry_repo_plugin.core.wrapping import width_of, wrapped
+from poetry_repo_plugin.core.wrapping import folded, width_of, wrapped
 from poetry_repo_plugin.ops.session import Session
+
+if TYPE_CHECKING:
+    from cleo.io.io import IO
+
+_NO_OPTION = Pattern(r'The option "([^"]+)" does not exist')  # as cleo says it
 
 # What a Windows code page or an ASCII terminal is shown for the marks that our sentences hold.
 _PLAIN = str.maketrans({"→": "->", "…": "...", "“": '"', "”": '"', "’": "'", "–": "-"})
@@ -36,6 +44,20 @@ class RepoCommand(PoetryCommand):
     """
 
     tells_ignored: ClassVar[bool] = True
+
+    def run(self, io: IO) -> int:
+        """Run the command, or suggest the option that was meant."""
+        try:
+            return super().run(io)
+        except CleoError as error:
+            found = _NO_OPTION.match(str(error))
+            if found is None:
+                raise
+            self._io = io
+            tokens: list[str] = getattr(io.input, "_tokens", [])
+            given = found[1] if found[1].startswith("-") else f"-{found[1]}"
+            self.fail(unknown_option(self, tokens, given))
+            return 1
 
     def handle(self) -> int:
         """Poetry's entry."""
@@ -82,10 +104,14 @@ class RepoCommand(PoetryCommand):
         if width_of(self.io.error_output) is not None:
             self.say(f"Asking {Origin.of(url).netloc} …")
 
-    def row(self, text: str) -> None:
-        """Write a line of data for a person: what a terminal would act on is escaped."""
+    def row(self, text: str, indent: int = 0) -> None:
+        """Write a line of data for a person: what a terminal would act on is escaped.
+
+        :param indent: of the further lines that a narrow terminal needs for it.
+        """
         output = self.io.output
-        output.write(_shown(text, output), new_line=True, type=Type.RAW)
+        for one in folded(_shown(text, output), width_of(output), indent):
+            output.write(one, new_line=True, type=Type.RAW)
 
     def data(self, text: str) -> None:
         """Write a line of data, exactly as it is. Raises :class:`RepoError` where the stream cannot

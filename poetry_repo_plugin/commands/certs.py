@@ -103,7 +103,7 @@ tried."""
     def _show(self, session: Session, repository: Repository) -> int:
         shown = show(session, repository)
         for label, value in shown.rows:
-            self.row(f"{label:<14}{value}".rstrip())
+            self.row(f"{label:<14}{value}".rstrip(), 14)
         for error in shown.problems:
             self.fail(error)
         if shown.problems:

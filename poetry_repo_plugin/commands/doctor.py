@@ -14,6 +14,7 @@ from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.terminal import printable
+from poetry_repo_plugin.core.wrapping import width_of
 from poetry_repo_plugin.ops.session import Session
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ code is 1 if any check failed."""
         return replace(report, versions=known, keyring=session.gate.describe())
 
     def _print(self, session: Session, wanted: list[str], report: Report) -> None:
-        from poetry_repo_plugin.doctor.render import lines
+        from poetry_repo_plugin.doctor.render import WIDTH, lines
 
         note = ""
         project = session.catalogue.project
@@ -130,7 +131,8 @@ code is 1 if any check failed."""
                 and session.catalogue.mirrors.of("pypi") is None
             ):
                 note = f"PyPI was not checked. To check it: {repo('doctor', 'pypi')}"
-        for line in lines(report, self._encoding(), note):
+        width = width_of(self.io.output) or WIDTH
+        for line in lines(report, self._encoding(), note, width):
             head, rest = line.text[: line.marked], line.text[line.marked :]
             shown = (
                 f"<{line.style}>{Formatter.escape(head)}</>"
@@ -152,13 +154,11 @@ class _Progress:
 
     def __init__(self, command: Command, count: int) -> None:
         self._io = command.io
-        stream = getattr(self._io.error_output, "stream", None)
+        self._width = width_of(self._io.error_output)
         self._shown = (
-            bool(count)
-            and stream is not None
-            and stream.isatty()
-            and not self._io.error_output.is_quiet()
+            bool(count) and self._width is not None and not self._io.error_output.is_quiet()
         )
+        self._drawn = 0
         self._current: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -170,7 +170,10 @@ class _Progress:
                 now = ", ".join(
                     f"{repository}: {step}" for repository, step in self._current.items()
                 )
-                self._write(printable(f"Checking {now}")[:78])
+                # A line that reached the last column would leave a part of itself behind.
+                self._write(
+                    printable(f"Checking {now}")[: (width_of(self._io.error_output) or 2) - 1]
+                )
 
     def clear(self) -> None:
         """Leave nothing behind."""
@@ -178,5 +181,7 @@ class _Progress:
             self._write("")
 
     def _write(self, text: str) -> None:
-        stream = self._io.error_output
-        stream.write(f"\r{text:<78}\r" if not text else f"\r{text:<78}", type=Type.RAW)
+        blank = " " * (self._drawn - len(text))
+        end = "" if text else "\r"
+        self._io.error_output.write(f"\r{text}{blank}{end}", type=Type.RAW)
+        self._drawn = len(text)

@@ -32,7 +32,7 @@ more."""
             self.data_json({"repositories": [summary.document() for summary in summaries]})
         else:
             for line in table(summaries):
-                self.row(line)
+                self.row(line, len(line) - len(line.lstrip()) or 4)
         for summary in summaries:
             for warning in warnings_of(summary):
                 session.notices.once(warning)

@@ -14,6 +14,7 @@ from poetry_repo_plugin.core.headers import Header, Headers, fault_of, refusal_o
 from poetry_repo_plugin.core.hints import Hint, export, repo
 from poetry_repo_plugin.core.names import is_pypi, no_choice
 from poetry_repo_plugin.core.origin import Origin, split_userinfo
+from poetry_repo_plugin.core.pasted import oddity_of
 from poetry_repo_plugin.core.prompts import ask, ask_secret
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import PROVIDERS, TOKEN_USER
@@ -149,17 +150,24 @@ adds a host."""
             login.headers = self._headers(session, target.repository)
             login.with_helper(self._try_helper(target))
         elif self.given(*SECRETS, "username"):
+            self._reach(session, login)
             credential = self._credential(session, target.repository)
             login.headers = self._headers(session, target.repository)
             login.with_secret(credential, plaintext=plaintext)
         elif self.given("header"):
+            self._reach(session, login)
             login.headers = self._headers(session, target.repository)
             login.with_headers(plaintext=plaintext)
         elif wanted is not None:
             self._sign_in(session, login, target, wanted)
         elif not login.extend():
+            self._reach(session, login)
             credential = self._credential(session, target.repository)
             login.with_secret(credential, plaintext=plaintext)
+
+    def _reach(self, session: Session, login: Login) -> None:
+        if session.terminal and not self.given(*SECRETS, "header-stdin"):
+            login.reach()
 
     # -- the words
 
@@ -174,14 +182,22 @@ adds a host."""
         for word in self.given("helper", "provider"):
             for other in ("username", "plaintext"):
                 self.only_one_of(word, other)
-        for word in ("words", "protocol"):
-            if not self.given("helper") and (
-                self.argument(word) if word == "words" else self.given(word)
-            ):
-                what = "Further words" if word == "words" else "--protocol"
-                raise InputError(
-                    f"{what} go with --helper only.", repo("login", "NAME", "--helper", "COMMAND")
-                )
+        if self.given("protocol") and not self.given("helper"):
+            hint = repo("login", "NAME", "--helper", "COMMAND")
+            raise InputError("--protocol goes with --helper only.", hint)
+        if self.argument("words") and not self.given("helper"):
+            raise self._too_many_words()
+
+    def _too_many_words(self) -> InputError:
+        """``login NAME USER PASSWORD``: what is a secret there cannot be told, so nothing of it is
+        said again.
+        """
+        name = str(self.argument("name"))
+        if self.terminal:
+            message = "Give only the name of the repository; user name and password are asked for."
+            return InputError(message, repo("login", name))
+        message = "Give the user name with --username, and the password on standard input."
+        return InputError(message, repo("login", name, "--username", "USER", "--password-stdin"))
 
     def _check_headers(self) -> None:
         names: list[str] = self.option("header") or []
@@ -336,17 +352,45 @@ adds a host."""
         if username is None:
             username = repository.url_username
         if username is None and session.terminal:
-            self.say(f"Log in to {repository.name} ({repository.host}).")
-            username = ask("User name: " if secret_given else "User name (empty for a token): ")
-            if not username and not secret_given:
-                return self._token(repository, ask_secret("Token: "), None)
+            username = self._ask_username(session, repository, secret_given=secret_given)
+            if username is None:
+                return self._token(repository, self._tell_odd("token", ask_secret("Token: ")), None)
             check_username(username)
         if username is None:
             raise InputError("--username is missing.", self._with_all(repository))
         if secret_given:
             return Credential(self._secret("password"), username, "option", "the command line")
         secret = ask_secret(f"Password of {username} for {repository.name} ({repository.host}): ")
-        return Credential(secret, username, "option", "the terminal")
+        return Credential(self._tell_odd("password", secret), username, "option", "the terminal")
+
+    def _ask_username(
+        self, session: Session, repository: Repository, *, secret_given: bool
+    ) -> str | None:
+        """The user name that a person types, or the one that is stored; ``None`` for a token."""
+        self.say(f"Log in to {repository.name} ({repository.host}).")
+        known = self._known_username(session, repository)
+        if known is not None:
+            return ask(f"User name [{known}]: ") or known
+        if secret_given:
+            return ask("User name: ")
+        return ask("User name (empty for a token): ") or None
+
+    @staticmethod
+    def _known_username(session: Session, repository: Repository) -> str | None:
+        profile, stored = profile_at(repository), session.settings.login(repository.name)
+        is_token = profile is not None and profile.token_is_username
+        if stored is None or is_token or stored.username in ("", TOKEN_USER):
+            return None
+        if stored.secret is not None and not stored.secret:  # then the name may be the secret
+            return None
+        return stored.username
+
+    def _tell_odd(self, what: str, secret: Secret) -> Secret:
+        """``secret`` as it is; what looks like a slip of the clipboard is told."""
+        odd = oddity_of(secret.reveal())
+        if odd is not None:
+            self.warn(f"The {what} {odd}; it is used as it is.")
+        return secret
 
     def _with_all(self, repository: Repository) -> Hint:
         """This command with all that it needs: what was said already, and the secret on standard
@@ -363,7 +407,8 @@ adds a host."""
 
     def _secret(self, what: str) -> Secret:
         given = self.text(what)
-        return Secret(given) if given is not None else self.read_secret_line(what)
+        secret = Secret(given) if given is not None else self.read_secret_line(what)
+        return self._tell_odd(what, secret)
 
     @staticmethod
     def _token(repository: Repository, token: Secret, username: str | None) -> Credential:

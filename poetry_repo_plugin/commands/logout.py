@@ -40,10 +40,11 @@ The repositories themselves and their certificates stay;
             if self.option("all")
             else [session.catalogue.require(name).name for name in given]
         )
-        left = []
+        left, is_found = [], False
         for name in dict.fromkeys(chosen):
             revoke(session, name, self)
             forgotten = session.logins.forget(name)
+            is_found = is_found or forgotten.found or forgotten.left is not None
             if forgotten.left is not None:
                 left.append(name)
             elif forgotten.found:
@@ -55,6 +56,8 @@ The repositories themselves and their certificates stay;
             raise RepoError(
                 f"Not everything was removed for {', '.join(left)}.", repo("logout", *left)
             )
+        if not is_found and not given:
+            self.say("No stored credentials; nothing to log out of.")
         return 0
 
     def _tell_environment(self, session: Session, name: str) -> None:

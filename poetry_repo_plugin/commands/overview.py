@@ -9,10 +9,11 @@ from cleo.helpers import argument
 
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.commands.list import table
+from poetry_repo_plugin.commands.words import meant_command
 from poetry_repo_plugin.config.project import Project
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import Hint, command, repo
-from poetry_repo_plugin.core.names import is_pypi, nearest
+from poetry_repo_plugin.core.names import is_pypi
 from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.ops.status import Summary, summarise
 
@@ -32,6 +33,16 @@ class Command(RepoCommand):
     <c1>poetry repo login acme</c1>       log in to it
     <c1>poetry repo certs acme</c1>       certificates
     <c1>poetry repo doctor</c1>           find problems"""
+
+    @property
+    def processed_help(self) -> str:
+        """With all commands: whoever asks for help here looks for one."""
+        assert self.application is not None
+        commands = self.application.all("repo")
+        named = {name.removeprefix("repo "): one for name, one in sorted(commands.items())}
+        wide = max(map(len, named))
+        lines = [f"  <c1>{name:<{wide}}</c1>  {one.description}" for name, one in named.items()]
+        return "\n".join([super().processed_help, "", "All commands:", "", *lines])
 
     def configure(self) -> None:
         """Options behind a misspelt command are that command's: they are no reason to speak of
@@ -55,7 +66,7 @@ class Command(RepoCommand):
             raise no_such_command(unknown[0], unknown[1:], known)
         summaries = [summarise(session.access, repository) for repository in session.catalogue]
         for line in table(summaries):
-            self.row(line)
+            self.row(line, len(line) - len(line.lstrip()) or 4)
         self.row("")
         self.row(f"Next: {next_step(summaries, session.catalogue.project)}")
         self.row("All commands: poetry list repo")
@@ -66,7 +77,11 @@ def no_such_command(word: str, behind: Sequence[str], known: Sequence[str]) -> I
     """What is said of ``poetry repo WORD``. Of what was typed behind it only a name and a URL are
     said again: any other word may be a secret.
     """
-    meant = nearest(word, known)
+    if word == "help":
+        words = [one for one in behind[:1] if one in known]
+        ours = ("help", "repo", *words) if words else ("repo", "--help")
+        return InputError("Help is an option.", command("poetry", *ours))
+    meant = meant_command(word, known)
     message = f"Command not found: `poetry repo {word}`."
     if meant is None:
         return InputError(message, command("poetry", "list", "repo"))

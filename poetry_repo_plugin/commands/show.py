@@ -34,7 +34,7 @@ whether it works."""
             self.data_json(summary.document())
         else:
             for label, value in rows(summary):
-                self.row(f"{label:<12}  {value}".rstrip())
+                self.row(f"{label:<12}  {value}".rstrip(), 14)
         for warning in warnings_of(summary):
             session.notices.once(warning)
         return 0

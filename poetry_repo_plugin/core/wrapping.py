@@ -46,6 +46,16 @@ def wrapped(line: str, width: int | None) -> list[str]:
     return [one.replace(_GLUE, " ") for one in fill(glued, width, breaks=False)]
 
 
+def folded(row: str, width: int | None, indent: int) -> list[str]:
+    """A row of a table in lines of at most ``width`` columns; those behind the first are indented.
+
+    Paths, URLs and names stay whole, to be copied.
+    """
+    if width is None or len(row) <= width:
+        return [row]
+    return fill(row, width, breaks=False, indent=" " * min(indent, width // 2))
+
+
 def fill(text: str, width: int, *, breaks: bool = True, indent: str = "") -> list[str]:
     """``text`` in lines; hyphenated words stay whole.
 

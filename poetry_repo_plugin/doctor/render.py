@@ -1,4 +1,4 @@
-"""The report for a terminal of 80 columns, also one without colour, and one that knows ASCII
+"""The report for a terminal of any width, also one without colour, and one that knows ASCII
 only.
 """
 
@@ -11,7 +11,8 @@ from poetry_repo_plugin.core.terminal import printable
 from poetry_repo_plugin.core.wrapping import fill
 from poetry_repo_plugin.doctor.report import Finding, Report, State
 
-WIDTH = 80
+WIDTH = 80  # where there is no terminal
+NARROWEST = 40  # columns; a terminal with fewer folds the lines itself
 
 _MARKS = {State.OK: "✓", State.WARN: "!", State.FAIL: "✗", State.SKIP: "-"}
 _WORDS = {State.OK: "ok", State.WARN: "warn", State.FAIL: "FAIL", State.SKIP: "skip"}
@@ -37,29 +38,33 @@ class Line:
     marked: int = 0
 
 
-def lines(report: Report, encoding: str = "utf-8", note: str = "") -> list[Line]:
+def lines(
+    report: Report, encoding: str = "utf-8", note: str = "", width: int = WIDTH
+) -> list[Line]:
     """The report, grouped by repository, the summary last. Every line can be written in
-    ``encoding``.
+    ``encoding`` and has at most ``width`` columns, but for what is meant to be copied.
     """
+    width = max(width, NARROWEST)
     marks = _MARKS if _fits("".join(_MARKS.values()), encoding) else _WORDS
     found: list[Line] = []
     for examined in report.repositories:
-        found.extend(_wrapped(writable(examined.name, encoding), "", style=_TITLE))
-        found.extend(_wrapped(writable(examined.url, encoding), "  "))
+        found.extend(_wrapped(writable(examined.name, encoding), "", width, style=_TITLE))
+        found.extend(_wrapped(writable(examined.url, encoding), "  ", width))
         if examined.mirror_of is not None:
-            found.extend(_wrapped(writable(f"stands in for {examined.mirror_of}", encoding), "  "))
-        found.extend(_group(examined.checks, marks, encoding))
+            stands_in = writable(f"stands in for {examined.mirror_of}", encoding)
+            found.extend(_wrapped(stands_in, "  ", width))
+        found.extend(_group(examined.checks, marks, encoding, width))
         found.append(Line(""))
     if report.shown_project:
-        found.extend(_wrapped("project and settings", "", style=_TITLE))
-        found.extend(_group(report.shown_project, marks, encoding))
+        found.extend(_wrapped("project and settings", "", width, style=_TITLE))
+        found.extend(_group(report.shown_project, marks, encoding, width))
         found.append(Line(""))
     if note:
-        found.extend(_wrapped(note, ""))
-    found.append(Line(summary(report)))
+        found.extend(_wrapped(note, "", width))
+    found.extend(_wrapped(summary(report), "", width))
     failed = failures(report)
     if failed and len(report.repositories) > 1:
-        found.extend(_wrapped(writable(failed, encoding), ""))
+        found.extend(_wrapped(writable(failed, encoding), "", width))
     return found
 
 
@@ -101,22 +106,26 @@ def writable(text: str, encoding: str) -> str:
     return plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _group(findings: Sequence[Finding], marks: dict[State, str], encoding: str) -> Iterator[Line]:
+def _group(
+    findings: Sequence[Finding], marks: dict[State, str], encoding: str, width: int
+) -> Iterator[Line]:
     wide = max(len(finding.check) for finding in findings)
     wide_mark = max(map(len, marks.values()))
     for finding in findings:
         head = f"  {marks[finding.state]:<{wide_mark}}  {finding.check:<{wide}}  "
         cause = f" [{finding.cause.value}]" if finding.cause is not None else ""
-        text = _fill(writable(f"{finding.message}{cause}", encoding), WIDTH - len(head))
+        text = _fill(writable(f"{finding.message}{cause}", encoding), width - len(head))
         yield Line(f"{head}{text[0]}", _STYLES[finding.state], 2 + wide_mark)
         yield from (Line(f"{' ' * len(head)}{more}") for more in text[1:])
         if finding.hint is not None:
             hint = writable(f"Try: {finding.hint}", encoding)
-            yield from _wrapped(hint, " " * (4 + wide_mark), breaks=False, style="c1")
+            yield from _wrapped(hint, " " * (4 + wide_mark), width, breaks=False, style="c1")
 
 
-def _wrapped(text: str, indent: str, *, breaks: bool = True, style: str = "") -> list[Line]:
-    filled = _fill(text, WIDTH - len(indent), breaks=breaks)
+def _wrapped(
+    text: str, indent: str, width: int, *, breaks: bool = True, style: str = ""
+) -> list[Line]:
+    filled = _fill(text, width - len(indent), breaks=breaks)
     return [Line(indent + one, style, len(indent + one) if style else 0) for one in filled]
 
 

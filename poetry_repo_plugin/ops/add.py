@@ -22,6 +22,7 @@ from poetry_repo_plugin.core.servers import (
     profile_of,
     publish_url_of,
 )
+from poetry_repo_plugin.ops.add_words import check_words
 from poetry_repo_plugin.ops.index_url import find_index_below
 from poetry_repo_plugin.ops.session import Session, Teller
 from poetry_repo_plugin.ops.url_login import UrlLogin, UrlLogins
@@ -127,6 +128,7 @@ def add(session: Session, wanted: Wanted, out: Teller) -> Added:
 
 
 def _plan(session: Session, wanted: Wanted, out: Teller) -> Plan:
+    check_words(wanted.name, wanted.url, session.catalogue.names())
     name = _canonical(wanted.name)
     is_new = name not in session.catalogue.names()
     if is_new:

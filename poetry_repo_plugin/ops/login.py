@@ -17,14 +17,15 @@ from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import Cause, Failure, InputError, RepoError
 from poetry_repo_plugin.core.headers import Headers, names_of
 from poetry_repo_plugin.core.hints import Hint, repo
-from poetry_repo_plugin.core.origin import Origin, Prefix
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, redact, split_userinfo
 from poetry_repo_plugin.core.servers import PYPI, TESTPYPI, TOKEN_USER, index_url_of, profile_of
 from poetry_repo_plugin.core.times import remaining
 from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
 from poetry_repo_plugin.credentials.oauth import credential_for
 from poetry_repo_plugin.credentials.stored import StoredSource
-from poetry_repo_plugin.http.checks import Verdict, check_login
+from poetry_repo_plugin.http.checks import Verdict, ask, check_login, index_page
+from poetry_repo_plugin.ops.add_words import looks_like_url, proposed_name, with_scheme
 from poetry_repo_plugin.ops.helper_login import Tried, judge, keep, try_helper
 from poetry_repo_plugin.ops.home import bind, is_open, profile_at, require_home
 from poetry_repo_plugin.ops.precedence import ahead
@@ -38,6 +39,15 @@ _NOT_ASKED = frozenset(
     {
         *(Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.PROXY, Cause.SERVER_ERROR),
         *(Cause.NOT_AN_INDEX, Cause.NOT_AN_UPLOAD_URL),
+    }
+)
+
+
+_ANSWERED = frozenset(
+    {
+        *(Cause.CREDENTIAL_MISSING, Cause.CREDENTIAL_REJECTED, Cause.FORBIDDEN),
+        *(Cause.NOT_AN_INDEX, Cause.NOT_AN_UPLOAD_URL, Cause.SERVER_ERROR),
+        Cause.ORIGIN_MISMATCH,
     }
 )
 
@@ -75,7 +85,7 @@ def find_target(session: Session, given: str, url: str | None, out: Teller) -> T
     :raises InputError: for a name that is not known or has no URL, and for PyPI with another one.
     """
     if url is None:
-        return _known_target(session, given)
+        return _known_target(session, given, out)
     if names.is_pypi(given):
         message = "The URLs of PyPI are built into Poetry; nothing can be added to them."
         raise InputError(message)
@@ -91,14 +101,46 @@ def find_target(session: Session, given: str, url: str | None, out: Teller) -> T
     return Target(session.catalogue.get(name), url, url, is_new=True)
 
 
-def _known_target(session: Session, given: str) -> Target:
-    repository = session.catalogue.require(given, to_add=True)
+def _known_target(session: Session, given: str, out: Teller) -> Target:
+    repository = _at_url(session, given)
+    if repository is not None:
+        out.say(f"{redact(given)} belongs to {repository.name}.")
+    else:
+        repository = session.catalogue.require(given, to_add=True)
     name, url = repository.name, repository.index_url or repository.publish_url
     if names.is_pypi(name):  # its index is open: what is handed out is for uploads
         url = repository.publish_url
     if url is None:
         raise InputError(f"No URL is known for {name!r}.", repo("add", name, "URL"))
     return Target(repository, url)
+
+
+def _at_url(session: Session, given: str) -> Repository | None:
+    """The repository that a URL or a host belongs to, where a name is wanted; ``None`` for a name.
+
+    Raises :class:`InputError` for a URL of several repositories, or of none.
+    """
+    is_host = "." in given and session.catalogue.find(given) is None
+    if not looks_like_url(given) and not is_host:
+        return None
+    url = split_userinfo(with_scheme(given))[0]
+    try:
+        place = Prefix.of_index(url)
+    except InvalidUrl:
+        return None
+    everyone = list(session.catalogue)
+    found = [one for one in everyone if any(known == place for known in one.prefixes)]
+    found = found or [one for one in everyone if any(map(place.contains, one.prefixes))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(one.name for one in found)
+        hint = repo("login", found[0].name)
+        raise InputError(f"{place} belongs to several repositories: {listed}.", hint)
+    if "://" not in given:
+        return None
+    name = proposed_name(url, session.catalogue.names())
+    raise InputError(f"No repository has the URL {url}.", repo("add", name, url))
 
 
 class Login:
@@ -128,6 +170,23 @@ class Login:
             urls = dict.fromkeys([target.url, *target.bindable])
             kind = Kind.CREDENTIAL
             require_home(session.bindings, self._repository, kind, session.confirm, urls=urls)
+
+    def reach(self) -> None:
+        """Connect before a person types a secret: one that cannot be tried is typed for nothing.
+
+        Raises :class:`Failure` where there is no connection.
+        """
+        url = self._target.url
+        if not self._verify or names.is_pypi(self._name) or not url.startswith("https://"):
+            return
+        access = self._session.access
+        if self._target.added is not None:
+            access = self._session.trial(self._name, self._target.added)
+        try:
+            ask(access, self._repository, index_page(url), anonymous=True)
+        except Failure as error:
+            if error.status is None and error.cause not in _ANSWERED:
+                raise
 
     def with_secret(self, credential: Credential, *, plaintext: bool) -> None:
         """Ask the repository, and keep what it accepts. Raises :class:`Failure`, ``StateError``."""

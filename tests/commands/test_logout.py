@@ -136,7 +136,7 @@ class TestLogout:
         home.says("repo", "logout", "a", "B", "a", err="Logged out of a.\nLogged out of b.\n")
         home.says("repo", "logout", "--all", err="Logged out of c.\n")
         assert home.toml("auth.toml") == {}
-        home.says("repo", "logout", "--all")
+        home.says("repo", "logout", "--all", err="No stored credentials; nothing to log out of.\n")
 
     def test_twin_nothing_was_stored(self, home: WarmHome) -> None:
         add(home, "acme")
