@@ -114,11 +114,6 @@ class RepoPlugin(ApplicationPlugin):
         loader = application.command_loader
         for name in DESCRIPTIONS:
             loader.register_factory(f"repo {name}".strip(), partial(LazyCommand, name))
-        tokens = getattr(getattr(getattr(application, "_io", None), "input", None), "_tokens", ())
-        if "repo" in tokens and {"--version", "-V"}.intersection(tokens):
-            from poetry_repo_plugin.hooks.outset import answer_version
-
-            answer_version(application, tokens)
         dispatcher = application.event_dispatcher
         if dispatcher is not None:
             dispatcher.add_listener(COMMAND, _before_command, _BEFORE_POETRY)

@@ -116,8 +116,7 @@ class Command(RepoCommand):
     <c1>poetry repo login pypi --token-stdin</c1>                to publish to PyPI
     <c1>poetry repo login acme --provider aws</c1>               asks `aws`
     <c1>poetry repo login acme --helper "vault-helper ci"</c1>   asks a helper
-    <c1>poetry repo login acme --oauth https://login.example.com --client-id poetry</c1>
-                                                signs in with the company's account
+    <c1>poetry repo login acme --oauth ISSUER --client-id ID</c1>  single sign-on
     <c1>poetry repo login acme --header X-Api-Key</c1>           for a gateway
 
 The credential belongs to the hosts of the repository as it is known now. A

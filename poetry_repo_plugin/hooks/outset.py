@@ -1,23 +1,11 @@
-"""What cleo answers before, or without, looking for a command of ours."""
+"""What cleo answers without looking for a command of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-from poetry_repo_plugin import __version__
 
 if TYPE_CHECKING:
     from cleo.events.console_command_event import ConsoleCommandEvent
-    from poetry.console.application import Application
-
-
-def answer_version(application: Application, tokens: Sequence[str]) -> None:
-    """``poetry repo --version`` is about this plugin."""
-    words = [token for token in tokens if not token.startswith("-")]
-    if words[:1] == ["repo"]:
-        application.set_display_name("poetry-repo-plugin")
-        application.set_version(__version__)
 
 
 def help_for(event: ConsoleCommandEvent) -> None:

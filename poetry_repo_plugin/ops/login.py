@@ -24,7 +24,8 @@ from poetry_repo_plugin.credentials.base import Credential, Query
 from poetry_repo_plugin.credentials.helper_protocols import HelperIdentity
 from poetry_repo_plugin.credentials.oauth import credential_for
 from poetry_repo_plugin.credentials.stored import StoredSource
-from poetry_repo_plugin.http.checks import Verdict, ask, check_login, index_page
+from poetry_repo_plugin.http.asking import ask, index_page
+from poetry_repo_plugin.http.checks import Verdict, check_login
 from poetry_repo_plugin.ops.add_words import looks_like_url, proposed_name, with_scheme
 from poetry_repo_plugin.ops.helper_login import Tried, judge, keep, try_helper
 from poetry_repo_plugin.ops.home import bind, is_open, profile_at, require_home

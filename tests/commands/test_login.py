@@ -1498,11 +1498,12 @@ class TestContradictions:
             ),
             (
                 ("--token", "x", "--protocol", "git"),
-                "--protocol go with --helper only.\nTry: poetry repo login NAME --helper COMMAND\n",
+                "--protocol goes with --helper only.\nTry: poetry repo login NAME --helper COMMAND\n",
             ),
             (
                 ("--token", "x", "another"),
-                "Further words go with --helper only.\nTry: poetry repo login NAME --helper COMMAND\n",
+                "Give the user name with --username, and the password on standard input.\n"
+                "Try: poetry repo login acme --username USER --password-stdin\n",
             ),
         ],
     )
