@@ -53,7 +53,7 @@ def rivals_of(key: str) -> tuple[str, ...]:
 
 def _text(value: object, folder: Path) -> str:
     if not isinstance(value, str) or not value:
-        raise UnfitError("is not a text")
+        raise UnfitError("is not a string")
     return value
 
 
@@ -65,7 +65,7 @@ def _url(value: object, folder: Path) -> str:
     except InvalidUrl as error:
         raise UnfitError(f"is not a usable URL: {error}") from None
     if username is not None:
-        raise UnfitError("holds a user name or password, and this file holds no secret")
+        raise UnfitError("holds a user name or password, and this file can hold no secret")
     return text
 
 
@@ -112,7 +112,7 @@ def _oauth(value: object, folder: Path) -> dict[str, Any]:
         raise UnfitError("holds a secret, and this file can hold none: everybody can read it")
     unknown = [key for key in value if key not in ("issuer", "client-id", "scopes", "audience")]
     if unknown:
-        raise UnfitError(f"holds {unknown[0]!r}, which it does not know")
+        raise UnfitError(f"holds {unknown[0]!r}, which is not one of its keys")
     return value
 
 

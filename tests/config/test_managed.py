@@ -92,9 +92,9 @@ class TestWhatItSays:
             ('password = "hush"', "password would be a secret"),
             ('token = "hush"', "token would be a secret"),
             ('url = "https://me:hush@pypi.example.org/"', "url holds a user name or password"),
-            ('url = "hush"', "url is no URL that can be used"),
+            ('url = "hush"', "url is not a usable URL"),
             ('oauth = { client-secret = "hush" }', "oauth holds a secret"),
-            ('oauth = { flow = "hush" }', "oauth holds 'flow', which is not a setting"),
+            ('oauth = { flow = "hush" }', "oauth holds 'flow', which is not one of its keys"),
             ('helper = ["hush"]', "helper does not start with an absolute path"),
             ('helper = "/hush"', "helper is not a list of strings"),
             ("ca = false", "ca is not a string"),
@@ -122,9 +122,9 @@ class TestWhatItSays:
         text = "".join(f'[repositories.{name}]\nurl = "{OTHER}"\n' for name in names)
         settings = managed(tmp_path, acme(f'url = "{URL}"') + text)
         first, second, third = settings.managed.says.complaints
-        assert "[repositories.ACME] is there twice" in first
+        assert "[repositories.ACME] appears twice" in first
         assert "[repositories.pypi] url is built into Poetry" in second
-        assert '[repositories."a b"] is no name that a repository can have' in third
+        assert '[repositories."a b"] is not a valid repository name' in third
         assert settings.user_settings("ACME").url == URL
 
     @pytest.mark.parametrize("text", ["[repositories.acme", 'a = "\udcff"', "a = [\n" * 3000])
