@@ -65,7 +65,7 @@ STORY = (
     "$ poetry repo doctor acme",
     "client-cert",
     "Done in ",
-    "3 of them had to fail",
+    "3 of them were meant to fail",
 )
 STOP = "$ poetry lock"  # the first command that runs long enough to be interrupted
 
