@@ -41,14 +41,14 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def home(cold_home: PoetryHome) -> PoetryHome:
-    """A fresh home with a Poetry that has the plugin, and no keyring."""
-    return cold_home
+def home(warm_home: WarmHome) -> WarmHome:
+    """A fresh home with a Poetry that has the plugin, and no keyring. Its commands start fast."""
+    return warm_home
 
 
 @pytest.fixture
 def cold_home(tmp_path: Path) -> PoetryHome:
-    """Each command is a new process, as a user's is."""
+    """Each command is a new process, as a user's is: for what a fork cannot show."""
     return PoetryHome(tmp_path / "home", poetry_under_test())
 
 
@@ -64,7 +64,5 @@ def zygote() -> Iterator[Zygote]:
 
 @pytest.fixture
 def warm_home(tmp_path: Path, zygote: Zygote) -> WarmHome:
-    """As ``home``, and its commands start fast, for rooms of many rows; a room takes it by a
-    ``home`` of its own.
-    """
+    """Its commands are forks, where a Python can be forked."""
     return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)

@@ -198,7 +198,7 @@ def _tests(
             *options,
         ],
         cwd=ROOT,
-        env={**os.environ, "POETRY_UNDER_TEST": str(pairing.executable), "PATHS_WARM": "1"},
+        env={**os.environ, "POETRY_UNDER_TEST": str(pairing.executable)},
         capture_output=True,
         text=True,
         check=False,

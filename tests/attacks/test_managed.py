@@ -23,11 +23,6 @@ TEXT = f'[repositories.{NAME}]\nurl = "{URL}"\n'
 
 
 @pytest.fixture
-def home(tmp_path: Path, zygote: Zygote) -> WarmHome:
-    return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
-
-
-@pytest.fixture
 def private_index(certs: CertificateFactory) -> Iterator[IndexServer]:
     """A company's index: its own CA, a password."""
     tls = server_context(certs.server("localhost"))

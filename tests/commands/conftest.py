@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.certs import CertificateFactory
-from tests.poetry_process import FILE_KEYRING, poetry_under_test
+from tests.poetry_process import FILE_KEYRING
 from tests.servers import IndexServer
-from tests.warm import WarmHome, Zygote
+from tests.warm import WarmHome
 
 USER = "alice"
 PASSWORD = "Pa55-{cache-dir}-wörd <error>"
-
-
-@pytest.fixture
-def home(tmp_path: Path, zygote: Zygote) -> WarmHome:
-    """A fresh home outside of any project, without a keyring."""
-    return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
 
 
 @pytest.fixture

@@ -76,6 +76,12 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them
 
 
 @pytest.fixture
+def home(cold_home: PoetryHome) -> PoetryHome:
+    """The demo is started as a user starts it, and starts processes itself."""
+    return cold_home
+
+
+@pytest.fixture
 def temporary(tmp_path: Path, home: PoetryHome) -> Path:
     """The folder for temporary files of ``home``'s commands; the demo has to leave it empty."""
     folder = tmp_path / "temporary"

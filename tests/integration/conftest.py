@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from tests.certs import CertificateFactory, Identity, server_context
 from tests.integration.world import PASSWORD, PEER, USER, World
 from tests.poetry_process import PoetryHome, poetry_under_test
 from tests.servers import IndexServer
-from tests.warm import WarmHome
 
 
 @pytest.fixture(scope="session")
@@ -54,13 +52,6 @@ def index(module_index: IndexServer) -> Iterator[IndexServer]:
     yield module_index
     vars(module_index.index).update({**options, "packages": held})
     module_index.respond, module_index.tls = None, tls
-
-
-if os.environ.get("PATHS_WARM"):  # the matrix runs the same paths many times
-
-    @pytest.fixture
-    def home(warm_home: WarmHome) -> PoetryHome:
-        return warm_home
 
 
 @pytest.fixture

@@ -11,17 +11,9 @@ import pytest
 
 from tests import packages
 from tests.integration.world import NAME, World, names_locked, source
-from tests.poetry_process import PoetryHome
 from tests.servers import IndexServer
-from tests.warm import WarmHome
 
 pytestmark = pytest.mark.paths
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> PoetryHome:
-    """These are many short commands."""
-    return warm_home
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,6 @@ from tests.integration.world import (
     names_locked,
     source,
 )
-from tests.poetry_process import PoetryHome
 from tests.servers import IndexServer
 from tests.servers.faults import at, redirect
 from tests.warm import WarmHome
@@ -30,11 +29,6 @@ from tests.warm import WarmHome
 pytestmark = pytest.mark.paths
 
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> PoetryHome:
-    return warm_home
 
 
 @pytest.fixture

@@ -30,18 +30,12 @@ from tests.integration.outside_world import (
 from tests.integration.world import installed
 from tests.poetry_process import PoetryHome, poetry_under_test
 from tests.servers import IndexServer
-from tests.warm import WarmHome, Zygote
 
 MANY = [f"pkg{number:02}" for number in range(25)]
 FEW = MANY[:3]
 WORKERS = 8
 AT_ONCE = 16 + 1  # the requests ahead of Poetry, and its own (DESIGN section 10)
 CACHED = "short-lived-token"
-
-
-@pytest.fixture
-def home(tmp_path: Path, zygote: Zygote) -> PoetryHome:
-    return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
 
 
 @pytest.fixture(scope="module")

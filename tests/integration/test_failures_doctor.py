@@ -18,11 +18,6 @@ pytestmark = pytest.mark.failures
 WORDS = ("repo", "doctor", NAME, "--json", "--timeout", "2")
 
 
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
-
-
 def checks(home: WarmHome, code: int) -> list[dict[str, Any]]:
     """What the checks of the one repository found, in their order; nothing else is on standard
     output.

@@ -24,11 +24,6 @@ from tests.warm import WarmHome
 pytestmark = pytest.mark.failures
 
 
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
-
-
 @pytest.mark.parametrize("row", rows(LOCK, FINAL), ids=lambda row: row.name)
 def test_final(world: World, row: Wrong, record_property: Record) -> None:
     """Told at once, after one try, and nothing is written; with the one thing put right, the same

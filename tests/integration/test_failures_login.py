@@ -19,7 +19,6 @@ from tests.integration.told import (
 )
 from tests.integration.world import NAME, PASSWORD, USER, World
 from tests.integration.wrong import CLIENT, FILES, FINAL, LOGGING_IN, PASSING, SERVER, Wrong, rows
-from tests.warm import WarmHome
 
 pytestmark = pytest.mark.failures
 
@@ -27,11 +26,6 @@ HANDSHAKES = [row for row in rows(LOGGING_IN, (*SERVER, *CLIENT)) if row.name !=
 SHOWN = {"client-cert-expired": ", expired\n", "passphrase-missing": "no passphrase is known\n"}
 
 LOGIN = ("repo", "login", NAME, "--username", USER, "--password-stdin")
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,6 @@ from tests import packages
 from tests.integration.told import assert_clean
 from tests.integration.world import NAME, PASSWORD, USER, World
 from tests.servers.faults import refused_url
-from tests.warm import WarmHome
 
 pytestmark = pytest.mark.failures
 
@@ -23,11 +22,6 @@ COMMANDS = {
     "certs": ("repo", "certs", NAME, "--ca", "CA"),
     "doctor": ("repo", "doctor", NAME),
 }
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
 
 
 @pytest.fixture

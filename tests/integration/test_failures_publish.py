@@ -29,11 +29,6 @@ pytestmark = pytest.mark.failures
 WORDS = ("publish", "-r", NAME)
 
 
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
-
-
 @pytest.fixture(autouse=True)
 def dist(world: World) -> Path:
     """A project with one wheel ready in ``dist``."""

@@ -15,7 +15,6 @@ from tests.integration.world import NAME, World, installed, names_locked, source
 from tests.integration.wrong import ANSWERS, CLIENT, FILES, SERVER, Wrong
 from tests.servers import IndexServer, ProxyServer, RecordedRequest, Response
 from tests.servers.faults import forbidden, proxy_authentication_required
-from tests.warm import WarmHome
 
 pytestmark = pytest.mark.failures
 
@@ -27,11 +26,6 @@ SAMPLE = [
 ]
 
 ANYBODYS = "gamma-0.9"
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
 
 
 @pytest.fixture

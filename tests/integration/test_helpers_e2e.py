@@ -31,18 +31,12 @@ from tests.integration.outside_world import (
     with_keyring,
 )
 from tests.integration.world import installed
-from tests.poetry_process import PoetryHome, poetry_under_test
+from tests.poetry_process import PoetryHome
 from tests.servers import IndexServer
 from tests.servers.faults import forbidden
-from tests.warm import WarmHome, Zygote
 
 PROTOCOLS = ("bazel", "git", "exec-credential")
 PACKAGES = ["alpha", "beta"]
-
-
-@pytest.fixture
-def home(tmp_path: Path, zygote: Zygote) -> PoetryHome:
-    return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from tests.integration.world import NAME, PASSWORD, USER, World
 from tests.integration.wrong import FINAL, LOCK, LOGGING_IN, PUBLISH, TUNNELLED, Wrong, rows
 from tests.servers import IndexServer, RecordedRequest, Response
 from tests.servers.faults import forbidden
-from tests.warm import WarmHome
 
 pytestmark = pytest.mark.failures
 
@@ -38,11 +37,6 @@ ROWS = [
     for row in rows(command, FINAL)
     if row.hint and (command == LOCK or (row not in TUNNELLED and not row.name.endswith("tls1.2")))
 ]
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
 
 
 @pytest.fixture(scope="module")

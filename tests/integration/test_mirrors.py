@@ -47,11 +47,6 @@ PAGES = {
 }
 
 
-@pytest.fixture
-def home(warm_home: WarmHome) -> PoetryHome:
-    return warm_home
-
-
 @pytest.fixture(scope="module")
 def module_index(module_index: IndexServer) -> IndexServer:
     """The mirror: TLS, a client certificate, a password. It has what PyPI has."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.world import NAME, PASSWORD, USER, World, assert_no_secret
+from tests.poetry_process import PoetryHome
 
 PLUGIN = """
 from cleo.events.console_events import COMMAND
@@ -35,6 +36,12 @@ class Plugin(ApplicationPlugin):
     def activate(self, application):
         Config.create().merge({{"repositories": {{"{name}": {{"url": "{url}"}}}}}})
 """
+
+
+@pytest.fixture
+def home(cold_home: PoetryHome) -> PoetryHome:
+    """The other plugin is there when Poetry starts."""
+    return cold_home
 
 
 def install(world: World, when: str, password: str = PASSWORD) -> None:

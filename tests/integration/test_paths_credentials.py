@@ -24,8 +24,7 @@ from tests.integration.world import (
     installed,
     names_locked,
 )
-from tests.poetry_process import FILE_KEYRING, PoetryHome
-from tests.warm import WarmHome
+from tests.poetry_process import FILE_KEYRING
 
 pytestmark = pytest.mark.paths
 
@@ -33,11 +32,6 @@ TOKEN = "tok-{cache-dir}-€-42"
 SERVICE = f"poetry-repository-{NAME}"
 
 Store = Callable[[World], None]
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> PoetryHome:
-    return warm_home
 
 
 def in_auth_toml(username: str, password: str) -> Store:

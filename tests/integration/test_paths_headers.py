@@ -24,19 +24,13 @@ from tests.integration.world import (
     assert_no_secret,
     installed,
 )
-from tests.poetry_process import FILE_KEYRING, PoetryHome
+from tests.poetry_process import FILE_KEYRING
 from tests.servers import GitServer, IndexServer, RecordedRequest, Response
 from tests.servers.faults import at, forbidden, redirect
-from tests.warm import WarmHome
 
 pytestmark = pytest.mark.paths
 
 KEY, VALUE = "X-Api-Key", "gAtew4y-{cache-dir}-key"
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> PoetryHome:
-    return warm_home
 
 
 def keep(world: World, *origins: str) -> None:

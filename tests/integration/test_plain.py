@@ -25,7 +25,6 @@ from tests.integration.world import (
 )
 from tests.poetry_process import FILE_KEYRING, NO_KEYRING, PoetryHome
 from tests.servers import IndexServer, RecordedRequest, Response
-from tests.warm import WarmHome
 
 pytestmark = pytest.mark.paths
 
@@ -34,11 +33,6 @@ TOKEN = "pypi-AgEIcHlwaS5vcmc"
 KEYRINGS = pytest.mark.parametrize(
     "keyring", [FILE_KEYRING, NO_KEYRING], ids=["keyring", "auth.toml"]
 )
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> PoetryHome:
-    return warm_home
 
 
 def prepare(world: World) -> None:

@@ -24,16 +24,10 @@ from tests.integration.test_paths_git import backend_for
 from tests.integration.world import installed, make_venv, source
 from tests.poetry_process import FILE_KEYRING, PoetryHome
 from tests.servers import GitServer, IndexServer, RecordedRequest, Response
-from tests.warm import WarmHome
 
 pytestmark = pytest.mark.paths
 
 USER, PASSWORD = "alice", "an-0rdinary-one"
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> PoetryHome:
-    return warm_home
 
 
 @pytest.fixture

@@ -28,12 +28,11 @@ from tests.integration.outside_world import (
     with_keyring,
 )
 from tests.integration.world import source
-from tests.poetry_process import Finished, PoetryHome, poetry_under_test
+from tests.poetry_process import Finished, PoetryHome
 from tests.servers import IndexServer, ProxyServer
 from tests.servers.base import Hook
 from tests.servers.faults import unauthorized
 from tests.servers.messages import RecordedRequest, Response
-from tests.warm import WarmHome, Zygote
 
 TOKEN = "v3ndor-t0ken-{number}"
 NAMES = ("alpha", "beta")
@@ -181,11 +180,6 @@ class Stage:
 
     def lock_again(self) -> Finished:
         return self.home.ok("update", "--lock", "--no-cache")
-
-
-@pytest.fixture
-def home(tmp_path: Path, zygote: Zygote) -> PoetryHome:
-    return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
 
 
 def make_stage(

@@ -11,7 +11,7 @@ import pytest
 
 from tests import packages
 from tests.integration.world import NAME, World, assert_authorized, names_locked, source
-from tests.poetry_process import FILE_KEYRING
+from tests.poetry_process import FILE_KEYRING, PoetryHome
 from tests.servers import IndexServer
 
 pytestmark = pytest.mark.paths
@@ -40,6 +40,12 @@ if OUTPUT:
     sys.addaudithook(watch)
     atexit.register(tell)
 """
+
+
+@pytest.fixture
+def home(cold_home: PoetryHome) -> PoetryHome:
+    """What a whole start of Poetry does is what is counted."""
+    return cold_home
 
 
 def at_start(world: World, code: str) -> None:

@@ -6,25 +6,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests import packages
 from tests.certs import CertificateFactory, server_context
 from tests.integration.outside_world import project, refusals, secrets_seen
-from tests.poetry_process import PoetryHome, poetry_under_test
+from tests.poetry_process import PoetryHome
 from tests.servers import IndexServer, RecordedRequest, Response
 from tests.servers.identity import IdentityServer
 from tests.signing_in import NAME, Company
-from tests.warm import WarmHome, Zygote
+from tests.warm import WarmHome
 
 MANY = [f"pkg{number:02}" for number in range(7)]
-
-
-@pytest.fixture
-def home(tmp_path: Path, zygote: Zygote) -> PoetryHome:
-    return WarmHome(tmp_path / "home", poetry_under_test(), zygote=zygote)
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ pytestmark = pytest.mark.failures
 TOKEN = "pypi-{cache-dir}-t0ken"
 
 
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
-
-
 class TestFilesOnAnotherHost:
     @pytest.fixture
     def cdn(self, world: World) -> Iterator[IndexServer]:

@@ -21,7 +21,7 @@ from tests.integration.world import (
     names_locked,
 )
 from tests.poetry_process import FILE_KEYRING
-from tests.warm import WarmHome, parsed
+from tests.warm import parsed
 
 pytestmark = [pytest.mark.failures, pytest.mark.paths]
 
@@ -55,11 +55,6 @@ OPEN: dict[str, Files] = {
         certs.key_file(one, "id.key"),
     ),
 }
-
-
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
 
 
 def assert_all_commands_work(world: World, venv: Path, peer: str) -> None:

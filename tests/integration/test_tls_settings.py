@@ -35,11 +35,6 @@ MakesFile = Callable[[World], Path]
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-@pytest.fixture
-def home(warm_home: WarmHome) -> WarmHome:
-    return warm_home
-
-
 def put_wheel(world: World) -> None:
     """A wheel to publish."""
     name, content = packages.wheel("app", "0.1.0")
