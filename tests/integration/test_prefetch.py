@@ -24,6 +24,7 @@ from tests.integration.test_paths_git import backend_for
 from tests.integration.world import installed, make_venv, source
 from tests.poetry_process import FILE_KEYRING, PoetryHome
 from tests.servers import GitServer, IndexServer, RecordedRequest, Response
+from tests.warm import WarmHome
 
 pytestmark = pytest.mark.paths
 
