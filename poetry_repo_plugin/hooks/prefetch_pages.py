@@ -57,18 +57,21 @@ def release_info(repository: Any, page: Any, name: str, version: Any) -> dict[st
     cached = _cached(repository, name, version)
     if cached is not None:
         return cached
-    if isinstance(repository, LegacyRepository) and not has_metadata(page, name, version):
+    if isinstance(repository, LegacyRepository) and not is_readable(
+        repository, page, name, version
+    ):
         return None
     found: dict[str, Any] = repository._get_release_info(name, version)
     return found
 
 
-def has_metadata(page: Any, name: str, version: Any) -> bool:
-    """Whether Poetry reads no archive: all wheels have their metadata beside them (PEP 658), and
-    there is one.
+def is_readable(repository: Any, page: Any, name: str, version: Any) -> bool:
+    """Whether Poetry reads no whole archive: there are wheels, and their metadata are beside them
+    (PEP 658), or are read by range requests.
     """
     wheels = [link for link in page.links_for_version(name, version) if link.is_wheel]
-    return bool(wheels) and all(link.has_metadata for link in wheels)
+    by_ranges = getattr(repository, "_lazy_wheel", False)
+    return bool(wheels) and (by_ranges or all(link.has_metadata for link in wheels))
 
 
 def is_cached(repository: Any, name: str, version: Any) -> bool:

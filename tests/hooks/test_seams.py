@@ -35,7 +35,7 @@ for owner, function, names in (
     ("Provider", Provider.__init__, ("_locked", "_use_latest")),
     ("Provider", Provider.complete_package, ("_python_constraint",)),
     ("Chooser", Chooser.__init__, ("_pool", "_env")),
-    ("HTTPRepository", LegacyRepository.__mro__[1].__init__, ("get_page", "_get_page")),
+    ("HTTPRepository", LegacyRepository.__mro__[1].__init__, ("get_page", "_get_page", "_lazy_wheel")),
 ):
     changed += [f"{owner}.{name}" for name in names if name not in function.__code__.co_names]
 

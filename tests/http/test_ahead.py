@@ -83,6 +83,21 @@ class TestWhom:
                 LEAVE, Request("GET", f"https://pypi.example.org/files/{path}").prepare()
             )
 
+    def test_a_range_of_a_wheel_is_read_where_one_was_given(self) -> None:
+        """Before that nobody knows whether the host would send the whole file."""
+        url = "https://pypi.example.org/files/alpha-1.0-py3-none-any.whl"
+        part = Request("GET", url, headers={"Range": "bytes=-10240"}).prepare()
+        hosts, told = answered(0.05), list[object]()
+        hosts.on_change = lambda place, workers: told.append(place)
+        with pytest.raises(NotYet) as wait:
+            hosts.check(LEAVE, part)
+        hosts.settle(LEAVE, 206, 0.05)
+        assert told == [wait.value.place]
+        hosts.check(LEAVE, part)
+        for other in (Request("GET", url), Request("HEAD", url, headers=part.headers)):
+            with pytest.raises(Abandoned):
+                hosts.check(LEAVE, other.prepare())
+
     def test_twin_its_metadata_is(self) -> None:
         url = "https://pypi.example.org/files/alpha-1.0-py3-none-any.whl.metadata"
         answered(0.05).check(LEAVE, Request("GET", url).prepare())

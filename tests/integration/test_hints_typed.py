@@ -2,7 +2,8 @@
 
 For everything that can be wrong the command behind ``Try:`` is typed, again and again: that ends in
 success, or in a failure with nothing to type; the same failure with the same hint never comes
-twice. How many were typed stands in the report of ``--junitxml``, as ``typed``.
+twice. That is 194 commands that are typed, at the time of writing; how many a test typed stands
+in the report of ``--junitxml``, as ``typed``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tests import packages
 from tests.certs import CertificateFactory, server_context
 from tests.integration.situations import SITUATIONS, Situation
 from tests.integration.told import Record, assert_clean, spoiled
-from tests.integration.typist import TOKEN, Typist
+from tests.integration.typist import TOKEN, Typist, diagnosed, warned
 from tests.integration.world import NAME, PASSWORD, USER, World
 from tests.integration.wrong import FINAL, LOCK, LOGGING_IN, PUBLISH, TUNNELLED, Wrong, rows
 from tests.servers import IndexServer, RecordedRequest, Response
@@ -87,6 +88,34 @@ def test_row(
     assert_clean(done)
     record_property("typed", len(typist.typed))
     record_property("ends", "success" if not done.code else done.err)
+
+
+def each_hint_once() -> list[Wrong]:
+    """A row for each cause with another hint: doctor and ``certs`` take them from the same place."""
+    found = {(row.cause, row.hint): row for command, row in ROWS if command == LOCK}
+    return list(found.values())
+
+
+@pytest.mark.parametrize("row", each_hint_once(), ids=lambda row: row.name)
+def test_doctor(world: World, typist: Typist, row: Wrong, record_property: Record) -> None:
+    """The hint of the first check that fails."""
+    with spoiled(world, row):
+        if row.name.startswith("403"):
+            typist.user = entitle_another(world)
+        done = typist.follow("repo", "doctor", NAME, "--json", tells=diagnosed)
+    record_property("typed", len(typist.typed))
+    assert typist.typed
+    assert_clean(done)
+
+
+@pytest.mark.parametrize("row", each_hint_once(), ids=lambda row: row.name)
+def test_certs(world: World, typist: Typist, row: Wrong, record_property: Record) -> None:
+    """Something is set, and what a handshake then says is a warning with a hint."""
+    ca = str(world.certs.ca_file())
+    with spoiled(world, row):
+        done = typist.follow("repo", "certs", NAME, "--ca", ca, tells=warned)
+    record_property("typed", len(typist.typed))
+    assert_clean(done)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.name)

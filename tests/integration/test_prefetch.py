@@ -178,6 +178,35 @@ class TestLock:
         assert [one["version"] for one in home.lock()["package"]] == ["1.0", "1.0", "1.0"]
 
 
+class TestWheelsWithoutMetadata:
+    """Their pages promise none (PEP 658), as those of many servers do: Poetry reads ranges."""
+
+    def test_ranges_are_read_at_the_same_time(
+        self, home: PoetryHome, index: IndexServer, far: Far
+    ) -> None:
+        index.index.core_metadata = False
+        needs = [f"need{number}" for number in range(8)]
+        index.add_all(packages.wheel(name, "1.0", ["last"]) for name in needs)
+        index.add_all((packages.wheel("first", "1.0", needs), packages.wheel("last", "1.0")))
+        project_of(home, index, "first")
+        without, ahead = both_ways(home, far, "lock", together=8, after=2)
+        assert ahead == without
+        assert {request.status for request in index.requests} == {200, 206}
+
+    @pytest.mark.parametrize("lazy", ["true", "false"])
+    def test_twin_no_whole_file_is(
+        self, home: PoetryHome, index: IndexServer, far: Far, lazy: str
+    ) -> None:
+        """The server gives no ranges, or the user wants none: Poetry reads the files by itself."""
+        index.index.core_metadata, index.index.ranges = False, lazy == "false"
+        home.environ["POETRY_SOLVER_LAZY_WHEEL"] = lazy
+        project_of(home, index, *add_web(index)[:4])
+        without, ahead = both_ways(home, far, "lock")
+        assert ahead == without
+        assert any(url.endswith(".whl") for url in ahead)
+        assert {request.status for request in index.requests} == {200}
+
+
 class TestNobodyLearnsMore:
     def test_of_sources(self, home: PoetryHome, index: IndexServer, far: Far) -> None:
         """An explicit source is asked for its own names, a supplemental one for what the others

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from tests.integration.spoil import RIGHT_PASSPHRASE
 from tests.integration.world import NAME, PASSWORD, PEER, USER, World
 from tests.poetry_process import Finished
 from tests.servers import IndexServer
+from tests.warm import parsed
 
 MOST = 5
 """Hints that are typed one after the other; nobody has more patience."""
@@ -31,8 +32,24 @@ class Told(NamedTuple):
     hint: str
 
 
-def told(done: Finished) -> Told:
+def told(done: Finished) -> Told | None:
     """The failure of a command, and its first hint; ``""`` where it has none."""
+    return warned(done) if done.code else None
+
+
+def diagnosed(done: Finished) -> Told | None:
+    """The first check of ``repo doctor --json`` that failed; of another command as :func:`told`."""
+    if not done.out.startswith("{"):
+        return told(done)
+    (repository,) = parsed(done)["repositories"]
+    failed = [check for check in repository["checks"] if check["state"] == "fail"]
+    return Told(failed[0]["message"], failed[0]["hint"] or "") if failed else None
+
+
+def warned(done: Finished) -> Told | None:
+    """What a command says with a hint, be it a failure or a warning."""
+    if not done.code and "Try: " not in done.err:
+        return None
     message, _, rest = done.err.partition("Try: ")
     lines = rest.splitlines() or [""]
     return Told(re.sub(r"\s+", " ", message).strip(), lines[0])
@@ -60,16 +77,19 @@ class Typist:
         self.typed: list[str] = []
         self.identity = self.world.certs.client(PEER)  # fresh, as from the company's CA today
 
-    def follow(self, *words: str, stdin: str | None = None) -> Finished:
+    def follow(
+        self, *words: str, stdin: str | None = None, tells: Callable[[Finished], Told | None] = told
+    ) -> Finished:
         """Run ``poetry WORDS`` and type what is hinted at until it works or nothing is hinted at
         any more.
 
         The same failure with the same hint never comes twice.
+
+        :param tells: gives the failure; ``None`` where there is none.
         """
         seen: list[Told] = []
         done = self.world.home.run(*words, stdin=stdin)
-        while done.code:
-            failure = told(done)
+        while (failure := tells(done)) is not None:
             assert failure not in seen, self._story(failure)
             seen.append(failure)
             if not failure.hint:
