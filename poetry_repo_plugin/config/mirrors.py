@@ -6,7 +6,7 @@ package of the original comes from. A project's files are not asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,7 @@ from poetry_repo_plugin.config.keys import table_at
 from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.core.errors import Cause, InputError
 from poetry_repo_plugin.core.names import is_pypi
-from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, split_userinfo
+from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, UncertainPath, split_userinfo
 from poetry_repo_plugin.core.servers import PYPI_FILES
 
 if TYPE_CHECKING:
@@ -150,11 +150,29 @@ class Mirrors:
 
 
 def is_at_pypi(url: str, index_url: str) -> bool:
-    """Whether ``url`` leads to PyPI, whose index is ``index_url``, or to the host of its files."""
+    """Whether ``url`` leads to PyPI, whose index is ``index_url``, or to the host of its files; by
+    whichever scheme and port.
+    """
     try:
-        return Origin.of(url) in (Origin.of(index_url), Origin.of(PYPI_FILES))
+        host = Origin.of(url).host
+        return host in (Origin.of(index_url).host, Origin.of(PYPI_FILES).host)
     except InvalidUrl:
         return False
+
+
+def is_below(url: str, places: Iterable[Prefix]) -> bool:
+    """Whether ``url`` lies below one of ``places``; also where its path is one that not every
+    server reads alike, and it may.
+    """
+    known = list(places)
+    try:
+        there = Prefix.of(url)
+    except UncertainPath:
+        origin = Origin.of(url)
+        return any(place.origin == origin for place in known)
+    except InvalidUrl:
+        return False
+    return any(place.contains(there) for place in known)
 
 
 def _text_below(table: dict[str, object], *keys: str) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from poetry_repo_plugin.config.memory import ANOTHER_PLUGIN
-from poetry_repo_plugin.config.mirrors import Mirror, Mirrors, is_at_pypi
+from poetry_repo_plugin.config.mirrors import Mirror, Mirrors, is_at_pypi, is_below
 from poetry_repo_plugin.config.owned_names import OwnedNames, owned_names
 from poetry_repo_plugin.config.project import Project, ProjectSettings
 from poetry_repo_plugin.config.settings import Settings
@@ -223,7 +223,7 @@ class Catalogue:
         original = self.find(mirror.original)
         if original is None or any(own.covers(url) for own in _prefixes([bare(mirror.url)])):
             return False
-        return any(own.covers(url) for own in original.download_prefixes)
+        return is_below(url, original.download_prefixes)
 
     @property
     def project(self) -> Project | None:

@@ -103,11 +103,21 @@ class Removal:
         if match_name(name, managed.names) is not None:
             why = f"{name} comes from the managed settings in {managed.file}"
             raise InputError(f"{why}; there is nothing of yours to remove.")
-        variable = settings.variable("REPOSITORIES", name, "_URL")
-        if variable is None:
-            return
-        only = f"{name} is named by the environment variable {variable[0]} only"
-        raise InputError(f"{only}; there is nothing to remove.", unset(variable[0]))
+        variable = self._variable_of(name)
+        if variable is not None:
+            only = f"{name} is named by the environment variable {variable} only"
+            raise InputError(f"{only}; there is nothing to remove.", unset(variable))
+        mirror = self._session.catalogue.mirrors.called(name)
+        if mirror is not None:
+            raise InputError(f"{name} is named by {mirror.said_in} only; take it out by hand.")
+
+    def _variable_of(self, name: str) -> str | None:
+        """The environment variable that names the repository, if one does."""
+        variable = self._session.settings.variable("REPOSITORIES", name, "_URL")
+        if variable is not None:
+            return variable[0]
+        mirror = self._session.catalogue.mirrors.called(name)
+        return mirror.said_in if mirror is not None and mirror.is_of_environment else None
 
     def _shared(self, name: str, *, keep_login: bool) -> str:
         """What other projects of this user may use of the name, for a person; ``""`` for
@@ -190,9 +200,9 @@ class Removal:
                 self._out.say(change)
 
     def _warn_of_others(self, name: str) -> None:
-        variable = self._session.settings.variable("REPOSITORIES", name, "_URL")
+        variable = self._variable_of(name)
         if variable is not None:
-            by_variable = f"named by the environment variable {variable[0]}"
+            by_variable = f"named by the environment variable {variable}"
             self._out.warn(f"{name} is still {by_variable}.")
         managed = self._session.settings.managed.says
         if match_name(name, managed.names) is not None:

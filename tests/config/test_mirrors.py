@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from poetry_repo_plugin.config.mirrors import Mirror, Mirrors
+from poetry_repo_plugin.config.mirrors import Mirror, Mirrors, is_at_pypi, is_below
 from poetry_repo_plugin.config.settings import Settings
-from poetry_repo_plugin.core.errors import InputError
+from poetry_repo_plugin.core.errors import Cause, InputError
+from poetry_repo_plugin.core.origin import Prefix
 
 OTHER = "https://other.example.org/simple/"
 
@@ -89,3 +90,36 @@ def test_the_other_plugin_s_words_find_the_name(tmp_path: Path) -> None:
 def test_a_url_that_is_none_is_no_reason_to_ask_pypi(tmp_path: Path, url: str) -> None:
     with pytest.raises(InputError, match="POETRY_PYPI_MIRROR_URL"):
         _ = mirrors(tmp_path, variable=url).all
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_what_the_original_is_asked_after(cause: Cause) -> None:
+    gone = (Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.SERVER_ERROR)
+    assert Mirror("one", OTHER, "pypi", fallback=True).gives_up(cause) is (cause in gone)
+    assert not Mirror("one", OTHER, "pypi").gives_up(cause)
+
+
+@pytest.mark.parametrize(
+    ("url", "leads_there"),
+    [
+        ("https://pypi.org/simple/lib/", True),
+        ("http://PyPI.org.:8080/x", True),
+        ("https://files.pythonhosted.org/packages/a%2F..%2Flib.whl", True),
+        ("https://upload.pypi.org/legacy/", False),
+        ("https://test.pypi.org/simple/", False),
+        ("https://notpypi.org/", False),
+        ("https://pypi.org@mirror.example.org/", False),
+        ("nothing", False),
+    ],
+)
+def test_what_is_pypi_s(url: str, leads_there: bool) -> None:
+    assert is_at_pypi(url, "https://pypi.org/simple/") is leads_there
+
+
+def test_what_is_a_source_s() -> None:
+    places = [Prefix.of("https://h.example/a")]
+    assert is_below("https://h.example/a/simple/lib/", places)
+    assert is_below("https://h.example/b/%2e%2e/a/lib.whl", places)  # who knows
+    assert not is_below("https://h.example/ab/", places)
+    assert not is_below("https://o.example/a/", places)
+    assert not is_below("nothing", places)

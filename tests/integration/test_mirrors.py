@@ -370,6 +370,8 @@ class TestOtherPlugin:
         mirror.identify()
         url = mirror.index.index_url
         mirror.home.environ["POETRY_PYPI_MIRROR_URL"] = url
+        done = mirror.home.fails("repo", "remove", "pypi-mirror", "--all")
+        assert "unset POETRY_PYPI_MIRROR_URL" in done.text
         done = mirror.home.run("lock")
         assert "repo certs pypi-mirror" in done.text  # nothing of another name's goes there
         mirror.settle("config.toml", "repositories", NAME, "url", value=url)
