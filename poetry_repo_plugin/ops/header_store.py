@@ -17,6 +17,7 @@ from poetry_repo_plugin.core.errors import StateError
 from poetry_repo_plugin.core.headers import Headers, merged, names_of, to_text
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.notices import Notices
+from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.headers import StoredHeaders
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import HEADERS, OwnService
@@ -55,7 +56,7 @@ class HeaderStore:
         own = self.settings.user_settings(name)
         stays = further or self.bindings.is_same_place(name, Kind.HEADERS, urls)
         before = self._stored(name, names_of(headers)) if stays else ()
-        whole = merged(before, headers)
+        whole, entry = merged(before, headers), self._entry(name)
         trial = changes.copy()
         self._note(trial, name, whole, urls, further=further, in_keyring=False)
         trial.rehearse()
@@ -72,7 +73,7 @@ class HeaderStore:
                 f"the keyring ({backend})" if backend is not None else str(self.settings.auth_file)
             )
         except StateError as error:
-            raise self._undone(name, own, before, error, backend is not None) from None
+            raise self._undone(name, own, entry, error, backend is not None) from None
         if self.settings.auth_file in changes.loosened:
             self.notices.once(
                 f"{self.settings.auth_file} was readable by others; it is now private (0600)."
@@ -99,8 +100,17 @@ class HeaderStore:
                 f"{' and '.join(known)} of {name} cannot be read, because {error}. "
                 "Nothing was changed."
             )
-            words = [word for one in (*known, *replaced) for word in ("--header", one)]
+            every = dict.fromkeys((*known, *replaced))
+            words = [word for one in every for word in ("--header", one)]
             raise StateError(message, repo("login", name, *words)) from None
+
+    def _entry(self, name: str) -> Secret | None:
+        """What the keyring has, in case that it must be put back."""
+        is_there = self.settings.user_settings(name).headers and self.settings.headers(name) is None
+        if is_there:
+            with suppress(KeyringUnavailable):
+                return self.gate.own(name, HEADERS, known=True)
+        return None
 
     def _note_intent(
         self, name: str, own: UserSettings, whole: Headers, urls: Sequence[str], *, further: bool
@@ -125,12 +135,17 @@ class HeaderStore:
         changes.save_user_settings(name, {NAMES: list(names_of(whole))})
 
     def _undone(
-        self, name: str, own: UserSettings, before: Headers, error: StateError, in_keyring: bool
+        self,
+        name: str,
+        own: UserSettings,
+        entry: Secret | None,
+        error: StateError,
+        in_keyring: bool,
     ) -> StateError:
         left = []
         try:
-            if in_keyring and before and self.settings.headers(name) is None:
-                self.gate.keep_own(name, HEADERS, to_text(before))
+            if in_keyring and entry is not None:
+                self.gate.keep_own(name, HEADERS, entry)
             elif in_keyring:
                 self.gate.forget_own(name, HEADERS)
             with Changes(self.settings) as changes:
