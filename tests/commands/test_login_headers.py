@@ -110,6 +110,43 @@ class TestStored:
             assert not any(VALUE in line for line in terminal.lines())
 
 
+class TestAFurtherUrl:
+    def test_takes_what_is_stored_along(self, home: WarmHome, gated: IndexServer) -> None:
+        home.ok(*words(KEY), stdin=f"{VALUE}\n")
+        with IndexServer() as other:
+            gate(other, X_Api_Key=VALUE)
+            done = home.ok("repo", "login", "acme", "--url", other.index_url)
+            said = f"acme: {KEY} now belongs to {other.origin} as well.\n"
+            assert done.err.endswith(said)
+            assert sorted(own(home)["header-origins"]) == sorted((gated.origin, other.origin))
+            assert "credential-origins" not in own(home)
+
+    def test_twin_it_is_refused_there(self, home: WarmHome, gated: IndexServer) -> None:
+        home.ok(*words(KEY), stdin=f"{VALUE}\n")
+        with IndexServer() as other:
+            gate(other, X_Api_Key="another-value")
+            done = home.fails("repo", "login", "acme", "--url", other.index_url)
+            assert "[credential-rejected]" in done.err
+            assert own(home)["header-origins"] == [gated.origin]
+
+    def test_the_hint_where_a_project_moves_the_name(
+        self, home: WarmHome, gated: IndexServer
+    ) -> None:
+        home.ok(*words(KEY), stdin=f"{VALUE}\n")
+        with IndexServer() as other:
+            gate(other, X_Api_Key="of-the-other")
+            source = f'[[tool.poetry.source]]\nname = "acme"\nurl = "{other.index_url}"\n'
+            home.write_project(dependencies=("alpha",), extra=source)
+            told = " ".join(home.fails("lock").text.split())
+            assert not other.saw_secret(VALUE)
+            assert f"{KEY} belongs to {gated.origin} and is not sent to {other.origin}." in told
+            hint = f"poetry repo login acme --header {KEY} --url {other.origin}"
+            assert hint in told
+            again = home.ok(*hint.split()[1:], "--header-stdin", stdin="of-the-other\n")
+            assert "Logged in to acme" in again.err
+            assert "[credential-" not in home.fails("lock").text  # it has no such package
+
+
 class TestRefused:
     def test_a_wrong_value(self, home: WarmHome, gated: IndexServer) -> None:
         before = home.files()
