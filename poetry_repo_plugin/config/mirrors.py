@@ -132,19 +132,20 @@ class Mirrors:
     def _unnamed(self, url: str, said_in: str) -> Mirror:
         """The mirror at ``url``: the repository that the user keeps there, if there is one."""
         try:
-            prefix = Prefix.of(split_userinfo(url)[0])
+            place = Prefix.of_index(split_userinfo(url)[0])
         except InvalidUrl as error:
             raise InputError(f"The mirror of PyPI in {said_in} cannot be used: {error}.") from None
-        name = self._name_at(prefix) or UNNAMED
+        name = self._name_at(place) or UNNAMED
         own = self._settings.user_settings(name)
         fallback = own.fallback and is_pypi(own.mirror_of or "")
         return Mirror(name, url, "pypi", fallback, said_in)
 
-    def _name_at(self, prefix: Prefix) -> str | None:
+    def _name_at(self, place: Prefix) -> str | None:
+        """The repository whose index, or whose place for uploads beside it, is there."""
         for name in self._settings.names():
             for said, _ in self._settings.urls_said(name):
                 with suppress(InvalidUrl):
-                    if not is_pypi(name) and Prefix.of(split_userinfo(said)[0]) == prefix:
+                    if not is_pypi(name) and Prefix.of_index(split_userinfo(said)[0]) == place:
                         return name
         return None
 
