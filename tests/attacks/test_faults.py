@@ -260,8 +260,11 @@ MANY = 20
 
 
 @pytest.fixture
-def fresh(home: PoetryHome) -> Iterator[PoetryHome]:
-    """A user who has nothing yet, and no credential but what he types."""
+def fresh(cold_home: PoetryHome) -> Iterator[PoetryHome]:
+    """A user who has nothing yet, and no credential but what he types. Several of his commands run
+    at once, each a process of its own.
+    """
+    home = cold_home
     names = "".join(
         f'[repositories.r{number}]\nurl = "https://r{number}.example/upload/"\n'
         for number in range(MANY)

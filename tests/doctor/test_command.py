@@ -18,6 +18,7 @@ from tests.certs import CertificateFactory, server_context
 from tests.doctor.place import PASSWORD, SECRETS, USER, assert_schema, contents, posix
 from tests.poetry_process import PoetryHome
 from tests.servers import IndexServer
+from tests.warm import WarmHome
 
 LONG = "https://a-very-long-name-for-a-host.of-a-company-with-many-departments.example.org/a/path/simple/"
 SAMPLE = Report(
@@ -116,7 +117,7 @@ class TestText:
 
 class TestCommand:
     @pytest.fixture
-    def ready(self, home: PoetryHome, index: IndexServer, certs: CertificateFactory) -> PoetryHome:
+    def ready(self, home: WarmHome, index: IndexServer, certs: CertificateFactory) -> WarmHome:
         ca = certs.ca_file()
         (home.config / "config.toml").write_text(
             f'[certificates.foo]\ncert = "{ca}"\n\n[repositories.foo]\nurl = "{index.upload_url}"\n'
@@ -156,10 +157,11 @@ class TestCommand:
         assert not [secret for secret in SECRETS if secret in done.text]
 
     @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
-    def test_for_a_person(self, ready: PoetryHome, index: IndexServer, encoding: str) -> None:
+    def test_for_a_person(self, ready: WarmHome, index: IndexServer, encoding: str) -> None:
         index.credentials = {}
         ready.environ["PYTHONIOENCODING"] = encoding
-        done = ready.fails("repo", "doctor")
+        done = ready.cold("repo", "doctor")
+        assert done.code == 1
         assert max(map(len, done.out.splitlines())) <= 80
         mark = "✗ " if encoding == "utf-8" else "FAIL "
         assert f"  {mark} credential " in done.out
