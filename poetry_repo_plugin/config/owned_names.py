@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.config.toml import dump, shown
 from poetry_repo_plugin.core.errors import Cause, Failure
 from poetry_repo_plugin.core.hints import Hint, command
@@ -95,6 +94,8 @@ def owned_names(settings: Settings, project: Project | None) -> OwnedNames:
 
 
 def _of_user(settings: Settings) -> Iterator[Owner]:
+    from poetry_repo_plugin.config.managed import MANAGED
+
     for name in settings.names():
         where = settings.own_file.name
         if settings.managed.decides(name, "packages"):
