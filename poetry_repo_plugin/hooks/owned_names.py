@@ -271,7 +271,9 @@ def _not_a_source(name: str, owner: Owner) -> Failure:
     if current().owned.url_of(owner) is None and not is_pypi(owner.repository):
         words.insert(0, "URL")
     hint = repo("add", owner.repository, *words)
-    return disowned(owner, f"{name} belongs to it ({owner}), but it is no source of {whose}", hint)
+    return disowned(
+        owner, f"{name} belongs to it ({owner}), but it is not a source of {whose}", hint
+    )
 
 
 def _another(name: str, owner: Owner, repository: Any) -> Failure:
