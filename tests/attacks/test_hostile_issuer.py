@@ -23,7 +23,7 @@ from tests.certs import CertificateFactory, server_context
 from tests.credentials.keyrings import MemoryKeyring
 from tests.http.world import World
 from tests.servers import Response, Server
-from tests.servers.identity import CLIENT, IdentityServer, refused
+from tests.servers.identity import ACCOUNT, CLIENT, IdentityServer, refused
 from tests.servers.messages import NEVER
 
 NAME = "acme"
@@ -93,7 +93,7 @@ class Place:
     def write(self, file: str, table: dict[str, object]) -> None:
         (self.world.user / file).write_text(tomlkit.dumps(table))
 
-    def sign_in(self, flow: str = "device", *, issuer: str | None = None) -> SignedIn:
+    def sign_in(self, flow: str | None = "device", *, issuer: str | None = None) -> SignedIn:
         access = self.world.access()
         settings = OAuthSettings(issuer or self.issuer.issuer, CLIENT)
         return SignIn(
@@ -251,6 +251,19 @@ class TestItsMetadata:
             place.sign_in()
         assert caught.value.cause is Cause.UNKNOWN_CA
         assert place.issuer.requests == []
+
+
+class TestTheWay:
+    def test_without_a_display_and_a_code_it_is_said(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
+        place.issuer.metadata = {"device_authorization_endpoint": None}
+        with pytest.raises(Failure) as caught:
+            place.sign_in(None)
+        assert caught.value.hint == "poetry repo login acme --flow browser"
+        place.issuer.metadata = {"authorization_endpoint": None}
+        assert place.sign_in(None).account == ACCOUNT
 
 
 class TestItsDevicePage:

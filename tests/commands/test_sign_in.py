@@ -80,7 +80,6 @@ class TestWithACode:
         [
             ("access_denied", "the sign-in was declined. [credential-rejected]"),
             ("expired_token", "the code expired before it was used. [credential-rejected]"),
-            ("server_error", "it refused the sign-in (server_error). [credential-rejected]"),
         ],
     )
     def test_twin_refused(self, company: Company, says: str, told: str) -> None:

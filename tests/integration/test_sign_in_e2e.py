@@ -62,7 +62,8 @@ def test_a_token_that_was_revoked_is_renewed_once(company: Company) -> None:
 def test_twin_a_sign_in_that_has_ended(company: Company) -> None:
     company.signed_in(ends_in=-1)
     company.issuer.families.clear()
-    done = company.home.fails("lock")
+    done = company.home.run("lock", "-vvv")
+    assert done.code == 1
     assert f"no credential: the sign-in at {company.issuer.issuer} has ended" in done.text
     assert "[credential-expired]" in done.text
     assert f"Try: poetry repo login {NAME}" in done.text
