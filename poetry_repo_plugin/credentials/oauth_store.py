@@ -7,8 +7,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -116,9 +116,10 @@ class SignIns:
         """Remove the tokens from the keyring; whether there were any. Raises
         :class:`KeyringUnavailable`.
         """
-        self.end(name)
-        self._gate.own(name, SIGN_IN)  # so that it is known whether it is in parts
-        return self._gate.forget_own(name, SIGN_IN)
+        with self.alone(name):
+            self.end(name)
+            self._gate.own(name, SIGN_IN, fresh=True)  # so that it is known whether it is in parts
+            return self._gate.forget_own(name, SIGN_IN)
 
     def renew(self, name: str, signed_in: SignedIn) -> None:
         """Keep renewed tokens where the old ones are. Raises :class:`KeyringUnavailable`,
@@ -146,6 +147,18 @@ class SignIns:
 
         :param begin: notes where it is about to belong.
         """
+        with self.alone(name):
+            return self._keep(name, signed_in, changes, begin, plaintext=plaintext)
+
+    def _keep(
+        self,
+        name: str,
+        signed_in: SignedIn,
+        changes: Changes,
+        begin: Callable[[Changes], None],
+        *,
+        plaintext: bool,
+    ) -> str:
         changes.save_user_settings(name, {SIGNED_IN: PLAINTEXT if plaintext else KEYRING})
         changes.save_oauth_tokens(name, signed_in.text() if plaintext else None)
         was_in = self._settings.user_settings(name).signed_in
@@ -154,7 +167,8 @@ class SignIns:
             self.end(name)
             if was_in == KEYRING:
                 with suppress(KeyringUnavailable):
-                    self.forget(name)
+                    self._gate.own(name, SIGN_IN, fresh=True)
+                    self._gate.forget_own(name, SIGN_IN)
             return str(self._settings.auth_file)
         changes.rehearse()
         backend = self._keep_in_keyring(name, signed_in, begin)
@@ -188,6 +202,21 @@ class SignIns:
             self._settings.folder.mkdir(parents=True, exist_ok=True)
         path = self._beside(name, "lock")
         return FileLock(path, timeout=LOCK_SECONDS, mode=PRIVATE, thread_local=False)
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold the lock: who renews just now would write over what is changed, or bring back what
+        is ended. Whoever keeps it for too long is not waited for.
+        """
+        from filelock import Timeout
+
+        lock = self.lock(name)
+        with suppress(Timeout, OSError, NotImplementedError):
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def begin(self, name: str) -> None:
         """Note that the refresh token is about to be used: it may be good for one time only."""

@@ -20,12 +20,14 @@ def revoke(session: Session, name: str, out: Teller) -> bool:
     """
     if session.settings.user_settings(name).signed_in is None:
         return False
-    try:
-        kept = SignIns(session.settings, session.gate).get(name, fresh=True)
-    except KeyringUnavailable:
-        return True  # whoever forgets it says so
-    if kept is not None:
-        revoke_tokens(session.access, session.catalogue.get(name), kept, out)
+    sign_ins = SignIns(session.settings, session.gate)
+    with sign_ins.alone(name):
+        try:
+            kept = sign_ins.get(name, fresh=True)
+        except KeyringUnavailable:
+            return True  # whoever forgets it says so
+        if kept is not None:
+            revoke_tokens(session.access, session.catalogue.get(name), kept, out)
     return True
 
 

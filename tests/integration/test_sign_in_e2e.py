@@ -119,6 +119,23 @@ def test_ctrl_c_while_it_is_renewed_loses_nothing(company: Company) -> None:
     assert company.issuer.refreshed == 1
 
 
+def test_a_logout_while_it_is_renewed_ends_the_new_tokens(company: Company) -> None:
+    company.signed_in(ends_in=-1)
+    company.issuer.slow = 1.5
+    assert isinstance(company.home, WarmHome)
+    with company.home.terminal("repo", "token", NAME) as screen:
+        until = time.monotonic() + 20
+        while not company.issuer.forms("/token"):
+            assert time.monotonic() < until, screen.screen
+            time.sleep(0.05)
+        done = company.home.cold("repo", "logout", NAME)
+        assert screen.end() == 0
+    assert done.code == 0, done.text
+    assert company.issuer.families[0].refresh in company.issuer.revoked
+    assert company.kept is None
+    assert "signed-in" not in company.own
+
+
 def test_a_gitlab_takes_the_token_as_a_password(company: Company) -> None:
     """And answers 404 to strangers, 401 to a token that was withdrawn."""
     company.signed_in()
