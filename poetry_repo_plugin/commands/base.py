@@ -139,7 +139,9 @@ class RepoCommand(PoetryCommand):
     def text(self, option: str) -> str | None:
         """The value of an option, or ``None`` if it was not given."""
         value = self.option(option)
-        return value if isinstance(value, str) else None
+        if isinstance(value, str):
+            return value
+        return None
 
     def given(self, *options: str) -> list[str]:
         """Those of ``options`` that were given, also with an empty value."""
@@ -161,11 +163,9 @@ class RepoCommand(PoetryCommand):
         flat = os.path.abspath(
             whole
         )  # without `..`, unless that steps back over a link to somewhere else
-        return (
-            Path(flat)
-            if os.path.realpath(flat) == os.path.realpath(whole)
-            else Path(whole).absolute()
-        )
+        if os.path.realpath(flat) == os.path.realpath(whole):
+            return Path(flat)
+        return Path(whole).absolute()
 
     def read_secret_line(self, what: str) -> Secret:
         """One line of standard input, without its end; on a terminal nothing of it is shown.

@@ -69,7 +69,9 @@ code is 1 if any check failed."""
             self.data_json(report.document())
         else:
             self._print(session, wanted, report)
-        return 0 if report.ok else 1
+        if report.ok:
+            return 0
+        return 1
 
     def _limits(self, session: Session) -> Limits:
         from poetry_repo_plugin.credentials.keyring_worker import SECONDS_WITH_TERMINAL
@@ -83,7 +85,9 @@ code is 1 if any check failed."""
         if not 0 < seconds <= _LONGEST:
             raise InputError(f"{given!r} is not a number of seconds between 0 and {_LONGEST:.0f}.")
         # With a terminal, the keyring may be asking for its password.
-        patience = max(seconds, SECONDS_WITH_TERMINAL + 5) if session.terminal else seconds
+        patience = seconds
+        if session.terminal:
+            patience = max(seconds, SECONDS_WITH_TERMINAL + 5)
         return Limits(seconds, patience)
 
     def _mend(self, session: Session) -> Session:
@@ -182,6 +186,8 @@ class _Progress:
 
     def _write(self, text: str) -> None:
         blank = " " * (self._drawn - len(text))
-        end = "" if text else "\r"
+        end = "\r"
+        if text:
+            end = ""
         self._io.error_output.write(f"\r{text}{blank}{end}", type=Type.RAW)
         self._drawn = len(text)

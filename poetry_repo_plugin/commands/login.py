@@ -293,7 +293,11 @@ adds a host."""
             tuple(self.option("scope") or ()) or base.scopes,
             self.text("audience") or base.audience,
         )
-        missing = "--oauth" if not wanted.issuer else "--client-id" if not wanted.client_id else ""
+        missing = "--oauth"
+        if wanted.issuer:
+            missing = ""
+            if not wanted.client_id:
+                missing = "--client-id"
         if missing:
             told = ["--oauth", wanted.issuer or "ISSUER", "--client-id", wanted.client_id or "ID"]
             hint = repo("login", repository.name, *told)
@@ -417,5 +421,7 @@ adds a host."""
         profile = profile_at(repository)
         if username is None and profile is not None and profile.token_is_username:
             return Credential(Secret(""), token.reveal(), "option", "the command line")
-        known = profile.token_username if profile is not None else None
+        known = None
+        if profile is not None:
+            known = profile.token_username
         return Credential(token, username or known or TOKEN_USER, "option", "the command line")

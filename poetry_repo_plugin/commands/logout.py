@@ -35,11 +35,9 @@ The repositories themselves and their certificates stay;
         if bool(given) == bool(self.option("all")):
             raise InputError("Name the repositories, or pass --all.", repo("logout", "NAME"))
         known = [repository.name for repository in session.catalogue]
-        chosen = (
-            known
-            if self.option("all")
-            else [session.catalogue.require(name).name for name in given]
-        )
+        chosen = known
+        if not self.option("all"):
+            chosen = [session.catalogue.require(name).name for name in given]
         left, is_found = [], False
         for name in dict.fromkeys(chosen):
             revoke(session, name, self)

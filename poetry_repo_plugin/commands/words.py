@@ -54,7 +54,9 @@ _OPTIONS = {
 def meant_command(word: str, known: Sequence[str]) -> str | None:
     """The command that ``word`` probably means."""
     other = _COMMANDS.get(word.lower())
-    return other if other in known else nearest(word, known)
+    if other in known:
+        return other
+    return nearest(word, known)
 
 
 def unknown_option(command: Command, tokens: Sequence[str], given: str) -> InputError:
@@ -72,7 +74,9 @@ def unknown_option(command: Command, tokens: Sequence[str], given: str) -> Input
     name = option.lstrip("-")
     meant = _OPTIONS.get(verb, {}).get(name.lower())
     if meant not in known:
-        meant = nearest(name, known) if len(name) > 1 else None
+        meant = None
+        if len(name) > 1:
+            meant = nearest(name, known)
     message = f"Unknown option: {option}."
     words = ["poetry", *(command.name or "repo").split()]
     if meant is None:
@@ -93,4 +97,6 @@ def _name_in(tokens: Sequence[str], verb: str, command: Command) -> list[str]:
     if behind and is_name(behind[0]):
         return [behind[0]]
     arguments = [one for one in command.definition.arguments if one.name != "command"]
-    return ["NAME"] if arguments and arguments[0].is_required() else []
+    if arguments and arguments[0].is_required():
+        return ["NAME"]
+    return []

@@ -193,7 +193,9 @@ class Bindings:
 
         def change(own: UserSettings) -> dict[str, object]:
             kept = _widest(bound(own))
-            return {kind.value: [str(prefix) for prefix in kept]} if kept else {}
+            if not kept:
+                return {}
+            return {kind.value: [str(prefix) for prefix in kept]}
 
         if changes is not None:
             changes.change_own(name, change)
@@ -207,7 +209,9 @@ class Bindings:
 def _recorded(own: UserSettings, kind: Kind) -> tuple[str, ...]:
     if kind is Kind.CREDENTIAL:
         return own.credential_origins
-    return own.certificate_origins if kind is Kind.CERTIFICATE else own.header_origins
+    if kind is Kind.CERTIFICATE:
+        return own.certificate_origins
+    return own.header_origins
 
 
 def _readable(own: UserSettings, kind: Kind) -> list[Prefix]:

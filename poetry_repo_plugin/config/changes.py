@@ -75,7 +75,9 @@ class Changes:
         """
         self._refuse_if_in_vain(name)
         password = _revealed(secret)
-        token = password if username == TOKEN_USER else None
+        token = None
+        if username == TOKEN_USER:
+            token = password
         self._auth("pypi-token", name, {"": token})
         self._auth("http-basic", name, {"username": username, "password": password})
 
@@ -242,4 +244,6 @@ def _clear(document: Any, path: KeyPath) -> None:
 
 
 def _revealed(secret: Secret | None) -> str | None:
-    return secret.reveal() if secret is not None else None
+    if secret is None:
+        return None
+    return secret.reveal()

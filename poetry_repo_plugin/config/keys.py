@@ -38,7 +38,9 @@ class Table(dict[str, Any]):
 def table_at(table: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The table under ``key``; an empty one where there is something else or nothing."""
     value = table.get(key)
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    return {}
 
 
 def entries_of(table: Mapping[str, Any], section: str, name: str) -> list[Any]:
@@ -99,11 +101,13 @@ def leaf_names(
     :param settings: keys that hold a table and are no part of a name.
     """
     for name, value in entries.items():
-        inner = (
-            [key for key, below in value.items() if isinstance(below, dict) and key not in settings]
-            if isinstance(value, dict)
-            else []
-        )
+        inner = []
+        if isinstance(value, dict):
+            inner = [
+                key
+                for key, below in value.items()
+                if isinstance(below, dict) and key not in settings
+            ]
         if isinstance(value, dict) and inner and depth:
             for below in leaf_names(
                 {key: value[key] for key in inner}, depth - 1, settings=settings

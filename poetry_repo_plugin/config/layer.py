@@ -53,7 +53,9 @@ class ManagedLayer:
     def text(self, name: str, key: str) -> str | None:
         """The administrator's value of ``key``, a text."""
         value = self.says.entry(name).get(key)
-        return value if isinstance(value, str) else None
+        if isinstance(value, str):
+            return value
+        return None
 
     def merged(self, name: str, entry: Mapping[str, Any]) -> Mapping[str, Any]:
         """``entry``, the user's, with what the administrator has the last word on."""
@@ -66,7 +68,9 @@ class ManagedLayer:
     def place_of(self, name: str, key: str, otherwise: Path) -> Path:
         """The administrator's file where that has the last word on ``key``."""
         file = self.says.file
-        return file if file is not None and self.decides(name, key) else otherwise
+        if file is not None and self.decides(name, key):
+            return file
+        return otherwise
 
     def refuse_locked(self, name: str, *keys: str) -> None:
         """Raises :class:`InputError` where one of ``keys`` is locked."""

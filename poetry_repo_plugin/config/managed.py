@@ -64,7 +64,9 @@ def read_managed(environ: Mapping[str, str]) -> Managed:
         return Managed(complaints=(complaint,) if complaint else ())
     try:
         why = _distrust(file)
-        text = "" if why else file.read_bytes().decode("utf-8")
+        text = ""
+        if not why:
+            text = file.read_bytes().decode("utf-8")
         table = parse(text, str(file))
     except OSError as error:
         return _ignored(file, f"it cannot be read ({reason(error)})")
@@ -72,7 +74,9 @@ def read_managed(environ: Mapping[str, str]) -> Managed:
         return _ignored(file, "it is not UTF-8")
     except StateError as error:
         return _ignored(file, error.message.removesuffix(" It was not changed.").rstrip("."))
-    return _ignored(file, why) if why else _understood(file, table)
+    if why:
+        return _ignored(file, why)
+    return _understood(file, table)
 
 
 def site_file(environ: Mapping[str, str]) -> Path | None:

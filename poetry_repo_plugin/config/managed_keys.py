@@ -72,11 +72,15 @@ def _url(value: object, folder: Path) -> str:
 def _path(value: object, folder: Path) -> str:
     """A relative path starts at the folder of the file; ``~`` is the home of whoever runs Poetry."""
     text = _text(value, folder)
-    return text if text.startswith("~") else str(folder / text)
+    if text.startswith("~"):
+        return text
+    return str(folder / text)
 
 
 def _ca(value: object, folder: Path) -> str:
-    return SYSTEM if value == SYSTEM else _path(value, folder)
+    if value == SYSTEM:
+        return SYSTEM
+    return _path(value, folder)
 
 
 def _texts(value: object, folder: Path) -> list[str]:

@@ -125,7 +125,8 @@ class Mirrors:
             original = own.mirror_of
             if original is None or not own.url or original.lower() == name.lower():
                 continue
-            original = "pypi" if is_pypi(original) else original
+            if is_pypi(original):
+                original = "pypi"
             is_managed = self._settings.managed.decides(name, "mirror-of")
             yield Mirror(name, own.url, original, own.fallback, MANAGED if is_managed else OUR_WORD)
 
@@ -181,4 +182,6 @@ def _text_below(table: dict[str, object], *keys: str) -> str | None:
     for key in keys[:-1]:
         found = table_at(found, key)
     value = found.get(keys[-1])
-    return str(value).strip() if isinstance(value, str) and value.strip() else None
+    if isinstance(value, str) and value.strip():
+        return str(value).strip()
+    return None

@@ -112,7 +112,9 @@ class Project:
     def settings_for(self, name: str) -> ProjectSettings:
         """The project's settings for ``name``, in any case; empty ones where it has none."""
         found = match_name(name, self.settings)
-        return self.settings[found] if found is not None else ProjectSettings()
+        if found is not None:
+            return self.settings[found]
+        return ProjectSettings()
 
 
 class RefusedError(Exception):
@@ -199,20 +201,22 @@ def legacy_word(source: Mapping[str, Any]) -> Legacy | None:
     lowered = priority.lower() if isinstance(priority, str) else None
     if source.get("default") or (lowered == "default" and not source.get("secondary")):
         return "default"
-    return "secondary" if source.get("secondary") or lowered == "secondary" else None
+    if source.get("secondary") or lowered == "secondary":
+        return "secondary"
+    return None
 
 
 def effective_priority(source: Mapping[str, Any]) -> str:
     """The priority that Poetry 2 gives to a source, or would give once it is migrated."""
     legacy = legacy_word(source)
     if legacy:
-        return "primary" if legacy == "default" else "supplemental"
+        if legacy == "default":
+            return "primary"
+        return "supplemental"
     priority = source.get("priority")
-    return (
-        priority.lower()
-        if isinstance(priority, str) and priority.lower() in PRIORITIES
-        else "primary"
-    )
+    if isinstance(priority, str) and priority.lower() in PRIORITIES:
+        return priority.lower()
+    return "primary"
 
 
 def has_legacy_words(sources: list[dict[str, Any]]) -> bool:

@@ -161,7 +161,9 @@ class SourceText:
             return self._original
         if self._open_end:
             new = new.removesuffix("\n")
-        return new.replace("\n", "\r\n") if self._crlf else new
+        if not self._crlf:
+            return new
+        return new.replace("\n", "\r\n")
 
     def _is_edited(self) -> bool:
         """Whether a source changed."""

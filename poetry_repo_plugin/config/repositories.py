@@ -68,15 +68,15 @@ class Repository:
         """
         if upload and self.publish_username is not None and url in self._same_as_publish:
             return self.publish_username, self.publish_secret
-        return (self.url_username, self.url_secret) if url == self.index_url else (None, None)
+        if url == self.index_url:
+            return (self.url_username, self.url_secret)
+        return (None, None)
 
     def username_for(self, *, upload: bool) -> str | None:
         """The user whose credential alone will do, because a URL names one."""
-        return (
-            self.publish_username
-            if upload and self.publish_username is not None
-            else self.url_username
-        )
+        if upload and self.publish_username is not None:
+            return self.publish_username
+        return self.url_username
 
     @property
     def bindable(self) -> list[str]:
@@ -180,9 +180,9 @@ class Catalogue:
         """What in the project's file was not believed or makes no sense, and what is no pattern of
         names.
         """
-        of_project = (
-            [*self._project.ignored, *self._project.problems] if self._project is not None else []
-        )
+        of_project = []
+        if self._project is not None:
+            of_project = [*self._project.ignored, *self._project.problems]
         return [*of_project, *self.owned.ignored, *self.mirrors.ignored]
 
     @cached_property
@@ -193,7 +193,9 @@ class Catalogue:
     @property
     def ignored_mirrors(self) -> list[str]:
         """Those of them that are about mirrors: a company's projects may have no other."""
-        named = self._project.named_mirrors if self._project else []
+        named = []
+        if self._project:
+            named = self._project.named_mirrors
         return [*named, *self.mirrors.ignored]
 
     @cached_property
@@ -214,7 +216,9 @@ class Catalogue:
         """Whether another one is asked where ``repository`` has failed for ``cause``: it is a
         mirror, and cannot be reached.
         """
-        mirror = self.mirrors.called(repository.name) if repository is not None else None
+        mirror = None
+        if repository is not None:
+            mirror = self.mirrors.called(repository.name)
         return mirror is not None and mirror.gives_up(cause)
 
     def _is_of_original(self, url: str, mirror: Mirror) -> bool:
@@ -260,7 +264,9 @@ class Catalogue:
             env_key(n) for n, _ in self._settings.environment_repositories()
         }:
             found = name
-        return self.get(found) if found is not None else None
+        if found is None:
+            return None
+        return self.get(found)
 
     def require(self, name: str, *, to_add: bool = False) -> Repository:
         """As :meth:`find`; raises :class:`UnknownNameError` with a suggestion where there is none.
@@ -303,7 +309,9 @@ class Catalogue:
         publish, publish_username, publish_secret = (
             (None, None, None) if raw_publish is None else _split(raw_publish)
         )
-        derived = publish_url_of(index_url) if publish is None and index_url else None
+        derived = None
+        if publish is None and index_url:
+            derived = publish_url_of(index_url)
         own_publish = self._own_publish_url_of(name)
         remembered = self._settings.user_settings(name).url
         return Repository(
@@ -348,13 +356,9 @@ class Catalogue:
             return f"the environment variable {variable[0]}"
         if settings.added_url(repository.name) is not None:
             return f"the configuration of {ANOTHER_PLUGIN}"
-        return (
-            "poetry.toml"
-            if settings.user_publish_url(repository.name) is None
-            else str(
-                settings.managed.place_of(repository.name, "publish-url", settings.config_file)
-            )
-        )
+        if settings.user_publish_url(repository.name) is None:
+            return "poetry.toml"
+        return str(settings.managed.place_of(repository.name, "publish-url", settings.config_file))
 
     def _index_of(self, name: str) -> tuple[str | None, str | None]:
         priority = None
@@ -369,7 +373,9 @@ class Catalogue:
         url = url or self._settings.user_settings(name).url
         if url is None:
             mirror = self.mirrors.called(name)
-            url = mirror.url if mirror is not None else None
+            url = None
+            if mirror is not None:
+                url = mirror.url
         return url, priority
 
     def _publish_url_of(self, name: str, project: ProjectSettings) -> str | None:
@@ -390,7 +396,9 @@ class Catalogue:
         if self._settings.managed.locks(name, "publish-url"):
             return self._settings.user_publish_url(name)
         # A plugin for mirrors puts the mirror's index under PyPI's name: nothing is uploaded there.
-        added = None if names.is_pypi(name) else self._settings.added_url(name)
+        added = None
+        if not names.is_pypi(name):
+            added = self._settings.added_url(name)
         return added or self._settings.user_publish_url(name)
 
     def _pypi_with_priority(self) -> Repository:

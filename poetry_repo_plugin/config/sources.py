@@ -52,7 +52,9 @@ def add_source(
     source = SourceText(text)
     unit = _find(source, name)
     if priority is None:
-        priority = effective_priority(unit.data) if unit is not None else "primary"
+        priority = "primary"
+        if unit is not None:
+            priority = effective_priority(unit.data)
     _check(name, url, priority, default)
     was_on, could_search = pypi_is_on(_data(source)), _searchable(source)
     changes: list[str] = []
@@ -60,7 +62,9 @@ def add_source(
         unit = Unit({"name": "PyPI"} if url is None else {"name": name, "url": url})
         unit.data["priority"] = priority
         source.units.insert(_place_for(source, unit, default=default), unit)
-        shown = "" if url is None else f" ({url})"
+        shown = ""
+        if url is not None:
+            shown = f" ({url})"
         changes.append(f"{_shown(unit)}{shown}: added as {priority}{_before_what(source, unit)}")
     else:
         _update(source, unit, url, priority, changes, default=default)
@@ -116,9 +120,15 @@ def told_packages(name: str, patterns: Iterable[str], before: Iterable[str]) -> 
 def settings_in(text: str, name: str) -> dict[str, Any]:
     """``[tool.poetry-repo-plugin.NAME]`` in any spelling of the name; empty where there is none."""
     own = toml.parse(text).get("tool", {}).get("poetry-repo-plugin")
-    found = match_name(name, own) if isinstance(own, dict) else None
-    table = own[found] if found is not None else None
-    return table if isinstance(table, dict) else {}
+    found = None
+    if isinstance(own, dict):
+        found = match_name(name, own)
+    table = None
+    if found is not None:
+        table = own[found]
+    if isinstance(table, dict):
+        return table
+    return {}
 
 
 def diff(old: str, new: str, label: str = "pyproject.toml") -> str:
@@ -140,7 +150,9 @@ def system_project_text(text: str) -> str:
     """
     if "poetry" in toml.parse(text).get("tool", {}):
         return text
-    return f"{text.rstrip()}\n\n{SYSTEM_PROJECT}" if text.strip() else SYSTEM_PROJECT
+    if not text.strip():
+        return SYSTEM_PROJECT
+    return f"{text.rstrip()}\n\n{SYSTEM_PROJECT}"
 
 
 def write_priority(
@@ -230,7 +242,9 @@ def _update(
     old_url, old = unit.data.get("url"), effective_priority(unit.data)
     if url is not None and old_url != url:
         source.set(unit, "url", url)
-        shown = toml.shown(redact(str(old_url))) if old_url is not None else "none"
+        shown = "none"
+        if old_url is not None:
+            shown = toml.shown(redact(str(old_url)))
         changes.append(f"{_shown(unit)}: url {shown} → {url}")
     write_priority(source, unit, priority, changes)
     if default:
@@ -266,7 +280,9 @@ def _finish(
     now_on = pypi_is_on(_data(source))
     if was_on != now_on:
         listed = any(is_pypi(_name(unit)) for unit in source.units)
-        why = "" if was_on or listed else ", because no primary source is left"
+        why = ", because no primary source is left"
+        if was_on or listed:
+            why = ""
         changes.append("PyPI: on → off" if was_on else f"PyPI: off → on{why}")
     if source.turns_array:
         changes.append(TURNED)
@@ -284,23 +300,27 @@ def _place_for(source: SourceText, unit: Unit, *, default: bool = False) -> int:
     for at, other in enumerate(source.units):
         if is_pypi(_name(other)) and effective_priority(other.data) == "primary":
             return at
-    return last + 1 if pypi_is_on(_data(source)) else last
+    if not pypi_is_on(_data(source)):
+        return last
+    return last + 1
 
 
 def _before_what(source: SourceText, unit: Unit) -> str:
     """In words: the primary source that ``unit`` stands before, if there is one."""
     behind = source.units[source.units.index(unit) + 1 :]
     after = next((other for other in behind if effective_priority(other.data) == "primary"), None)
-    return (
-        f" before {_shown(after)}" if after and effective_priority(unit.data) == "primary" else ""
-    )
+    if after and effective_priority(unit.data) == "primary":
+        return f" before {_shown(after)}"
+    return ""
 
 
 def _last_primary(source: SourceText) -> int | None:
     found = [
         at for at, unit in enumerate(source.units) if effective_priority(unit.data) == "primary"
     ]
-    return found[-1] if found else None
+    if not found:
+        return None
+    return found[-1]
 
 
 def _searchable(source: SourceText) -> bool:
@@ -316,7 +336,9 @@ def _needless_pypi(source: SourceText) -> Unit | None:
     primary = [unit for unit in source.units if effective_priority(unit.data) == "primary"]
     if has_legacy_words(_data(source)) or len(primary) != 1:
         return None
-    return primary[0] if primary[0].is_kept_pypi else None
+    if not primary[0].is_kept_pypi:
+        return None
+    return primary[0]
 
 
 def _find(source: SourceText, name: str) -> Unit | None:

@@ -28,7 +28,9 @@ class OAuthSettings(NamedTuple):
         """It as it is written."""
         values = ("issuer", self.issuer), ("client-id", self.client_id), ("audience", self.audience)
         table: dict[str, object] = {key: value for key, value in values if value}
-        return {**table, "scopes": list(self.scopes)} if self.scopes else table
+        if not self.scopes:
+            return table
+        return {**table, "scopes": list(self.scopes)}
 
 
 class UserSettings(NamedTuple):
@@ -116,7 +118,9 @@ def _oauth(value: Any) -> OAuthSettings | None:
     """What is set; of a wrong form it is empty, so that a login can say so."""
     if value is None:
         return None
-    table = value if isinstance(value, dict) else {}
+    table = {}
+    if isinstance(value, dict):
+        table = value
     return OAuthSettings(
         _text(table.get("issuer")) or "",
         _text(table.get("client-id")) or "",
@@ -129,23 +133,27 @@ def _misread(entry: Mapping[str, Any]) -> str | None:
     helper, provider = entry.get("helper"), entry.get("provider")
     if helper is not None and (not helper or list(_texts(helper)) != helper):
         return "helper"
-    return "provider" if provider is not None and _text(provider) is None else None
+    if provider is not None and _text(provider) is None:
+        return "provider"
+    return None
 
 
 def _origins(value: Any) -> tuple[str, ...]:
     """Recorded origins. What is not as we write it stays, as a text that matches nothing: a record
     that cannot be read must not look like no record, which binds to whoever comes first.
     """
-    return () if value is None else tuple(map(str, value if isinstance(value, list) else [value]))
+    if value is None:
+        return ()
+    return tuple(map(str, value if isinstance(value, list) else [value]))
 
 
 def _text(value: Any) -> str | None:
-    return str(value) if isinstance(value, str) and value else None
+    if isinstance(value, str) and value:
+        return str(value)
+    return None
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return (
-        tuple(str(item) for item in value if isinstance(item, str))
-        if isinstance(value, list)
-        else ()
-    )
+    if not isinstance(value, list):
+        return ()
+    return tuple(str(item) for item in value if isinstance(item, str))

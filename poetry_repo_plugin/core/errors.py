@@ -1,10 +1,14 @@
 """Everything that can go wrong and that a user is told about.
 
-    RepoError                    what happened, and the command that mends it ├── InputError
-    the user's words: a bad URL, options that contradict each other │   └── UnknownNameError     no
-    repository is called so; carries the name that was probably meant ├── StateError               a
-    file of settings that cannot be read, parsed, locked or written └── Failure                  a
-    repository, or a file of its settings, did not do; carries a Cause (DESIGN section 7)
+- ``RepoError``: what happened, and the command that mends it.
+
+  - ``InputError``: the user's words, such as a bad URL, or options that contradict each other.
+
+    - ``UnknownNameError``: no repository is called so; it carries the name that was probably meant.
+
+  - ``StateError``: a file of settings cannot be read, parsed, locked or written.
+  - ``Failure``: a repository, or a file of its settings, did not do; it carries a ``Cause`` (DESIGN
+    section 7).
 
 The message says what happened, to which repository and host, and why. The hint is a command to
 type. Code decides by the type, the cause and the subject of an error, never by its text.

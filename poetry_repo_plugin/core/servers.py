@@ -106,7 +106,9 @@ def profile_of(url: str, name: str = "") -> Profile | None:
     if not url:
         return _BY_NAME.get(re.sub(r"[-_.]+", "", name.lower()))
     found = _find(url)
-    return found[0] if found else None
+    if not found:
+        return None
+    return found[0]
 
 
 def parts_of(url: str) -> dict[str, str]:
@@ -114,7 +116,9 @@ def parts_of(url: str) -> dict[str, str]:
     for an unknown one.
     """
     found = _find(url)
-    named = found[2].groupdict() if found else {}
+    named = {}
+    if found:
+        named = found[2].groupdict()
     return {
         part: text for part, text in named.items() if text and part not in ("base", "host", "index")
     }
@@ -138,8 +142,12 @@ def publish_url_of(url: str) -> str | None:
     ``None`` where it cannot be known: an unknown server, or a URL that is to read from only.
     """
     found = _find(url)
-    upload = found[2].expand(found[1].publish) if found and found[1].publish else None
-    return None if upload is None or looks_like_index(upload) else upload
+    upload = None
+    if found and found[1].publish:
+        upload = found[2].expand(found[1].publish)
+    if upload is None or looks_like_index(upload):
+        return None
+    return upload
 
 
 def index_url_of(url: str) -> str | None:
@@ -149,9 +157,13 @@ def index_url_of(url: str) -> str | None:
     """
     found = _find(url)
     if found is None or looks_like_index(url):
-        return url if found is not None else None
+        if found is not None:
+            return url
+        return None
     _, form, match = found
-    return match.expand(form.read) if form.read is not None else None
+    if form.read is None:
+        return None
+    return match.expand(form.read)
 
 
 def same_server(url: str, other: str) -> bool:
@@ -207,12 +219,16 @@ def is_vendor_origin(origin: Origin) -> bool:
 
 def _hosts_of(provider: str) -> tuple[Pattern[str], ...]:
     known = PROVIDERS.get(provider)
-    return known.hosts if known is not None else ()
+    if known is not None:
+        return known.hosts
+    return ()
 
 
 def _find(url: str) -> tuple[Profile, Form, re.Match[str]] | None:
     prefix = _prefix(url)
-    text = str(prefix) if prefix is not None else ""
+    text = ""
+    if prefix is not None:
+        text = str(prefix)
     for profile in PROFILES:
         for form in profile.forms if profile.mark in text else ():
             if match := form.pattern.fullmatch(text):

@@ -42,12 +42,16 @@ def objection(place: Path) -> str | None:
 def objection_to(descriptor: str, place: Path, *, is_folder: bool) -> str | None:
     """The same for a security descriptor in its string form (SDDL)."""
     found = _DESCRIPTOR.fullmatch(descriptor)
-    entries = _LIST.fullmatch(found["rest"]) if found is not None else None
+    entries = None
+    if found is not None:
+        entries = _LIST.fullmatch(found["rest"])
     if found is None or entries is None or found["rest"].startswith("NO_ACCESS_CONTROL"):
         return f"who can change {place} is unknown"
     if found["owner"] not in _ADMINISTRATORS:
         return f"{place} does not belong to an administrator"
-    changing = _CHANGE_FOLDER if is_folder else _CHANGE_FILE
+    changing = _CHANGE_FILE
+    if is_folder:
+        changing = _CHANGE_FOLDER
     for entry in re.findall(r"\(([^()]*)\)", entries["entries"]):
         if _lets_others(entry, changing):
             return f"{place} can be changed by users who are not administrators"

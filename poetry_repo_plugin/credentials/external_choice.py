@@ -49,7 +49,9 @@ def maker_of(source: Source, asked_for: str) -> str:
             source.name, source.settings.protocol.value, *source.settings.command, asked_for
         )
     row = PROVIDERS.get(source.name.removeprefix("provider:"))
-    prefix = row.account_variables if row is not None else ""
+    prefix = ""
+    if row is not None:
+        prefix = row.account_variables
     return fingerprint(source.name, asked_for, environ=os.environ, prefix=prefix)
 
 

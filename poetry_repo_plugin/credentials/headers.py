@@ -65,7 +65,9 @@ class StoredHeaders:
 
     def source(self, name: str) -> str:
         """Where the values are: a word of DESIGN section 3."""
-        return "auth.toml" if self._settings.headers(name) is not None else "keyring"
+        if self._settings.headers(name) is not None:
+            return "auth.toml"
+        return "keyring"
 
     def read(self, name: str) -> Headers:
         """All that is stored for ``name``, wherever it is bound to. Raises
@@ -79,7 +81,9 @@ class StoredHeaders:
         return tuple(header for header in found if header.name.lower() in names)
 
     def _names(self, name: str) -> tuple[str, ...]:
-        return self._settings.user_settings(name).headers if name else ()
+        if not name:
+            return ()
+        return self._settings.user_settings(name).headers
 
     def _is_bound(self, query: Query) -> bool:
         return self._bindings.allows(query.name, Kind.HEADERS, query.url) is True
@@ -115,7 +119,9 @@ class StoredHeaders:
 
     def _lent_to(self, query: Query) -> tuple[Header, ...]:
         prefix, headers = self._lent.get(query.name, (None, ()))
-        return headers if prefix is not None and prefix.covers(query.url) else ()
+        if prefix is not None and prefix.covers(query.url):
+            return headers
+        return ()
 
     def _withheld(self, query: Query) -> str:
         names = ", ".join(self._names(query.name))

@@ -306,11 +306,9 @@ def parse_exec(stdout: bytes) -> HelperAnswer:
         return HelperAnswer(identity)
     token = status.get("token")
     if token is None or token == "":
-        what = (
-            "the helper returned a client certificate and no token"
-            if identity
-            else "the helper returned no token"
-        )
+        what = "the helper returned no token"
+        if identity:
+            what = "the helper returned a client certificate and no token"
         return HelperAnswer(NotMine(what), identity)
     credential = (
         _bearer(token)
@@ -366,7 +364,9 @@ def _json_object(stdout: bytes) -> dict[str, object] | None:
         document = parse_json(stdout)
     except NotJson:
         return None
-    return document if isinstance(document, dict) else None
+    if isinstance(document, dict):
+        return document
+    return None
 
 
 def json_kind(stdout: bytes) -> str | None:
@@ -377,7 +377,9 @@ def json_kind(stdout: bytes) -> str | None:
     if document is None:
         return None
     kind = document.get("kind", "")
-    return kind if isinstance(kind, str) else ""
+    if isinstance(kind, str):
+        return kind
+    return ""
 
 
 def _is_text_list(values: object) -> bool:

@@ -180,7 +180,9 @@ class KeyringGate:
     def _parts_at(self, address: Address) -> list[Address]:
         """Where the parts of what was read at ``address`` are; nothing is read for it."""
         known = self._answers.get(address)
-        return parts_of(address, known.secret.reveal()) if isinstance(known, KeyringEntry) else []
+        if not isinstance(known, KeyringEntry):
+            return []
+        return parts_of(address, known.secret.reveal())
 
     def _forget_parts(self, parts: list[Address]) -> None:
         """What is left of an earlier secret is of no use to anybody."""

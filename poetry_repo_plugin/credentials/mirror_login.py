@@ -57,4 +57,6 @@ class MirrorLoginSource:
 
 def _text(table: Mapping[str, Any], key: str) -> str | None:
     found = value_at(table, (*_KEY, key))
-    return str(found) if isinstance(found, str) else None
+    if not isinstance(found, str):
+        return None
+    return str(found)

@@ -109,7 +109,9 @@ class OAuthSource:
             found = self._renewed(query, kept)
         if isinstance(found, Broken):
             # What could not be renewed serves until its end, unless it was refused.
-            return found if query.fresh or _has_ended(kept) else self._credential(query, kept)
+            if query.fresh or _has_ended(kept):
+                return found
+            return self._credential(query, kept)
         return self._credential(query, found)
 
     def _at_rest(self, query: Query, kept: SignedIn) -> Answer:

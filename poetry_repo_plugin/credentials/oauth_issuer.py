@@ -75,7 +75,9 @@ def parse_metadata(document: object, issuer: str) -> Metadata:
 
     def endpoint(key: str) -> str | None:
         value = document.get(key)
-        return None if value is None else checked_url(value, issuer, key)
+        if value is None:
+            return None
+        return checked_url(value, issuer, key)
 
     token = endpoint("token_endpoint")
     if token is None:
@@ -120,10 +122,16 @@ def checked_url(value: object, issuer: str, what: str) -> str:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+    if not isinstance(value, list):
+        return ()
+    return tuple(one for one in value if isinstance(one, str))
 
 
 def words(value: object) -> str:
     """An issuer's words, for a message."""
-    text = printable(" ".join(value.split())) if isinstance(value, str) else ""
-    return text if len(text) <= _LONGEST_WORDS else f"{text[: _LONGEST_WORDS - 1]}…"
+    text = ""
+    if isinstance(value, str):
+        text = printable(" ".join(value.split()))
+    if len(text) <= _LONGEST_WORDS:
+        return text
+    return f"{text[: _LONGEST_WORDS - 1]}…"

@@ -51,7 +51,9 @@ class ShortLived:
             kept = self._gate.own(query.name, SHORT_LIVED, move=self._keeps)
         except KeyringUnavailable:
             return None
-        found = _parsed(kept, maker) if kept is not None else None
+        found = None
+        if kept is not None:
+            found = _parsed(kept, maker)
         if (
             found is None
             or found.expires_at is None

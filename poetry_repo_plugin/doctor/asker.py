@@ -80,7 +80,9 @@ class Asker:
             else ""
         )
         finding = failed(check, error, note=advice)
-        return self._softened(finding) if check == "upload" else finding
+        if check != "upload":
+            return finding
+        return self._softened(finding)
 
     @property
     def _is_derived(self) -> bool:
@@ -95,11 +97,9 @@ class Asker:
 
     def _softened(self, finding: Finding) -> Finding:
         """Who only installs has not failed where nobody said that uploads go there."""
-        return (
-            replace(finding, state=State.WARN)
-            if self._is_derived and finding.state is State.FAIL
-            else finding
-        )
+        if self._is_derived and finding.state is State.FAIL:
+            return replace(finding, state=State.WARN)
+        return finding
 
     @property
     def _headers(self) -> tuple[str, ...]:
@@ -113,7 +113,9 @@ class Asker:
         if credential is None:
             return names or "none is set"
         who = self._who(credential)
-        return f"{who}, with {names}" if names else who
+        if not names:
+            return who
+        return f"{who}, with {names}"
 
     def _who(self, credential: Credential) -> str:
         hidden = not credential.secret or (

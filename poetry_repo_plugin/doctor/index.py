@@ -99,7 +99,9 @@ class Answers(Asker):
             return trouble
         credential = resolution.credential
         if credential is None:
-            needed = " (needed for publishing only)" if is_pypi(self._repository.name) else ""
+            needed = ""
+            if is_pypi(self._repository.name):
+                needed = " (needed for publishing only)"
             return skipped(check, f"none is set{needed}; {why}")
         return self._about(credential, known(check, f"{self._described(credential)}; {why}"))
 
@@ -127,7 +129,9 @@ class Answers(Asker):
                 unanswered(self._repository, resolution.broken, host=host),
                 state=State.WARN,
             )
-        withheld = withheld_of(resolution) if resolution.credential is None else None
+        withheld = None
+        if resolution.credential is None:
+            withheld = withheld_of(resolution)
         if withheld is not None:
             message = (
                 f"what is stored belongs to {' and '.join(withheld.bound_to)} and is not sent here"
@@ -165,7 +169,9 @@ class Answers(Asker):
         if isinstance(outcome, Failure):
             return failed("index", outcome)
         status, profile = outcome.status, self._profile
-        title = f" ({profile.title}: {profile.advice.rstrip('.')})" if profile else ""
+        title = ""
+        if profile:
+            title = f" ({profile.title}: {profile.advice.rstrip('.')})"
         if status in self._access.ignored_codes(self._repository):
             message = f"answers {status}, which your settings treat as “not found”"
             return Finding("index", State.WARN, message)

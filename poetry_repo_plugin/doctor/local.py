@@ -225,7 +225,9 @@ def _proxy_for(url: str) -> str | None:
 
     given = select_proxy(url, get_environ_proxies(url))
     try:
-        return str(Proxy.of(given)) if given else None
+        if not given:
+            return None
+        return str(Proxy.of(given))
     except ValueError:
         return None
 

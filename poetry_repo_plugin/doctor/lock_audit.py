@@ -148,7 +148,9 @@ def _without_owner(
     for source, held in _by_source(packages):
         names = [one.name for one in held if not owned.owners_of(one.name)]
         if names and project.source(source) is not None:
-            verb = "comes" if len(names) == 1 else "come"
+            verb = "come"
+            if len(names) == 1:
+                verb = "comes"
             message = (
                 f"{listed(names)} {verb} from {shown(source)}, and no pattern of names keeps other "
                 "indexes from delivering the same"
@@ -188,8 +190,12 @@ def _locked(package: dict[str, Any], data: dict[str, Any]) -> Locked:
     files = package.get("files")
     if files is None:  # before version 2 of the format
         metadata = data.get("metadata")
-        older = metadata.get("files") if isinstance(metadata, dict) else None
-        files = older.get(name) if isinstance(older, dict) else None
+        older = None
+        if isinstance(metadata, dict):
+            older = metadata.get("files")
+        files = None
+        if isinstance(older, dict):
+            files = older.get(name)
     url, kind = str(source.get("url", "")), source.get("type")
     return Locked(name, kind, str(source.get("reference", "")), url, _list(files))
 
@@ -227,7 +233,9 @@ def _of_tables(tables: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def _of_lists(lists: Iterable[list[Any]]) -> Iterator[str]:
     for one in (one for requirements in lists for one in requirements):
-        found = _REQUIRED_FROM.match(one) if isinstance(one, str) else None
+        found = None
+        if isinstance(one, str):
+            found = _REQUIRED_FROM.match(one)
         if found is not None:
             yield normalized(found[1])
 
@@ -240,8 +248,12 @@ def _bare(url: str) -> str:
 
 
 def _table(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    return {}
 
 
 def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+    if isinstance(value, list):
+        return value
+    return []

@@ -45,7 +45,9 @@ def lines(
     ``encoding`` and has at most ``width`` columns, but for what is meant to be copied.
     """
     width = max(width, NARROWEST)
-    marks = _MARKS if _fits("".join(_MARKS.values()), encoding) else _WORDS
+    marks = _WORDS
+    if _fits("".join(_MARKS.values()), encoding):
+        marks = _MARKS
     found: list[Line] = []
     for examined in report.repositories:
         found.extend(_wrapped(writable(examined.name, encoding), "", width, style=_TITLE))
@@ -78,7 +80,9 @@ def summary(report: Report) -> str:
     checked = "No repositories to check"
     if count:
         checked = f"{_count(count, 'repository', 'repositories')} checked"
-    parts = [_count(failures, "failure", "failures")] if failures else []
+    parts = []
+    if failures:
+        parts = [_count(failures, "failure", "failures")]
     parts += [_count(warnings, "warning", "warnings")] if warnings else []
     return f"{checked}: {', '.join(parts) or 'no problems'}."
 
@@ -92,7 +96,9 @@ def failures(report: Report) -> str:
         checks = [finding.check for finding in examined.checks if finding.state is State.FAIL]
         if checks:
             failed.append(f"{examined.name} ({', '.join(checks)})")
-    return f"Failed: {', '.join(failed)}." if failed else ""
+    if not failed:
+        return ""
+    return f"Failed: {', '.join(failed)}."
 
 
 def writable(text: str, encoding: str) -> str:
@@ -113,7 +119,9 @@ def _group(
     wide_mark = max(map(len, marks.values()))
     for finding in findings:
         head = f"  {marks[finding.state]:<{wide_mark}}  {finding.check:<{wide}}  "
-        cause = f" [{finding.cause.value}]" if finding.cause is not None else ""
+        cause = ""
+        if finding.cause is not None:
+            cause = f" [{finding.cause.value}]"
         text = _fill(writable(f"{finding.message}{cause}", encoding), width - len(head))
         yield Line(f"{head}{text[0]}", _STYLES[finding.state], 2 + wide_mark)
         yield from (Line(f"{' ' * len(head)}{more}") for more in text[1:])

@@ -67,11 +67,15 @@ class Finding:
     @property
     def cause(self) -> Cause | None:
         """One of DESIGN section 7."""
-        return self.failure.cause if self.failure is not None else None
+        if self.failure is None:
+            return None
+        return self.failure.cause
 
     def document(self) -> dict[str, str | None]:
         """As JSON has it."""
-        cause = self.cause.value if self.cause is not None else None
+        cause = None
+        if self.cause is not None:
+            cause = self.cause.value
         return {
             "check": self.check,
             "state": self.state.value,
@@ -93,7 +97,9 @@ def skipped(check: str, why: str) -> Finding:
 
 def failed(check: str, error: Failure, *, state: State = State.FAIL, note: str = "") -> Finding:
     """What a failure means, in its own words; ``note`` is a sentence that goes with it."""
-    message = f"{error.detail}. {note.removesuffix('.')}" if note else error.detail
+    message = error.detail
+    if note:
+        message = f"{error.detail}. {note.removesuffix('.')}"
     return Finding(check, state, message, error.hint, failure=error)
 
 

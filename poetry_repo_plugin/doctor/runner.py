@@ -133,14 +133,18 @@ class Walk:
         self._proxy: str | None = None
         if not self._url:
             return
-        purpose = Purpose.INDEX if repository.index_url else Purpose.PUBLISH
+        purpose = Purpose.PUBLISH
+        if repository.index_url:
+            purpose = Purpose.INDEX
         try:
             self._grant = access.matcher.grant_for(
                 self._url, owner=repository.name, purpose=purpose
             )
             self._material = prepare(access, repository, self._grant)
         except InvalidUrl as error:
-            cause = Cause.NOT_AN_INDEX if repository.index_url else Cause.NOT_AN_UPLOAD_URL
+            cause = Cause.NOT_AN_UPLOAD_URL
+            if repository.index_url:
+                cause = Cause.NOT_AN_INDEX
             self._add([failed("dns", failure(cause, f"{error}.", repository))])
 
     def run(self) -> Examined:
@@ -150,7 +154,9 @@ class Walk:
             self._answers(self._grant)
         blocked = self._blocked() or self._left_alone
         checks = tuple(self._found.get(check) or skipped(check, blocked) for check in CHECKS)
-        original = self._mirror.original if self._mirror is not None else None
+        original = None
+        if self._mirror is not None:
+            original = self._mirror.original
         return Examined(self._repository.name, redact(self._url), checks, self._proxy, original)
 
     def _connection(self, grant: Grant, material: Material) -> None:
@@ -191,12 +197,11 @@ class Walk:
         """
         settled, moved = [], ""
         for finding in findings:
-            check = (
-                "client-cert"
-                if finding.cause in OF_CLIENT and finding.check == "index"
-                else finding.check
-            )
-            check = "tls" if finding.cause in _OF_SERVER and finding.check == "index" else check
+            check = finding.check
+            if finding.cause in OF_CLIENT and finding.check == "index":
+                check = "client-cert"
+            if finding.cause in _OF_SERVER and finding.check == "index":
+                check = "tls"
             if check != finding.check:
                 self._found[check] = replace(finding, check=check)
                 finding, moved = (
@@ -234,7 +239,9 @@ class Walk:
             Cause.DNS,
             Cause.PROXY,
         )
-        return "not reached, because index failed" if gone else ""
+        if gone:
+            return "not reached, because index failed"
+        return ""
 
 
 def _has_settings(settings: Settings) -> bool:

@@ -91,7 +91,9 @@ class Uploads(Asker):
         from poetry_repo_plugin.credentials.ci_identity import detected
 
         mode = self._access.settings.environ.get(MODE_VARIABLE) or "automatic"
-        return detected() if mode.strip().lower() != "never" else None
+        if mode.strip().lower() == "never":
+            return None
+        return detected()
 
     def _wrong_upload(self, found: Judgement) -> Finding | None:
         """What is wrong with a server that has answered an upload of nothing."""

@@ -165,7 +165,9 @@ def _find(repository: Any) -> StandIn | None:
 def answering(repository: Any) -> Any:
     """The repository that is asked when Poetry asks ``repository``."""
     found = stand_in_of(repository)
-    return repository if found is None or found.gone else found.repository
+    if found is None or found.gone:
+        return repository
+    return found.repository
 
 
 # -- the replacements

@@ -79,7 +79,9 @@ def _most_workers() -> int:
     if not config.get("installer.parallel", True):
         return 0
     wanted = config.get("installer.max-workers")
-    return MOST if wanted is None else max(0, min(MOST, int(wanted)))
+    if wanted is None:
+        return MOST
+    return max(0, min(MOST, int(wanted)))
 
 
 # -- the replacements
@@ -95,7 +97,9 @@ def _init_repository(
     original(self, *arguments, **options)
     # In the place of Poetry's `functools.cache`, which lets two threads ask the same. A single page
     # is one for all.
-    flights = OneFlight if isinstance(self, SinglePageRepository) else Flights
+    flights = Flights
+    if isinstance(self, SinglePageRepository):
+        flights = OneFlight
     self.get_page = flights(self._get_page, keep=True)
     setattr(self, _FLIGHTS, {})
 

@@ -98,7 +98,9 @@ class Plan:
                 return
             self._followed.add(key)
             known = self._constraints.get(need)
-            both = constraint if known is None else known.intersect(constraint)
+            both = constraint
+            if known is not None:
+                both = known.intersect(constraint)
             self._constraints[need] = constraint if both.is_empty() else both
         self._crew.add(lambda: self._look(need, dependency))
 
@@ -143,7 +145,9 @@ class Plan:
             return []
         asked = [self._answering(one) for one in found]
         fit = all(isinstance(getattr(one, "get_page", None), Flights) for one in asked)
-        return asked if fit else []
+        if fit:
+            return asked
+        return []
 
     def _locked(self, dependency: Any) -> Any:
         """The package of the lock file that the solver will take, as Poetry's
@@ -287,10 +291,14 @@ def _repository_of(package: Any, pool: Any) -> Any:
     """Where Poetry will look for its files; ``None`` where that is for Poetry to complain of: a
     lock file may name a source that the project no longer has.
     """
-    name = package.source_reference if package.source_type else "pypi"
+    name = "pypi"
+    if package.source_type:
+        name = package.source_reference
     if pool.has_repository(name):
         return pool.repository(name)
-    return None if package.source_type else next(iter(pool.repositories), None)
+    if package.source_type:
+        return None
+    return next(iter(pool.repositories), None)
 
 
 class _Gathered:

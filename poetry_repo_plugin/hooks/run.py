@@ -133,7 +133,9 @@ class Run:
         if not self.stand_ins:
             return None
         stand_in = self.stand_ins.get(self.access.matcher.linked_by(url) or "")
-        return stand_in.file_at_original(url, cause) if stand_in is not None else None
+        if stand_in is None:
+            return None
+        return stand_in.file_at_original(url, cause)
 
     def adopt(self, poetry: Any) -> None:
         """Learn of the repositories that exist already, where another plugin had Poetry built
@@ -153,11 +155,9 @@ class Run:
         ``name``.
         """
         repository = self.access.catalogue.find(name)
-        return (
-            self.access.ignored_codes(repository) - {401, 403}
-            if repository is not None
-            else frozenset()
-        )
+        if repository is not None:
+            return self.access.ignored_codes(repository) - {401, 403}
+        return frozenset()
 
     def report(self, error: RepoError, instead_of: BaseException | None = None) -> Exception:
         """The exception that this Poetry prints well, once; of the kind of ``instead_of`` as
@@ -184,7 +184,9 @@ class Run:
         """What takes the line of Poetry's spinner away (as it does itself); it draws itself again
         below.
         """
-        return "\r\x1b[2K" if self.io.error_output.is_decorated() else ""
+        if self.io.error_output.is_decorated():
+            return "\r\x1b[2K"
+        return ""
 
 
 _current: Run | None = None

@@ -236,7 +236,9 @@ class _Carrier(HTTPAdapter):
                     response.close()
                     trip.find = attempt.find
                     continue
-            target = onward(request, response) if publishing else None
+            target = None
+            if publishing:
+                target = onward(request, response)
             if target is None or request.url != asked or not rewind(request):
                 break
             response.close()
@@ -249,7 +251,9 @@ class _Carrier(HTTPAdapter):
                 self._access.notices.once(f"{whose}: {odd}.")
         if response.status_code < 400:
             is_proof = response.status_code < 300 and request.method in ("GET", "POST")
-            proof = request.url if is_proof else None
+            proof = None
+            if is_proof:
+                proof = request.url
             self._access.succeeded(trip.grant, trip.sent, proof)
         status = response.status_code
         ignored = self._access.ignores(trip.grant, status)
@@ -257,7 +261,9 @@ class _Carrier(HTTPAdapter):
         return response
 
     def _flow(self, trip: Trip, request: PreparedRequest) -> Generator[Attempt, Reply, None]:
-        allowed = EVERYTHING if self._purpose is Purpose.PUBLISH else FIRST_REQUEST
+        allowed = FIRST_REQUEST
+        if self._purpose is Purpose.PUBLISH:
+            allowed = EVERYTHING
         flow = self._access.flow(
             trip.grant, cast("str", request.url), allowed=allowed, strict=self._strict
         )
@@ -400,7 +406,9 @@ class _Carrier(HTTPAdapter):
         """The pool's key, with the repository's own context in the place of paths and switches."""
         host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
         context = self._context(request)
-        return (host, tls) if context is None else (host, {"ssl_context": context})
+        if context is None:
+            return (host, tls)
+        return (host, {"ssl_context": context})
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Requests would add certifi's roots to the repository's own context here."""
@@ -418,7 +426,9 @@ class _Carrier(HTTPAdapter):
         trip.beside = access.headers(trip.grant, trip.sent)
         trip.left = time.perf_counter()
         trip.covered = put_on(request, trip.beside)
-        authorization = trip.sent.authorization() if trip.sent is not None else None
+        authorization = None
+        if trip.sent is not None:
+            authorization = trip.sent.authorization()
         if authorization is not None:
             request.headers["Authorization"] = authorization
 
@@ -447,8 +457,12 @@ class _Carrier(HTTPAdapter):
         trip = self._trips.get(request)
         if trip is None or trip.grant.origin.scheme != "https":
             return None
-        own = self._own_context() if self._own_context is not None else None
-        return own if own is not None else self._access.tls.context(trip.grant)
+        own = None
+        if self._own_context is not None:
+            own = self._own_context()
+        if own is not None:
+            return own
+        return self._access.tls.context(trip.grant)
 
     # -- failures
 

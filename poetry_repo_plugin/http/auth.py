@@ -132,7 +132,9 @@ class Access:
         self._warn_if_withheld(grant, resolution)
         if allowed is EVERYTHING and resolution.broken is not None and grant.repository is not None:
             raise unanswered(grant.repository, resolution.broken, host=grant.origin.netloc)
-        return resolution.credential if self.may_go(grant, resolution.credential) else None
+        if self.may_go(grant, resolution.credential):
+            return resolution.credential
+        return None
 
     def known_credential(self, grant: Grant) -> Credential | None:
         """As :meth:`credential`, for a request ahead: nobody is asked, and what is not known ends
@@ -143,7 +145,9 @@ class Access:
         known = self.chain.known(grant.query._replace(allowed=FIRST_REQUEST))
         if known is None or grant.query in self._ended:
             raise Abandoned
-        return known.credential if self.may_go(grant, known.credential) else None
+        if self.may_go(grant, known.credential):
+            return known.credential
+        return None
 
     def headers(self, grant: Grant, sent: Credential | None) -> Headers:
         """The further headers of a request that carries ``sent``; those of a helper go before
@@ -152,7 +156,9 @@ class Access:
         if is_ahead() and not self.stored_headers.is_known(grant.for_headers):
             raise Abandoned
         stored = self.stored_headers.find(grant.for_headers)
-        return merged(stored, sent.headers) if sent is not None else stored
+        if sent is None:
+            return stored
+        return merged(stored, sent.headers)
 
     def may_go(self, grant: Grant, credential: Credential | None) -> bool:
         """Whether ``credential`` may go where the request goes, if it is one that names a host and
@@ -241,7 +247,9 @@ class Access:
             resolution = Resolution(sent)  # another one would have the same rights
         else:
             resolution = self._ask_again(grant, sent, refused.status)
-        fresh = resolution.credential if grant.given is None else None
+        fresh = None
+        if grant.given is None:
+            fresh = resolution.credential
         is_untried = fresh is not None and fresh not in refused.tried
         if is_untried and len(refused.tried) < 2 and self.may_go(grant, fresh):
             return fresh
@@ -269,7 +277,9 @@ class Access:
         """The repository accepted a credential earlier in this run."""
         if grant.query is not None and grant.query.name:
             return grant.query in self._proofs
-        name = grant.repository.name if grant.repository is not None else ""
+        name = ""
+        if grant.repository is not None:
+            name = grant.repository.name
         return any(query.name == name for query in self._proofs)
 
     def _is_new(self, refused: Refusal) -> bool:
@@ -289,7 +299,9 @@ class Access:
         if query is None or not query.name or grant.uncertain or grant.stray:
             return None
         found = self.chain.resolve(query._replace(allowed=EVERYTHING)).credential
-        return found if self.may_go(grant, found) else None
+        if self.may_go(grant, found):
+            return found
+        return None
 
     def _ask_again(self, grant: Grant, sent: Credential | None, status: int) -> Resolution:
         """What there is beside ``sent``, which was refused: its helper is told, and all sources are
@@ -302,11 +314,9 @@ class Access:
             return Resolution(grant.given)
         full = query._replace(allowed=EVERYTHING)
         beside = sent is not None and sent.source == "keyring" and query.purpose is Purpose.PUBLISH
-        return (
-            self.chain.renew(full, sent)
-            if sent and (beside or _renewable(sent))
-            else self.chain.resolve(full)
-        )
+        if sent and (beside or _renewable(sent)):
+            return self.chain.renew(full, sent)
+        return self.chain.resolve(full)
 
     def doubt(self, name: str) -> Failure | None:
         """Why it may be that the repository had nothing: it hides what one may not see, and no

@@ -69,12 +69,16 @@ def _compare(known: Judgement, stranger: Judgement | Failure) -> Verdict:
     """What it says of a credential that it is answered with ``known``, and a stranger otherwise."""
     if isinstance(stranger, Failure):
         refused = stranger.cause is Cause.CREDENTIAL_MISSING
-        return Verdict.ACCEPTED if refused else Verdict.UNTOLD
+        if refused:
+            return Verdict.ACCEPTED
+        return Verdict.UNTOLD
     if stranger.cause is Cause.NOT_AN_INDEX:
         return Verdict.ACCEPTED
     if stranger.cause is not None:
         return Verdict.UNTOLD
-    return Verdict.OPEN if known.status < 400 or known.answer is Answer.UNLISTED else Verdict.SILENT
+    if known.status < 400 or known.answer is Answer.UNLISTED:
+        return Verdict.OPEN
+    return Verdict.SILENT
 
 
 def check_index(
@@ -149,7 +153,9 @@ def better_index(access: Access, repository: Repository, url: str, **options: An
     except Failure:
         return None
     found = judge_index(f"{page}simple/", response)
-    return f"{page}simple/" if found.answer is Answer.OK else None
+    if found.answer is not Answer.OK:
+        return None
+    return f"{page}simple/"
 
 
 def _has_pages(access: Access, repository: Repository, url: str, **options: Any) -> bool:

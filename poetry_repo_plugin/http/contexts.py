@@ -84,7 +84,9 @@ class Contexts:
         # serve all of them.
         by_origin = self._outside is not None and self._outside.may_identify(repository.name)
         by_origin = by_origin or self._has_project_ca(repository.name)
-        origin = grant.origin if by_origin else None
+        origin = None
+        if by_origin:
+            origin = grant.origin
         key = (repository.name, grant.identify, _is_elsewhere(grant.origin, repository), origin)
         with self._lock_of(key):  # a helper that takes its time holds up nobody else's connection
             until = self._until.get(key)
@@ -125,7 +127,9 @@ class Contexts:
         name = repository.name
         own = self._settings.user_settings(name)
         cert = self._settings.certificate(name, "cert")
-        client = self._settings.certificate(name, "client-cert") if identify else None
+        client = None
+        if identify:
+            client = self._settings.certificate(name, "client-cert")
         ca: Path | str | None = None
         if isinstance(cert, str):
             ca = _path(cert)
@@ -159,7 +163,9 @@ class Contexts:
             or self._settings.user_settings(name).ca is not None
         )
         settings = self.settings_of(repository, identify=identify)
-        ca = settings.ca if is_users else None
+        ca = None
+        if is_users:
+            ca = settings.ca
         try:
             return build_context(
                 replace(settings, ca=ca, verify=True, default_too=True), self._settings.environ

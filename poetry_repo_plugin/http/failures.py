@@ -84,7 +84,9 @@ def hint_for(
         return None
     if repository is not None and _BY_ADMINISTRATOR.get(words) in repository.locked:
         return None
-    index = repository.index_url if repository is not None else None
+    index = None
+    if repository is not None:
+        index = repository.index_url
     if cause is Cause.NOT_AN_UPLOAD_URL:
         if index is None:  # or it would become a source to install from
             words = ("add", _HERE, "--publish-only")
@@ -97,13 +99,17 @@ def hint_for(
             return export(**{variable: known[_HERE]})
     verb, *rest = [known.get(word, word) for word in words]
     hint = repo(verb, repository.name if repository is not None else "NAME", *rest)
-    return hint if repository is None else _before_stored(words, hint, repository)
+    if repository is None:
+        return hint
+    return _before_stored(words, hint, repository)
 
 
 def _before_stored(words: tuple[str, ...], hint: Hint, repository: Repository) -> Hint:
     """``hint``, or what changes the variable that goes before what ``hint`` would store."""
     what = _BY_VARIABLE.get(words)
-    variable = repository.variables.get(what) if what is not None else None
+    variable = None
+    if what is not None:
+        variable = repository.variables.get(what)
     if variable is None:
         return hint
     if words == _IDENTITY:  # no variable holds the key
@@ -132,7 +138,9 @@ def failure(
     if hint is None:
         hint = hint_for(cause, repository, url, subject)
     where = host or (repository.host if repository else "")
-    whose = repository.name if repository else None
+    whose = None
+    if repository:
+        whose = repository.name
     return Failure(
         cause,
         detail,

@@ -46,7 +46,9 @@ class Grant(NamedTuple):
     @property
     def for_headers(self) -> Query | None:
         """How to find the further headers; ``None`` where none may be sent."""
-        return self.query if self.given is None else self.beside
+        if self.given is None:
+            return self.query
+        return self.beside
 
 
 class Matcher:
@@ -101,7 +103,9 @@ class Matcher:
             with self._lock:
                 known = self._grants[key] = self._decide(url, owner, purpose, led_away)
         bare = given is None or led_away or known.uncertain
-        return known if bare else known._replace(given=given, query=None, beside=known.query)
+        if bare:
+            return known
+        return known._replace(given=given, query=None, beside=known.query)
 
     def _decide(self, url: str, owner: str | None, purpose: Purpose, led_away: bool) -> Grant:
         owner = owner or self._linked.get(url)
@@ -156,11 +160,9 @@ class Matcher:
         if (origin.scheme, origin.port) != ("https", DEFAULT_PORTS["https"]) or self._at(origin):
             return None
         before = Origin("http", origin.host, DEFAULT_PORTS["http"])
-        return (
-            f"{before}{urlsplit(url)._replace(scheme='', netloc='').geturl()}"
-            if self._at(before)
-            else None
-        )
+        if not self._at(before):
+            return None
+        return f"{before}{urlsplit(url)._replace(scheme='', netloc='').geturl()}"
 
     def _upgraded(self, known: Grant, url: str) -> Grant:
         """``known``, decided for http, as it is at ``url``, which is https."""
@@ -180,7 +182,9 @@ class Matcher:
         server reads.
         """
         here = {one.name: one for _, one in self._at(origin)}
-        only = next(iter(here.values())) if len(here) == 1 else None
+        only = None
+        if len(here) == 1:
+            only = next(iter(here.values()))
         repository = (self.catalogue.find(owner) if owner is not None else None) or only
         return Grant(origin, repository, stray=True, uncertain=True)
 
@@ -190,7 +194,9 @@ class Matcher:
         """A host that no repository is configured for: its files, a direct URL, a redirect's
         target.
         """
-        known = self.catalogue.find(owner) if owner is not None else None
+        known = None
+        if owner is not None:
+            known = self.catalogue.find(owner)
         if led_away or (known is None and purpose is not Purpose.INDEX):
             return Grant(prefix.origin, known, led_away=led_away)
         if known is not None:
@@ -322,4 +328,6 @@ def unmistakable(url: str) -> str:
         prefix = Prefix.of(url)
     except UncertainPath:
         return str(Origin.of(url))
-    return f"{prefix}/" if url.endswith("/") and prefix.path else str(prefix)
+    if url.endswith("/") and prefix.path:
+        return f"{prefix}/"
+    return str(prefix)

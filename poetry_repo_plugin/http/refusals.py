@@ -60,7 +60,9 @@ class Refusal(NamedTuple):
     @property
     def sent(self) -> Credential | None:
         """What was refused."""
-        return self.tried[-1] if self.tried else self.grant.given
+        if self.tried:
+            return self.tried[-1]
+        return self.grant.given
 
     @property
     def is_hidden(self) -> bool:
@@ -82,7 +84,9 @@ class Refusal(NamedTuple):
             return Place.HOME
         if any(grant.origin == prefix.origin for prefix in repository.prefixes):
             return Place.HOME
-        return Place.NOBODY if is_pypi(repository.name) else Place.ELSEWHERE
+        if is_pypi(repository.name):
+            return Place.NOBODY
+        return Place.ELSEWHERE
 
     @property
     def login_url(self) -> str:
@@ -282,11 +286,15 @@ def _whose(sent: Credential | None, repository: Repository, url: str) -> str:
 def _note(refused: Refusal, repository: Repository) -> str:
     profile = profile_of(_asked_url(refused.grant), repository.name)
     note = profile.refusal_notes.get(refused.status) if profile is not None else None
-    return f" {note}" if note else ""
+    if not note:
+        return ""
+    return f" {note}"
 
 
 def _said(reason: str) -> str:
-    return f" It says: “{reason}”." if reason else ""
+    if not reason:
+        return ""
+    return f" It says: “{reason}”."
 
 
 def _way_out(refused: Refusal, repository: Repository, why: Why) -> str:
@@ -297,7 +305,9 @@ def _way_out(refused: Refusal, repository: Repository, why: Why) -> str:
 
 
 def _asked_url(grant: Grant) -> str:
-    return unmistakable(grant.query.url) if grant.query is not None else str(grant.origin)
+    if grant.query is not None:
+        return unmistakable(grant.query.url)
+    return str(grant.origin)
 
 
 def _headers_rejected(refused: Refusal, repository: Repository, why: Why) -> Failure:

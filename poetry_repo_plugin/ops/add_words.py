@@ -47,7 +47,9 @@ def looks_like_url(word: str) -> bool:
 
 def with_scheme(word: str) -> str:
     """``word`` as a URL; the scheme that it lacks is https."""
-    return word if "://" in word else f"https://{word}"
+    if "://" in word:
+        return word
+    return f"https://{word}"
 
 
 def proposed_name(url: str, known: Collection[str]) -> str:
@@ -57,7 +59,9 @@ def proposed_name(url: str, known: Collection[str]) -> str:
     except InvalidUrl:
         return "NAME"
     taken = {name.lower() for name in known}
-    labels = host.split(".") if not host.replace(".", "").isdigit() else []
+    labels = []
+    if not host.replace(".", "").isdigit():
+        labels = host.split(".")
     named = [one for one in labels[:-1] if one not in _GENERAL and len(one) > 2]
     for label in (*reversed(named), _FALLBACK):
         if is_name(label) and not is_pypi(label) and label.lower() not in taken:

@@ -142,7 +142,9 @@ def _warn_of_binding(session: Session, plan: Plan, out: Teller) -> None:
 def _tell_next_step(session: Session, wanted: Wanted, plan: Plan, out: Teller) -> None:
     name = plan.name
     known = session.catalogue.get(name)
-    profile = profile_of(plan.url, name) if plan.url else None
+    profile = None
+    if plan.url:
+        profile = profile_of(plan.url, name)
     if profile is not None:
         if profile.provider is not None or profile.token_is_username:
             out.say(f"{profile.title}: {profile.advice}")

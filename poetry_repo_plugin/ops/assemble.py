@@ -102,7 +102,9 @@ def _place_publishing(
     if mode == "never":
         return
     publishing = PublishingSource(partial(_trusted_publishing, access, mode), mode, _mask)
-    at = 0 if mode == "always" else len(sources)
+    at = 0
+    if mode != "always":
+        at = len(sources)
     sources.insert(at, publishing)
 
 

@@ -226,7 +226,9 @@ class Certs:
             if passphrase.given is not None:
                 self._out.say(f"{name}: the key is not encrypted; the passphrase is not stored.")
             return
-        secret = typed if passphrase.given is None else passphrase.given
+        secret = passphrase.given
+        if passphrase.given is None:
+            secret = typed
         if secret is None and plaintext:
             secret = passphrase()
         if secret is None:  # it is kept already, or in the environment

@@ -253,7 +253,9 @@ class Logins:
                     gone.append(str(OwnService(name)))
             except KeyringUnavailable as error:
                 has_headers = own.headers and settings.headers(name) is None
-                left = str(error) if in_keyring or has_headers else None
+                left = None
+                if in_keyring or has_headers:
+                    left = str(error)
             if self._forget_token(name, aloud=has_helper and left is None):
                 gone.append(str(OwnService(name)))
         if left is not None:
@@ -319,7 +321,9 @@ class Logins:
             USERS: list(own.keyring_users) or None,
         }
         try:
-            entry = self.gate.stored(name, username) if username in earlier else None
+            entry = None
+            if username in earlier:
+                entry = self.gate.stored(name, username)
         except KeyringUnavailable as error:
             return _Keyring(), error
         with Changes(self.settings) as intent:
@@ -363,11 +367,9 @@ class Logins:
                     f"the keyring holds the new secret as {RepositoryService(login.name)}, because {why}"
                 )
         if keyring.before is not None:
-            record = (
-                {Kind.CREDENTIAL.value: keyring.before[Kind.CREDENTIAL.value]}
-                if left
-                else keyring.before
-            )
+            record = keyring.before
+            if left:
+                record = {Kind.CREDENTIAL.value: keyring.before[Kind.CREDENTIAL.value]}
             try:
                 with Changes(self.settings) as changes:
                     changes.save_user_settings(login.name, record)

@@ -51,7 +51,9 @@ def _ask(
     grant = access.matcher.grant_for(url, owner=repository.name)
     is_own = grant.repository is not None and grant.repository.name == repository.name
     context = access.tls.issuer_context(repository, identify=is_own and grant.identify)
-    given = Credential(client[1], client[0], "option", "the client") if client else None
+    given = None
+    if client:
+        given = Credential(client[1], client[0], "option", "the client")
     session = open_session(
         access,
         repository,

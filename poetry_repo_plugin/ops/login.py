@@ -371,7 +371,9 @@ class Login:
             url = str(bound[0])
         source = StoredSource(session.settings, session.gate, session.bindings)
         answer = source.get(Query(self._name, url))
-        return answer if isinstance(answer, Credential) else None
+        if isinstance(answer, Credential):
+            return answer
+        return None
 
     def _keeping_headers(
         self, changes: Changes, *, plaintext: bool = False

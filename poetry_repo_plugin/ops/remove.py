@@ -52,7 +52,9 @@ class Removal:
             return None
         repository = catalogue.require(given)
         name, project = repository.name, self._session.project
-        files = [] if project is None else [project / "pyproject.toml"]
+        files = []
+        if project is not None:
+            files = [project / "pyproject.toml"]
         if is_pypi(name):
             if repository.priority is None:
                 message = "PyPI is built into Poetry; to forget its token, log out."
@@ -117,7 +119,9 @@ class Removal:
         if variable is not None:
             return variable[0]
         mirror = self._session.catalogue.mirrors.called(name)
-        return mirror.said_in if mirror is not None and mirror.is_of_environment else None
+        if mirror is not None and mirror.is_of_environment:
+            return mirror.said_in
+        return None
 
     def _shared(self, name: str, *, keep_login: bool) -> str:
         """What other projects of this user may use of the name, for a person; ``""`` for

@@ -154,7 +154,9 @@ class SignIn:
             if offered[self._flow]:
                 return self._flow
             raise self._failed(f"it does not support the {self._flow} flow")
-        usual = "browser" if has_display() else "device"
+        usual = "device"
+        if has_display():
+            usual = "browser"
         if offered[usual]:
             return usual
         if usual == "browser" and offered["device"]:

@@ -95,14 +95,18 @@ class ManagedKeys(NamedTuple):
 
     def mark(self, key: str) -> str:
         """What is shown behind the value of ``key``."""
-        return f" ({MANAGED})" if key in self.keys else ""
+        if key not in self.keys:
+            return ""
+        return f" ({MANAGED})"
 
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
         return {"file": str(self.file), "keys": list(self.keys), "locked": list(self.locked)}
 
     def __str__(self) -> str:
-        locked = f"; locked: {', '.join(self.locked)}" if self.locked else ""
+        locked = ""
+        if self.locked:
+            locked = f"; locked: {', '.join(self.locked)}"
         return f"{', '.join(self.keys) or 'nothing'}{locked} ({self.file})"
 
 
@@ -146,9 +150,13 @@ class Summary:
         if self.resolution.broken is not None:
             return "unavailable"
         if self.resolution.credential is None:
-            return "ok" if self.headers else "missing"
+            if self.headers:
+                return "ok"
+            return "missing"
         end = self.expires_at
-        return "expired" if end is not None and end <= now() else "ok"
+        if end is not None and end <= now():
+            return "expired"
+        return "ok"
 
     @property
     def username(self) -> str | None:
@@ -175,7 +183,9 @@ class Summary:
         if credential is None and self.headers:
             return f"{self.state} {self.headers_text}"
         if credential is None:
-            return "no login" if self.state == "missing" else self.state
+            if self.state == "missing":
+                return "no login"
+            return self.state
         parts = [self.state]
         if self.username:
             parts.append(f"{self.username},")
@@ -259,7 +269,9 @@ class Summary:
 def _limits(mirror: Mirror) -> str:
     if mirror.fallback:
         return f"; {mirror.original} is asked where {mirror.name} cannot be reached"
-    return f" ({mirror.said_in})" if mirror.said_in != OUR_WORD else ""
+    if mirror.said_in == OUR_WORD:
+        return ""
+    return f" ({mirror.said_in})"
 
 
 def summarise(access: Access, repository: Repository) -> Summary:
@@ -267,14 +279,12 @@ def summarise(access: Access, repository: Repository) -> Summary:
     requests use.
     """
     name = repository.name
-    url = (
-        repository.publish_url if is_pypi(name) else repository.index_url or repository.publish_url
-    )
-    purpose = (
-        Purpose.PUBLISH
-        if url == repository.publish_url and url != repository.index_url
-        else Purpose.INDEX
-    )
+    url = repository.publish_url
+    if not is_pypi(name):
+        url = repository.index_url or repository.publish_url
+    purpose = Purpose.INDEX
+    if url == repository.publish_url and url != repository.index_url:
+        purpose = Purpose.PUBLISH
     belongs_to = access.bindings.of(name, Kind.CREDENTIAL)
     bound = [prefix for kind in Kind for prefix in access.bindings.of(name, kind)]
     if url is None:  # another project's, say: what is stored is still there
@@ -284,7 +294,9 @@ def summarise(access: Access, repository: Repository) -> Summary:
     query = Query(name, url, purpose, LISTING, username)
     resolution = access.chain.resolve(query)
     stored = access.stored_headers.names(query)
-    source = access.stored_headers.source(name) if stored else "none"
+    source = "none"
+    if stored:
+        source = access.stored_headers.source(name)
     project = access.catalogue.project
     priority = repository.priority
     if is_pypi(name) and priority is None and (project is None or project.pypi_is_on):
@@ -376,7 +388,9 @@ def _end_of(access: Access, name: str, client_cert: Path) -> datetime | None:
         passphrase = find_passphrase(access.settings, access.gate, name)
         if passphrase is not None:
             facts = facts_of(client_cert, passphrase)
-    return facts.not_after if facts is not None else None
+    if facts is not None:
+        return facts.not_after
+    return None
 
 
 def _ca_problem(ca: CaSetting) -> str | None:

@@ -64,7 +64,9 @@ class Resolved(NamedTuple):
 
     def _document(self) -> dict[str, object]:
         credential = self.credential
-        account = {"account": credential.account} if credential.account else {}
+        account = {}
+        if credential.account:
+            account = {"account": credential.account}
         return {
             "repository": self.repository.name,
             "username": credential.username,
@@ -83,7 +85,9 @@ def resolve(session: Session, repository: Repository) -> Resolved:
     :raises InputError: where no URL is known.
     """
     name, url = repository.name, _url_of(repository)
-    purpose = Purpose.INDEX if url == repository.index_url else Purpose.PUBLISH
+    purpose = Purpose.PUBLISH
+    if url == repository.index_url:
+        purpose = Purpose.INDEX
     grant = session.access.matcher.grant_for(url, owner=name, purpose=purpose)
     query = grant.query or Query(name, url, purpose, EVERYTHING, repository.url_username)
     resolution = session.access.chain.resolve(query)
@@ -145,5 +149,7 @@ def _netrc(host: str, username: str, secret: str) -> str:
         raise InputError(f"A netrc file cannot hold {odd} in a secret.")
     if not secret:
         raise InputError("A netrc file cannot hold an empty password.")
-    login = f" login {username}" if username else ""
+    login = ""
+    if username:
+        login = f" login {username}"
     return f"machine {host}{login} password {secret}"

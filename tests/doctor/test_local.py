@@ -343,7 +343,7 @@ class TestMend:
         before = contents(well.root)
         mended = self.mend(well)
         assert mended.done == []
-        assert "another login" in mended.left[0]
+        assert "is not the one in its URL" in mended.left[0]
         assert contents(well.root) == before
 
     def test_a_user_name_stays_in_its_url(self, well: Place) -> None:
@@ -386,7 +386,7 @@ class TestMend:
 
     def test_another_login_for_a_publish_url(self, well: Place, index: IndexServer) -> None:
         well.publish_to(index.with_userinfo(index.upload_url, f"{USER}:{OTHER}"))
-        assert "another login" in self.mend(well).left[0]
+        assert "is not the one in its URL" in self.mend(well).left[0]
         assert well.access.settings.user_publish_url("foo") != index.upload_url
 
     def test_what_fails_stops_nothing_else(self, well: Place) -> None:
