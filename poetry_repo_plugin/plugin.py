@@ -134,7 +134,7 @@ def _before_command(event: Event, event_name: str, dispatcher: EventDispatcher) 
     if not isinstance(event, ConsoleCommandEvent):
         return
     name = event.command.name or ""
-    if name == "help":
+    if name == "help" and "repo" in getattr(event.io.input, "_tokens", ()):
         from poetry_repo_plugin.hooks.outset import help_for
 
         help_for(event)
