@@ -6,7 +6,7 @@ package of the original comes from. A project's files are not asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,14 @@ from poetry_repo_plugin.config.keys import table_at
 from poetry_repo_plugin.config.managed import MANAGED
 from poetry_repo_plugin.core.errors import Cause, InputError
 from poetry_repo_plugin.core.names import is_pypi
-from poetry_repo_plugin.core.origin import InvalidUrl, Origin, Prefix, UncertainPath, split_userinfo
+from poetry_repo_plugin.core.origin import (
+    DEFAULT_PORTS,
+    InvalidUrl,
+    Origin,
+    Prefix,
+    UncertainPath,
+    split_userinfo,
+)
 from poetry_repo_plugin.core.servers import PYPI_FILES
 
 if TYPE_CHECKING:
@@ -25,6 +32,7 @@ MIRROR_VARIABLE = "POETRY_PYPI_MIRROR_URL"  # of poetry-plugin-pypi-mirror, as i
 MIRROR_SETTING = "plugins.pypi_mirror.url"
 _IN_CONFIG = f"{MIRROR_SETTING} in config.toml"
 _UNREACHABLE = (Cause.DNS, Cause.REFUSED, Cause.TIMEOUT, Cause.SERVER_ERROR)
+_ALIASES = ("www.pypi.org", "pypi.python.org")  # they redirect to PyPI
 OUR_WORD = "poetry repo add"
 UNNAMED = "pypi-mirror"  # what the mirror is called that those two give no name
 
@@ -153,28 +161,38 @@ class Mirrors:
 
 def is_at_pypi(url: str, index_url: str) -> bool:
     """Whether ``url`` leads to PyPI, whose index is ``index_url``, or to the host of its files; by
-    whichever scheme and port.
+    whichever scheme, port and name.
     """
     try:
         host = Origin.of(url).host
-        return host in (Origin.of(index_url).host, Origin.of(PYPI_FILES).host)
+        return host in (Origin.of(index_url).host, Origin.of(PYPI_FILES).host, *_ALIASES)
     except InvalidUrl:
         return False
 
 
-def is_below(url: str, places: Iterable[Prefix]) -> bool:
-    """Whether ``url`` lies below one of ``places``; also where its path is one that not every
-    server reads alike, and it may.
+def is_below(url: str, places: Sequence[Prefix]) -> bool:
+    """Whether ``url`` lies below one of ``places``.
+
+    Over http too, as the same server, and also where its path is one that not every server reads
+    alike, and it may.
     """
-    known = list(places)
     try:
         there = Prefix.of(url)
     except UncertainPath:
-        origin = Origin.of(url)
-        return any(place.origin == origin for place in known)
+        return any(place.origin in _origins(url) for place in places)
     except InvalidUrl:
         return False
-    return any(place.contains(there) for place in known)
+    path = "/".join(["", *filter(None, there.path.split("/"))])  # as servers read two slashes
+    either = [Prefix(origin, path) for origin in _origins(url)]
+    return any(place.contains(one) for place in places for one in either)
+
+
+def _origins(url: str) -> tuple[Origin, ...]:
+    """The origin of ``url``; with a default port, the same host over http and https."""
+    origin = Origin.of(url)
+    if origin.port != DEFAULT_PORTS[origin.scheme]:
+        return (origin,)
+    return tuple(Origin(scheme, origin.host, port) for scheme, port in DEFAULT_PORTS.items())
 
 
 def _text_below(table: dict[str, object], *keys: str) -> str | None:

@@ -160,6 +160,8 @@ class Failure(RepoError):
     :param host: ``host`` or ``host:port``; ``""`` as long as it is not known.
     :param retry: whether trying again may help; Poetry's own retries are left to work on these.
     :param status: of the answer that refused a credential, where that is what happened.
+    :ivar of_credential: no credential could be had, for ``cause``; the repository itself may be
+        there.
     """
 
     def __init__(
@@ -184,6 +186,7 @@ class Failure(RepoError):
         self.host = host
         self.retry = retry
         self.status = status
+        self.of_credential = False
 
     def __eq__(self, other: object) -> bool:
         """Two are equal if they say the same of the same."""

@@ -77,7 +77,7 @@ def request(
     try:
         return _request(original, self, method, url, raise_for_status, **options)
     except Exception as error:
-        other = current().elsewhere(url, getattr(error, "cause", None))
+        other = current().elsewhere(url, getattr(error, "server_cause", None))
         if other is None:
             raise
     return _request(original, self, method, other, raise_for_status, **options)

@@ -56,7 +56,7 @@ class StandIn:
         try:
             return at_mirror(self.repository)
         except Exception as error:
-            if not self.gives_up(getattr(error, "cause", None)):
+            if not self.gives_up(getattr(error, "server_cause", None)):
                 raise
         return at_original()
 

@@ -180,7 +180,7 @@ def withheld_of(resolution: Resolution) -> Withheld | None:
 
 def unanswered(repository: Repository, broken: Broken, *, host: str) -> Failure:
     """A source that is responsible and cannot answer."""
-    found = broken.failure
-    return failure(
-        found.cause, f"no credential: {broken.why}", repository, host=host, hint=found.hint
-    )
+    found, why = broken.failure, f"no credential: {broken.why}"
+    told = failure(found.cause, why, repository, host=host, hint=found.hint)
+    told.of_credential = True
+    return told

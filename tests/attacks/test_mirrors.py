@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import tomlkit
 
+from poetry_repo_plugin.config.repositories import Catalogue, Repository
+from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.secret import Secret
+from poetry_repo_plugin.credentials.oauth_store import SignedIn
 from tests import packages
 from tests.certs import CertificateFactory
 from tests.integration.far import lock_file
 from tests.integration.pypi_place import FILES, pypi_place
 from tests.integration.world import installed, make_venv, source
-from tests.servers import IndexServer, ProxyServer, RecordedRequest, Response
+from tests.servers import IndexServer, ProxyServer, RecordedRequest, Response, refused_url
 from tests.warm import WarmHome
 
 USER, PASSWORD = "alice", "0f-the-mirror"
@@ -197,3 +202,86 @@ class TestSecrets:
         scene.home.ok("lock")
         assert scene.pypi.requests
         assert scene.pypi.authorizations() == []
+
+
+class TestNoLogin:
+    """The mirror wants a login, and the issuer of its token cannot be reached: the mirror itself
+    can, so PyPI is not asked instead.
+    """
+
+    @pytest.fixture
+    def signed_in(self, scene: Scene) -> Scene:
+        ended = SignedIn(
+            *("https://id.example.org", "poetry", refused_url(), Secret("old")),
+            refresh=Secret("r3fresh"),
+            expires_at=datetime.now(timezone.utc) - timedelta(hours=1),
+        )
+        tokens = {"http-basic": {"corp": {"oauth-tokens": ended.text().reveal()}}}
+        file = scene.home.config / "auth.toml"
+        file.write_text(tomlkit.dumps(tokens), encoding="utf-8")
+        file.chmod(0o600)
+        bound = [scene.mirror.origin]
+        scene.settle("corp", fallback=True, signed_in="auth.toml", credential_origins=bound)
+        return scene
+
+    def test_stops(self, signed_in: Scene) -> None:
+        signed_in.mirror.credentials = {USER: PASSWORD}
+        done = signed_in.home.fails("lock")
+        assert "no credential: its token could not be renewed" in done.text
+        assert "is used instead" not in done.text
+        assert signed_in.proxy.tunnels == []
+
+    def test_twin_a_mirror_that_is_not_there(self, signed_in: Scene) -> None:
+        signed_in.mirror.respond = lambda request: GONE
+        assert "pypi is used instead" in signed_in.home.ok("lock").err
+        assert signed_in.pypi.requests
+
+
+class TestOtherWaysToTheOriginal:
+    """A project, a page or a redirect may spell it otherwise; it is the same server."""
+
+    @pytest.fixture
+    def catalogue(self, tmp_path: Path) -> Catalogue:
+        own = {
+            "corp": {"url": "https://corp.example.org/pypi/simple/", "mirror-of": "pypi"},
+            "acme": {"url": "https://acme.example.org/pypi/acme/simple/"},
+            "near": {"url": "https://near.example.org/simple/", "mirror-of": "acme"},
+        }
+        file = tmp_path / "poetry-repo-plugin.toml"
+        file.write_text(tomlkit.dumps({"repositories": own}), encoding="utf-8")
+        pypi = Repository("pypi", "https://pypi.org/simple/")
+        return Catalogue(Settings(tmp_path, environ={}), None, pypi)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://pypi.org/simple/lib/",
+            "https://PyPI.org.:443/pypi/lib/json",
+            "https://files.pythonhosted.org/packages/lib-1.0.tar.gz",
+            "http://pypi.org/simple/lib/",
+            "http://files.pythonhosted.org/packages/lib-1.0.tar.gz",
+            "https://www.pypi.org/simple/lib/",
+            "https://pypi.python.org/simple/lib/",
+            "https://acme.example.org/pypi/acme/simple/lib/",
+            "http://acme.example.org/pypi/acme/simple/lib/",
+            "https://acme.example.org/pypi//acme/simple/lib/",
+            "https://acme.example.org/pypi/x/%2e%2e/acme/simple/lib/",
+        ],
+    )
+    def test_are_barred(self, catalogue: Catalogue, url: str) -> None:
+        assert catalogue.barred(url) is not None
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://corp.example.org/pypi/simple/lib/",
+            "https://corp.example.org/pypi//simple/lib/",
+            "https://near.example.org/simple/lib/",
+            "https://test.pypi.org/simple/lib/",
+            "https://test-files.pythonhosted.org/packages/lib-1.0.tar.gz",
+            "https://acme.example.org/pypi/other/simple/lib/",
+            "https://pypi.org.example.com/simple/lib/",
+        ],
+    )
+    def test_twin_others_are_not(self, catalogue: Catalogue, url: str) -> None:
+        assert catalogue.barred(url) is None
