@@ -9,7 +9,7 @@ from cleo.helpers import argument, option
 from poetry_repo_plugin.commands.base import RepoCommand
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.config.user_settings import OAuthSettings
-from poetry_repo_plugin.core.errors import Failure, InputError
+from poetry_repo_plugin.core.errors import Failure, InputError, RepoError
 from poetry_repo_plugin.core.headers import Header, Headers, fault_of, refusal_of
 from poetry_repo_plugin.core.hints import Hint, export, repo
 from poetry_repo_plugin.core.names import is_pypi, no_choice
@@ -318,20 +318,38 @@ adds a host."""
             hint = export(**{f"{key}_USERNAME": "USER", f"{key}_PASSWORD": "PASSWORD"})
             message = (
                 f"Signing in at {wanted.issuer} needs a terminal, and there is none. "
-                f"On a terminal, run `{repo('login', name)}`."
+                f"On a terminal, run `{self._signing_in(session, name, wanted)}`."
             )
             raise InputError(message, hint)
-        if not plaintext:
-            require_keyring(session, name)
-        secret = known_secret(session, name, wanted)
-        if self.option("client-secret-stdin"):
-            secret = self.read_secret_line("client secret")
-        login.is_verifiable = False
-        found = SignIn(
-            session.access, target.repository, Client(wanted, secret), self, flow=self.text("flow")
-        ).run()
-        login.is_verifiable = True
-        login.with_sign_in(found, wanted, plaintext=plaintext)
+        try:
+            if not plaintext:
+                require_keyring(session, name)
+            secret = known_secret(session, name, wanted)
+            if self.option("client-secret-stdin"):
+                secret = self.read_secret_line("client secret")
+            client, flow = Client(wanted, secret), self.text("flow")
+            login.is_verifiable = False
+            found = SignIn(session.access, target.repository, client, self, flow=flow).run()
+            login.is_verifiable = True
+            login.with_sign_in(found, wanted, plaintext=plaintext)
+        except RepoError as error:
+            words = error.hint.commands[0] if error.hint else ()
+            if words[:4] == ("poetry", "repo", "login", name):
+                error.hint = self._signing_in(session, name, wanted).adding(*words[4:])
+            raise
+
+    def _signing_in(self, session: Session, name: str, wanted: OAuthSettings) -> Hint:
+        """The login that does the same once more: what is set need not be said."""
+        words: list[str] = []
+        if session.settings.user_settings(name).oauth != wanted:
+            words += ["--oauth", wanted.issuer, "--client-id", wanted.client_id]
+            for scope in wanted.scopes:
+                words += ["--scope", scope]
+            words += ["--audience", wanted.audience] if wanted.audience else []
+        url = self.text("url")
+        words += ["--url", url] if url is not None else []
+        flags = ("client-secret-stdin", "plaintext", "no-verify")
+        return repo("login", name, *words, *(f"--{flag}" for flag in self.given(*flags)))
 
     @property
     def terminal_for_person(self) -> bool:

@@ -87,7 +87,8 @@ class TestWithACode:
         with warm(company).terminal(*company.words) as screen:
             assert screen.end() == 1
         assert told in screen.screen
-        assert f"Try: poetry repo login {NAME}" in screen.screen
+        again = f"--oauth {company.issuer.issuer} --client-id {CLIENT}"
+        assert f"Try: poetry repo login {NAME} {again}\n" in screen.screen, "a bare one would not"
         assert "Nothing was stored." in screen.screen
         assert company.kept is None
         assert "signed-in" not in company.own
@@ -205,7 +206,8 @@ class TestWithoutAKeyring:
         with warm(company).terminal(*company.words) as screen:
             assert screen.end() == 1
         assert "can only be stored in the keyring" in screen.screen
-        assert f"Try: poetry repo login {NAME} --plaintext" in screen.screen
+        again = f"--oauth {company.issuer.issuer} --client-id {CLIENT} --plaintext"
+        assert f"Try: poetry repo login {NAME} {again}\n" in screen.screen
         assert company.issuer.requests == []
 
     def test_plaintext_keeps_them_in_auth_toml(self, company: Company) -> None:
