@@ -103,6 +103,14 @@ class Mirrors:
         """The mirror of that name, in any case; ``None`` if the repository is none."""
         return next((one for one in self.all if one.name.lower() == name.lower()), None)
 
+    def instead_of(self, name: str) -> Mirror | None:
+        """What goes before the repository ``name``, which is to be a mirror as well."""
+        for mirror in self._said():
+            if mirror.name.lower() == name.lower():
+                used = self.of(mirror.original)
+                return used if used is not None and used.name != mirror.name else None
+        return None
+
     @property
     def ignored(self) -> list[str]:
         """A sentence for what a project's ``poetry.toml`` says; it is for nobody but the user to

@@ -133,6 +133,8 @@ class Summary:
     mirror: Mirror | None = None
     """What it is as a mirror, if it is one."""
     mirrored_by: Mirror | None = None
+    overruled_by: Mirror | None = None
+    """The mirror that is used in its place."""
 
     @property
     def expires_at(self) -> datetime | None:
@@ -215,6 +217,10 @@ class Summary:
         lines = []
         if self.mirror is not None:
             lines.append(f"stands in for {self.mirror.original}{_limits(self.mirror)}")
+        other = self.overruled_by
+        if other is not None:
+            before = f"{other.name} goes before it ({other.said_in})"
+            lines.append(f"does not stand in for {other.original}: {before}")
         if self.mirrored_by is not None:
             lines.append(f"{self.mirrored_by.name} stands in for it{_limits(self.mirrored_by)}")
         return lines
@@ -313,6 +319,7 @@ def summarise(access: Access, repository: Repository) -> Summary:
         *(repository, resolution, tls, origins, priority, packages, managed, headers, source),
         mirror=mirrors.called(name),
         mirrored_by=mirrors.of(name),
+        overruled_by=mirrors.instead_of(name),
     )
 
 

@@ -73,6 +73,9 @@ def test_who_goes_before_whom(tmp_path: Path) -> None:
     assert [one.name for one in own.all] == ["zzz"]
     variable = mirrors(tmp_path, entry("zzz"), variable=OTHER, site=site)
     assert [(one.name, one.url) for one in variable.all] == [("pypi-mirror", OTHER)]
+    winner = variable.instead_of("zzz")
+    assert winner == variable.instead_of("SITE") == variable.all[0]
+    assert variable.instead_of("pypi-mirror") is variable.instead_of("nobody") is None
     locked = entry("site", more='locked = ["mirror-of", "url"]')
     first = mirrors(tmp_path, entry("zzz"), variable=OTHER, site=locked)
     assert [one.name for one in first.all] == ["site"]

@@ -417,7 +417,7 @@ class TestCommands:
         other = home.fails(
             "repo", "add", "other", "https://o.example/simple/", "--mirror-of", "pypi"
         )
-        assert "corp stands in for pypi already" in other.err
+        assert "corp already stands in for pypi" in other.err
         done = home.run("repo", "doctor", "pypi")  # where PyPI takes uploads is not mirrored
         assert "corp stands in for it, so its index is not contacted" in done.out
         assert {one.partition(":")[0] for one in trap.tunnels} <= {"upload.pypi.org"}
