@@ -206,7 +206,7 @@ def _absolute(words: str) -> tuple[str, ...]:
     program = Path(os.path.expanduser(command[0]))
     found = str(program.absolute()) if len(program.parts) > 1 else shutil.which(command[0])
     if found is None or not Path(found).is_file():
-        raise InputError(f"There is no command {command[0]!r} on PATH. Nothing was stored.")
+        raise InputError(f"Command not found: {command[0]!r}. Nothing was stored.")
     if not os.access(found, os.X_OK):
         raise InputError(f"{found} is not executable. Nothing was stored.")
     return (str(Path(found).absolute()), *command[1:])

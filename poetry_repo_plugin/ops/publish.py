@@ -239,7 +239,7 @@ def _prompt(access: Access, upload: Upload) -> Credential:
 
     repository = upload.repository
     access.notices.once(
-        f"{repository.name} ({Origin.of(upload.url or '').netloc}) asks for a credential."
+        f"{repository.name} ({Origin.of(upload.url or '').netloc}) requires a credential."
     )
     username = upload.username or ""
     if not username and not is_pypi(repository.name):

@@ -69,8 +69,8 @@ class UrlLogins:
         stored = settings.login(name) or settings.token(name)
         if stored is not None or settings.user_settings(name).helper:
             message = (
-                f"{name}: the stored login is not the one in its URL. Decide which one is "
-                "right: log out, or remove the one in the URL by hand."
+                f"{name}: the stored login is not the one in its URL. Keep one: "
+                "log out, or remove the one in the URL by hand."
             )
             raise InputError(message, repo("logout", name))
         require_home(session.bindings, repository, Kind.CREDENTIAL, session.confirm, urls=[url])

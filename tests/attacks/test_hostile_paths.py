@@ -69,7 +69,7 @@ def test_the_failure_says_that_nothing_was_sent(arena: Arena) -> None:
     assert_nothing_went_out(arena)
     assert "[origin-mismatch]" in done.text
     said = re.sub(r"\s+", " ", done.text)
-    assert "asks for a credential (401) at a path that servers interpret differently" in said
+    assert "requires a credential (401) at a path that servers interpret differently" in said
     assert "nothing was sent" in said
     assert_clean(done)
 

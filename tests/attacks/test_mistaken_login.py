@@ -219,7 +219,7 @@ def test_before_publish_asks_for_a_password_it_asks_whether_to_go_there(
         terminal.expect(
             f"belongs to {BOUND} (poetry repo add), but this project says https://{EVIL}/upload/."
         )
-        terminal.expect("Go on there? (y/n) [n]: ")
+        terminal.expect("Continue there? (y/n) [n]: ")
         terminal.type(answer)
         if answer == "y":
             terminal.expect("User name (empty for a token): ")

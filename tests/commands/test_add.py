@@ -55,7 +55,7 @@ class TestInsideAProject:
         home.ok("repo", "add", "acme", URL)
         before = project.read_bytes()
         home.says(
-            "repo", "add", "acme", URL, err="acme is in pyproject.toml already; nothing changed.\n"
+            "repo", "add", "acme", URL, err="acme is already in pyproject.toml; nothing changed.\n"
         )
         assert project.read_bytes() == before
 
@@ -75,7 +75,7 @@ class TestInsideAProject:
         home.ok("repo", "add", "acme", URL, "--priority", "explicit")
         home.says(
             *("repo", "add", "acme", URL, "--publish-url", UPLOAD),
-            err=f"acme is in pyproject.toml already; nothing changed.\nacme: poetry publish -r acme uploads to {UPLOAD}\n",
+            err=f"acme is already in pyproject.toml; nothing changed.\nacme: poetry publish -r acme uploads to {UPLOAD}\n",
         )
         assert project.read_text() == HEAD + source("acme", URL, "explicit")
         assert home.toml("config.toml") == {"repositories": {"acme": {"url": UPLOAD}}}
@@ -227,7 +227,7 @@ class TestOutsideAProject:
     def test_is_remembered_and_needs_no_url_in_a_project(self, home: WarmHome) -> None:
         home.says(
             *("repo", "add", "acme", URL),
-            err=f"acme ({URL}) was saved; `poetry repo add acme` in a project to use it there.\n"
+            err=f"acme ({URL}) was saved; run `poetry repo add acme` in a project to use it there.\n"
             f"acme: no upload URL is known; set one with --publish-url URL.\n{NEXT}",
         )
         assert home.toml("poetry-repo-plugin.toml") == {"repositories": {"acme": {"url": URL}}}
@@ -251,7 +251,7 @@ class TestOutsideAProject:
     def test_is_a_publish_target(self, home: WarmHome) -> None:
         home.says(
             *("repo", "add", "acme", UPLOAD, "--publish-url", UPLOAD),
-            err=f"acme ({UPLOAD}) was saved; `poetry repo add acme` in a project to use it there.\n"
+            err=f"acme ({UPLOAD}) was saved; run `poetry repo add acme` in a project to use it there.\n"
             f"acme: poetry publish -r acme uploads to {UPLOAD}\n{NEXT}",
         )
         assert home.toml("config.toml") == {"repositories": {"acme": {"url": UPLOAD}}}
@@ -339,7 +339,7 @@ class TestSelf:
             "acme",
             URL,
             "--self",
-            err="acme is in Poetry's own environment already; nothing changed.\n",
+            err="acme is already in Poetry's own environment; nothing changed.\n",
         )
 
     def test_is_remembered_so_that_one_can_log_in(self, home: WarmHome, index: IndexServer) -> None:
@@ -429,7 +429,7 @@ class TestIgnoredErrorCodes:
         }
         home.says(
             *("repo", "add", "acme", "--ignore-error-code", "403"),
-            err="acme is in pyproject.toml already; nothing changed.\n"
+            err="acme is already in pyproject.toml; nothing changed.\n"
             "acme: an answer 403 counts as “not found” (was 403, 404)\n",
         )
 
@@ -456,12 +456,12 @@ class TestIgnoredErrorCodes:
         )
         home.says(
             *("repo", "add", "acme", "--ignore-error-code", "none"),
-            err="acme is in pyproject.toml already; nothing changed.\nacme: no answer counts as “not found” (was 403, 599)\n",
+            err="acme is already in pyproject.toml; nothing changed.\nacme: no answer counts as “not found” (was 403, 599)\n",
         )
         assert home.toml("poetry-repo-plugin.toml") == {}
         home.says(
             *("repo", "add", "acme", "--ignore-error-code", "none"),
-            err="acme is in pyproject.toml already; nothing changed.\n",
+            err="acme is already in pyproject.toml; nothing changed.\n",
         )
 
     def test_twin_none_beside_a_code(self, home: WarmHome) -> None:
@@ -555,8 +555,8 @@ class TestCredentialsInTheUrl:
         home.write_project(extra=f'[[tool.poetry.source]]\nname = "acme"\nurl = "{url}"\n')
         home.refuses(
             *("repo", "add", "acme", "--priority", "explicit"),
-            err="acme: the stored login is not the one in its URL. Keep one: log out, or take "
-            "the one in the URL out by hand.\nTry: poetry repo logout acme\n",
+            err="acme: the stored login is not the one in its URL. Keep one: log out, or remove "
+            "the one in the URL by hand.\nTry: poetry repo logout acme\n",
         )
 
     def test_of_a_publish_url_belong_there(self, home: WarmHome) -> None:
@@ -623,7 +623,7 @@ def test_what_is_stored_for_another_place_is_said_to_stay_there(
     other = "https://other.example.org/simple/"
     done = home.ok("repo", "add", "acme", other)
     assert (
-        f"acme belongs to https://pypi.example.org, and nothing secret is sent to {other}. "
+        f"acme belongs to https://pypi.example.org; no credential is sent to {other}. "
         f"To allow that: poetry repo login acme --url {other}\n"
     ) in done.err
 
@@ -725,8 +725,8 @@ class TestBadNames:
         home.ok("repo", "add", "my-repo", URL)
         home.refuses(
             *("repo", "add", twin, "https://other.example.org/simple/"),
-            err=f"{twin!r} collides with the repository 'my-repo', which Poetry does not tell from it; "
-            "give it another name, or use that one.\n",
+            err=f"{twin!r} collides with the repository 'my-repo': "
+            "Poetry cannot tell them apart. Choose another name, or use that one.\n",
         )
 
     @pytest.mark.parametrize("name", ["pypi", "PyPI"])
@@ -930,9 +930,7 @@ class TestAnIndexBelow:
 
     def test_is_offered(self, home: WarmHome, project: Path, open_index: IndexServer) -> None:
         root = f"{open_index.origin}/"
-        question = (
-            f"{root} is not an index, but {open_index.index_url} is one. Add that? (y/n) [n]: "
-        )
+        question = f"{root} is not an index, but {open_index.index_url} is. Add that? (y/n) [n]: "
         with home.terminal("repo", "add", "acme", root) as terminal:
             terminal.expect(question)
             terminal.type("y")
@@ -984,6 +982,6 @@ class TestAnIndexBelow:
 def test_a_url_with_variables_is_not_kept(home: WarmHome) -> None:
     home.write_project()
     done = home.fails("repo", "add", "acme", "https://${USER}:${PASS}@pypi.example.org/simple/")
-    assert "The URL holds ${USER}, and nothing expands variables there" in done.err
+    assert "The URL holds ${USER}, and variables are not expanded there" in done.err
     assert "Try: poetry repo login acme" in done.err
     assert "acme" not in (home.project / "pyproject.toml").read_text()

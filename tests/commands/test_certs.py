@@ -90,7 +90,7 @@ class TestCa:
         lines = done.err.splitlines()
         assert lines[:2] == [
             f"acme: its CA is {other}.",
-            f"acme: stored, but the handshake with {server.netloc} fails:",
+            f"acme: stored, but the handshake with {server.netloc} failed:",
         ]
         assert lines[2].startswith(f"Repository acme ({server.netloc}): ")
         assert lines[2].endswith("[unknown-ca]")
@@ -339,8 +339,9 @@ class TestPassphrase:
                 *words,
                 *given,
                 stdin=PASSPHRASE,
-                err="The passphrase is not kept, because there is no usable keyring on this machine. Give it to each "
-                "run as POETRY_CERTIFICATES_ACME_PASSPHRASE, or keep it in plain text with --plaintext. "
+                err="The passphrase was not stored, because there is no usable keyring on this machine. Set "
+                "POETRY_CERTIFICATES_ACME_PASSPHRASE for each run, or store it in plain text with "
+                "--plaintext. "
                 f"Nothing was stored.\nTry: {hint}\n",
             )
         acme.ok(*shlex.split(hint)[1:], stdin=PASSPHRASE)
@@ -461,7 +462,7 @@ class TestPassphrase:
             assert terminal.end() == 0
         assert terminal.screen.count("Passphrase of") == 1
         assert (
-            "The passphrase is not kept, because there is no usable keyring on this machine."
+            "The passphrase was not stored, because there is no usable keyring on this machine."
             in terminal.screen
         )
         assert "Nothing was stored" not in terminal.screen

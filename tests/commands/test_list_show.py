@@ -288,7 +288,7 @@ class TestSources:
             "expires_at": None,
         }
         why = "its password is in the keyring, but the keyring is locked"
-        said = f"Repository acme: {why}. Find out more: poetry repo doctor acme\n"
+        said = f"Repository acme: {why}. Details: poetry repo doctor acme\n"
         shown = keyed.ok("repo", "show", "acme")
         assert f"stored: broken: {why}\n" in shown.out
         assert shown.err == said
@@ -538,7 +538,7 @@ class TestText:
             "https://acme-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/internal/simple/",
         )
         assert (
-            "\n                 the cloud's own login: not asked before"
+            "\n                 the cloud's own login: not asked until the"
             in home.ok("repo", "show", "acme").out
         )
 

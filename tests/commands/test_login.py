@@ -290,9 +290,9 @@ class TestWhatIsNoIndex:
     @pytest.mark.parametrize(
         ("response", "said"),
         [
-            (Response.text(400, "no"), "answers 400 Bad Request, not an index"),
-            (Response.text(402, "pay"), "answers 402 Payment Required, not an index"),
-            (Response.text(405, "no"), "answers 405 Method Not Allowed, not an index"),
+            (Response.text(400, "no"), "returned 400 Bad Request, not an index"),
+            (Response.text(402, "pay"), "returned 402 Payment Required, not an index"),
+            (Response.text(405, "no"), "returned 405 Method Not Allowed, not an index"),
             (Response.text(410, "gone"), "returned 410 Gone, not an index"),
             (Response(301), "answers 301 without saying where to go instead"),
             (
@@ -411,7 +411,7 @@ class TestWhatIsNoIndex:
             Response.text(405, "no") if request.method == "GET" else None
         )
         done = home.fails(*password_words(), "--url", index.upload_url, stdin=PASSWORD)
-        assert "answers 405 Method Not Allowed, not an index. [not-an-index]" in done.err
+        assert "returned 405 Method Not Allowed, not an index. [not-an-index]" in done.err
 
     def test_a_server_that_hides_from_strangers(self, home: WarmHome, index: IndexServer) -> None:
         """What it shows with the password, and only with it, it has accepted."""
@@ -425,7 +425,7 @@ class TestWhatIsNoIndex:
         index.respond = lambda request: Response(503) if request.authorization is None else None
         done = home.ok(*password_words(), "--plaintext", stdin=PASSWORD)
         assert (
-            "acme: what it answers without a credential could not be found out, so it could not be"
+            "acme: it could not be asked without a credential, so the login could not be"
             in done.err
         )
 
@@ -1257,7 +1257,7 @@ class TestHelper:
         helper = StandIn(home.project, "vault", BAZEL.format(token="b3arer"))
         add(home, index.index_url)
         done = home.fails("repo", "login", "acme", "--helper", "vault")
-        assert "There is no command 'vault' to be found" in done.err
+        assert "Command not found: 'vault'" in done.err
         assert helper.calls == []
 
     def test_headers_that_are_not_sent_are_said(
@@ -1282,7 +1282,7 @@ class TestHelper:
         done = keyed.ok("repo", "login", "acme", *command)
         assert done.err == (
             f"acme ({index.netloc}) asks the helper {helper.tool.command[0]}; "
-            "what it handed out is good for 59 minutes and in the keyring until then.\n"
+            "its credential is valid for 59 minutes and in the keyring until then.\n"
         )
         assert "(59 minutes left)" in keyed.ok("repo", "list").out
         assert keyed.ok("repo", "token", "acme").out == f"{helper.token(1)}\n"
@@ -1331,7 +1331,10 @@ class TestHelper:
         add(home, index.index_url)
         before = home.files()
         done = home.fails("repo", "login", "acme", "--helper", str(helper.path))
-        assert f"the credential helper {helper.path} failed (status 1): sealed; if that" in done.err
+        assert (
+            f"the credential helper {helper.path} failed (status 1): sealed; if it speaks"
+            in done.err
+        )
         assert done.err.endswith(
             f"Try: poetry repo login acme --helper {helper.path}\nNothing was stored.\n"
         )

@@ -154,8 +154,8 @@ class TestNarrowTerminal:
             "as supplemental",
             "lab: poetry publish -r lab uploads to",
             lab,
-            "GitLab: A deploy token goes with its own user name; publish to a project, never",
-            "to a group.",
+            "GitLab: Deploy tokens have their own user name; publish to a project, not to a",
+            "group.",
             "Next, if it needs a login: poetry repo login lab",
             "",
         ]

@@ -147,8 +147,8 @@ class TestRemove:
         )
         full.refuses(
             *("repo", "remove", "acme"),
-            err="That would leave explicit sources only, and Poetry refuses a project without one to "
-            "search.\nTry: poetry repo add PyPI --priority primary\n",
+            err="That would leave explicit sources only, and Poetry needs one that "
+            "it can search.\nTry: poetry repo add PyPI --priority primary\n",
         )
         assert keyring(full) != {}
 
@@ -176,7 +176,7 @@ class TestRemove:
         home.ok("repo", "add", "acme", URL)
         home.says(
             *("repo", "remove", "acme"),
-            err="acme: removed\nPyPI: entry removed; without other primary sources it is what Poetry uses "
+            err="acme: removed\nPyPI: entry removed; without other primary sources, Poetry uses it "
             "anyway\nRemoved acme.\n",
         )
         assert (home.project / "pyproject.toml").read_text() == before

@@ -663,8 +663,8 @@ def test_a_silent_command_cannot_be_told(tmp_path: Path) -> None:
 def test_a_command_that_fails_in_all_of_them_is_told_with_its_complaint(tmp_path: Path) -> None:
     tool = StandIn(tmp_path, "helper", "sys.exit('vault is sealed')")
     assert why(detect(tool.command, URL, timeout=20)) == (
-        f"the credential helper {tool.path} failed (status 1): vault is sealed; if that is because it was not asked "
-        "in its own protocol, add --protocol (bazel, git, exec-credential)"
+        f"the credential helper {tool.path} failed (status 1): vault is sealed; if it speaks "
+        "another protocol, set --protocol (bazel, git, exec-credential)"
     )
     usage = StandIn(
         tmp_path / "u",

@@ -764,8 +764,8 @@ def test_a_strangers_audience_is_told_and_nothing_is_sent(
 
     answer = broken(TrustedPublishingSource(ask).get(index.query._replace(url=f"{host}/legacy/")))
     assert answer.why == (
-        f"{host} asks for an identity made out for 'pypi', which does not name packages.example.com: "
-        "whoever it names would take it for this job's. Nothing was sent. If this index really "
+        f"{host} asks for an identity token for 'pypi', which does not name packages.example.com: "
+        "whoever it names could act as this job. Nothing was sent. If this index really "
         "goes by that name, set POETRY_REPO_PLUGIN_AUDIENCE_CORP to it"
     )
     assert [path for _, path, _ in index.seen] == ["/_/oidc/audience"]

@@ -55,7 +55,7 @@ def files_received(index: IndexServer) -> list[int]:
 
 
 def answer(screen: Terminal, username: str, secret: str) -> None:
-    screen.expect("asks for a credential")
+    screen.expect("requires a credential")
     screen.expect("User name (empty for a token): ")
     screen.type(username)
     screen.expect(f"Password of {username}: " if username else "Token: ")
@@ -147,7 +147,7 @@ class TestOnATerminal:
             answer(screen, USER, "wr0ng")
             assert screen.end() == 1
         assert "[credential-rejected]" in screen.screen
-        assert screen.screen.count("asks for a credential") == 1
+        assert screen.screen.count("requires a credential") == 1
         assert index.uploads == []
 
     @staticmethod
@@ -206,7 +206,7 @@ class TestWithoutATerminal:
         index.respond = TestOnATerminal.look_first
         done = home.fails("publish", "-r", "foo")
         assert "[credential-missing]" in done.text
-        assert "asks for a credential (401), and none is configured" in done.text
+        assert "requires a credential (401), and none is configured" in done.text
         assert len(files_received(index)) == 1
         assert index.uploads == []
 
