@@ -321,6 +321,8 @@ adds a host."""
                 f"On a terminal, run `{self._signing_in(session, name, wanted)}`."
             )
             raise InputError(message, hint)
+        if self.text("oauth") is None:
+            login.require_word(wanted.issuer)
         try:
             if not plaintext:
                 require_keyring(session, name)

@@ -45,6 +45,30 @@ def require_home(
     raise failure(Cause.ORIGIN_MISMATCH, message, repository, host=_netloc(url), url=url)
 
 
+def require_word(
+    bindings: Bindings,
+    repository: Repository,
+    url: str,
+    issuer: str,
+    confirm: Callable[[str], bool],
+) -> None:
+    """Stop before the token of a sign-in goes to ``url``, if nobody but a project has said that the
+    name is there. Raises :class:`Failure` (``origin-mismatch``).
+
+    The user knows an issuer for the name, and a project may mean another index by it.
+
+    :param confirm: asks a person.
+    """
+    name = repository.name
+    if bindings.home(name).places:
+        return
+    only = f"only this project says where it is ({url})"
+    if confirm(f"{name}: {only}. Send it the token of your sign-in at {issuer}?"):
+        return
+    detail = f"{only}, and nothing was sent there"
+    raise failure(Cause.ORIGIN_MISMATCH, detail, repository, host=_netloc(url), url=url)
+
+
 def bind(access: Access, repository: Repository, kind: Kind, url: str, changes: Changes) -> None:
     """Note that what is stored belongs to ``url`` as well.
 

@@ -28,7 +28,7 @@ from poetry_repo_plugin.http.asking import ask, index_page
 from poetry_repo_plugin.http.checks import Verdict, check_login
 from poetry_repo_plugin.ops.add_words import looks_like_url, proposed_name, with_scheme
 from poetry_repo_plugin.ops.helper_login import Tried, judge, keep, try_helper
-from poetry_repo_plugin.ops.home import bind, is_open, profile_at, require_home
+from poetry_repo_plugin.ops.home import bind, is_open, profile_at, require_home, require_word
 from poetry_repo_plugin.ops.precedence import ahead
 from poetry_repo_plugin.ops.session import Session, Teller
 
@@ -171,6 +171,13 @@ class Login:
             urls = dict.fromkeys([target.url, *target.bindable])
             kind = Kind.CREDENTIAL
             require_home(session.bindings, self._repository, kind, session.confirm, urls=urls)
+
+    def require_word(self, issuer: str) -> None:
+        """The same for the token of an issuer that is set, before anybody signs in there."""
+        target, session = self._target, self._session
+        if target.added is None:
+            repository, url = self._repository, target.url
+            require_word(session.bindings, repository, url, issuer, session.confirm)
 
     def reach(self) -> None:
         """Connect before a person types a secret: one that cannot be tried is typed for nothing.
