@@ -13,8 +13,9 @@ from poetry_repo_plugin.core import names
 from poetry_repo_plugin.core.errors import InputError
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.package_names import NO_PATTERN, pattern_of
-from poetry_repo_plugin.ops.add import Wanted, add
+from poetry_repo_plugin.ops.add import add
 from poetry_repo_plugin.ops.added import report
+from poetry_repo_plugin.ops.addition import Wanted
 from poetry_repo_plugin.ops.session import Session
 
 _POETRY_1 = {"secondary": "--secondary", "default": "--default"}  # its words for a priority

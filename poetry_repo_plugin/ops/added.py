@@ -8,7 +8,8 @@ from poetry_repo_plugin.config.repositories import bare, shows_credential
 from poetry_repo_plugin.config.sources import told_packages
 from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.servers import profile_of
-from poetry_repo_plugin.ops.add import Added, Before, Plan, Wanted, keeps_packages
+from poetry_repo_plugin.ops.add import keeps_packages
+from poetry_repo_plugin.ops.addition import Added, Before, Plan, Wanted
 from poetry_repo_plugin.ops.session import Session, Teller
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from poetry_repo_plugin.config.repositories import Repository
 from poetry_repo_plugin.core.errors import Failure
 from poetry_repo_plugin.core.servers import looks_like_index, profile_of
 from poetry_repo_plugin.http.checks import look_at_index
-from poetry_repo_plugin.ops.session import Session
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.ops.session import Session
 
 _SECONDS = 3.0  # for each of two questions: whoever adds a repository may be offline
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from poetry_repo_plugin.config.bindings import Kind
 from poetry_repo_plugin.config.repositories import Repository, placeholder_in
@@ -13,7 +14,9 @@ from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.core.servers import profile_of
 from poetry_repo_plugin.ops.credential_store import check_username
 from poetry_repo_plugin.ops.home import require_home
-from poetry_repo_plugin.ops.session import Session
+
+if TYPE_CHECKING:
+    from poetry_repo_plugin.ops.session import Session
 
 
 @dataclass
