@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Union
 
 from poetry_repo_plugin.config.bindings import Bindings, Kind
 from poetry_repo_plugin.config.settings import Settings
+from poetry_repo_plugin.core.hints import repo
 from poetry_repo_plugin.core.origin import InvalidUrl
 from poetry_repo_plugin.core.secret import Secret
 from poetry_repo_plugin.credentials.base import (
@@ -28,6 +29,7 @@ from poetry_repo_plugin.credentials.base import (
     NotMine,
     Query,
     Source,
+    Unusable,
     Withheld,
 )
 from poetry_repo_plugin.credentials.chain import RENEW_BEFORE
@@ -87,12 +89,9 @@ class OutsideSource:
         source = self._choice.source_for(query.name)
         if source is None:
             return NotMine(NONE_SET)
-        if (
-            is_helper(source)
-            and self._bindings.allows(query.name, Kind.CREDENTIAL, query.url) is False
-        ):
-            bound = self._bindings.shown(query.name, Kind.CREDENTIAL)
-            return Withheld(f"its helper was set for {' and '.join(bound)}", bound)
+        away = self._kept_from(query, source)
+        if away is not None:
+            return away
         if query.allows(Need.PROCESS):
             answer = self._answer(query, source).credential
         else:
@@ -102,6 +101,20 @@ class OutsideSource:
         if not isinstance(answer, Broken):
             return answer
         return replace(answer, source=source.name)
+
+    def _kept_from(self, query: Query, source: Source) -> NotMine | None:
+        """Why a helper is not asked for this URL; ``None`` if it may be."""
+        if not is_helper(source):
+            return None
+        name, url = query.name, query.url
+        allowed = self._bindings.allows(name, Kind.CREDENTIAL, url)
+        if allowed is False:
+            bound = self._bindings.shown(name, Kind.CREDENTIAL)
+            return Withheld(f"its helper was set for {' and '.join(bound)}", bound)
+        if allowed is None and self._choice.is_of_administrator(name):
+            why = "the managed settings name its helper, and only this project says where it is"
+            return Unusable(why, hint=repo("login", name, "--url", url))
+        return None
 
     def may_identify(self, name: str) -> bool:
         """Whether a helper is set that may hand out a client certificate. It is not run to find
@@ -121,6 +134,8 @@ class OutsideSource:
         home = self._bindings.held_to(name, Kind.CREDENTIAL)
         if home.stranger_among([url], whole_origin=True) is not None:
             return None  # held to the origin, because it is offered before any path is named
+        if not home.places and self._choice.is_of_administrator(name):
+            return None
         query = Query(name, url)
         answer = self._answer(query, source)
         if answer.identity is not None and _runs_out(answer.identity.expires_at, query):

@@ -106,6 +106,10 @@ class Choice:
                 self._sources[key] = provider(chosen)
             return self._sources[key]
 
+    def is_of_administrator(self, name: str) -> bool:
+        """Whether the helper is a managed setting: nobody has said with a login for which URL."""
+        return self._settings.managed.decides(name, "helper")
+
     def is_only_proposed(self, name: str) -> bool:
         """Whether the project names the provider and the user has stored a login of their own: then
         that is used on a machine where the vendor's tool is missing or not logged in.

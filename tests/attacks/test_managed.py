@@ -271,3 +271,38 @@ def test_a_locked_mirror_answers_for_pypi_whatever_the_user_sets(
         home.ok("lock", "--regenerate")
         assert users.requests
         assert theirs.requests == []
+
+
+@pytest.mark.parametrize("protocol", ["bazel", "exec-credential"])
+@pytest.mark.parametrize("url", [False, True], ids=["no url", "twin: a url"])
+def test_a_helper_answers_where_the_administrator_or_the_user_puts_the_name(
+    home: WarmHome, tmp_path: Path, protocol: str, url: bool
+) -> None:
+    """Not where only a project does: many helpers do not ask for whom they answer."""
+    answer = {
+        "bazel": '{"headers": {"Authorization": ["Bearer company-token"]}}',
+        "exec-credential": '{"apiVersion": "client.authentication.k8s.io/v1", '
+        '"kind": "ExecCredential", "status": {"token": "company-token"}}',
+    }[protocol]
+    helper = tmp_path / "helper"
+    helper.write_text(f"#!/bin/sh\ncat > /dev/null\necho '{answer}'\n")
+    helper.chmod(0o755)
+    with IndexServer() as index:
+        index.add(*packages.wheel("lib", "1.0"))
+        index.index.credentials, index.index.tokens = None, {"company-token"}
+        text = f'[repositories.acme]\nhelper = ["{helper}"]\nhelper-protocol = "{protocol}"\n'
+        text += f'url = "{index.index_url}"\n' if url else ""
+        administered(home, site_file(tmp_path / "site", text))
+        source = f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n'
+        home.write_project(dependencies=("lib",), extra=source)
+        if url:
+            home.ok("lock")
+            assert index.saw_secret("company-token")
+            return
+        done = home.fails("lock")
+        assert index.requests
+        assert not index.saw_secret("company-token")
+        assert "only this project says where it is" in done.text
+        assert f"Try: poetry repo login acme --url {index.index_url}" in done.text
+        home.ok("repo", "login", "acme", "--url", index.index_url)
+        home.ok("lock")
