@@ -1222,11 +1222,11 @@ class TestHelper:
         [
             (
                 "no-such-helper",
-                "There is no command 'no-such-helper' on PATH. Nothing was stored.\n",
+                "Command not found: 'no-such-helper'. Nothing was stored.\n",
             ),
             (
                 "/no/such/helper",
-                "There is no command '/no/such/helper' on PATH. Nothing was stored.\n",
+                "Command not found: '/no/such/helper'. Nothing was stored.\n",
             ),
             ("/etc/passwd", "/etc/passwd is not executable. Nothing was stored.\n"),
             ("", "--helper names no command.\n"),
