@@ -92,7 +92,7 @@ class _Carrier(HTTPAdapter):
     :param pools: connections that are shared with other adapters; their keys hold the TLS context.
     :param budget: the question is ours: the time for it, in which the beginning of each answer is
         read at once.
-    :param anonymous: send no credential at all, to see what a repository does then.
+    :param anonymous: send nothing of the repository's, to see what it does then; ``given`` alone.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ class _Carrier(HTTPAdapter):
         if hop is not None and not led_away:
             self._access.note_upgrade(grant, hop.grant.origin)
         if self._anonymous:
-            grant = grant._replace(query=None, given=None, beside=None)
+            grant = grant._replace(query=None, given=self._given, beside=None)
         return grant, led_away
 
     def _travel(self, trip: Trip, request: PreparedRequest, how: dict[str, Any]) -> Response:

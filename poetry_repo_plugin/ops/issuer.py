@@ -59,7 +59,7 @@ def _ask(
         repository,
         Purpose.INDEX,
         given,
-        anonymous=given is None,
+        anonymous=True,
         budget=Budget(IN_ALL * TIMEOUT),
         judge=False,
         context=lambda: context,

@@ -349,3 +349,21 @@ class TestTheRedirect:
         assert [status for status, _ in shown] == [400, 400, 400, 404, 404, 501, 200]
         assert "You can close this window" in shown[-1][1]
         assert [form["code"] for form in place.issuer.forms("/token")] != ["evil"]
+
+
+class TestAtTheRepositorysOwnHost:
+    @pytest.mark.parametrize("secret", [None, Secret("of-the-client")], ids=["public", "secret"])
+    def test_gets_no_header_of_the_repository(self, place: Place, secret: Secret | None) -> None:
+        """Those are for the index below its path; who answers beside it may be somebody else."""
+        issuer = place.issuer
+        issuer.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_basic"]}
+        own = {"url": f"{issuer.origin}/simple/", "headers": ["X-Api-Key"]}
+        own |= {"header-origins": [f"{issuer.origin}/simple"]}
+        place.write("poetry-repo-plugin.toml", {"repositories": {NAME: own}})
+        headers = '{"X-Api-Key": "of-the-gateway"}'
+        place.write("auth.toml", {"http-basic": {NAME: {"headers": headers}}})
+        access = place.world.access()
+        client = Client(OAuthSettings(issuer.issuer, CLIENT), secret)
+        SignIn(access, access.catalogue.get(NAME), client, place.person, flow="device").run()
+        assert not issuer.saw_secret("of-the-gateway")
+        assert any(one.scheme == "basic" for one in issuer.authorizations()) is bool(secret)
