@@ -197,6 +197,9 @@ def inject(command: Command, io: IO) -> None:
     """
     name = command.name or ""
     if not _fits(SEAMS, io):
+        from poetry_repo_plugin.hooks.unguarded import refuse_unguarded
+
+        refuse_unguarded(command)
         return
     if name.partition(" ")[0] not in _WITHOUT_UPLOADS:
         _fits(UPLOAD_SEAMS, io)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -190,3 +191,38 @@ def test_the_search_of_pypi(home: PoetryHome) -> None:
         assert proxy.tunnels == []
         home.run("search", "acm", timeout=20)
         assert proxy.tunnels
+
+
+SHIM = """\
+#!{python}
+import sys
+from poetry.console.application import main
+from poetry.utils.authenticator import Authenticator
+del Authenticator.get_pypi_token
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def changed(home: PoetryHome, tmp_path: Path) -> PoetryHome:
+    """With a Poetry that lacks something that we build on, although `lock` does without."""
+    shim = tmp_path / "changed-poetry"
+    shim.write_text(SHIM.format(python=home.executable.with_name("python")))
+    shim.chmod(0o755)
+    return PoetryHome(home.root, shim, home.environ, home.keyring)
+
+
+def test_a_poetry_that_we_do_not_fit(changed: PoetryHome, evil: IndexServer) -> None:
+    """It asks everybody for every name, so it does not begin."""
+    changed.write_project(dependencies=("acme-lib",), extra=source("evil", evil.index_url))
+    done = changed.fails("lock")
+    assert "lacks Authenticator.get_pypi_token" in done.text
+    assert "cannot be held to that" in done.text
+    assert evil.requests == []
+
+
+def test_twin_where_no_name_is_anybodys(changed: PoetryHome, evil: IndexServer) -> None:
+    (changed.config / "poetry-repo-plugin.toml").unlink()
+    changed.write_project(dependencies=("requests",), extra=source("evil", evil.index_url))
+    assert "work as in plain Poetry" in changed.ok("lock").text
+    assert evil.requests
