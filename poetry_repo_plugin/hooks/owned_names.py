@@ -242,8 +242,8 @@ def search(original: Callable[..., Any], self: Any, query: Any) -> Any:
 
 
 def _may_search(repository: Any, word: str) -> bool:
-    name = _NAME.match(word)
-    return name is None or may_be_asked(repository, name[0])
+    """Whether the server may read ``word``, in which a person may have quoted several names."""
+    return all(may_be_asked(repository, name) for name in _NAME.findall(word))
 
 
 # -- what is said

@@ -188,6 +188,8 @@ def test_the_search_of_pypi(home: PoetryHome) -> None:
     with ProxyServer(hosts={"pypi.org": ("127.0.0.1", 9)}) as proxy:
         home.environ["HTTPS_PROXY"] = proxy.origin
         assert "No matching packages" in home.ok("search", "Acme.lib", "acme-x>=2").out
+        for quoted in (" acme-lib", "lib acme-lib", "'acme-lib'"):
+            assert "No matching packages" in home.ok("search", quoted).out
         assert proxy.tunnels == []
         home.run("search", "acm", timeout=20)
         assert proxy.tunnels
