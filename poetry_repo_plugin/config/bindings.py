@@ -58,7 +58,7 @@ class Bindings:
 
     def allows(self, name: str, kind: Kind, url: str) -> bool | None:
         """Whether what is stored for ``name`` may go to ``url``; ``None`` while the user has said
-        nothing of the name.
+        nothing of the name. The administrator's certificate goes nowhere then.
 
         A credential is held to the path as well, because strangers may share a host; a client
         certificate is offered to a host before any path is named, so it is held to the origin. A
@@ -68,8 +68,12 @@ class Bindings:
             return True
         home = self.held_to(name, kind)
         if not home.places:
-            return None
+            return False if self._is_of_administrator(name, kind) else None
         return home.takes(url, whole_origin=kind is Kind.CERTIFICATE)
+
+    def _is_of_administrator(self, name: str, kind: Kind) -> bool:
+        is_certificate = kind is Kind.CERTIFICATE and not is_pypi(name)
+        return is_certificate and self._settings.managed.decides(name, "client-cert")
 
     def held_to(self, name: str, kind: Kind) -> Home:
         """Where what is stored for ``name`` may go: where it is recorded to belong, else where the

@@ -192,8 +192,10 @@ class Connections(Contexts):
         if repository is None or grant.identify or not self.has_identity(repository):
             return None
         held_to = self._bindings.held_to(repository.name, Kind.CERTIFICATE)
-        bound = " and ".join(held_to.origins)
-        detail = f"it requires a client certificate, and the configured one belongs to {bound}"
+        whose = f"the configured one belongs to {' and '.join(held_to.origins)}"
+        if not held_to.places:
+            whose = "the managed settings name one, but only this project says where it is"
+        detail = f"it requires a client certificate, and {whose}"
         message = f"{detail}; it was not offered."
         url = unmistakable(grant.query.url) if grant.query is not None else str(grant.origin)
         host = grant.origin.netloc

@@ -306,3 +306,30 @@ def test_a_helper_answers_where_the_administrator_or_the_user_puts_the_name(
         assert f"Try: poetry repo login acme --url {index.index_url}" in done.text
         home.ok("repo", "login", "acme", "--url", index.index_url)
         home.ok("lock")
+
+
+@pytest.mark.parametrize("url", [False, True], ids=["no url", "twin: a url"])
+def test_a_client_certificate_goes_where_the_administrator_or_the_user_puts_the_name(
+    home: WarmHome, tmp_path: Path, certs: CertificateFactory, url: bool
+) -> None:
+    """Not where only a project does: it would tell a stranger who works here."""
+    tls = server_context(certs.server("localhost"), certs.ca)
+    with IndexServer(tls=tls, host="localhost") as index:
+        index.add(*packages.wheel("lib", "1.0"))
+        pem = tmp_path / "me.pem"
+        me = certs.client("me")
+        pem.write_bytes(certs.cert_file(me).read_bytes() + certs.key_file(me).read_bytes())
+        text = f'[repositories.acme]\nca = "{certs.ca_file()}"\nclient-cert = "{pem}"\n'
+        text += f'url = "{index.index_url}"\n' if url else ""
+        administered(home, site_file(tmp_path / "site", text))
+        source = f'[[tool.poetry.source]]\nname = "acme"\nurl = "{index.index_url}"\n'
+        home.write_project(dependencies=("lib",), extra=source)
+        if url:
+            home.ok("lock")
+            return
+        done = home.fails("lock")
+        assert index.requests == []
+        assert "[origin-mismatch]" in done.text
+        assert "only this project says where it is" in done.text
+        home.ok("repo", "login", "acme", "--url", index.index_url)
+        home.ok("lock")
