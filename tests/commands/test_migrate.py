@@ -20,7 +20,7 @@ LEGACY = (
 MIGRATED = (
     HEAD + "# ours\n[[tool.poetry.source]]\n"
     'name = "foo" # why\nurl = "https://alice:s3cret@foo.example.org/simple/"\npriority = "primary"\n\n'
-    '[[tool.poetry.source]]\nname = "PyPI"\npriority = "primary"\n\n'
+    '[[tool.poetry.source]]\nname = "PyPI"  # keeps PyPI enabled\npriority = "primary"\n\n'
     '[[tool.poetry.source]]\nname = "bar"\nurl = "https://bar.example.org/simple/"\npriority = "supplemental" # odd\n'
 )
 CHANGES = (
@@ -80,7 +80,7 @@ def test_dry_run(home: PoetryHome, pyproject: Path) -> None:
         "-default = false",
         "-secondary = false",
         '+priority = "primary"',
-        '+name = "PyPI"',
+        '+name = "PyPI"  # keeps PyPI enabled',
     ):
         assert line in lines
     assert ' url = "https://****@foo.example.org/simple/"' in lines

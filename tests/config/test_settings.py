@@ -617,7 +617,7 @@ class TestOwnFile:
         )
         written = {
             name.replace("_", "-"): list(value) if isinstance(value, tuple) else value
-            for name, value in vars(everything).items()
+            for name, value in everything._asdict().items()
         }
         for name in ("foo", "my.repo"):
             saving(mine).save_user_settings(name, written)
