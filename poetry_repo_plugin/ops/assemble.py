@@ -219,6 +219,8 @@ def _allowed_audience(access: Access, query: Query) -> str | None:
     home = access.bindings.home(query.name)
     if home.stranger_among([query.url], whole_origin=True) is not None:
         return None
+    if not home.places and access.settings.managed.decides(query.name, "audience"):
+        return None  # the administrator has not said where, and a project is not asked
     return access.settings.audience(query.name)
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.attacks.arena import EVIL, EVIL_URL, HOST, NAME, URL, Arena, assert_clean
+from tests.config.site import VARIABLE, as_root, site_file
 from tests.integration.test_trusted_publishing_e2e import GithubTokens, claims_of
 from tests.poetry_process import Finished
 from tests.servers.messages import RecordedRequest, Response
@@ -123,6 +125,24 @@ def test_an_audience_that_is_set_for_a_name_which_belongs_elsewhere(
     }
     arena.settle("poetry-repo-plugin.toml", "repositories", NAME, value=kept[said])
     arena.home.environ[f"POETRY_REPO_PLUGIN_AUDIENCE_{NAME.upper()}"] = "corp"
+    minting = arena.evil.respond = Minting("corp")
+    forget_password(arena)
+    done = publish(arena, NAME, f"https://{EVIL}/upload/")
+    assert done.code == 1
+    assert (minting.identities, tokens.requests) == ([], [])
+
+
+@as_root
+@pytest.mark.parametrize("url", ["", URL], ids=["no url", "a url"])
+def test_an_audience_of_the_administrators(
+    arena: Arena, tokens: GithubTokens, tmp_path: Path, url: str
+) -> None:
+    """The same, where managed settings alone know the name, be it without a URL."""
+    arena.settle("poetry-repo-plugin.toml", "repositories", NAME, value=None)
+    arena.settle("auth.toml", "certificates", NAME, "client-cert", value=None)
+    text = f'[repositories.{NAME}]\naudience = "corp"\n'
+    text += f'url = "{url}"\n' if url else ""
+    arena.home.environ[VARIABLE] = str(site_file(tmp_path / "site", text))
     minting = arena.evil.respond = Minting("corp")
     forget_password(arena)
     done = publish(arena, NAME, f"https://{EVIL}/upload/")
