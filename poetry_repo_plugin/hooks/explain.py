@@ -44,11 +44,13 @@ class Reported(_Base):
     """A failure on its way to the screen. Parallel downloads raise it once each; it is printed
     once.
 
+    :ivar cause: that of the failure; ``None`` for an error without one.
     :ivar server_cause: why the server that was asked did not do; ``None`` where it was not that.
     """
 
     def __init__(self, error: RepoError) -> None:
         self.lines = error.lines_for_ci()
+        self.cause: Cause | None = getattr(error, "cause", None)
         self.server_cause: Cause | None = None
         if isinstance(error, Failure) and not error.of_credential:
             self.server_cause = error.cause
