@@ -65,7 +65,7 @@ def test_an_index_without_an_end(arena: Arena, command: str, kind: str) -> None:
     arena.project(url=URL)
     words = {
         "login": ("repo", "login", NAME, "--username", USER, "--password-stdin"),
-        "doctor": ("repo", "doctor"),
+        "doctor": ("repo", "doctor", "--timeout", "3"),
     }
     started = time.monotonic()
     done, mib = measured(arena, *words[command], stdin=PASSWORD)
@@ -90,8 +90,10 @@ def test_an_answer_to_an_upload_without_an_end(arena: Arena, kind: str) -> None:
     assert mib < 150
 
 
-@pytest.mark.parametrize("kind", PAGES)
-@pytest.mark.parametrize("step", ["audience", "mint-token"])
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [*(("mint-token", kind) for kind in PAGES), *(("audience", kind) for kind in ("huge", "deep"))],
+)
 def test_an_exchange_without_an_end(arena: Arena, step: str, kind: str) -> None:
     """Trusted publishing asks an index that it knows nothing of."""
     payload = base64.urlsafe_b64encode(b'{"aud": "%s"}' % EVIL.encode()).decode().rstrip("=")

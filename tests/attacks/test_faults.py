@@ -256,7 +256,7 @@ def test_a_full_disk_during_login(arena: Arena) -> None:
     arena.home.ok(*LOGIN, stdin=NEW)
 
 
-MANY = 20
+MANY = 12
 
 
 @pytest.fixture

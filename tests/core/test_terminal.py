@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetry_repo_plugin.core import secret
@@ -80,6 +80,7 @@ HARD = st.text(
 )
 
 
+@settings(max_examples=25)  # each is one more secret to look for, in this process for good
 @given(
     HARD.filter(lambda text: len(text) >= 8 and not text.isalpha()),
     st.text(max_size=5),
