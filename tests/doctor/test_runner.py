@@ -24,9 +24,9 @@ class TestWhich:
         with IndexServer() as other:
             well.remember(other.index_url, "other")
             helper(well, tmp_path, index, "")
-            (tmp_path / "helper").write_text("#!/bin/sh\nsleep 3\n")
+            (tmp_path / "helper").write_text("#!/bin/sh\nsleep 20\n")
             well.own("helper-protocol", "exec-credential")
-            foo, free = well.report(step=QUICK).repositories
+            foo, free = well.report(step=2.0).repositories
             assert {one.cause for one in foo.checks if one.state is State.FAIL} == {Cause.TIMEOUT}
             assert [one.check for one in free.checks if one.state in (State.FAIL, State.SKIP)] == [
                 "client-cert",
