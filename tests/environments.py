@@ -76,4 +76,4 @@ def _run(command: Sequence[str | Path]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(make(Path(sys.argv[1]).absolute(), sys.argv[2:]))
+    sys.exit(make(Path(sys.argv[1]).absolute(), sys.argv[2:]) or 0)
