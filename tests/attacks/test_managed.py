@@ -10,7 +10,7 @@ import pytest
 
 from tests import packages
 from tests.attacks.arena import EVIL_URL, NAME, PASSWORD, PRIVATE, URL, USER, Arena, assert_clean
-from tests.certs import CertificateFactory, server_context
+from tests.certs import CertificateFactory, key_pem, server_context
 from tests.config.site import VARIABLE, as_root, site_file
 from tests.poetry_process import poetry_under_test
 from tests.servers import IndexServer
@@ -317,8 +317,8 @@ def test_a_client_certificate_goes_where_the_administrator_or_the_user_puts_the_
     with IndexServer(tls=tls, host="localhost") as index:
         index.add(*packages.wheel("lib", "1.0"))
         pem = tmp_path / "me.pem"
-        me = certs.client("me")
-        pem.write_bytes(certs.cert_file(me).read_bytes() + certs.key_file(me).read_bytes())
+        me = certs.client("me")  # no file of the factory's: those belong to all tests of this room
+        pem.write_bytes(key_pem(me) + me.cert_pem)
         text = f'[repositories.acme]\nca = "{certs.ca_file()}"\nclient-cert = "{pem}"\n'
         text += f'url = "{index.index_url}"\n' if url else ""
         administered(home, site_file(tmp_path / "site", text))
