@@ -44,14 +44,14 @@ PATHS = {
     "seams": "hooks/test_seams.py",
     "lock, add": "integration/test_paths_index.py::TestLookUps",
     "install": "integration/test_paths_index.py::TestDownloads",
-    "caches": "integration/test_cache.py",
+    "caches": "integration/test_cache.py::TestTheCacheOfMetadata",
     "build": "integration/test_paths_index.py::TestBuild",
     "URL": "integration/test_paths_index.py::TestUrlDependency",
     "git": "integration/test_paths_git.py",
     "self add": "integration/test_paths_self.py::TestSelfAdd",
     "plugins": "integration/test_paths_self.py::TestRequiredPlugins",
     "publish": "integration/test_paths_publish.py",
-    "ahead": "integration/test_prefetch.py",
+    "ahead": "integration/test_prefetch.py::TestLock",
     "mirror": "integration/test_mirrors.py::TestPypi",
     # The plugin itself, into a Poetry without it. The suite does that on the newest Poetry; here it
     # is done on the oldest, under this Python, for which the index is stocked.
@@ -183,7 +183,7 @@ def _tests(
 ) -> tuple[subprocess.CompletedProcess[str], dict[str, tuple[int, int]]]:
     report = pairing.folder / "report.xml"
     report.unlink(missing_ok=True)
-    files = sorted({f"tests/{PATHS[path].partition('::')[0]}" for path in pairing.paths})
+    files = [f"tests/{PATHS[path]}" for path in pairing.paths]
     cache = ("-o", f"cache_dir={pairing.folder / '.pytest_cache'}")
     done = subprocess.run(
         [
