@@ -50,7 +50,7 @@ def make(folder: Path, requirements: Sequence[str], interpreter: str = sys.execu
 
 
 def _with_uv(uv: Path, folder: Path, requirements: Sequence[str], interpreter: str) -> str:
-    made = _run([uv, "venv", "-q", "--seed", "-p", interpreter, folder])
+    made = _run([interpreter, "-m", "venv", folder])  # with the pip and setuptools of that Python
     return made or _run([uv, "pip", "install", "-q", "-p", python_of(folder), *requirements])
 
 
