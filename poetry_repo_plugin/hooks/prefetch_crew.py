@@ -5,7 +5,6 @@ at the end.
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,10 +13,6 @@ from contextlib import suppress
 from poetry_repo_plugin.http.ahead import Abandoned, HoldBack, NotYet, asking_ahead
 
 Task = Callable[[], object]
-
-# Seconds after which a thread that computes lets another go on (Python's own: 0.005). While the
-# solver computes, a thread ahead has its next request ready, and would wait for that long to send it.
-_SWITCH = 0.0005
 
 
 class Crew:
@@ -47,7 +42,6 @@ class Crew:
         with self._changed:
             if threads and not self._threads:
                 _hold_back_logs()
-                sys.setswitchinterval(_SWITCH)
             self._allowed = threads
             self._man()
             self._changed.notify_all()
