@@ -217,7 +217,7 @@ adds a host."""
         names = {name.lower(): name for name in self.option("header") or []}
         on_stdin = bool(self.option("header-stdin"))
         if names and not on_stdin and not session.terminal:
-            message = "There is no terminal to ask on; give the values on standard input."
+            message = "There is no terminal to prompt on; pass the values on standard input."
             words = [word for name in names.values() for word in ("--header", name)]
             hint = repo("login", repository.name, *words, "--header-stdin")
             raise InputError(message, hint)

@@ -140,12 +140,7 @@ class Logins:
             changes.commit()
         except StateError as error:
             raise self._undone(login, keyring, error) from None
-        if self.settings.auth_file in changes.loosened:
-            self.notices.once(
-                f"{self.settings.auth_file} was readable by others; it is now private (0600)."
-            )
-        if why is not None:
-            self.notices.once(f"Stored in plain text, in {self.settings.auth_file}, because {why}.")
+        tell_of_file(self.settings, self.notices, changes, why)
         self._remove_doubtful(name, doubtful)
         if had_helper:
             self._forget_token(name)
@@ -194,10 +189,7 @@ class Logins:
         except KeyringUnavailable as error:
             hint = repo("login", name, "--plaintext")
             raise InputError(f"The tokens cannot be kept, because {error}.", hint) from None
-        if self.settings.auth_file in changes.loosened:
-            self.notices.once(
-                f"{self.settings.auth_file} was readable by others; it is now private (0600)."
-            )
+        tell_of_file(self.settings, self.notices, changes, None)
         if had_helper:
             self._forget_token(name)
         return place
@@ -428,6 +420,20 @@ def check_username(username: str) -> str:
     if ":" in username or any(ord(char) < 32 or ord(char) == 127 for char in username):
         raise InputError("A user name cannot hold a colon or a control character (RFC 7617).")
     return username
+
+
+def tell_of_file(
+    settings: Settings, notices: Notices, changes: Changes, why: Exception | None
+) -> None:
+    """Say what nobody expects of ``auth.toml``: others could read it, or a secret is in it.
+
+    :param why: a secret is there and not in the keyring; ``None`` where that was asked for.
+    """
+    file = settings.auth_file
+    if file in changes.loosened:
+        notices.once(f"{file} was readable by others; it is now private (0600).")
+    if why is not None:
+        notices.once(f"Stored in plain text, in {file}, because {why}.")
 
 
 def not_quite(error: StateError, left: Sequence[str], hint: Hint | None) -> StateError:

@@ -22,7 +22,7 @@ from poetry_repo_plugin.credentials.headers import StoredHeaders
 from poetry_repo_plugin.credentials.keyring import KeyringGate
 from poetry_repo_plugin.credentials.keyring_services import HEADERS, OwnService
 from poetry_repo_plugin.credentials.keyring_worker import KeyringUnavailable
-from poetry_repo_plugin.ops.credential_store import not_quite
+from poetry_repo_plugin.ops.credential_store import not_quite, tell_of_file
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,7 @@ class HeaderStore:
             )
         except StateError as error:
             raise self._undone(name, own, entry, error, backend is not None) from None
-        if self.settings.auth_file in changes.loosened:
-            self.notices.once(
-                f"{self.settings.auth_file} was readable by others; it is now private (0600)."
-            )
-        if why is not None:
-            self.notices.once(f"Stored in plain text, in {self.settings.auth_file}, because {why}.")
+        tell_of_file(self.settings, self.notices, changes, why)
         if backend is None and own.headers:
             with suppress(KeyringUnavailable):
                 self.gate.forget_own(name, HEADERS)
