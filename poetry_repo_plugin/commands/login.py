@@ -24,7 +24,8 @@ from poetry_repo_plugin.credentials.base import Credential
 from poetry_repo_plugin.ops.credential_store import check_username
 from poetry_repo_plugin.ops.helper_login import Tried, try_helper, try_provider
 from poetry_repo_plugin.ops.home import profile_at
-from poetry_repo_plugin.ops.login import Login, Target, find_target
+from poetry_repo_plugin.ops.login import Login
+from poetry_repo_plugin.ops.login_target import Target, find_target
 from poetry_repo_plugin.ops.session import Session
 from poetry_repo_plugin.ops.sign_in import FLOWS, Client, SignIn, known_secret, require_keyring
 
